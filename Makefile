@@ -1,0 +1,42 @@
+# monai_xray2mri: `make demo` on a machine with nothing but Python 3.11 and make; `make test` checks everything.
+#
+#   make setup PYTHON=/path/to/python3.11     another interpreter
+#   make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"     the smaller PyTorch without CUDA
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP_FLAGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/installed
+EXTRAS := deploy,bundle,evaluation,test
+
+.PHONY: setup demo test lint clean
+
+setup: $(INSTALLED)
+
+# The interpreter starts once more at the end because Holoscan's wheel finishes its installation at the first start.
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py monai_xray2mri/deploy_hook.pth
+	@"$(PYTHON)" -c "import sys; sys.version_info >= (3, 11) or sys.exit('Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11')"
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[$(EXTRAS)]"
+	$(BIN)/python -c "import holoscan_cli"
+	@touch $@
+
+demo: setup
+	rm -rf demo_in demo_out
+	$(BIN)/python -m monai_xray2mri.simulation.study --output demo_in
+	$(BIN)/monai-deploy exec app_package -i demo_in -o demo_out -m bundle/knee_xray2mri
+	@echo
+	@echo "Synthetic MR series, preview picture and report of each knee:"
+	@find demo_out \( -name '*.png' -o -name 'report.json' -o -type d \) | sort
+
+test: setup
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build dist demo_in demo_out .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.* coverage.xml
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

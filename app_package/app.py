@@ -1,0 +1,81 @@
+"""The MONAI Deploy app: a study with a knee radiograph in, a DICOM MR series out."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from holoscan.conditions import CountCondition
+from monai.deploy.core import Application
+from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOperator
+from monai.deploy.operators.dicom_series_selector_operator import DICOMSeriesSelectorOperator
+
+from monai_xray2mri.study import Study
+from monai_xray2mri.synthesis import Xray2MRI
+from operators.dicom_series_writer_operator import DICOMSeriesWriterOperator
+from operators.grading_operator import GradingOperator
+from operators.knee_region_operator import KneeRegionOperator
+from operators.slice_diffusion_operator import SliceDiffusionOperator
+from settings import Settings
+
+
+def selection_rule(name: str, modality: str) -> str:
+    """The SDK selector's JSON rule for all series of a modality (regular expression)."""
+    return json.dumps({"selections": [{"name": name, "conditions": {"Modality": modality}}]})
+
+
+class Xray2MRIApp(Application):
+    """Wires the operators.
+
+    Args:
+        settings: how to run.
+        study: the files of the study.
+        model: the predictor.
+    """
+
+    def __init__(self, settings: Settings, study: Study, model: Xray2MRI) -> None:
+        self._settings, self._study, self._model = settings, study, model
+        super().__init__([sys.executable, sys.argv[0]])  # the app's options are not for Holoscan's own parser
+
+    def compose(self) -> None:
+        """Loader, selectors, knee region, features, slice diffusion, DICOM series."""
+        settings, study, model = self._settings, self._study, self._model
+        options = model.options(seed=settings.seed, steps=settings.steps)
+
+        once = CountCondition(self, 1)
+        loader = DICOMDataLoaderOperator(self, once, input_folder=settings.input, must_load=False, name="dicom_loader")
+        radiographs = DICOMSeriesSelectorOperator(
+            self, rules=selection_rule("radiographs", "^(CR|DX)$"), all_matched=True, name="radiograph_selector"
+        )
+        reports = DICOMSeriesSelectorOperator(
+            self, rules=selection_rule("reports", "^SR$"), all_matched=True, name="report_selector"
+        )
+        region = KneeRegionOperator(
+            self, study=study, side=settings.side, region_mm=model.network.region_mm, name="knee_region"
+        )
+        grading = GradingOperator(self, study=study, features=settings.features, name="grading")
+        diffusion = SliceDiffusionOperator(
+            self, model=model, options=options, output=settings.output, name="slice_diffusion"
+        )
+        writer = DICOMSeriesWriterOperator(
+            self,
+            output=settings.output,
+            label=settings.label,
+            allow_partial=settings.allow_partial,
+            name="dicom_series_writer",
+        )
+
+        self.add_flow(loader, radiographs, {("dicom_study_list", "dicom_study_list")})
+        self.add_flow(loader, reports, {("dicom_study_list", "dicom_study_list")})
+        self.add_flow(radiographs, region, {("study_selected_series_list", "radiographs")})
+        self.add_flow(reports, grading, {("study_selected_series_list", "reports")})
+        self.add_flow(region, grading, {("plan", "plan")})
+        self.add_flow(grading, diffusion, {("plan", "plan")})
+        self.add_flow(grading, writer, {("plan", "plan")})
+        self.add_flow(diffusion, writer, {("syntheses", "syntheses")})
+
+
+if __name__ == "__main__":
+    from launch import main
+
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Starts the app: checks before any compute, exit codes that say what happened, logs without patient data."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from monai_xray2mri.deploy import preload_cuda_runtime, require_sdk
+from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIError
+from settings import Settings, read_settings
+
+LOADER = "dicom_data_loader_operator.py"
+TALKATIVE = ("monai.deploy", "pydicom", "highdicom")
+"""Loggers whose records quote headers: the SDK logs UIDs and descriptions at INFO and whole datasets at DEBUG,
+pydicom the values that it finds invalid."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the app.
+
+    Args:
+        arguments: the command line without the program; None = that of the process.
+
+    Returns:
+        The exit code of the command line (README, "Exit codes").
+    """
+    settings = read_settings(sys.argv[1:] if arguments is None else arguments)
+    set_up_logging(settings.log_level)
+    logger = logging.getLogger("xray2mri")
+    try:
+        run(settings)
+    except Xray2MRIError as error:
+        logger.error("%s", error)
+        return error.exit_code
+    except Exception as error:  # its text may quote the input: only the type and the place are logged
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        logger.error("unexpected %s in %s, line %s", type(error).__name__, Path(place.filename).name, place.lineno)
+        return ExitCode.UNEXPECTED
+    return ExitCode.DONE
+
+
+def run(settings: Settings) -> None:
+    """Check study, bundle and output, then run the operators.
+
+    Raises:
+        Xray2MRIError: something is refused, missing or too large; nothing was written, but for SomeCasesFailed.
+    """
+    require_sdk()
+    # torch and the SDK take seconds to import; settings and paths are checked before that.
+    if not settings.input.is_dir():
+        found = "a file" if settings.input.exists() else "nothing at that path"
+        raise UsageError("input", "must be the folder of a study", found, "Check the option -i.")
+    from monai_xray2mri.output import require_writable
+    from monai_xray2mri.study import read_study
+    from monai_xray2mri.synthesis import Xray2MRI
+
+    study = read_study(settings.input)
+    model = Xray2MRI.from_bundle(settings.bundle, settings.device)
+    require_writable(settings.output, ())
+
+    preload_cuda_runtime()
+    os.environ.setdefault("HOLOSCAN_LOG_LEVEL", "OFF")  # it would print every error a second time, with its traceback
+    from app import Xray2MRIApp
+
+    try:
+        Xray2MRIApp(settings, study, model).run()
+    except Xray2MRIError:
+        raise
+    except Exception as error:
+        if not _raised_in(LOADER, error):
+            raise
+        raise _unloadable(settings.input, error) from None
+
+
+def set_up_logging(level: str) -> None:
+    """Log to stderr, at no level with patient data.
+
+    Args:
+        level: of this app's own records; those of the libraries that quote headers are dropped whatever it is.
+    """
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    warnings.simplefilter("ignore")  # pydicom's quote values
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    logging.getLogger().addFilter(_not_of_the_sdk)
+
+
+def _not_of_the_sdk(record: logging.LogRecord) -> bool:
+    """False for what the SDK's series selector logs on the root logger itself."""
+    return "/monai/deploy/" not in Path(record.pathname).as_posix()
+
+
+def _raised_in(file_name: str, error: Exception) -> bool:
+    return any(Path(frame.filename).name == file_name for frame in traceback.extract_tb(error.__traceback__))
+
+
+def _unloadable(study: Path, error: Exception) -> InputRefused:
+    """The SDK's loader stops at the first file that it cannot open, a dangling link for example."""
+    found, name = type(error).__name__, getattr(error, "filename", None)
+    if isinstance(name, str) and Path(name).is_relative_to(study):
+        found += f" at {Path(name).relative_to(study)}"
+    return InputRefused("study", "must hold only files that can be opened", found, "Remove or repair that file.")

@@ -1,0 +1,47 @@
+"""Operator: from the knees and the selected structured reports to knees with features."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from monai.deploy.core import ExecutionContext, Fragment, InputContext, Operator, OperatorSpec, OutputContext
+
+from monai_xray2mri.grading.files import read_grading_file
+from monai_xray2mri.study import Study, add_gradings
+from operators.selection import selected_files
+
+
+class GradingOperator(Operator):
+    """Gives each knee its 19 radiographic features: from a file, else from a report, else unknown.
+
+    Named inputs:
+        plan: knees (:class:`KneeRegionOperator`).
+        reports: selected SR series (SDK's series selector); may be empty.
+
+    Named outputs:
+        plan: knees with features.
+
+    Args:
+        study: the files of the study.
+        features: JSON file that replaces the reports; None = the reports.
+    """
+
+    def __init__(self, fragment: Fragment, *args: Any, study: Study, features: Path | None, **kwargs: Any) -> None:
+        self._study, self._features = study, features
+        super().__init__(fragment, *args, **kwargs)
+
+    def setup(self, spec: OperatorSpec) -> None:
+        """Declare the ports."""
+        spec.input("plan")
+        spec.input("reports")
+        spec.output("plan")
+
+    def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
+        """Read the features; raises InputRefused if every report is of another patient, film or knee."""
+        plan = op_input.receive("plan")
+        reports = selected_files(self._study.reports, op_input.receive("reports"))
+        sides = [case.side for case in plan.cases]
+        given = None if self._features is None else read_grading_file(self._features, sides)
+        op_output.emit(add_gradings(plan, replace(self._study, reports=reports), given), "plan")

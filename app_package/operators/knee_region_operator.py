@@ -1,0 +1,54 @@
+"""Operator: from the selected radiographs to the knees on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from monai.deploy.core import ExecutionContext, Fragment, InputContext, Operator, OperatorSpec, OutputContext
+
+from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.study import Study, locate_knees
+from monai_xray2mri.types import Side
+from operators.selection import selected_files
+
+
+class KneeRegionOperator(Operator):
+    """Finds the knees on the radiographs, after all checks of the pictures.
+
+    Named inputs:
+        radiographs: selected CR and DX series (SDK's series selector).
+
+    Named outputs:
+        plan: :class:`monai_xray2mri.study.Plan`, features still unknown.
+
+    Args:
+        study: the files of the study.
+        side: the only knee wanted; None = both.
+        region_mm: side of the region at the detector in mm; the model's.
+    """
+
+    def __init__(
+        self, fragment: Fragment, *args: Any, study: Study, side: Side | None, region_mm: float, **kwargs: Any
+    ) -> None:
+        self._study, self._side, self._region_mm = study, side, region_mm
+        super().__init__(fragment, *args, **kwargs)
+
+    def setup(self, spec: OperatorSpec) -> None:
+        """Declare the ports."""
+        spec.input("radiographs")
+        spec.output("plan")
+
+    def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
+        """Check and locate; raises InputRefused if no knee can be used."""
+        films = selected_files(self._study.films, op_input.receive("radiographs"))
+        missed = tuple(
+            f"{film.name}: the MONAI Deploy loader does not read it (no DICOM Part 10 file)"
+            for film in self._study.films
+            if film not in films
+        )
+        if not films:
+            remedy = "Convert it to a DICOM Part 10 file, or use: xray2mri synthesize."
+            raise InputRefused("study", "needs a radiograph that MONAI Deploy can load", " | ".join(missed), remedy)
+        study = replace(self._study, films=films, remarks=(*self._study.remarks, *missed))
+        op_output.emit(locate_knees(study, side=self._side, region_mm=self._region_mm), "plan")

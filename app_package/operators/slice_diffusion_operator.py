@@ -1,0 +1,48 @@
+"""Operator: from knees to synthetic volumes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from monai.deploy.core import ExecutionContext, Fragment, InputContext, Operator, OperatorSpec, OutputContext
+
+from monai_xray2mri.output import require_writable
+from monai_xray2mri.pipeline import synthesise_case
+from monai_xray2mri.synthesis import Options, Xray2MRI
+
+
+class SliceDiffusionOperator(Operator):
+    """Generates a volume for each knee.
+
+    Named inputs:
+        plan: knees with features (:class:`GradingOperator`).
+
+    Named outputs:
+        syntheses: list of :class:`monai_xray2mri.types.Synthesis` and the record of its run, in the plan's order.
+
+    Args:
+        model: the predictor.
+        options: of the synthesis.
+        output: where the results will lie: checked before anything is computed.
+    """
+
+    def __init__(
+        self, fragment: Fragment, *args: Any, model: Xray2MRI, options: Options, output: Path, **kwargs: Any
+    ) -> None:
+        self._model, self._options, self._output = model, options, output
+        super().__init__(fragment, *args, **kwargs)
+
+    def setup(self, spec: OperatorSpec) -> None:
+        """Declare the ports."""
+        spec.input("plan")
+        spec.output("syntheses")
+
+    def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
+        """Generate; raises UsageError if a result could not be written, OutOfMemory if the device is too small."""
+        cases = op_input.receive("plan").cases
+        require_writable(self._output, tuple(case.side for case in cases))
+        show = sys.stderr.isatty()
+        syntheses = [synthesise_case(case, self._model, self._options, progress=show) for case in cases]
+        op_output.emit(syntheses, "syntheses")

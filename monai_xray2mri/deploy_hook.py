@@ -1,0 +1,43 @@
+"""Leads ``monai-deploy exec`` to :mod:`monai_xray2mri.deploy`, whoever wrote the script ``monai-deploy``.
+
+``deploy_hook.pth`` is installed into site-packages, where Python reads it at every start. Its one line looks at the
+command line and imports this module only in a process that runs a script named ``monai-deploy`` with the word
+``exec``; any other start pays about a microsecond. Here nothing is run yet either: a finder waits until the script
+imports ``holoscan_cli.__main__``, then puts this package's command in front of that module's ``main``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+
+TARGET = "holoscan_cli.__main__"
+
+
+class ExecFinder(MetaPathFinder):
+    """Finds ``holoscan_cli.__main__`` as the other finders do, and extends its ``main`` once it is loaded."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The module's own spec with a loader that also knows ``exec``; None for every other module."""
+        if name != TARGET:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = partial(_load, spec.loader.exec_module)  # type: ignore[method-assign]
+        return spec
+
+
+def _load(execute_module: partial[None], module: ModuleType) -> None:
+    from monai_xray2mri.deploy import main
+
+    execute_module(module)
+    module.main = partial(main, sdk_main=module.main)  # type: ignore[attr-defined]
+
+
+sys.meta_path.insert(0, ExecFinder())

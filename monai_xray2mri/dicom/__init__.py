@@ -1,0 +1,1 @@
+"""DICOM objects that this package writes, and the one walker of structured-report trees."""

@@ -1,0 +1,238 @@
+"""The one walker of structured-report trees (DICOM PS3.3 C.17.3), for reports of any origin.
+
+It reads with pydicom alone and takes what it finds: NUM, CODE, TEXT and references, coded with short, long or URN code
+values in SCT or the older SRT, with or without values. Who asks for more than the tree says gets None, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
+
+from monai_xray2mri.dicom.quiet import quiet
+
+MAX_DEPTH = 64
+"""Levels of nesting that are read. TID 1500 reports have about 8; deeper trees are damaged or hostile."""
+
+MAX_ITEMS = 100_000
+"""Content items that are read of one report."""
+
+Laterality = Literal["R", "L", "B"]
+
+_LATERALITY_CONCEPTS = {("272741003", "SCT"), ("G-C171", "SRT")}
+_FINDING_SITE_CONCEPTS = {("363698007", "SCT"), ("G-C0E3", "SRT")}
+_LATERALITIES: dict[tuple[str, str], Laterality] = {
+    ("24028007", "SCT"): "R",
+    ("G-A100", "SRT"): "R",
+    ("7771000", "SCT"): "L",
+    ("G-A101", "SRT"): "L",
+    ("51440002", "SCT"): "B",
+    ("G-A102", "SRT"): "B",
+}
+_TEXT_KEYWORDS = {
+    "TEXT": "TextValue",
+    "UIDREF": "UID",
+    "PNAME": "PersonName",
+    "DATE": "Date",
+    "TIME": "Time",
+    "DATETIME": "DateTime",
+}
+_OLD_SCHEMES = {"SNM3": "SRT", "99SDM": "SRT"}
+
+
+@dataclass(frozen=True)
+class ReportCode:
+    """A coded entry (PS3.3 section 8): value, coding scheme designator and meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(value, scheme), which is what makes two codes the same; versions of SRT count as one."""
+        return self.value, _OLD_SCHEMES.get(self.scheme, self.scheme)
+
+
+@dataclass(frozen=True)
+class ReportItem:
+    """One content item of a report.
+
+    Attributes:
+        value_type: Value Type (0040,A040), e.g. ``"NUM"``.
+        concept: the concept name; None for items without one.
+        value: a number (NUM), a code (CODE), a text (TEXT, UIDREF, PNAME, DATE, TIME, DATETIME; NUM whose number
+            cannot be read), the referenced SOP Instance UID (IMAGE, COMPOSITE, WAVEFORM); None if empty.
+        laterality: side that the item or its nearest ancestor with a side is about: ``"R"``, ``"L"``, ``"B"`` (both).
+        finding_site: its own or its nearest ancestor's finding site.
+        qualifier: Numeric Value Qualifier (0040,A301), which says why a NUM is empty.
+        depth: level in the tree; the root is 0.
+        complete: False if the walker left out what lies below or after this item (`MAX_DEPTH`, `MAX_ITEMS`).
+    """
+
+    value_type: str
+    concept: ReportCode | None
+    value: float | str | ReportCode | None
+    laterality: Laterality | None
+    finding_site: ReportCode | None
+    qualifier: ReportCode | None
+    depth: int
+    complete: bool
+
+
+def walk_report(dataset: Dataset) -> Iterator[ReportItem]:
+    """Go through the content items of a structured report in document order, the root first.
+
+    Args:
+        dataset: a structured report of any SR storage class; any other dataset yields at most one item.
+
+    Yields:
+        The items, each with what it inherits. Nothing in the dataset raises; what cannot be read is None.
+    """
+    stack: list[tuple[Dataset, int, Laterality | None, ReportCode | None]] = [(dataset, 0, None, None)]
+    count = 0
+    while stack:
+        node, depth, laterality, site = stack.pop()
+        count += 1
+        with quiet():
+            children = sequence_items(node, "ContentSequence")
+            laterality = _own_laterality(children) or laterality
+            site = _own_finding_site(children) or site
+            complete = not (children and depth >= MAX_DEPTH) and not (stack and count >= MAX_ITEMS)
+            item = _item(node, laterality, site, depth, complete)
+        yield item
+        if count >= MAX_ITEMS:
+            return
+        if complete:
+            stack += [(child, depth + 1, laterality, site) for child in reversed(children)]
+
+
+def sequence_items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; an empty list if it is absent, empty, damaged or no sequence."""
+    with quiet():
+        try:
+            value = dataset.get(keyword)
+            return [item for item in value or () if isinstance(item, Dataset)]
+        except Exception:  # pydicom raises what the bytes provoke: ValueError, EOFError, struct.error, RecursionError
+            return []
+
+
+def text_value(dataset: Dataset, keyword: str) -> str:
+    """The value of an attribute as stripped text; empty if it is absent, and the raw bytes' text if it is damaged."""
+    with quiet():
+        try:
+            value = dataset.get(keyword)
+            return "" if value is None else str(value).strip(" \0")
+        except Exception:  # as above; the bytes still tell more than nothing
+            element = dataset.get_item(Tag(keyword), keep_deferred=True)
+    raw = element.value if isinstance(element, RawDataElement) else None
+    return raw.decode("ascii", "replace").strip(" \0") if isinstance(raw, bytes) else ""
+
+
+def referenced_instances(dataset: Dataset) -> set[str]:
+    """SOP Instance UIDs that the evidence sequences of a report name (PS3.3 C.17.2.3)."""
+    evidence = [
+        *sequence_items(dataset, "CurrentRequestedProcedureEvidenceSequence"),
+        *sequence_items(dataset, "PertinentOtherEvidenceSequence"),
+    ]
+    instances = [
+        text_value(instance, "ReferencedSOPInstanceUID")
+        for study in evidence
+        for series in sequence_items(study, "ReferencedSeriesSequence")
+        for instance in sequence_items(series, "ReferencedSOPSequence")
+    ]
+    return {uid for uid in instances if uid}
+
+
+def _code(dataset: Dataset, keyword: str) -> ReportCode | None:
+    """The first code of a code sequence."""
+    for item in sequence_items(dataset, keyword)[:1]:
+        value = next(
+            (text for name in ("CodeValue", "LongCodeValue", "URNCodeValue") if (text := text_value(item, name))), ""
+        )
+        return ReportCode(value, text_value(item, "CodingSchemeDesignator"), text_value(item, "CodeMeaning"))
+    return None
+
+
+def _own_laterality(children: list[Dataset]) -> Laterality | None:
+    """The side that an item's own modifiers name: directly, or below its finding site; both sides make ``"B"``."""
+    sides: set[Laterality] = set()
+    for child in children:
+        concept = _code(child, "ConceptNameCodeSequence")
+        if concept is None:
+            continue
+        value = _code(child, "ConceptCodeSequence")
+        if concept.key in _LATERALITY_CONCEPTS and value is not None and value.key in _LATERALITIES:
+            sides.add(_LATERALITIES[value.key])
+        elif concept.key in _FINDING_SITE_CONCEPTS:
+            side = _laterality_modifier(sequence_items(child, "ContentSequence"))
+            sides |= {side} if side else set()
+    return _joined(sides)
+
+
+def _laterality_modifier(children: list[Dataset]) -> Laterality | None:
+    """The side among the modifiers of a finding site."""
+    sides = set()
+    for child in children:
+        concept, value = _code(child, "ConceptNameCodeSequence"), _code(child, "ConceptCodeSequence")
+        if concept is not None and value is not None and concept.key in _LATERALITY_CONCEPTS:
+            sides |= {_LATERALITIES[value.key]} if value.key in _LATERALITIES else set()
+    return _joined(sides)
+
+
+def _joined(sides: set[Laterality]) -> Laterality | None:
+    return None if not sides else sides.pop() if len(sides) == 1 else "B"
+
+
+def _own_finding_site(children: list[Dataset]) -> ReportCode | None:
+    for child in children:
+        concept = _code(child, "ConceptNameCodeSequence")
+        if concept is not None and concept.key in _FINDING_SITE_CONCEPTS:
+            return _code(child, "ConceptCodeSequence")
+    return None
+
+
+def _item(
+    node: Dataset, laterality: Laterality | None, site: ReportCode | None, depth: int, complete: bool
+) -> ReportItem:
+    """One node of the tree as a record."""
+    value_type = text_value(node, "ValueType").upper()
+    return ReportItem(
+        value_type=value_type,
+        concept=_code(node, "ConceptNameCodeSequence"),
+        value=_value(node, value_type),
+        laterality=laterality,
+        finding_site=site,
+        qualifier=_code(node, "NumericValueQualifierCodeSequence"),
+        depth=depth,
+        complete=complete,
+    )
+
+
+def _value(node: Dataset, value_type: str) -> float | str | ReportCode | None:
+    """The value of a content item by its value type (PS3.3 table C.17.3-7)."""
+    if value_type == "NUM":
+        return _numeric_value(node)
+    if value_type == "CODE":
+        return _code(node, "ConceptCodeSequence")
+    if value_type in ("IMAGE", "COMPOSITE", "WAVEFORM"):
+        references = sequence_items(node, "ReferencedSOPSequence")
+        return text_value(references[0], "ReferencedSOPInstanceUID") or None if references else None
+    keyword = _TEXT_KEYWORDS.get(value_type)
+    return (text_value(node, keyword) or None) if keyword else None
+
+
+def _numeric_value(node: Dataset) -> float | str | None:
+    """Numeric Value (0040,A30A), or Floating Point Value (0040,A161) where only that is there; a text if unreadable."""
+    for measured in sequence_items(node, "MeasuredValueSequence")[:1]:
+        text = text_value(measured, "NumericValue") or text_value(measured, "FloatingPointValue")
+        try:
+            return float(text) if text else None
+        except ValueError:
+            return text
+    return None

@@ -1,0 +1,55 @@
+"""Samplers: one function per algorithm, over ``model(z_t, t) -> prediction``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from monai_xray2mri.diffusion.schedule import NoiseSchedule
+
+Model = Callable[[Tensor, Tensor], Tensor]
+
+
+def ddim(
+    model: Model,
+    z_t: Tensor,
+    schedule: NoiseSchedule,
+    steps: int,
+    eta: float = 0.0,
+    noise: Callable[[], Tensor] | None = None,
+    callback: Callable[[int], None] | None = None,
+) -> Tensor:
+    """DDIM (Song et al. 2021, Eq. 12 and 16); with eta = 0 it is paper 000, Eq. 9.
+
+    Args:
+        model: the denoiser with its condition bound: (z_t [B,C,h,w], t [B]) to its prediction.
+        z_t: the initial noise at T-1, [B,C,h,w].
+        schedule: the noise schedule that the denoiser was trained with.
+        steps: evaluations of the denoiser; one step returns its estimate of the posterior mean.
+        eta: 0 deterministic, 1 ancestral.
+        noise: draws noise of the shape of z_t; needed if eta > 0.
+        callback: called with the index of each finished step.
+
+    Returns:
+        z_0, [B,C,h,w].
+
+    Raises:
+        ValueError: eta > 0 without noise, or an impossible number of steps.
+    """
+    if eta > 0 and noise is None:
+        raise ValueError(f"eta {eta} needs a source of noise, got none")
+    timesteps = schedule.timesteps(steps).tolist()
+    for index, (t, t_next) in enumerate(zip(timesteps, [*timesteps[1:], -1], strict=True)):
+        now = torch.full((len(z_t),), t, device=z_t.device)
+        z_0, eps = schedule.split(model(z_t, now), z_t, now)
+        a, s = schedule.coefficients(now, z_t)
+        a_next, s_next = schedule.coefficients(torch.full_like(now, t_next), z_t)
+        sigma = eta * (s_next / s) * (1 - (a / a_next) ** 2).clamp(min=0).sqrt()  # Eq. 16 of Song et al.
+        z_t = a_next * z_0 + (s_next**2 - sigma**2).clamp(min=0).sqrt() * eps
+        if noise is not None and eta > 0 and t_next >= 0:
+            z_t = z_t + sigma * noise()
+        if callback is not None:
+            callback(index)
+    return z_t

@@ -1,0 +1,98 @@
+"""Noise schedules and the forward process (paper 000, Eq. 2-4 and 8).
+
+Notation (name here -> symbol in the papers):
+    alpha_bar      -> cumulative product of alpha_t = 1 - beta_t
+    z_0, z_t, eps  -> clean latent, noisy latent, noise
+    v              -> sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) z_0 (Salimans and Ho 2022, Appendix D)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Prediction = Literal["epsilon", "v"]
+
+
+def cosine_alpha_bar(steps: int, offset: float = 0.008) -> Tensor:
+    """alpha_bar [T] of the cosine schedule (Nichol and Dhariwal 2021, Eq. 17), beta at most 0.999."""
+    t = torch.arange(steps + 1, dtype=torch.float64) / steps
+    f = torch.cos((t + offset) / (1 + offset) * math.pi / 2) ** 2
+    beta = (1 - f[1:] / f[:-1]).clamp(max=0.999)
+    return torch.cumprod(1 - beta, dim=0).float()
+
+
+def scaled_linear_alpha_bar(steps: int, beta_start: float = 0.00085, beta_end: float = 0.012) -> Tensor:
+    """alpha_bar [T] of Stable Diffusion and Zero-123: beta is linear in its square root.
+
+    With other than 1000 steps the betas are divided by steps / 1000, so that T = 2000 of paper 000 ends at nearly the
+    same noise as the 1000 steps of the weights it starts from.
+
+    Raises:
+        ValueError: so few steps that a beta would reach 1.
+    """
+    scale = 1000 / steps
+    if scale * beta_end >= 1:
+        raise ValueError(f"the scaled linear rule needs more than {1000 * beta_end:.0f} steps, got {steps}")
+    beta = torch.linspace((scale * beta_start) ** 0.5, (scale * beta_end) ** 0.5, steps, dtype=torch.float64) ** 2
+    return torch.cumprod(1 - beta, dim=0).float()
+
+
+class NoiseSchedule(nn.Module):
+    """The forward process q(z_t|z_0) and what follows from it.
+
+    Args:
+        steps: T.
+        rule: ``"cosine"`` or ``"scaled_linear"``.
+        prediction: what the denoiser predicts, ``"epsilon"`` (the papers) or ``"v"``.
+    """
+
+    alpha_bar: Tensor
+
+    def __init__(self, steps: int = 1000, rule: str = "cosine", prediction: Prediction = "v") -> None:
+        super().__init__()
+        rules = {"cosine": cosine_alpha_bar, "scaled_linear": scaled_linear_alpha_bar}
+        if rule not in rules:
+            raise ValueError(f"rule must be one of {sorted(rules)}, got {rule!r}")
+        if prediction not in ("epsilon", "v"):
+            raise ValueError(f"prediction must be 'epsilon' or 'v', got {prediction!r}")
+        self.steps, self.prediction = steps, prediction
+        self.register_buffer("alpha_bar", rules[rule](steps), persistent=False)
+
+    def coefficients(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """(sqrt(alpha_bar_t), sqrt(1 - alpha_bar_t)) of t [B], shaped to multiply ``like`` [B,...]; t = -1 is clean."""
+        alpha_bar = torch.where(t >= 0, self.alpha_bar[t.clamp(min=0)], torch.ones_like(self.alpha_bar[:1]))
+        alpha_bar = alpha_bar.reshape(-1, *[1] * (like.ndim - 1)).to(like)
+        return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+
+    def add_noise(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """z_t = sqrt(alpha_bar_t) z_0 + sqrt(1 - alpha_bar_t) eps (paper 000, Eq. 4 and 8), all [B,C,h,w], t [B]."""
+        a, s = self.coefficients(t, z_0)
+        return a * z_0 + s * eps
+
+    def target(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """What the denoiser should predict: eps (paper 000, Eq. 10) or v."""
+        if self.prediction == "epsilon":
+            return eps
+        a, s = self.coefficients(t, z_0)
+        return a * eps - s * z_0
+
+    def split(self, prediction: Tensor, z_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The estimates (z_0, eps) that a prediction at z_t [B,C,h,w], t [B] implies."""
+        a, s = self.coefficients(t, z_t)
+        if self.prediction == "epsilon":
+            return (z_t - s * prediction) / a, prediction
+        return a * z_t - s * prediction, s * z_t + a * prediction
+
+    def timesteps(self, count: int) -> Tensor:
+        """``count`` time steps from T-1 downwards, evenly spaced, the noisiest always among them ("trailing").
+
+        Raises:
+            ValueError: if count is not within 1..T.
+        """
+        if not 1 <= count <= self.steps:
+            raise ValueError(f"the number of sampling steps must be within 1..{self.steps}, got {count}")
+        return torch.linspace(self.steps, 0, count + 1, dtype=torch.float64)[:-1].round().long() - 1

@@ -1,0 +1,105 @@
+"""The conditional denoiser: a 2-D U-Net with depth in the down path and features in the up path (paper 000, Fig. 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+
+from monai_xray2mri.networks.condition import DepthEmbedding, FeatureEmbedding
+
+
+class SliceDenoiser(nn.Module):
+    """U-Net of one slice (paper 000, section II-B: 8 channels in, 4 out, context by cross-attention).
+
+    The noisy latent and the radiograph's latent enter side by side. The time embedding is shared; the *down* path
+    gets the depth added to it, the *up* path the radiographic features. The papers do not say which of the two the
+    middle block belongs to: here it closes the down path, because "spatial hierarchy" is established there and
+    features "guide the synthesis of fine clinical features based on it".
+
+    The defaults are the compact size. The paper's numbers are
+    ``channels=(320, 640, 1280, 1280), layers=2, attention=(True, True, True, False), context=768, heads=8,
+    groups=32, film=False``: 859,532,484 parameters before the added conditioning, as Zero-123 has.
+
+    Args:
+        latent_channels: channels of the noisy latent, of the radiograph's latent and of the output.
+        channels: channels per level.
+        layers: residual blocks per level of the down path (the up path has one more).
+        attention: for each level, whether it attends (self- and cross-attention).
+        context: width of a context token.
+        heads: attention heads.
+        groups: groups of the group normalisation.
+        features: width of the one-hot code.
+        film: scale and shift after the normalisation (FiLM) instead of adding the embedding before it; only with it
+            did features decide lesions in the compact size.
+        sample_size: side of the latent.
+    """
+
+    def __init__(
+        self,
+        latent_channels: int = 4,
+        channels: Sequence[int] = (48, 64, 80, 96),
+        layers: int = 1,
+        attention: Sequence[bool] = (False, False, True, True),
+        context: int = 64,
+        heads: int = 4,
+        groups: int = 16,
+        features: int = 61,
+        film: bool = True,
+        sample_size: int = 32,
+    ) -> None:
+        super().__init__()
+        self.unet = UNet2DConditionModel(
+            sample_size=sample_size,
+            in_channels=2 * latent_channels,
+            out_channels=latent_channels,
+            block_out_channels=tuple(channels),
+            layers_per_block=layers,
+            down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attention),
+            up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attention)),
+            cross_attention_dim=context,
+            attention_head_dim=heads,  # diffusers' historical name: this is the number of heads
+            norm_num_groups=groups,
+            resnet_time_scale_shift="scale_shift" if film else "default",
+        )
+        embedding = 4 * channels[0]
+        self.depth_embedding = DepthEmbedding(embedding)
+        self.feature_embedding = FeatureEmbedding(features, embedding)
+
+    def forward(
+        self, noisy: Tensor, t: Tensor, radiograph_latent: Tensor, context: Tensor, depth: Tensor, features: Tensor
+    ) -> Tensor:
+        """One evaluation of U(z_t, E2(y), t, d, r).
+
+        Args:
+            noisy: z_t, [B,C,h,w].
+            t: time step, [B] int64.
+            radiograph_latent: E2(y), [B,C,h,w].
+            context: image embedding of the radiograph, [B,N,context].
+            depth: d in [0,1], [B].
+            features: one-hot r, [B,61].
+
+        Returns:
+            The network's prediction (eps or v, as it was trained), [B,C,h,w].
+        """
+        unet = self.unet
+        time = unet.time_embedding(unet.time_proj(t).to(noisy.dtype))  # [B,E]
+        down, up = time + self.depth_embedding(depth), time + self.feature_embedding(features, depth)
+
+        hidden = unet.conv_in(torch.cat([noisy, radiograph_latent], dim=1))  # [B,c0,h,w]
+        skips: tuple[Tensor, ...] = (hidden,)
+        for block in unet.down_blocks:
+            hidden, new = block(hidden, down, **_attend(block, context))
+            skips += new
+        hidden = unet.mid_block(hidden, down, encoder_hidden_states=context)
+        for block in unet.up_blocks:
+            count = len(block.resnets)
+            skips, own = skips[:-count], skips[-count:]
+            hidden = block(hidden, res_hidden_states_tuple=own, temb=up, **_attend(block, context))
+        return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))  # [B,C,h,w]
+
+
+def _attend(block: nn.Module, context: Tensor) -> dict[str, Tensor]:
+    return {"encoder_hidden_states": context} if getattr(block, "has_cross_attention", False) else {}

@@ -1,0 +1,1 @@
+"""Knee radiographs: reading, polarity, laterality, the region around the joint, input checks."""

@@ -1,0 +1,229 @@
+"""Radiographs from DICOM files and data sets, and from PNG and JPEG for researchers."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import (
+    UID,
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
+from monai_xray2mri.radiograph.decoding import check_pixel_description, decode_stored_values
+from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
+from monai_xray2mri.radiograph.laterality import sides_of
+from monai_xray2mri.radiograph.presentation import present_bone_bright
+from monai_xray2mri.types import Radiograph, Side
+
+RADIOGRAPH_CLASSES = (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+)
+RADIOGRAPH_MODALITIES = ("CR", "DX", "RG")
+PIXEL_GROUP = 0x7FE0
+
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+"""Little-endian group numbers with which a DICOM data set without preamble begins."""
+_GREY_TOLERANCE = 4 / 255
+"""Largest difference between the colour channels of a grey image after JPEG rounding."""
+
+
+def read_radiograph(path: Path, name: str | None = None) -> Radiograph:
+    """Read a radiograph from a DICOM (with or without preamble), PNG or JPEG file.
+
+    Args:
+        path: the file.
+        name: how messages call it, relative to the user's input; the file name if None.
+
+    Returns:
+        The radiograph, bone bright, in the usual display.
+
+    Raises:
+        UsageError: there is no such file.
+        NotAKnee: it is no radiograph, or a lateral or axial one.
+        InputRefused: its pixels, side or spacing cannot be trusted.
+    """
+    name = name or path.name
+    if not path.is_file():
+        raise UsageError(f"radiograph {name}", "must be a file", "none of that name", "Check the path.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(132)
+    except OSError:
+        raise InputRefused(f"radiograph {name}", "must be readable", "no permission or a broken medium") from None
+    if start.startswith((_PNG, _JPEG)):
+        return _read_picture(path, name)
+    if start[128:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
+        raise InputRefused(
+            f"file {name}", "must be a DICOM, PNG or JPEG file", "another kind of file", "Give the radiograph itself."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom quotes values, which may be patient data, in its warnings
+        try:
+            dataset = dcmread(path, force=True)
+        except Exception:  # pydicom and zlib raise many kinds for damaged files
+            raise InputRefused(
+                f"file {name}",
+                "must be a complete DICOM file",
+                "a damaged or cut-off data set",
+                "Fetch it again from its source.",
+            ) from None
+    return radiograph_from_dataset(dataset, name, path)
+
+
+def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = None) -> Radiograph:
+    """Make a radiograph of a DICOM data set, as the loaders of MONAI Deploy hold it.
+
+    Args:
+        dataset: CR, DX For Presentation or DX For Processing, with pixel data; it is not changed.
+        name: how messages call it; never patient data.
+        path: the file that it was read from, if any.
+
+    Returns:
+        The radiograph, bone bright, in the usual display.
+
+    Raises:
+        NotAKnee: it is no radiograph, or a lateral or axial one.
+        InputRefused: its pixels, orientation, side or spacing cannot be trusted.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as above
+        readable = _readable(dataset)
+        header = _without_pixels(readable)
+        _check_class(header, name)
+        check_pixel_description(readable, name)
+        sides, sides_source = sides_of(header, name)
+        spacing, spacing_source, spacing_remarks = detector_spacing(header, name)
+        stored = decode_stored_values(readable, name)  # [H,W]
+        bright, polarity_remarks = present_bone_bright(stored, header, name)  # [H,W] in [0,1]
+        pixels, swapped, turn_remarks = turn_to_usual_display(bright, header, name)
+    if swapped and spacing:
+        spacing = spacing[1], spacing[0]
+    lossy = ("the radiograph was compressed with loss",) if header.get("LossyImageCompression") == "01" else ()
+    remarks = (*polarity_remarks, *turn_remarks, *spacing_remarks, *lossy)
+    return Radiograph(pixels, spacing, spacing_source, sides, sides_source, name, header, path, remarks)
+
+
+def _readable(dataset: Dataset) -> Dataset:
+    """Copy a data set without the elements whose value cannot be read; its transfer syntax is always told.
+
+    pydicom converts values on first use, and fails or warns with the value then. Doing it here, once, keeps patient
+    data out of the warnings of everything that uses the header later.
+    """
+    readable = Dataset()
+    for tag in dataset.keys():  # noqa: SIM118 - iterating a Dataset converts its elements, which may fail
+        try:
+            element = dataset[tag]
+            if element.VR == "SQ":
+                _convert_items(element.value)
+        except Exception:  # any kind of invalid value
+            continue
+        readable[tag] = element
+    readable.file_meta = FileMetaDataset()
+    readable.file_meta.update(getattr(dataset, "file_meta", {}))
+    if not readable.file_meta.get("TransferSyntaxUID"):
+        readable.file_meta.TransferSyntaxUID = _encoding_read(dataset)
+    return readable
+
+
+def _encoding_read(dataset: Dataset) -> UID:
+    """Return the transfer syntax of a file without meta header, from the way pydicom could read it."""
+    implicit, little = getattr(dataset, "original_encoding", (True, True))
+    if little is False:
+        return ExplicitVRBigEndian
+    return ExplicitVRLittleEndian if implicit is False else ImplicitVRLittleEndian
+
+
+def _without_pixels(dataset: Dataset) -> Dataset:
+    header = Dataset()
+    header.update({element.tag: element for element in dataset if element.tag.group != PIXEL_GROUP})
+    header.file_meta = dataset.file_meta
+    return header
+
+
+def _convert_items(items: object) -> None:
+    """Convert the values nested in a sequence; raises what the first invalid one raises."""
+    for item in items:  # type: ignore[attr-defined]
+        for element in item:
+            if element.VR == "SQ":
+                _convert_items(element.value)
+
+
+def _check_class(header: Dataset, name: str) -> None:
+    """Refuse what is not a CR or DX image (PS3.3 A.2 and A.26)."""
+    sop_class, modality = header.get("SOPClassUID"), str(header.get("Modality") or "")
+    known = sop_class in RADIOGRAPH_CLASSES if sop_class else bool(modality)
+    if known and (modality in RADIOGRAPH_MODALITIES or not modality):
+        return
+    class_name = getattr(sop_class, "name", "") if sop_class else "no SOP class"
+    # names of classes come from pydicom's dictionary; an unknown one is only called so
+    shown = "an unknown SOP class" if class_name[:1].isdigit() else class_name or "an unknown SOP class"
+    code = modality if re.fullmatch(r"[A-Z]{2,8}", modality) else "none"
+    raise NotAKnee(
+        f"file {name}",
+        "must be a radiograph: Computed Radiography or Digital X-Ray Image Storage, modality CR or DX",
+        f"{shown}, modality {code}",
+        "Give the knee radiograph of the study.",
+    )
+
+
+def _read_picture(path: Path, name: str) -> Radiograph:
+    """Read a PNG or JPEG; bone is taken to be bright, the side may be in an OAI-like file name."""
+    pixels = _grey(path, name)
+    match = re.fullmatch(r"\d+([RL])", path.stem)
+    remarks = ["a picture without header: bone is taken to be bright, the display to be the usual one"]
+    if match:
+        remarks.append(f"side {match[1]} taken from the file name")
+    sides = (Side(match[1]),) if match else ()
+    source = "file name" if match else "none"
+    return Radiograph(pixels, None, "none", sides, source, name, None, path, tuple(remarks))
+
+
+def _grey(path: Path, name: str) -> np.ndarray:
+    """Load a grey picture of 8 or 16 bits: [H,W] float32 in [0,1]."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                frames = getattr(picture, "n_frames", 1)
+                picture.load()
+                mode = picture.mode
+                values = np.asarray(picture.convert("RGBA") if mode in ("P", "RGB", "RGBA", "LA", "1") else picture)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputRefused(
+            f"radiograph {name}", "must be a complete picture", "cut off or damaged", "Fetch it again from its source."
+        ) from None
+    if frames != 1 or mode not in ("L", "LA", "P", "RGB", "RGBA", "1", "I", "I;16", "I;16B", "I;16L"):
+        raise InputRefused(
+            f"radiograph {name}", "must be one grey picture", f"mode {mode}, {frames} frames", "Export it as grey PNG."
+        )
+    if values.ndim == 2 and mode == "L":
+        return values.astype(np.float32) / np.float32(255)
+    if values.ndim == 2:  # 16 bits of which a detector may fill 10 or 12
+        low, high = int(values.min()), int(values.max())
+        return ((values.astype(np.float64) - low) / max(high - low, 1)).astype(np.float32)
+    return _grey_of_channels(values.astype(np.float32) / np.float32(255), name)
+
+
+def _grey_of_channels(channels: np.ndarray, name: str) -> np.ndarray:
+    """Reduce [H,W,4] red, green, blue and opacity to grey [H,W]; what is transparent is dark."""
+    colours = channels[..., :3]
+    if float(np.ptp(colours, axis=2).max()) > _GREY_TOLERANCE:
+        raise InputRefused(
+            f"radiograph {name}", "must be grey", "a colour picture", "Export the radiograph without colours."
+        )
+    return np.where(channels[..., 3] > 0, colours[..., 1], 0).astype(np.float32)

@@ -1,0 +1,291 @@
+"""What comes in: the radiographs and reports of one study, and the knees that can be synthesised from them.
+
+All input checks happen here, before any compute (DESIGN, section 4). A study is a folder, at any depth, or one file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pydicom
+from pydicom import Dataset
+from pydicom.errors import InvalidDicomError
+
+from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError, Xray2MRIError
+from monai_xray2mri.grading.report import GradingReport, read_grading_report, select_grading
+from monai_xray2mri.radiograph.checks import check_radiograph, check_region
+from monai_xray2mri.radiograph.reading import read_radiograph
+from monai_xray2mri.radiograph.region import find_knees
+from monai_xray2mri.types import Grading, KneeROI, Radiograph, Side
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg"})
+RADIOGRAPH_MODALITIES = frozenset({"CR", "DX"})
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A file of the study.
+
+    Attributes:
+        name: path below the study's folder; how messages call it.
+        path: where it is.
+        header: DICOM header without pixels; None for a picture.
+    """
+
+    name: str
+    path: Path
+    header: Dataset | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """The files of one study that are of use.
+
+    Attributes:
+        films: radiographs.
+        reports: structured reports.
+        remarks: what was passed over and why.
+    """
+
+    films: tuple[StudyFile, ...]
+    reports: tuple[StudyFile, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KneeCase:
+    """One knee, ready to be synthesised.
+
+    Attributes:
+        radiograph: the film it lies on.
+        roi: where.
+        grading: its features.
+        report: the structured report they come from, if any.
+        remarks: what the checks found worth knowing.
+    """
+
+    radiograph: Radiograph
+    roi: KneeROI
+    grading: Grading = field(default_factory=Grading)
+    report: Dataset | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def side(self) -> Side:
+        """Which knee it is."""
+        return self.roi.side
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be synthesised from a study.
+
+    Attributes:
+        cases: the knees, right before left.
+        refusals: why other knees or films cannot be used.
+        remarks: what was passed over in the study.
+    """
+
+    cases: tuple[KneeCase, ...]
+    refusals: tuple[InputRefused, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def read_study(path: Path) -> Study:
+    """Sort the files of a study.
+
+    Args:
+        path: a folder (read recursively) or one file, DICOM, PNG or JPEG.
+
+    Raises:
+        UsageError: the path does not exist or cannot be read.
+        InputRefused: no radiograph, or files of two patients or two studies.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UsageError("input", "must be a folder or a file", "nothing at that path", "Check the path.")
+    films, reports, others, remarks = [], [], Counter[str](), []
+    for file in _files(path):
+        name = file.name if path.is_file() else str(file.relative_to(path))
+        if file.suffix.lower() in PICTURES:
+            films.append(StudyFile(name, file))
+            continue
+        header = _header(file)
+        modality = "" if header is None else str(header.get("Modality", ""))
+        if header is None:
+            remarks.append(f"{name}: is neither DICOM, PNG nor JPEG and was passed over")
+        elif modality in RADIOGRAPH_MODALITIES:
+            films.append(StudyFile(name, file, header))
+        elif modality == "SR":
+            reports.append(StudyFile(name, file, header))
+        else:
+            others[modality or "DICOM object without modality"] += 1
+    if not films:
+        found = ", ".join([f"{count} {kind}" for kind, count in sorted(others.items())] + [f"{len(reports)} SR"])
+        raise InputRefused(
+            "study", "needs a radiograph of the knee (modality CR or DX, or PNG, JPEG)", found if others or reports
+            else "no DICOM object", "Send the study with its radiograph.",
+        )
+    remarks += [f"{count} {kind} passed over: only CR, DX and SR are used" for kind, count in sorted(others.items())]
+    _require_one(films, "PatientID", "patient")
+    _require_one(films, "StudyInstanceUID", "study")
+    return Study(tuple(films), tuple(reports), tuple(remarks))
+
+
+def plan_study(
+    study: Study,
+    *,
+    side: Side | None = None,
+    features: Mapping[Side, Grading] | None = None,
+    region_mm: float = 110.0,
+    assume_spacing: bool = False,
+) -> Plan:
+    """The knees of a study with their features: :func:`locate_knees`, then :func:`add_gradings`, with their errors."""
+    plan = locate_knees(study, side=side, region_mm=region_mm, assume_spacing=assume_spacing)
+    return add_gradings(plan, study, features)
+
+
+def locate_knees(
+    study: Study, *, side: Side | None = None, region_mm: float = 110.0, assume_spacing: bool = False
+) -> Plan:
+    """Find the knees on the radiographs of a study, with all checks of the pictures.
+
+    Args:
+        study: the sorted files.
+        side: the only knee wanted, and what tells the side of a film that does not say it; None = both.
+        region_mm: side of the region at the detector in mm; the model's.
+        assume_spacing: for research: take a picture without spacing as one joint region.
+
+    Returns:
+        The plan with at least one case, features still unknown.
+
+    Raises:
+        InputRefused: no knee can be used; the message of the only reason, or all of them.
+    """
+    remarks, refusals = list(study.remarks), list[InputRefused]()
+    cases: list[KneeCase] = []
+    for film in study.films:
+        try:
+            radiograph = read_radiograph(film.path, film.name)
+            warnings = check_radiograph(radiograph, side=side)
+            rois = find_knees(radiograph, side=side, width_mm=region_mm, assume_spacing=assume_spacing)
+        except InputRefused as refusal:
+            refusals.append(refusal)
+            continue
+        for roi in rois:
+            if side not in (None, roi.side):
+                continue
+            try:
+                seen = check_region(roi)
+            except InputRefused as refusal:
+                refusals.append(refusal)
+                continue
+            cases.append(KneeCase(radiograph, roi, remarks=(*radiograph.remarks, *warnings, *seen)))
+    if not cases:
+        raise _joined(refusals)
+    remarks += [str(refusal) for refusal in refusals if isinstance(refusal, NotAKnee)]
+    others = tuple(refusal for refusal in refusals if not isinstance(refusal, NotAKnee))
+    return Plan(tuple(_newest_per_side(cases)), others, tuple(remarks))
+
+
+def add_gradings(plan: Plan, study: Study, features: Mapping[Side, Grading] | None = None) -> Plan:
+    """Give each knee its features: those of the user, else of the study's reports, else unknown.
+
+    Args:
+        plan: of :func:`locate_knees`.
+        study: whose reports are read.
+        features: gradings given by the user; they replace reports.
+
+    Raises:
+        InputRefused: a report contradicts itself, or no knee is left: every report is of another patient, film, knee.
+    """
+    headers = {file.name: pydicom.dcmread(file.path, force=True) for file in study.reports}
+    reports = [read_grading_report(header, name) for name, header in headers.items()]
+    by_instance = {str(header.get("SOPInstanceUID", "")): header for header in headers.values()}
+    cases, refusals = list[KneeCase](), list[InputRefused]()
+    for case in plan.cases:
+        try:
+            grading = _grading(reports, case, features)
+        except InputRefused as refusal:
+            refusals.append(refusal)
+            continue
+        cases.append(replace(case, grading=grading, report=by_instance.get(grading.reference or "")))
+    if not cases:
+        raise _joined(refusals)
+    return replace(plan, cases=tuple(cases), refusals=(*plan.refusals, *refusals))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    try:
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and not file.name.startswith(".") and file.name != "DICOMDIR":
+                yield file
+    except OSError as error:
+        raise UsageError("input", "must be readable", error.strerror or "an error", "Check its permissions.") from error
+
+
+def _header(file: Path) -> Dataset | None:
+    """The header of a DICOM file, with or without preamble; None for anything else."""
+    try:
+        return pydicom.dcmread(file, stop_before_pixels=True)
+    except InvalidDicomError:
+        pass
+    except Exception:  # a damaged file breaks anywhere in the parser; it is passed over like any other non-DICOM file
+        return None
+    try:
+        header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+        return header if "SOPClassUID" in header and "StudyInstanceUID" in header else None
+    except Exception:  # as above
+        return None
+
+
+def _require_one(files: Sequence[StudyFile], keyword: str, what: str) -> None:
+    values = {str(file.header.get(keyword, "")) for file in files if file.header is not None}
+    if len(values) > 1:
+        raise InputRefused(
+            "input", f"must be of one {what}", f"radiographs of {len(values)}", f"Give one {what} at a time."
+        )
+
+
+def _grading(
+    reports: Sequence[GradingReport], case: KneeCase, features: Mapping[Side, Grading] | None
+) -> Grading:
+    side = case.side
+    if features is None:
+        return select_grading(reports, case.radiograph.dataset, side, film_sides=case.radiograph.sides)
+    given = features.get(side, Grading(remarks=(f"the features given do not grade the {side.word} knee",)))
+    if any(report.grades_knees for report in reports):
+        given = replace(given, remarks=(*given.remarks, "the features given replace those of the reports"))
+    return given
+
+
+def _newest_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:
+    """One case per side, right first; of several films of one knee the newest, said in a remark."""
+    for side in Side:
+        own = sorted((case for case in cases if case.side is side), key=_age)
+        if own:
+            older = f"{len(own) - 1} older radiographs of the {side.word} knee were not used"
+            yield replace(own[-1], remarks=(*own[-1].remarks, older)) if len(own) > 1 else own[-1]
+
+
+def _age(case: KneeCase) -> tuple[str, str, int, str]:
+    header = case.radiograph.dataset or Dataset()
+    date = str(header.get("AcquisitionDate", "") or header.get("ContentDate", "") or header.get("StudyDate", "") or "")
+    time = str(header.get("AcquisitionTime", "") or header.get("ContentTime", "") or header.get("StudyTime", "") or "")
+    return date, time, int(header.get("InstanceNumber", 0) or 0), case.radiograph.name
+
+
+def _joined(refusals: Sequence[InputRefused]) -> Xray2MRIError:
+    if len(refusals) == 1:
+        return refusals[0]
+    if not refusals:
+        return InputRefused("study", "must show the wanted knee", "only the other one", "Check the side option.")
+    return InputRefused(
+        "study", "needs one radiograph of the knee that can be used", " | ".join(str(refusal) for refusal in refusals)
+    )

@@ -1,0 +1,320 @@
+"""The predictor: a knee radiograph to a synthetic MR volume (paper 000, Algorithm 2)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.bundle import ConfigParser
+
+from monai_xray2mri.dicom.uids import package_version
+from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError, WeightsError
+from monai_xray2mri.grading.features import one_hot, validate_grades
+from monai_xray2mri.radiograph.region import network_input
+from monai_xray2mri.study import KneeCase, plan_study, read_study
+from monai_xray2mri.types import KneeVolume, Side, Synthesis
+
+DISCLAIMER = (
+    "SYNTHETIC: generated from a radiograph, not acquired. Not for clinical use. "
+    "It can show structures that are not there and miss ones that are."
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a synthesis; None stands for the default that the bundle holds.
+
+    Attributes:
+        seed: seed of the initial noise; every knee and sample derives its own from it.
+        samples: volumes that are drawn; their mean and, from two on, their standard deviation are returned.
+        steps: sampling steps.
+        slices: slices over the modelled depth range.
+        guidance: guidance scale.
+        chunk: slices that are computed together; bounds the memory, not the result.
+    """
+
+    seed: int = 0
+    samples: int = 1
+    steps: int | None = None
+    slices: int | None = None
+    guidance: float | None = None
+    chunk: int = 25
+
+    def check(self, longest: int) -> None:
+        """Raise UsageError if a value is out of range; ``longest`` is the number of steps of the schedule."""
+        rules = {
+            "seed": (self.seed, 0, 2**63 - 1),
+            "samples": (self.samples, 1, 64),
+            "steps": (1 if self.steps is None else self.steps, 1, longest),
+            "slices": (50 if self.slices is None else self.slices, 2, 500),
+            "guidance": (1 if self.guidance is None else self.guidance, 0, 20),
+            "chunk": (self.chunk, 1, 512),
+        }
+        for name, (value, low, high) in rules.items():
+            if not low <= value <= high:
+                raise UsageError(f"option {name}", f"must be within {low}..{high}", str(value), "Choose another value.")
+
+
+def default_bundle(name: str = "knee_xray2mri") -> Path:
+    """The bundle that comes with the package: ``$XRAY2MRI_BUNDLE``, else of the source tree, else of the wheel."""
+    if chosen := os.environ.get("XRAY2MRI_BUNDLE"):
+        return Path(chosen)
+    package = Path(__file__).parent
+    beside = package.parent / "bundle" / name
+    return beside if beside.is_dir() else package / "bundle" / name
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """``auto`` takes CUDA, else Apple's MPS, else the CPU.
+
+    Raises:
+        UsageError: the named device is not there.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        device = next(name for name, there in available.items() if there)
+    if not available.get(device.split(":")[0], False):
+        there = ", ".join(name for name, yes in available.items() if yes)
+        raise UsageError("option device", f"must be auto or one of: {there}", device, "Choose one of these.")
+    return torch.device(device)
+
+
+def load_network(bundle: Path) -> SliceDiffusion:
+    """The network of a bundle with its weights, from its ``configs/inference.json`` and ``models/model.pt``.
+
+    Raises:
+        WeightsError: the bundle or its weights are missing, damaged or of another architecture.
+    """
+    config, weights = bundle / "configs" / "inference.json", bundle / "models" / "model.pt"
+    remedy = "Give --bundle the folder of a complete bundle, or restore its files."
+    for file in (config, weights):
+        if not file.is_file():
+            raise WeightsError(f"bundle {bundle.name}", f"must hold {file.relative_to(bundle)}", "no such file", remedy)
+    try:
+        with zipfile.ZipFile(weights) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"checksum of {damaged} does not match")
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        parser = ConfigParser()
+        parser.read_config(str(config))
+        network: SliceDiffusion = parser.get_parsed_content("network_def")
+        network.load_state_dict(state)
+    except Exception as error:  # zip, pickle, JSON and key errors alike mean that the bundle cannot be trusted
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"bundle {bundle.name}", "must hold undamaged weights of its network", first_line, remedy) from error
+    return network.eval()
+
+
+def case_generator(seed: int, identity: str, side: Side, sample: int) -> torch.Generator:
+    """The generator of one sample of one knee; independent of batch, order and device."""
+    digest = hashlib.sha256(f"{seed}|{identity}|{side}|{sample}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+
+
+def volume_affine(columns: int, rows: int, slices: int, pixel_mm: float, slice_mm: float) -> np.ndarray:
+    """[4,4], (column, row, slice) to LPS mm: coronal, centred on the joint, slice 0 anterior, right-handed."""
+    affine = np.diag([pixel_mm, 0.0, 0.0, 1.0])
+    affine[2, 1], affine[1, 2] = -pixel_mm, slice_mm
+    centre = np.array([columns - 1, rows - 1, slices - 1]) / 2
+    affine[:3, 3] = -affine[:3, :3] @ centre
+    return affine
+
+
+class Xray2MRI:
+    """Generates MR volumes from knee radiographs; loaded once, used for many.
+
+    Example:
+        ``Xray2MRI.from_bundle("bundle/knee_xray2mri")("knee.dcm", samples=8, seed=0).volume``
+
+    Args:
+        network: the trained network.
+        bundle: name and version of its bundle, for the provenance.
+        weights_sha256: of ``models/model.pt``.
+        device: where to compute.
+    """
+
+    def __init__(self, network: SliceDiffusion, bundle: str, weights_sha256: str, device: str = "auto") -> None:
+        self.device = choose_device(device)
+        self.network = network.to(self.device).eval()
+        self.bundle, self.weights_sha256 = bundle, weights_sha256
+
+    @classmethod
+    def from_bundle(cls, bundle: str | Path | None = None, device: str = "auto") -> Xray2MRI:
+        """Load a bundle (None: the one that comes with the package).
+
+        Raises:
+            WeightsError: see :func:`load_network`.
+            UsageError: the device is not there.
+        """
+        path = Path(bundle) if bundle is not None else default_bundle()
+        network = load_network(path)
+        metadata = json.loads((path / "configs" / "metadata.json").read_text())
+        digest = hashlib.sha256((path / "models" / "model.pt").read_bytes()).hexdigest()
+        return cls(network, f"{path.resolve().name} {metadata['version']}", digest, device)
+
+    def __call__(
+        self,
+        radiograph: str | Path,
+        *,
+        side: Side | str | None = None,
+        features: Mapping[str, object] | None = None,
+        assume_spacing: bool = False,
+        progress: Callable[[int], None] | None = None,
+        **options: Any,
+    ) -> Synthesis:
+        """Synthesise the knee of a radiograph file or study.
+
+        Args:
+            radiograph: DICOM, PNG or JPEG file, or a study folder.
+            side: ``"R"`` or ``"L"``; needed for a bilateral film and where the file does not tell.
+            features: grades by OAI name, with or without the prefix V00; absent = unknown.
+            assume_spacing: for research: take a picture without spacing as one joint region.
+            progress: called with the number of slices done.
+            **options: see :class:`Options`.
+
+        Raises:
+            InputRefused: see :func:`monai_xray2mri.study.plan_study`; also a bilateral film without ``side``.
+            UsageError: an option is unknown or out of range.
+        """
+        # 1. Check options and inputs
+        chosen = self.options(**options)
+        wanted = None if side is None else Side(side)
+        plan = plan_study(
+            read_study(Path(radiograph)),
+            side=wanted,
+            features=None if features is None else dict.fromkeys(Side, validate_grades(features, source="features")),
+            region_mm=self.network.region_mm,
+            assume_spacing=assume_spacing,
+        )
+        # 2. One knee only
+        if len(plan.cases) > 1:
+            raise InputRefused("radiograph", "shows both knees", "no side", "Give side='R' or side='L'.")
+        # 3. Generate
+        return self.synthesise(plan.cases[0], chosen, progress)
+
+    @staticmethod
+    def options(**options: Any) -> Options:
+        """Options by name.
+
+        Raises:
+            UsageError: an unknown name.
+        """
+        unknown = sorted(set(options) - set(Options.__dataclass_fields__))
+        if unknown:
+            known = ", ".join(Options.__dataclass_fields__)
+            raise UsageError("options", f"must be among: {known}", ", ".join(unknown), "Check the spelling.")
+        return Options(**options)
+
+    def synthesise(
+        self, case: KneeCase, options: Options, progress: Callable[[int], None] | None = None
+    ) -> Synthesis:
+        """Synthesise one knee that has passed all checks.
+
+        Raises:
+            UsageError: an option is out of range.
+            OutOfMemory: the device has too little memory for ``options.chunk`` slices.
+        """
+        options.check(self.network.schedule.steps)
+        # 1. Condition
+        size = self.network.image_size
+        film = torch.from_numpy(network_input(case.roi, size)).to(self.device)  # [1,1,H,W]
+        features = torch.from_numpy(one_hot(case.grading.grades))[None].to(self.device)  # [1,61]
+        # 2. Samples, each with its own initial noise
+        samples = []
+        for sample in range(options.samples):
+            generator = case_generator(options.seed, self._identity(case), case.side, sample)
+            with _memory_errors(options.chunk):
+                volume = self.network.generate(
+                    film,
+                    features,
+                    noise=self.network.draw_noise(generator),
+                    slices=options.slices,
+                    steps=options.steps,
+                    guidance=options.guidance,
+                    chunk=options.chunk,
+                    callback=progress,
+                )  # [1,1,S,H,W], slice 0 posterior, right-knee space
+            samples.append(self._to_patient(volume[0, 0].float().cpu().numpy(), case.side, options))
+        # 3. Mean and spread
+        stack = np.stack([sample.voxels for sample in samples])  # [N,S,H,W]
+        mean = KneeVolume(stack.mean(axis=0), samples[0].affine, case.side)
+        spread = KneeVolume(stack.std(axis=0, ddof=1), mean.affine, case.side) if len(samples) > 1 else None
+        return Synthesis(
+            mean, spread, tuple(samples), case.roi, case.grading, self.provenance(case, options)
+        )
+
+    def _to_patient(self, voxels: np.ndarray, side: Side, options: Options) -> KneeVolume:
+        """[S,H,W] in [-1,1], slice 0 posterior, right-knee space, to the patient's own knee in [0,1]."""
+        voxels = (voxels[::-1] + 1) / 2  # the most anterior slice first
+        if side is Side.LEFT:
+            voxels = voxels[:, :, ::-1]
+        slices, rows, columns = voxels.shape
+        spacing = self.network.spacing(options.slices)
+        affine = volume_affine(columns, rows, slices, self.network.pixel_mm, spacing)
+        return KneeVolume(np.ascontiguousarray(voxels, dtype=np.float32), affine, side)
+
+    @staticmethod
+    def _identity(case: KneeCase) -> str:
+        header = case.radiograph.dataset
+        if header is not None and header.get("SOPInstanceUID"):
+            return str(header.SOPInstanceUID)
+        return hashlib.sha256(np.ascontiguousarray(case.radiograph.pixels).tobytes()).hexdigest()
+
+    def provenance(self, case: KneeCase, options: Options) -> dict[str, object]:
+        """What determines the result, without patient data: equal values mean equal pixels (same device)."""
+        network = self.network
+        resolved = asdict(options) | {
+            "steps": options.steps or network.steps,
+            "slices": options.slices or network.slices,
+            "guidance": network.guidance if options.guidance is None else options.guidance,
+            "eta": network.eta,
+        }
+        resolved.pop("chunk")
+        height, width = case.roi.box.rows, case.roi.box.columns
+        return {
+            "software": "monai_xray2mri",
+            "version": package_version(),
+            "model": self.bundle,
+            "weights_sha256": self.weights_sha256,
+            "options": resolved,
+            "side": str(case.side),
+            "side_source": case.radiograph.sides_source,
+            "spacing_source": case.radiograph.spacing_source,
+            "region": {
+                "top": case.roi.box.top,
+                "left": case.roi.box.left,
+                "rows": height,
+                "columns": width,
+                "width_mm": case.roi.width_mm,
+                "method": case.roi.method,
+            },
+            "features": dict(case.grading.grades),
+            "features_source": case.grading.source,
+            "remarks": list(dict.fromkeys((*case.remarks, *case.roi.remarks, *case.grading.remarks))),
+            "disclaimer": DISCLAIMER,
+        }
+
+
+@contextmanager
+def _memory_errors(chunk: int) -> Iterator[None]:
+    """Turn a device's out-of-memory error into ours, with the option that helps."""
+    remedy = "Give a smaller --chunk."
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory("device memory", f"must hold {chunk} slices at a time", "out of memory", remedy) from error
+    except RuntimeError as error:
+        if "not enough memory" not in str(error):  # the CPU allocator's words
+            raise
+        raise OutOfMemory("memory", f"must hold {chunk} slices at a time", "out of memory", remedy) from error

@@ -1,0 +1,161 @@
+"""Records that travel between the parts of the package.
+
+Patient coordinates are LPS millimetres (+x to the patient's left, +y posterior, +z to the head). Radiographs are
+held as they were taken, in the usual display: the patient's right at the left of the image. The networks see
+right knees only; a left knee is mirrored on the way in and its volume mirrored on the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydicom import Dataset
+
+
+class Side(StrEnum):
+    """Side of the patient's body, in the letters of DICOM Image Laterality (0020,0062)."""
+
+    RIGHT = "R"
+    LEFT = "L"
+
+    @property
+    def word(self) -> str:
+        """``"right"`` or ``"left"``."""
+        return self.name.lower()
+
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.LEFT if self is Side.RIGHT else Side.RIGHT
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """A radiograph as a reader sees it: bone bright, the patient's right at the left of the image.
+
+    Attributes:
+        pixels: [H,W] float32 in [0,1], bone bright, whatever the stored polarity; turned to the usual display if the
+            stored columns ran from the patient's left to right.
+        spacing: (row, column) distance of pixel centres at the detector in mm; None if unknown.
+        spacing_source: where the spacing comes from: ``"ImagerPixelSpacing"``, ``"PixelSpacing"``, ``"assumed"`` or
+            ``"none"``.
+        sides: the sides that the film shows: one, both, or none if nothing in the header tells.
+        sides_source: what told the sides, e.g. ``"ImageLaterality"``, for the report.
+        name: how messages call it (file name relative to the input); never patient data.
+        dataset: the DICOM header without pixel data; None for PNG and JPEG.
+        path: the file it was read from.
+        remarks: what a user should know about the reading.
+    """
+
+    pixels: np.ndarray
+    spacing: tuple[float, float] | None
+    spacing_source: str
+    sides: tuple[Side, ...]
+    sides_source: str
+    name: str
+    dataset: Dataset | None = None
+    path: Path | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Box:
+    """A square on a radiograph, in pixels: [top, top + rows) x [left, left + columns); may reach over the border."""
+
+    top: float
+    left: float
+    rows: float
+    columns: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(row, column) of the centre in pixels."""
+        return self.top + self.rows / 2, self.left + self.columns / 2
+
+
+@dataclass(frozen=True)
+class KneeROI:
+    """The square region around one knee joint of a radiograph (papers 000 and 001, Fig. 3b).
+
+    Attributes:
+        side: which knee it is.
+        box: where it lies on the radiograph.
+        pixels: [299,299] float32 in [0,1], as on the film (a left knee is *not* mirrored here).
+        width_mm: physical side length at the detector in mm.
+        method: how it was found, for the report: ``"profile"`` (bilateral halves), ``"whole image"`` ...
+        remarks: what a user should know.
+    """
+
+    side: Side
+    box: Box
+    pixels: np.ndarray
+    width_mm: float
+    method: str
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grading:
+    """The 19 radiographic features of one knee (paper 000, Table I) under their OAI names without visit prefix.
+
+    Attributes:
+        grades: OAI stem (``"XRKL"``, ``"XROSFM"`` ...) to grade; None or absent = unknown.
+        source: where they come from: ``"structured report"``, ``"features file"``, ``"missing"`` ...
+        remarks: what was clipped, ignored or used although preliminary.
+        reference: SOP Instance UID of the report, if one was used.
+    """
+
+    grades: Mapping[str, int | None] = field(default_factory=dict)
+    source: str = "missing"
+    remarks: tuple[str, ...] = ()
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class KneeVolume:
+    """A volume on a regular grid in patient space.
+
+    Attributes:
+        voxels: [S,H,W] float32; slice 0 is the most anterior, row 0 the most superior, column 0 the patient's right.
+        affine: [4,4] float64, maps (column, row, slice) indices to LPS mm; right-handed (det > 0).
+        side: which knee it is.
+    """
+
+    voxels: np.ndarray
+    affine: np.ndarray
+    side: Side
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """(column, row, slice) distance of voxel centres in mm."""
+        column, row, plane = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(column), float(row), float(plane)
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What the predictor returns for one knee.
+
+    Attributes:
+        volume: the mean of the samples (the sample itself if there is one), intensities in [0,1].
+        uncertainty: voxel-wise standard deviation of the samples; None for one sample.
+        samples: every sample on the same grid.
+        roi: the radiograph region that it was generated from.
+        grading: the features that were used.
+        provenance: versions, weights hash, seed, options, remarks: what ``report.json`` holds.
+    """
+
+    volume: KneeVolume
+    uncertainty: KneeVolume | None
+    samples: tuple[KneeVolume, ...]
+    roi: KneeROI
+    grading: Grading
+    provenance: Mapping[str, object]

@@ -1,0 +1,68 @@
+"""Fixtures that several test folders share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from monai_xray2mri.diffusion.schedule import NoiseSchedule
+from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.networks.autoencoder import SliceAutoencoder
+from monai_xray2mri.networks.condition import RadiographEncoder
+from monai_xray2mri.networks.denoiser import SliceDenoiser
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the source tree."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real radiographs, reports and a label map that are not part of the repository."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the folder of real sample inputs (shared/data beside the repository) is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(repository: Path) -> Path:
+    """The shipped knee bundle."""
+    return repository / "bundle" / "knee_xray2mri"
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> Iterator[None]:
+    """Random weights of tests are the same in every order."""
+    state = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    yield
+    torch.random.set_rng_state(state)
+
+
+def make_tiny_network(**options: object) -> SliceDiffusion:
+    """A real network with the compact topology, small enough for tests: 64 x 64 images, latent 8 x 8."""
+    return SliceDiffusion(
+        SliceAutoencoder(channels=(8, 8, 8), groups=4),
+        SliceDenoiser(channels=(8, 8, 16, 16), context=8, heads=2, groups=4, sample_size=8),
+        RadiographEncoder(channels=(8, 8, 8, 8), context=8, image_size=64),
+        NoiseSchedule(),
+        image_size=64,
+        pixel_mm=2.5,
+        modelled_slices=(13, 17),
+        steps=2,
+        **options,  # type: ignore[arg-type]
+    ).eval()
+
+
+@pytest.fixture
+def tiny_network() -> SliceDiffusion:
+    """See :func:`make_tiny_network`."""
+    return make_tiny_network()

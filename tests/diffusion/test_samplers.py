@@ -1,0 +1,87 @@
+"""DDIM (paper 000, Eq. 9)."""
+
+from __future__ import annotations
+
+import diffusers
+import pytest
+import torch
+from torch import Tensor
+
+from monai_xray2mri.diffusion.samplers import ddim
+from monai_xray2mri.diffusion.schedule import NoiseSchedule
+
+
+def perfect_model(z_0: Tensor, schedule: NoiseSchedule):  # type: ignore[no-untyped-def]
+    """Knows the clean latent: predicts what it implies at any z_t."""
+
+    def model(z_t: Tensor, t: Tensor) -> Tensor:
+        a, s = schedule.coefficients(t, z_t)
+        eps = (z_t - a * z_0) / s
+        return schedule.target(z_0, t, eps)
+
+    return model
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10])
+@pytest.mark.parametrize("prediction", ["epsilon", "v"])
+def test_a_perfect_model_is_followed_to_its_latent(steps: int, prediction: str) -> None:
+    schedule = NoiseSchedule(1000, "scaled_linear", prediction)  # type: ignore[arg-type]
+    z_0 = torch.randn(3, 4, 8, 8)
+    found = ddim(perfect_model(z_0, schedule), torch.randn(3, 4, 8, 8), schedule, steps)
+    torch.testing.assert_close(found, z_0, atol=1e-4, rtol=1e-4)
+
+
+def test_each_step_is_equation_9() -> None:
+    schedule = NoiseSchedule(100, "scaled_linear", "epsilon")
+    weight = torch.randn(4, 4) * 0.3
+
+    def model(z_t: Tensor, t: Tensor) -> Tensor:
+        return torch.einsum("ij,bjhw->bihw", weight, z_t) + 0.01 * t[:, None, None, None]
+
+    z = start = torch.randn(2, 4, 4, 4)
+    steps = schedule.timesteps(5).tolist()
+    for now, after in zip(steps, [*steps[1:], None], strict=True):
+        bar = schedule.alpha_bar[now]
+        bar_after = torch.ones(()) if after is None else schedule.alpha_bar[after]
+        eps = model(z, torch.full((2,), now))
+        z = bar_after.sqrt() * (z - (1 - bar).sqrt() * eps) / bar.sqrt() + (1 - bar_after).sqrt() * eps
+    torch.testing.assert_close(ddim(model, start, schedule, 5), z, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("prediction", "name"), [("epsilon", "epsilon"), ("v", "v_prediction")])
+def test_it_agrees_with_diffusers(prediction: str, name: str) -> None:
+    schedule = NoiseSchedule(1000, "scaled_linear", prediction)  # type: ignore[arg-type]
+    reference = diffusers.DDIMScheduler(
+        1000, 0.00085, 0.012, "scaled_linear", clip_sample=False, prediction_type=name, timestep_spacing="trailing"
+    )
+    reference.set_timesteps(10)
+    assert reference.timesteps.tolist() == schedule.timesteps(10).tolist()
+
+    def model(z_t: Tensor, t: Tensor) -> Tensor:
+        return torch.tanh(z_t) * (t[0] / 1000)
+
+    z = start = torch.randn(2, 4, 4, 4)
+    for t in reference.timesteps:
+        z = reference.step(model(z, t.expand(2)), t, z).prev_sample
+    torch.testing.assert_close(ddim(model, start, schedule, 10), z, atol=1e-4, rtol=1e-4)
+
+
+def test_eta_adds_noise_and_needs_a_source() -> None:
+    schedule = NoiseSchedule(1000, "scaled_linear", "epsilon")
+    start = torch.randn(1, 4, 4, 4)
+
+    def sample(seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        noise = lambda: torch.randn(1, 4, 4, 4, generator=generator)  # noqa: E731
+        return ddim(lambda z, t: 0.1 * z, start, schedule, 4, eta=1.0, noise=noise)
+
+    assert torch.equal(sample(1), sample(1))
+    assert not torch.allclose(sample(1), sample(2))
+    with pytest.raises(ValueError, match="needs a source of noise"):
+        ddim(lambda z, t: z, start, schedule, 4, eta=0.5)
+
+
+def test_every_step_is_reported() -> None:
+    seen: list[int] = []
+    ddim(lambda z, t: z, torch.zeros(1, 4, 2, 2), NoiseSchedule(), 3, callback=seen.append)
+    assert seen == [0, 1, 2]
