@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from monai_xray2mri.deploy import preload_cuda_runtime, require_sdk
+from monai_xray2mri.deploy import raise_stack_limit, require_sdk
 from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIError
 from settings import Settings, read_settings
 
@@ -51,6 +51,7 @@ def run(settings: Settings) -> None:
         Xray2MRIError: something is refused, missing or too large; nothing was written, but for SomeCasesFailed.
     """
     require_sdk()
+    raise_stack_limit()
     # torch and the SDK take seconds to import; settings and paths are checked before that.
     if not settings.input.is_dir():
         found = "a file" if settings.input.exists() else "nothing at that path"
@@ -63,7 +64,6 @@ def run(settings: Settings) -> None:
     model = Xray2MRI.from_bundle(settings.bundle, settings.device)
     require_writable(settings.output, ())
 
-    preload_cuda_runtime()
     os.environ.setdefault("HOLOSCAN_LOG_LEVEL", "OFF")  # it would print every error a second time, with its traceback
     from app import Xray2MRIApp
 

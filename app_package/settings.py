@@ -72,9 +72,9 @@ def find_bundle(model: Path | None) -> Path:
     Returns:
         The bundle, or ``model`` if it holds none (loading it says then what is missing).
     """
-    from monai_xray2mri.synthesis import default_bundle  # seconds, which --help should not cost
-
     if model is None:
+        from monai_xray2mri.synthesis import default_bundle  # torch takes seconds to import
+
         model = Path("models") if Path("models").is_dir() else default_bundle(BUNDLE)
     if (model / "configs").is_dir():
         return model

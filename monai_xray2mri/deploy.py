@@ -13,8 +13,6 @@ needs neither script nor hook.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -64,7 +62,7 @@ def execute(arguments: Sequence[str]) -> int:
         entry = entry_point(options.app)
     except UsageError as error:
         parser.exit(error.exit_code, f"{parser.prog}: error: {error}\n")
-    preload_cuda_runtime()
+    raise_stack_limit()
     passed = []
     for flag, name in PASSED_ON.items():
         if (value := getattr(options, name)) is not None:
@@ -109,16 +107,21 @@ def require_sdk() -> None:
         raise _sdk_missing() from None
 
 
-def preload_cuda_runtime() -> None:
-    """Load ``libcudart.so.13`` from the wheel ``nvidia-cuda-runtime``, if there is one.
+def raise_stack_limit(wanted: int = 32 * 2**20) -> None:
+    """Give this process the stack that Holoscan recommends (32 MB), as far as the system allows; it warns below it.
 
-    Holoscan links against that library even where there is no GPU, and its wheel does not bring it; once loaded, the
-    dynamic linker finds it by its name. Where it cannot be loaded Holoscan's own import error says what is missing.
+    Args:
+        wanted: bytes.
     """
-    with contextlib.suppress(metadata.PackageNotFoundError, OSError):
-        for file in metadata.files("nvidia-cuda-runtime") or ():
-            if file.name.startswith("libcudart.so"):
-                ctypes.CDLL(str(file.locate()), mode=ctypes.RTLD_GLOBAL)
+    try:
+        import resource  # not on Windows
+    except ModuleNotFoundError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_STACK, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,9 +1,11 @@
 """Leads ``monai-deploy exec`` to :mod:`monai_xray2mri.deploy`, whoever wrote the script ``monai-deploy``.
 
 ``deploy_hook.pth`` is installed into site-packages, where Python reads it at every start. Its one line looks at the
-command line and imports this module only in a process that runs a script named ``monai-deploy`` with the word
-``exec``; any other start pays about a microsecond. Here nothing is run yet either: a finder waits until the script
-imports ``holoscan_cli.__main__``, then puts this package's command in front of that module's ``main``.
+command line and imports this module only for a script or module named ``monai...`` (``monai-deploy``,
+``python -m monai.bundle``); any other start pays microseconds. Nothing is run here yet either: a finder waits until the
+script imports ``holoscan_cli.__main__``, then puts this package's command in front of that module's ``main``.
+Importing this package has by then loaded the CUDA runtime without which MONAI's own commands fail beside the SDK
+(:mod:`monai_xray2mri.cuda_runtime`).
 """
 
 from __future__ import annotations
@@ -40,4 +42,5 @@ def _load(execute_module: partial[None], module: ModuleType) -> None:
     module.main = partial(main, sdk_main=module.main)  # type: ignore[attr-defined]
 
 
-sys.meta_path.insert(0, ExecFinder())
+if "exec" in sys.orig_argv:
+    sys.meta_path.insert(0, ExecFinder())

@@ -179,7 +179,7 @@ def locate_knees(
             if side not in (None, roi.side):
                 continue
             try:
-                seen = check_region(roi)
+                seen = check_region(roi, radiograph.name)
             except InputRefused as refusal:
                 refusals.append(refusal)
                 continue

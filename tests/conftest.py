@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,3 +67,27 @@ def make_tiny_network(**options: object) -> SliceDiffusion:
 def tiny_network() -> SliceDiffusion:
     """See :func:`make_tiny_network`."""
     return make_tiny_network()
+
+
+TINY = {
+    "autoencoder_def": {"channels": [8, 8, 8], "groups": 4},
+    "diffusion_def": {"channels": [8, 8, 16, 16], "context": 8, "heads": 2, "groups": 4, "sample_size": 8},
+    "encoder_def": {"channels": [8, 8, 8, 8], "context": 8, "image_size": 64},
+    "network_def": {"image_size": 64, "pixel_mm": 2.5, "modelled_slices": [13, 17], "steps": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
+    """The shipped bundle's configuration with a tiny network of random weights."""
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    (folder / "configs").mkdir(parents=True)
+    (folder / "models").mkdir()
+    config = json.loads((bundle / "configs" / "inference.json").read_text())
+    for name, options in TINY.items():
+        config[name].update(options)
+    (folder / "configs" / "inference.json").write_text(json.dumps(config))
+    (folder / "configs" / "metadata.json").write_bytes((bundle / "configs" / "metadata.json").read_bytes())
+    torch.manual_seed(0)
+    torch.save(make_tiny_network().state_dict(), folder / "models" / "model.pt")
+    return folder

@@ -144,7 +144,7 @@ class SyntheticMRImage(hd.SOPClass):
             manufacturer=SOFTWARE,
             transfer_syntax_uid=ExplicitVRLittleEndian,
             series_description=series.description,
-            manufacturer_model_name=str(series.provenance.get("model", SOFTWARE)),
+            manufacturer_model_name=str(series.provenance.get("model", SOFTWARE))[:64],
             coding_schemes=[
                 CodingSchemeIdentificationItem(
                     CODING_SCHEME, name="monai_xray2mri derivations", responsible_organization=SOFTWARE
@@ -240,7 +240,7 @@ class SyntheticMRImage(hd.SOPClass):
         equipment = hd.ContributingEquipment(
             SOFTWARE,
             SYNTHESIZING_EQUIPMENT,
-            manufacturer_model_name=str(series.provenance.get("model", SOFTWARE)),
+            manufacturer_model_name=str(series.provenance.get("model", SOFTWARE))[:64],
             software_versions=_software_versions(series.provenance),
             contribution_description=_contribution(series.provenance),
         )

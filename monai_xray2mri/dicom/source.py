@@ -124,8 +124,7 @@ def _element(source: Dataset, keyword: str) -> DataElement | None:
 
 def _decode(item: Dataset) -> None:
     """Decode the texts of a sequence item by its own character set, which it then no longer names."""
-    item.decode()
-    for element in item:
+    for element in item:  # pydicom decodes an element when it is read
         for nested in element.value if element.VR == "SQ" else ():
             _decode(nested)
     if "SpecificCharacterSet" in item:

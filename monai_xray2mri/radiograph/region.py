@@ -276,9 +276,9 @@ def cut_box(pixels: np.ndarray, box: Box) -> np.ndarray:
     Returns:
         [299,299] float32, anti-aliased.
     """
-    margin = 2 + int(max(box.rows, box.columns) / REGION_SIZE)  # what the kernel reaches beyond the square
-    top, left = math.floor(box.top) - margin, math.floor(box.left) - margin
-    bottom, right = math.ceil(box.top + box.rows) + margin, math.ceil(box.left + box.columns) + margin
+    margin = 2 + math.ceil(max(box.rows, box.columns) / REGION_SIZE)  # what the kernel reaches beyond the square
+    top, bottom = _span(box.top, box.rows, pixels.shape[0], margin)
+    left, right = _span(box.left, box.columns, pixels.shape[1], margin)
     inside = pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     above, before = min(max(-top, 0), bottom - top), min(max(-left, 0), right - left)
     padding = (
@@ -287,3 +287,12 @@ def cut_box(pixels: np.ndarray, box: Box) -> np.ndarray:
     )
     window = (box.left - left, box.top - top, box.left - left + box.columns, box.top - top + box.rows)
     return resize(np.pad(inside, padding), (REGION_SIZE, REGION_SIZE), window)
+
+
+def _span(start: float, length: float, size: int, margin: int) -> tuple[int, int]:
+    """Return the pixels [first, last) that a square needs along one axis.
+
+    The margin ends at the border of the film: a square that lies on the film must not be darkened from beyond it.
+    """
+    first, last = math.floor(start), math.ceil(start + length)
+    return min(first, max(first - margin, 0)), max(last, min(last + margin, size))

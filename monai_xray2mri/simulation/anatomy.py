@@ -6,8 +6,7 @@ heights and positions follow the label map of a real right knee (pymskt example,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,7 +18,6 @@ from monai_xray2mri.simulation.fields import (
     add_ellipsoid,
     ellipse,
     ellipsoid,
-    noise_knots,
     rounded_extrusion,
     smooth_intersection,
     smooth_noise,
@@ -27,112 +25,20 @@ from monai_xray2mri.simulation.fields import (
     smoothstep,
     table,
 )
-from monai_xray2mri.simulation.pathology import Pathology, add_femoral_osteophytes, add_tibial_osteophytes
+from monai_xray2mri.simulation.pathology import (
+    CONDYLE_X,
+    Pathology,
+    add_femoral_osteophytes,
+    add_tibial_osteophytes,
+)
+from monai_xray2mri.simulation.shape import KneeShape, Pose
 
-CONDYLE_X = 22.0
 CONDYLE_BOTTOM = 2.0
 _FLEXION_AXIS = (0.0, 21.0)
 _FEMUR_BOX = ((-54.0, 54.0), (-56.0, 34.0), (-6.0, 220.0))
 _TIBIA_BOX = ((-54.0, 54.0), (-40.0, 36.0), (-220.0, 16.0))
 _FIBULA_BOX = ((-56.0, -18.0), (-2.0, 34.0), (-220.0, 2.0))
 _PATELLA_BOX = ((-36.0, 30.0), (-72.0, -34.0), (0.0, 66.0))
-
-
-@dataclass(frozen=True)
-class KneeShape:
-    """Everything about one knee's shape that is drawn at random; lengths in reference mm, angles in degrees.
-
-    ``scale`` turns reference mm into mm along (x, y, z); ``joint_space`` is (medial, lateral) between the bones.
-    """
-
-    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    joint_space: tuple[float, float] = (4.8, 5.4)
-    condyle_half_width: tuple[float, float] = (13.8, 13.8)
-    condyle_rounding: float = 10.0
-    notch_half_width: float = 9.5
-    notch_height: float = 17.0
-    epicondyle: float = 1.0
-    shaft: float = 1.0
-    tibia: float = 1.0
-    spine_heights: tuple[float, float] = (7.5, 6.5)
-    eminence: float = 3.2
-    medial_dish: float = 1.6
-    slope: float = 4.0
-    varus: float = 0.0
-    patella: tuple[float, float, float] = (-5.0, -51.0, 31.0)
-    patella_size: float = 1.0
-    fibula: tuple[float, float, float] = (-37.0, 15.0, -21.0)
-    fat: float = 9.0
-    muscle: float = 1.0
-    cartilage: float = 1.0
-    cortex: float = 1.0
-    trabeculae: float = 1.0
-    surface: tuple[Tensor, Tensor] = field(default_factory=lambda: (torch.zeros(20, 20, 20),) * 2)
-
-
-_SPREADS: Mapping[str, tuple[float, ...]] = {
-    "joint_space": (0.45, 0.5),
-    "condyle_half_width": (0.8, 0.8),
-    "condyle_rounding": (1.2,),
-    "notch_half_width": (1.1,),
-    "notch_height": (1.8,),
-    "epicondyle": (0.5,),
-    "shaft": (0.06,),
-    "tibia": (0.025,),
-    "spine_heights": (1.3, 1.3),
-    "eminence": (0.6,),
-    "medial_dish": (0.45,),
-    "slope": (2.0,),
-    "varus": (1.6,),
-    "patella": (2.5, 1.0, 3.5),
-    "patella_size": (0.06,),
-    "fibula": (1.3, 1.8, 3.0),
-    "muscle": (0.08,),
-    "cartilage": (0.07,),
-    "cortex": (0.15,),
-    "trabeculae": (0.15,),
-}
-"""Standard deviations of the shape's numbers about their defaults."""
-
-
-def draw_shape(generator: torch.Generator, spread: float = 1.0) -> KneeShape:
-    """Draw a knee from the population; ``spread`` above 1 leaves the training range (shifted cohort)."""
-
-    def normal() -> float:
-        value: float = torch.randn((), generator=generator).clamp(-2.5, 2.5).item()
-        return spread * value
-
-    size = 1.03 + 0.05 * normal()
-    drawn: dict[str, object] = {
-        "scale": (size * (1.02 + 0.015 * normal()), size * (1 + 0.025 * normal()), size * (1 + 0.02 * normal())),
-        "fat": max(3.0, 9.0 + 3.5 * normal()),
-    }
-    for item in fields(KneeShape):
-        if item.name not in _SPREADS:
-            continue
-        default = item.default
-        if isinstance(default, tuple):
-            drawn[item.name] = tuple(m + s * normal() for m, s in zip(default, _SPREADS[item.name], strict=True))
-        else:
-            drawn[item.name] = default + _SPREADS[item.name][0] * normal()  # type: ignore[operator]
-    drawn["surface"] = (noise_knots(generator), noise_knots(generator))
-    return replace(KneeShape(), **drawn)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class Pose:
-    """How the knee lies for one examination; angles in degrees.
-
-    Attributes:
-        flexion: turns the femur about its condyles.
-        beam_tilt: turns the whole knee about x, as the caudal tilt of the tube does; equal to the tibial slope it
-            shows the plateau edge-on.
-        load: mm by which weight-bearing narrows both joint spaces.
-    """
-
-    flexion: float = 0.0
-    beam_tilt: float = 0.0
-    load: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +51,7 @@ class Bone:
         points: coordinates in the bone's own frame.
         distance: [Y,Z,X] signed distance to the bone's surface.
         articular: [Y,Z,X] femur: signed distance to the outline of the joint surfaces in the sagittal plane;
-            tibia: height above the plateau; None elsewhere.
+            tibia: height above the plateau; elsewhere the distance.
         removed: [Y,Z,X] tibia with attrition: share of bone that attrition took; else None.
     """
 
@@ -153,7 +59,7 @@ class Bone:
     grid: Grid
     points: Points
     distance: Tensor
-    articular: Tensor | None = None
+    articular: Tensor
     removed: Tensor | None = None
 
 
@@ -287,7 +193,8 @@ def fibula(shape: KneeShape, grid: Grid, pose: Pose) -> Bone:
     neck = table(points.z, (-120.0, z - 30, z), (6.5, 6.0, 8.0))
     shaft = ellipse(points.x - x - 0.06 * (z - points.z), points.y - y - 0.02 * (z - points.z), (neck, neck))
     distance = smooth_union(head, smooth_intersection(shaft, points.z - z, 4.0), 5.0)
-    return Bone(window, inner, points, distance + 0.3 * smooth_noise(shape.surface[1], inner))
+    distance = distance + 0.3 * smooth_noise(shape.surface[1], inner)
+    return Bone(window, inner, points, distance, distance)
 
 
 def patella(shape: KneeShape, grid: Grid, pose: Pose) -> Bone:
@@ -298,44 +205,4 @@ def patella(shape: KneeShape, grid: Grid, pose: Pose) -> Bone:
     lens = ellipsoid(points, (x, y, z), (21.0 * size, 8.5 * size, 19.0 * size))
     taper = ellipsoid(points, (x, y - 1.5, z - 9), (10.0 * size, 6.5 * size, 14.0 * size))
     distance = smooth_union(lens, taper, 5.0) + 0.3 * smooth_noise(shape.surface[0], inner)
-    return Bone(window, inner, points, distance)
-
-
-def femoral_cartilage_thickness(shape: KneeShape, pathology: Pathology, bone: Bone) -> Tensor:
-    """Thickness [Y,Z,X] in mm of the femoral cartilage over the nearest surface; 0 off the joint surface."""
-    points = bone.points
-    thickness = _cartilage_across(shape, pathology, points.x) * smoothstep(bone.articular, -6.0, -2.5)
-    # Ends of the joint surface: the trochlea's upper rim in front, the condyles' upper rim behind.
-    rim = torch.where(points.y < -20, 40.0 + 0.0 * points.z, 34.0 + 0.0 * points.z)
-    return thickness * smoothstep(points.z - rim, 4.0, -4.0)
-
-
-def tibial_cartilage_thickness(shape: KneeShape, pathology: Pathology, bone: Bone) -> Tensor:
-    """Thickness [Y,Z,X] in mm of the tibial cartilage; 0 on the eminence and outside the plateaus."""
-    points = bone.points
-    thickness = _cartilage_across(shape, pathology, points.x)
-    inside = torch.maximum(
-        1 - _compartment_radius(points, 1.0).clamp(max=1), 1 - _compartment_radius(points, -1.0).clamp(max=1)
-    )
-    return thickness * smoothstep(inside, 0.0, 0.25) * smoothstep(bone.articular, -3.0, -1.0)
-
-
-def _cartilage_across(shape: KneeShape, pathology: Pathology, x: Tensor) -> Tensor:
-    """Cartilage thickness on either bone, over x: each takes a little under half of the joint space."""
-    medial = 0.46 * shape.cartilage * pathology.narrowed(shape.joint_space[0], "M")
-    lateral = 0.46 * shape.cartilage * pathology.narrowed(shape.joint_space[1], "L")
-    share = smoothstep(x, -12.0, 12.0)
-    return lateral + share * (medial - lateral)
-
-
-def _compartment_radius(points: Points, side: float) -> Tensor:
-    """Elliptic radius about the centre of a plateau, 1 at its rim; ``side`` +1 medial, -1 lateral."""
-    semi_x, semi_y, y = (14.5, 22.0, 0.0) if side > 0 else (14.0, 19.5, 1.0)
-    return (((points.x - side * CONDYLE_X) / semi_x).square() + ((points.y - y) / semi_y).square()).sqrt_()
-
-
-def meniscus_ring(points: Points, side: float) -> Tensor:
-    """Signed distance-like field of a meniscus seen from above: a ring that is open towards the spines."""
-    radius = _compartment_radius(points, side)
-    ring = ((radius - 0.86).abs() - 0.27) * 16.0
-    return torch.maximum(ring, 9.0 - side * points.x)
+    return Bone(window, inner, points, distance, distance)

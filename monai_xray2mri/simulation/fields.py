@@ -65,13 +65,15 @@ class Points:
         y, z = self.y - pivot_y, self.z - pivot_z
         return Points(self.x, cosine * y - sine * z + pivot_y, sine * y + cosine * z + pivot_z)
 
-
     def near(self, x: Range, y: Range, z: Range) -> Window:
         """Index box of the points inside the given ranges of mm in this frame."""
         inside = (self.y >= y[0]) & (self.y <= y[1]) & (self.z >= z[0]) & (self.z <= z[1])
-        axes = (inside.any(1).flatten(), inside.any(0).flatten(), ((self.x >= x[0]) & (self.x <= x[1])).any(1).flatten())
-        slices, rows, columns = (_extent(axis) for axis in axes)
-        return slices, rows, columns
+        columns = (self.x >= x[0]) & (self.x <= x[1])
+        return (
+            _extent(inside.any(1).flatten()),
+            _extent(inside.any(0).flatten()),
+            _extent(columns.any(1).flatten()),
+        )
 
     def crop(self, window: Window) -> Points:
         """The coordinates of an index box."""
@@ -179,7 +181,7 @@ def noise_knots(generator: torch.Generator, count: int = _NOISE_KNOTS) -> Tensor
 
 
 def smooth_noise(knots: Tensor, grid: Grid, knot_mm: float = _NOISE_KNOT_MM) -> Tensor:
-    """Smooth random field [Y,Z,X] of about unit size: cubic B-spline of ``knots`` ``knot_mm`` apart about the origin."""
+    """Smooth random field [Y,Z,X] of about unit size: cubic B-spline of ``knots`` that lie ``knot_mm`` apart."""
     low = -knot_mm * (len(knots) - 1) / 2
     weights = [_spline_weights((axis - low) / knot_mm, len(knots)) for axis in (grid.y, grid.z, grid.x)]
     rows = torch.einsum("ya,abc->ybc", weights[0], knots)

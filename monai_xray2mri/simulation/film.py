@@ -26,11 +26,11 @@ from monai_xray2mri.dicom.uids import (
     encoded,
 )
 from monai_xray2mri.simulation import radiography
-from monai_xray2mri.simulation.anatomy import KneeShape
 from monai_xray2mri.simulation.knee import draw_patient_knee
 from monai_xray2mri.simulation.pathology import Pathology
 from monai_xray2mri.simulation.radiography import JOINT_ROW, MAGNIFICATION, REGION_MM, Detector
 from monai_xray2mri.simulation.seeds import SEED_RANGES, SIMULATOR_VERSION, knee_generator, seed_range_name
+from monai_xray2mri.simulation.shape import KneeShape
 from monai_xray2mri.types import Box, Side
 
 ROWS: Final = 1166
@@ -187,8 +187,8 @@ def _marked(image: Tensor) -> Tensor:
 
 def _collimated(image: Tensor, generator: torch.Generator) -> Tensor:
     """Black shutter outside the collimated field, as a CR reader shows it."""
-    margins = (torch.tensor([90.0, 18.0, 90.0, 18.0]) + 30.0 * torch.rand(4, generator=generator)).round().int().tolist()
-    top, left, bottom, right = margins
+    margins = torch.tensor([90.0, 18.0, 90.0, 18.0]) + 30.0 * torch.rand(4, generator=generator)
+    top, left, bottom, right = margins.round().int().tolist()
     shuttered = torch.zeros_like(image)
     field = slice(top, ROWS - bottom), slice(left, COLUMNS - right)
     shuttered[field] = image[field]

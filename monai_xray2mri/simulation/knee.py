@@ -10,11 +10,11 @@ import torch
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.simulation import mr, radiography
-from monai_xray2mri.simulation.anatomy import KneeShape, draw_shape
 from monai_xray2mri.simulation.grades import MAXIMAL_GRADES, draw_grades, kellgren_lawrence
 from monai_xray2mri.simulation.pathology import Pathology, draw_pathology
 from monai_xray2mri.simulation.rendering import paint_knee
 from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, knee_generator, seed_range_name
+from monai_xray2mri.simulation.shape import KneeShape, draw_shape
 
 _SHIFTED_SPREAD = 1.8
 
@@ -50,8 +50,8 @@ def simulate_knee(seed: int, grades: Mapping[str, int] | None = None, visibility
 
     Args:
         seed: a seed of one of the ranges of :mod:`~monai_xray2mri.simulation.seeds`.
-        grades: grades that replace the drawn ones (any subset of the 19 stems); shape, sites and nuisance stay, and XRKL
-            follows from the others unless it is given.
+        grades: grades that replace the drawn ones (any subset of the 19 stems); shape, sites and nuisance stay, and
+            XRKL follows from the others unless it is given.
         visibility: 0 to 1, how far cysts, chondrocalcinosis and attrition show in the radiograph.
 
     Raises:
@@ -110,8 +110,6 @@ def _joint_radiograph(seed: int, shape: KneeShape, pathology: Pathology) -> np.n
     pose = radiography.draw_pose(shape, film)
     detector = radiography.draw_region(film)
     total = radiography.attenuation(shape, pathology, pose, detector, knee_generator(seed, "trabeculae"))
-    image = radiography.exposed(
-        total, exposure, radiography.reference_attenuation(total), detector.pixel_mm, film
-    )
+    image = radiography.exposed(total, exposure, radiography.reference_attenuation(total), detector.pixel_mm, film)
     result: np.ndarray = image.to(torch.float32).numpy()
     return result

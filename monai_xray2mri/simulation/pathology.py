@@ -19,7 +19,8 @@ from monai_xray2mri.simulation.fields import Points, add_ellipsoid, ellipsoid, s
 SIDES: Mapping[str, float] = {"M": 1.0, "L": -1.0}
 _NARROWING_SHARE = (0.0, 0.26, 0.52, 0.90)
 _OSTEOPHYTE_MM = (0.0, 2.4, 4.4, 6.6)
-_CENTRE_X = 22.0
+CONDYLE_X = 22.0
+"""Distance of the condyles' middle from the midline in reference mm."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Pathology:
             if not self.grade(f"XRATT{side}"):
                 continue
             site = self.sites[f"XRATT{side}"]
-            across = ((points.x - sign * (_CENTRE_X + 4) - site.x) / 10.0).square()
+            across = ((points.x - sign * (CONDYLE_X + 4) - site.x) / 10.0).square()
             along = ((points.y - site.y) / 15.0).square()
             hollow = self.scale * site.size * torch.exp(-((across + along).square()))
             depth = hollow if depth is None else depth + hollow
@@ -95,10 +96,8 @@ def add_femoral_osteophytes(distance: Tensor, points: Points, pathology: Patholo
             add_ellipsoid(distance, points, centre, semi, 4.0)
 
 
-def add_tibial_osteophytes(
-    distance: Tensor, points: Points, pathology: Pathology, level: float, rise: float
-) -> None:
-    """Add, in place, the osteophytes of the tibial margins, which lie just under the plateau, to the tibia's distance."""
+def add_tibial_osteophytes(distance: Tensor, points: Points, pathology: Pathology, level: float, rise: float) -> None:
+    """Add, in place, the osteophytes of the tibial margins, just under the plateau, to the tibia's distance."""
     for side, sign in SIDES.items():
         length = _osteophyte_length(pathology, f"XROST{side}")
         if length:
@@ -127,7 +126,7 @@ def sclerosis(pathology: Pathology, bone: str, points: Points, depth: Tensor) ->
         grade = pathology.grade(f"XRSC{bone}{side}")
         if grade:
             fade = smoothstep(depth, 5.0 + 4.0 * grade, 1.0 + grade)
-            extent = smoothstep((points.x - sign * _CENTRE_X).abs(), 18.0, 6.0)
+            extent = smoothstep((points.x - sign * CONDYLE_X).abs(), 18.0, 6.0)
             extent = extent * smoothstep((points.y + 2.0).abs(), 25.0, 8.0)
             local = (0.25 + 0.2 * grade) * extent * fade
             density = local if density is None else density + local
@@ -141,7 +140,7 @@ def cyst_distance(pathology: Pathology, bone: str, points: Points, level: float,
         stem = f"XRCY{bone}{side}"
         if pathology.grade(stem):
             site = pathology.sites[stem]
-            x = sign * _CENTRE_X + site.x
+            x = sign * CONDYLE_X + site.x
             z = 2.0 + site.size + 2.5 if bone == "F" else level + rise * x - site.size - 2.5
             cyst = ellipsoid(points, (x, site.y - 2.0, z), (site.size, 1.35 * site.size, site.size))
             distance = cyst if distance is None else torch.minimum(distance, cyst)
@@ -155,7 +154,7 @@ def crystal_share(pathology: Pathology, points: Points) -> Tensor | None:
         if pathology.grade(f"XRCH{side}"):
             phase = pathology.sites[f"XRCH{side}"].x
             along = smoothstep(torch.sin(points.x * 1.1 + phase) + 0.9, 0.0, 0.5)
-            extent = smoothstep((points.x - sign * _CENTRE_X).abs(), 17.0, 13.0)
+            extent = smoothstep((points.x - sign * CONDYLE_X).abs(), 17.0, 13.0)
             local = along * extent
             share = local if share is None else torch.maximum(share, local)
     return share

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from monai_xray2mri.simulation import anatomy, soft_tissue
-from monai_xray2mri.simulation.anatomy import Bone, KneeShape, Pose
+from monai_xray2mri.simulation.anatomy import Bone
 from monai_xray2mri.simulation.fields import Grid, blurred, occupancy, smoothstep
 from monai_xray2mri.simulation.pathology import Pathology, crystal_share, cyst_distance, sclerosis
 from monai_xray2mri.simulation.rendering import cortical_thickness
+from monai_xray2mri.simulation.shape import KneeShape, Pose
 
 MAGNIFICATION: Final = 1.08
 REGION_MM: Final = 110.0
@@ -167,10 +168,10 @@ def _bone_attenuation(
     shell = occupancy(bone.distance, edge) - deep
     spongy = deep * cavity
     dense = shell * (MU_CORTEX - MU_MUSCLE) * (0.5 if name == "P" else 0.8)
-    if bone.articular is not None:
+    jointed = name in ("F", "T")
+    if jointed:
         spongy *= _subchondral(bone, name)
         _add_growth_plate_scar(dense, deep, bone, name)
-    jointed = bone.articular is not None
     density = sclerosis(pathology, name, bone.points, -_joint_surface(bone, name)) if jointed else None
     if density is not None:
         low = bone.points.z < 16.0 if name == "F" else bone.points.z > -24.0
@@ -184,7 +185,7 @@ def _bone_attenuation(
 
 
 def _joint_surface(bone: Bone, name: str) -> Tensor:
-    return bone.articular if name == "T" and bone.articular is not None else bone.distance
+    return bone.articular if name == "T" else bone.distance
 
 
 def _subchondral(bone: Bone, name: str) -> Tensor:
@@ -219,7 +220,7 @@ def _add_crystals(total: Tensor, pathology: Pathology, femur: Bone, tibia: Bone)
     """Chondrocalcinosis: a broken dense line in the joint space, as strong as the knee's visibility."""
     for bone, surface in ((femur, femur.distance), (tibia, tibia.articular)):
         share = crystal_share(pathology, bone.points)
-        if share is None or surface is None:
+        if share is None:
             continue
         low = (bone.points.z.abs() < 12.0) * (bone.points.y.abs() < 16.0)
         layer = occupancy((surface - 1.1).abs() - 0.5, 0.6) * share * low

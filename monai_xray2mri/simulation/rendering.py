@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from monai_xray2mri.simulation import anatomy, soft_tissue
-from monai_xray2mri.simulation.anatomy import Bone, KneeShape, Pose
-from monai_xray2mri.simulation.fields import Grid, noise_knots, occupancy, smooth_noise, smoothstep, table
+from monai_xray2mri.simulation import anatomy, cartilage, soft_tissue
+from monai_xray2mri.simulation.anatomy import Bone
+from monai_xray2mri.simulation.fields import Grid, Points, noise_knots, occupancy, smooth_noise, smoothstep, table
 from monai_xray2mri.simulation.mr import EDGE_MM, INTENSITY, Canvas, Tissue
 from monai_xray2mri.simulation.pathology import Pathology, crystal_share, cyst_distance, sclerosis
+from monai_xray2mri.simulation.shape import KneeShape, Pose
 
 _EVERYWHERE = (slice(None), slice(None), slice(None))
 _JOINT_BOX = ((-46.0, 46.0), (-30.0, 30.0), (-11.0, 14.0))
@@ -68,9 +69,7 @@ def _paint_soft_tissue(canvas: Canvas, shape: KneeShape, grid: Grid, knots: Tens
         canvas.paint_inside(window, distance, INTENSITY["tendon"], Tissue.TENDON)
 
 
-def _paint_joint(
-    canvas: Canvas, shape: KneeShape, pathology: Pathology, grid: Grid, femur: Bone, tibia: Bone
-) -> None:
+def _paint_joint(canvas: Canvas, shape: KneeShape, pathology: Pathology, grid: Grid, femur: Bone, tibia: Bone) -> None:
     """Fluid, menisci and cartilage: everything between femur and tibia."""
     window = grid.window(*_JOINT_BOX)
     points = grid.crop(window).points()
@@ -80,13 +79,13 @@ def _paint_joint(
     recess = torch.maximum(recess, height + 0.12 * points.x.square() - 12.0)
     canvas.paint_inside(window, recess, INTENSITY["fluid"], Tissue.FLUID)
     for side in (1.0, -1.0):
-        ring = anatomy.meniscus_ring(points, side)
+        ring = cartilage.meniscus_ring(points, side)
         wedge = torch.maximum(torch.maximum(ring, -height), torch.maximum(height - 8.0, 0.4 - to_femur))
         canvas.paint_inside(window, wedge, INTENSITY["meniscus"], Tissue.MENISCUS)
-    femoral = anatomy.femoral_cartilage_thickness(shape, pathology, femur)
+    femoral = cartilage.femoral_cartilage_thickness(shape, pathology, femur)
     share = occupancy(femur.distance - femoral, EDGE_MM) * smoothstep(femoral, 0.1, 0.5)
     canvas.paint(femur.window, share, INTENSITY["cartilage"], Tissue.FEMORAL_CARTILAGE)
-    tibial = anatomy.tibial_cartilage_thickness(shape, pathology, tibia)
+    tibial = cartilage.tibial_cartilage_thickness(shape, pathology, tibia)
     share = occupancy(torch.maximum(tibia.articular - tibial, tibia.distance - tibial), EDGE_MM)
     share *= smoothstep(tibial, 0.1, 0.5)
     canvas.paint(tibia.window, share, 0.96 * INTENSITY["cartilage"], Tissue.TIBIAL_CARTILAGE)
@@ -94,7 +93,7 @@ def _paint_joint(
     _paint_crystals(canvas, pathology, tibia, 0.5 * tibial, Tissue.TIBIAL_CARTILAGE)
 
 
-def _capsule(points: anatomy.Points) -> Tensor:
+def _capsule(points: Points) -> Tensor:
     return ((points.x / 38.0).square() + (points.y / 25.0).square()).sqrt_().sub_(1).mul_(25.0)
 
 
@@ -136,9 +135,7 @@ def _paint_bone(canvas: Canvas, shape: KneeShape, bone: Bone, label: Tissue, kno
     canvas.paint_inside(bone.window, bone.distance + cortical_thickness(shape, z), marrow, label)
 
 
-def _paint_lesions(
-    canvas: Canvas, pathology: Pathology, femur: Bone, tibia: Bone, level: float, rise: float
-) -> None:
+def _paint_lesions(canvas: Canvas, pathology: Pathology, femur: Bone, tibia: Bone, level: float, rise: float) -> None:
     for name, bone in (("F", femur), ("T", tibia)):
         depth = -bone.articular if name == "T" else -bone.distance
         low = bone.points.z < 16.0 if name == "F" else bone.points.z > -24.0

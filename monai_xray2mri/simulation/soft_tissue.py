@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from monai_xray2mri.simulation.anatomy import KneeShape, Pose
 from monai_xray2mri.simulation.fields import Grid, Points, Window, band, capsule, ellipse, ellipsoid, table
+from monai_xray2mri.simulation.shape import KneeShape, Pose
 
 _MUSCLE_KNOTS = (-120.0, -80.0, -50.0, -25.0, 0.0, 25.0, 50.0, 80.0, 120.0)
 
@@ -27,7 +27,9 @@ class Muscle:
     semi_y: tuple[float, ...]
 
 
-def _belly(x: tuple[float, float], y: tuple[float, float], semi_x: tuple[float, ...], semi_y: tuple[float, ...]) -> Muscle:
+def _belly(
+    x: tuple[float, float], y: tuple[float, float], semi_x: tuple[float, ...], semi_y: tuple[float, ...]
+) -> Muscle:
     steps = [i / (len(_MUSCLE_KNOTS) - 1) for i in range(len(_MUSCLE_KNOTS))]
     course_x = tuple(x[0] + t * (x[1] - x[0]) for t in steps)
     return Muscle(course_x, tuple(y[0] + t * (y[1] - y[0]) for t in steps), semi_x, semi_y)

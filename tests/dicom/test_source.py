@@ -66,12 +66,13 @@ def test_a_sequence_item_of_its_own_character_set_is_decoded(make_film, tmp_path
     inner.SpecificCharacterSet, inner.CodeMeaning = "ISO_IR 144", "Москва"
     item.SpecificCharacterSet = "ISO_IR 144"
     item.InstitutionName, item.PersonIdentificationCodeSequence = "Клиника", [inner]
+    item.PersonName = "Пирогов^Николай"
     film = make_film(SpecificCharacterSet="ISO_IR 100", ReferringPhysicianIdentificationSequence=[item])
     target = Dataset()
     copy_patient_and_study(film, target)
     target.save_as(tmp_path / "t.dcm", implicit_vr=False, little_endian=True)
     read = dcmread(tmp_path / "t.dcm", force=True).ReferringPhysicianIdentificationSequence[0]
-    assert read.InstitutionName == "Клиника"
+    assert (read.InstitutionName, read.PersonName) == ("Клиника", "Пирогов^Николай")
     assert read.PersonIdentificationCodeSequence[0].CodeMeaning == "Москва"
     assert not any(element.keyword == "SpecificCharacterSet" for element in read.iterall())
 

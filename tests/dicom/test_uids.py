@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import MappingProxyType
 from uuid import UUID
 
 import numpy as np
@@ -31,6 +32,8 @@ def test_order_of_mappings_and_layout_of_arrays_do_not_count():
     array = np.arange(6, dtype=np.int32).reshape(2, 3)
     assert fingerprint(array) == fingerprint(np.asfortranarray(array)) == fingerprint(array.astype(">i4"))
     assert fingerprint({"n": np.int64(3)}) == fingerprint({"n": 3})
+    nested = {"m": MappingProxyType({"array": np.arange(2), "bytes": b"\1"})}
+    assert fingerprint(nested) == fingerprint({"m": {"array": [0, 1], "bytes": "01"}})
 
 
 def test_objects_without_defined_content_are_errors():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import subprocess
 import warnings
 from datetime import datetime
 
@@ -192,3 +194,14 @@ def test_every_feature_has_a_short_code_and_meaning(tmp_path, film):
     meant = [element.value for element in report.iterall() if element.keyword == "CodeMeaning"]
     assert set(FEATURE_BY_STEM) <= set(coded)
     assert max(map(len, coded)) <= 16 and max(map(len, meant)) <= 64
+
+
+def test_dcmtk_reads_the_whole_tree(tmp_path, film, right, left):
+    program = shutil.which("dsrdump")
+    if program is None:
+        pytest.skip("dsrdump (Debian package dcmtk) is not installed")
+    path = write_grading_report(tmp_path / "r.dcm", {Side.RIGHT: right, Side.LEFT: left}, film, final=True)
+    done = subprocess.run([program, str(path)], capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0 and "E:" not in done.stderr
+    assert done.stdout.count("<contains NUM:") == 22
+    assert 'Joint space narrowing grade, medial")=empty (114007,DCM,"Measurement not attempted")' in done.stdout

@@ -1,0 +1,155 @@
+"""The shipped knee bundle: MONAI's own commands, and weights that know something."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from jsonschema.exceptions import ValidationError
+from monai.bundle import ConfigWorkflow, run, verify_metadata, verify_net_in_out
+
+from monai_xray2mri import Xray2MRI
+from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.evaluation.baselines import mean_volume
+from monai_xray2mri.evaluation.metrics import psnr_per_slice
+from monai_xray2mri.grading.features import one_hot
+from monai_xray2mri.radiograph.region import normalise_region
+from monai_xray2mri.simulation.knee import simulate_knee
+from monai_xray2mri.simulation.seeds import TEST, TRAINING
+from monai_xray2mri.synthesis import load_network
+from tests.films import simulated_crop, write_film
+
+NETWORK_KEYS = ("autoencoder_def", "diffusion_def", "encoder_def", "schedule_def", "network_def")
+
+
+def read(bundle: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((bundle / "configs" / name).read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def network(bundle: Path) -> SliceDiffusion:
+    return load_network(bundle)
+
+
+def test_the_bundle_is_complete(bundle: Path) -> None:
+    for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/metadata.json", "configs/inference.json",
+                 "configs/train.json", "models/model.pt"):  # fmt: skip
+        assert (bundle / name).is_file(), name
+    assert sum(file.stat().st_size for file in bundle.rglob("*") if file.is_file()) < 14e6
+
+
+def test_monai_verifies_the_metadata_offline(bundle: Path, tmp_path: Path) -> None:
+    schema = shutil.copy(Path(__file__).parent / "metadata_schema.json", tmp_path)
+    verify_metadata(meta_file=str(bundle / "configs" / "metadata.json"), filepath=schema)
+    metadata = read(bundle, "metadata.json")
+    assert metadata["version"] in metadata["changelog"]
+    del metadata["task"]
+    (tmp_path / "bad.json").write_text(json.dumps(metadata))
+    with pytest.raises(ValidationError, match="task"):
+        verify_metadata(meta_file=str(tmp_path / "bad.json"), filepath=schema)
+
+
+def test_monai_verifies_input_and_output(bundle: Path) -> None:
+    verify_net_in_out(
+        net_id="network_def",
+        meta_file=str(bundle / "configs" / "metadata.json"),
+        config_file=str(bundle / "configs" / "inference.json"),
+        **{"network_def#steps": 1},
+    )
+
+
+def test_the_output_has_the_shape_of_the_metadata(bundle: Path, network: SliceDiffusion) -> None:
+    formats = read(bundle, "metadata.json")["network_data_format"]
+    size = formats["inputs"]["image"]["spatial_shape"]
+    assert size == [network.image_size] * 2
+    assert formats["outputs"]["pred"]["spatial_shape"] == [*size, network.slices]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("inference.json", "infer"), ("train.json", "train")])
+def test_the_configuration_has_the_properties_monai_asks_for(bundle: Path, name: str, kind: str) -> None:
+    workflow = ConfigWorkflow(
+        config_file=str(bundle / "configs" / name),
+        meta_file=str(bundle / "configs" / "metadata.json"),
+        logging_file=False,
+        workflow_type=kind,
+    )
+    assert not workflow.check_properties()
+
+
+def test_training_and_inference_describe_one_network(bundle: Path) -> None:
+    inference, training = read(bundle, "inference.json"), read(bundle, "train.json")
+    for key in NETWORK_KEYS:
+        assert training[key] == inference[key], key
+
+
+def test_monai_runs_it_from_dicom_to_nifti(bundle: Path, tmp_path: Path) -> None:
+    """Both sides, from another working folder; the volumes lie where the app's series would."""
+    films = tmp_path / "radiographs"
+    write_film(films / "right.dcm", simulated_crop(), "R")
+    write_film(films / "left.dcm", simulated_crop()[:, ::-1], "L")
+    run(
+        config_file=str(bundle / "configs" / "inference.json"),
+        meta_file=str(bundle / "configs" / "metadata.json"),
+        bundle_root=str(bundle),
+        dataset_dir=str(films),
+        output_dir=str(tmp_path / "out"),
+        device="$torch.device('cpu')",
+        steps=1,
+        slices=8,
+    )
+    images = {file.name.split("_")[0]: nibabel.load(file) for file in (tmp_path / "out").glob("*.nii.gz")}
+    assert set(images) == {"right", "left"}
+    for image in images.values():
+        assert image.shape == (256, 256, 8)
+        x, y, z = image.affine[:3, :3].T
+        np.testing.assert_allclose(x, (0, 0, -0.625), atol=1e-6)  # rows run downwards
+        np.testing.assert_allclose(y, (-0.625, 0, 0), atol=1e-6)  # columns to the patient's left (RAS)
+        np.testing.assert_allclose(z, (0, -73.5 / 7, 0), atol=1e-5)  # slices backwards
+        np.testing.assert_allclose(image.affine[:3, 3], (79.6875, 36.75, 79.6875), atol=1e-4)
+    right, left = (np.asarray(images[side].dataobj) for side in ("right", "left"))
+    assert np.corrcoef(right.ravel(), left[:, ::-1].ravel())[0, 1] > 0.99
+    assert np.corrcoef(right.ravel(), left.ravel())[0, 1] < 0.97
+
+
+def test_the_predictor_and_monai_agree(bundle: Path, tmp_path: Path) -> None:
+    """One network, one geometry: the predictor's volume is the bundle's, up to the noise they draw."""
+    film = write_film(tmp_path / "in" / "knee.dcm", simulated_crop(), "R")
+    run(
+        config_file=str(bundle / "configs" / "inference.json"), meta_file=str(bundle / "configs" / "metadata.json"),
+        bundle_root=str(bundle), dataset_dir=str(film.parent), output_dir=str(tmp_path / "out"),
+        device="$torch.device('cpu')", steps=1, slices=4,
+    )  # fmt: skip
+    monai = np.asarray(nibabel.load(next((tmp_path / "out").glob("*.nii.gz"))).dataobj)  # [row,column,slice]
+    ours = Xray2MRI.from_bundle(bundle, "cpu")(film, steps=1, slices=4).volume.voxels  # [slice,row,column]
+    assert np.corrcoef(monai.transpose(2, 0, 1).ravel(), ours.ravel())[0, 1] > 0.99
+
+
+def test_weights_are_in_half_precision_and_of_this_network(bundle: Path, network: SliceDiffusion) -> None:
+    state = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert set(state) == set(network.state_dict())
+    assert {value.dtype for value in state.values()} == {torch.float16}
+
+
+def test_trained_weights_beat_the_mean_slice(network: SliceDiffusion) -> None:
+    """On 5 unseen knees the one-step estimate, about the posterior mean, is nearer than the mean slice per depth."""
+    first, last = network.modelled_slices
+    training = (np.asarray(simulate_knee(TRAINING[i]).volume[first : last + 1]) for i in range(40))
+    mean = mean_volume(training)
+    gains = []
+    for number in range(5):
+        knee = simulate_knee(TEST[number])
+        film = torch.from_numpy(normalise_region(knee.radiograph, mirrored=False))[None, None]
+        features = torch.from_numpy(one_hot(knee.grades))[None]
+        noise = network.draw_noise(torch.Generator().manual_seed(number))
+        estimate = (network.generate(film, features, noise=noise, steps=1)[0, 0].numpy() + 1) / 2
+        truth = np.asarray(knee.volume[first : last + 1])
+        gains.append(psnr_per_slice(estimate, truth, 1.0) - psnr_per_slice(mean, truth, 1.0))
+    assert np.mean(gains) > 0.5, gains
+    assert min(gains) > 0, gains

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.simulation.grades import MAXIMAL_GRADES, kellgren_lawrence
+from monai_xray2mri.simulation.knee import draw_patient_knee, simulate_knee, simulate_radiograph
+from monai_xray2mri.simulation.mr import Tissue
+from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
+
+
+def test_shapes_types_and_ranges(knee):
+    for volume in (knee.volume, knee.noise_free):
+        assert volume.shape == (80, 256, 256)
+        assert volume.dtype == np.float32
+        assert 0 <= volume.min() < 0.1 < 0.8 < volume.max() <= 1
+    assert knee.labels.shape == knee.lesions.shape == (80, 256, 256)
+    assert knee.labels.dtype == np.uint8
+    assert knee.lesions.dtype == bool
+    assert knee.radiograph.shape == (299, 299)
+    assert knee.radiograph.dtype == np.float32
+    assert 0 <= knee.radiograph.min() < knee.radiograph.max() <= 1
+    assert set(knee.grades) == set(MAXIMAL_GRADES)
+    assert knee.version == SIMULATOR_VERSION
+
+
+def test_same_seed_gives_the_same_bits_whatever_happens_around(knee):
+    simulate_radiograph(7)
+    torch.randn(3)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        again = simulate_knee(knee.seed)
+    finally:
+        torch.set_num_threads(threads)
+    for name in ("volume", "noise_free", "labels", "lesions", "radiograph"):
+        assert np.array_equal(getattr(again, name), getattr(knee, name)), name
+    assert again.grades == knee.grades
+
+
+def test_global_randomness_is_left_alone():
+    state = torch.get_rng_state()
+    simulate_radiograph(7)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_other_seed_gives_another_knee(knee):
+    other = simulate_radiograph(knee.seed + 1)
+    assert np.abs(other - knee.radiograph).mean() > 0.01
+
+
+def test_radiograph_alone_is_that_of_the_knee(knee):
+    assert np.array_equal(simulate_radiograph(knee.seed), knee.radiograph)
+
+
+def test_slice_0_is_posterior_and_row_0_superior(knee):
+    def mean_index(tissue: Tissue, axis: int) -> float:
+        return float(np.nonzero(knee.labels == tissue)[axis].mean())
+
+    assert mean_index(Tissue.PATELLA, 0) > mean_index(Tissue.FEMUR, 0) + 15
+    assert mean_index(Tissue.VESSEL, 0) < mean_index(Tissue.FEMUR, 0)
+    assert mean_index(Tissue.FEMUR, 1) < mean_index(Tissue.TIBIA, 1)
+    assert mean_index(Tissue.FIBULA, 2) < mean_index(Tissue.TIBIA, 2)
+
+
+def test_given_grades_replace_the_drawn_ones_and_kl_follows():
+    _, pathology = draw_patient_knee(3, dict.fromkeys(MAXIMAL_GRADES.keys() - {"XRKL"}, 0) | {"XRJSM": 3})
+    assert pathology.grades["XRKL"] == kellgren_lawrence(pathology.grades) == 4
+    assert draw_patient_knee(3, {"XRKL": 1})[1].grades["XRKL"] == 1
+
+
+def test_switching_a_lesion_off_leaves_shape_and_sites(knee):
+    first, second = draw_patient_knee(knee.seed, {"XRCYFM": 0}), draw_patient_knee(knee.seed, {"XRCYFM": 1})
+    assert first[0].scale == second[0].scale
+    assert first[1].sites == second[1].sites
+
+
+@pytest.mark.parametrize("grades", [{"XRJSM": 4}, {"XRKL": -1}, {"V00XRKL": 1}])
+def test_unknown_features_and_grades_are_refused(grades):
+    with pytest.raises(InputRefused, match="grade of its range"):
+        simulate_knee(3, grades)
+
+
+@pytest.mark.parametrize("visibility", [-0.1, 1.1])
+def test_visibility_outside_its_range_is_refused(visibility):
+    with pytest.raises(InputRefused, match="0 to 1"):
+        simulate_radiograph(3, visibility=visibility)
+
+
+def test_the_frozen_version_still_makes_the_same_knees(knee):
+    """Models are trained on this version; a change of what it draws needs another SIMULATOR_VERSION."""
+    assert SIMULATOR_VERSION == "0.1"
+    assert float(knee.noise_free.mean()) == pytest.approx(FROZEN["mr"], abs=2e-5)
+    assert float(knee.radiograph.mean()) == pytest.approx(FROZEN["film"], abs=2e-5)
+    counts = [int((knee.labels == tissue).sum()) for tissue in (Tissue.FEMUR, Tissue.TIBIA, Tissue.MUSCLE)]
+    assert counts == pytest.approx(FROZEN["voxels"], rel=1e-4)
+
+
+FROZEN = {"mr": 0.1570453, "film": 0.4645240, "voxels": [238203, 170268, 622751]}

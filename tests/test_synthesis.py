@@ -1,0 +1,202 @@
+"""The predictor: determinism, sides, geometry, weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from monai_xray2mri import Xray2MRI
+from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, WeightsError
+from monai_xray2mri.radiograph.region import network_input
+from monai_xray2mri.study import KneeCase, plan_study, read_study
+from monai_xray2mri.synthesis import case_generator, choose_device, default_bundle, volume_affine
+from monai_xray2mri.types import Side
+from tests.films import simulated_crop, write_film
+
+ONE_STORED_UNIT = 1 / 4095
+
+
+@pytest.fixture(scope="module")
+def predictor(tiny_bundle: Path) -> Xray2MRI:
+    return Xray2MRI.from_bundle(tiny_bundle, device="cpu")
+
+
+def case(folder: Path, side: str = "R", **replaced: object) -> KneeCase:
+    pixels = simulated_crop() if side == "R" else simulated_crop()[:, ::-1]
+    return plan_study(read_study(write_film(folder / f"{side}.dcm", pixels, side, **replaced))).cases[0]
+
+
+def test_one_call_makes_a_volume(predictor: Xray2MRI, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.dcm", simulated_crop())
+    result = predictor(film, seed=1, samples=2, features={"V00XRKL": 2})
+    assert result.volume.voxels.shape == (5, 64, 64)
+    assert result.volume.voxels.dtype == np.float32
+    assert result.volume.voxels.min() >= 0
+    assert result.volume.voxels.max() <= 1
+    assert result.volume.spacing == pytest.approx((2.5, 2.5, 1.5))
+    assert result.grading.grades["XRKL"] == 2
+    assert result.uncertainty is not None
+    samples = np.stack([sample.voxels for sample in result.samples])
+    np.testing.assert_allclose(result.volume.voxels, samples.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(result.uncertainty.voxels, samples.std(axis=0, ddof=1), atol=1e-6)
+
+
+def test_equal_seeds_give_equal_bits(predictor: Xray2MRI, tmp_path: Path) -> None:
+    knee, options = case(tmp_path), predictor.options
+    first, again, other = (predictor.synthesise(knee, options(seed=seed)).volume.voxels for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 10 * ONE_STORED_UNIT
+
+
+def test_the_chunk_does_not_change_more_than_one_stored_unit(predictor: Xray2MRI, tmp_path: Path) -> None:
+    knee, options = case(tmp_path), predictor.options
+    whole, small = (predictor.synthesise(knee, options(chunk=chunk)).volume.voxels for chunk in (5, 2))
+    stored = [np.rint(volume * 4095).astype(int) for volume in (whole, small)]
+    assert np.abs(stored[0] - stored[1]).max() <= 1
+
+
+def test_a_sample_does_not_depend_on_how_many_are_drawn(predictor: Xray2MRI, tmp_path: Path) -> None:
+    knee, options = case(tmp_path), predictor.options
+    one = predictor.synthesise(knee, options(samples=1))
+    three = predictor.synthesise(knee, options(samples=3))
+    np.testing.assert_array_equal(one.samples[0].voxels, three.samples[0].voxels)
+    assert one.uncertainty is None
+
+
+def test_a_left_knee_is_the_mirrored_right_knee(predictor: Xray2MRI, tmp_path: Path) -> None:
+    """The same noise is drawn by hand, since every case has its own."""
+    right, left = case(tmp_path, "R"), case(tmp_path, "L")
+    network = predictor.network
+    films = [torch.from_numpy(network_input(one.roi, 64)) for one in (right, left)]
+    assert (films[0] - films[1]).abs().max() < 0.02  # the crop was resampled once more or less
+    noise = network.draw_noise(torch.Generator().manual_seed(0))
+    voxels = network.generate(films[0], noise=noise)[0, 0].numpy()
+    options = predictor.options()
+    as_right = predictor._to_patient(voxels, Side.RIGHT, options)
+    as_left = predictor._to_patient(voxels, Side.LEFT, options)
+    np.testing.assert_array_equal(as_left.voxels, as_right.voxels[:, :, ::-1])
+    np.testing.assert_array_equal(as_left.affine, as_right.affine)
+    np.testing.assert_allclose(as_right.voxels[0], (voxels[-1] + 1) / 2, atol=1e-6)  # the anterior slice comes first
+
+
+def test_geometry_is_coronal_and_right_handed() -> None:
+    affine = volume_affine(256, 256, 50, 0.625, 1.5)
+    assert affine[:3, 3].tolist() == [-79.6875, -36.75, 79.6875]
+    assert np.linalg.det(affine[:3, :3]) > 0
+    assert affine[:3, 0].tolist() == [0.625, 0, 0]
+    assert affine[:3, 1].tolist() == [0, 0, -0.625]
+    assert affine[:3, 2].tolist() == [0, 1.5, 0]
+
+
+def test_every_case_side_and_sample_has_its_own_noise() -> None:
+    keys = [(0, "a", Side.RIGHT, 0), (1, "a", Side.RIGHT, 0), (0, "b", Side.RIGHT, 0), (0, "a", Side.LEFT, 0),
+            (0, "a", Side.RIGHT, 1)]
+    draws = {float(torch.randn(1, generator=case_generator(*key))) for key in keys}
+    assert len(draws) == len(keys)
+    assert case_generator(*keys[0]).initial_seed() == case_generator(*keys[0]).initial_seed()
+
+
+def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI, tmp_path: Path) -> None:
+    provenance = predictor.synthesise(case(tmp_path), predictor.options(seed=3)).provenance
+    assert provenance["weights_sha256"] == predictor.weights_sha256
+    assert provenance["options"] == {"seed": 3, "samples": 1, "steps": 2, "slices": 5, "guidance": 1.0, "eta": 0.0}
+    assert provenance["side_source"]
+    text = json.dumps(provenance)
+    assert "Test^Knee" not in text
+    assert "T-1" not in text
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"steps": 0}, "option steps: must be within 1..1000"),
+        ({"steps": 1001}, "option steps"),
+        ({"samples": 0}, "option samples"),
+        ({"slices": 1}, "option slices"),
+        ({"slices": 501}, "option slices"),
+        ({"seed": -1}, "option seed"),
+        ({"guidance": -1.0}, "option guidance"),
+        ({"chunk": 0}, "option chunk"),
+        ({"stepz": 3}, "stepz"),
+    ],
+)
+def test_bad_options_are_refused(predictor: Xray2MRI, tmp_path: Path, options: dict[str, float], rule: str) -> None:
+    film = write_film(tmp_path / "film.dcm", simulated_crop())
+    with pytest.raises(UsageError, match=rule):
+        predictor(film, **options)
+
+
+def test_two_knees_need_a_side(predictor: Xray2MRI, tmp_path: Path) -> None:
+    first = case(tmp_path, "R")
+    header = first.radiograph.dataset
+    assert header is not None
+    write_film(tmp_path / "L.dcm", simulated_crop()[:, ::-1], "L", StudyInstanceUID=header.StudyInstanceUID)
+    with pytest.raises(InputRefused, match="side='R' or side='L'"):
+        predictor(tmp_path)
+    assert predictor(tmp_path, side="L").volume.side is Side.LEFT
+
+
+def test_a_picture_is_known_by_its_pixels(predictor: Xray2MRI, tmp_path: Path) -> None:
+    for name, gain in (("a", 255), ("b", 255), ("c", 200)):
+        Image.fromarray((simulated_crop() * gain).astype(np.uint8)).save(tmp_path / f"{name}.png")
+    first, same, other = (
+        predictor(tmp_path / f"{name}.png", side="R", assume_spacing=True).volume.voxels for name in "abc"
+    )
+    np.testing.assert_array_equal(first, same)
+    assert np.abs(first - other).max() > 0
+
+
+def copy_bundle(source: Path, target: Path) -> Path:
+    shutil.copytree(source, target)
+    return target
+
+
+def test_missing_weights_are_named(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = copy_bundle(tiny_bundle, tmp_path / "bundle")
+    (bundle / "models" / "model.pt").unlink()
+    with pytest.raises(WeightsError, match=r"models/model\.pt") as error:
+        Xray2MRI.from_bundle(bundle)
+    assert error.value.exit_code == ExitCode.WEIGHTS
+    with pytest.raises(WeightsError, match=r"configs/inference\.json"):
+        Xray2MRI.from_bundle(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "one bit", "text", "other network", "pickle"])
+def test_damaged_weights_are_refused(tiny_bundle: Path, tmp_path: Path, damage: str) -> None:
+    bundle = copy_bundle(tiny_bundle, tmp_path / "bundle")
+    weights = bundle / "models" / "model.pt"
+    raw = bytearray(weights.read_bytes())
+    if damage == "truncated":
+        weights.write_bytes(raw[: len(raw) // 2])
+    elif damage == "one bit":
+        raw[len(raw) // 2] ^= 1
+        weights.write_bytes(raw)
+    elif damage == "text":
+        weights.write_text("not weights")
+    elif damage == "other network":
+        state = torch.load(weights, weights_only=True)
+        state.pop("latent_scale")
+        torch.save(state, weights)
+    else:
+        torch.save({"weights": Path("x")}, weights)
+    with pytest.raises(WeightsError, match="undamaged weights") as error:
+        Xray2MRI.from_bundle(bundle)
+    assert error.value.exit_code == ExitCode.WEIGHTS
+
+
+def test_unknown_devices_are_refused() -> None:
+    with pytest.raises(UsageError, match="option device"):
+        choose_device("abacus")
+    assert choose_device("cpu").type == "cpu"
+
+
+def test_the_default_bundle_is_the_shipped_one(bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert default_bundle() == bundle
+    monkeypatch.setenv("XRAY2MRI_BUNDLE", str(tmp_path))
+    assert default_bundle() == tmp_path
