@@ -11,7 +11,7 @@ from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOpe
 from monai.deploy.operators.dicom_series_selector_operator import DICOMSeriesSelectorOperator
 
 from monai_xray2mri.study import Study
-from monai_xray2mri.synthesis import Xray2MRI
+from monai_xray2mri.synthesis import Options, Xray2MRI
 from operators.dicom_series_writer_operator import DICOMSeriesWriterOperator
 from operators.grading_operator import GradingOperator
 from operators.knee_region_operator import KneeRegionOperator
@@ -31,16 +31,16 @@ class Xray2MRIApp(Application):
         settings: how to run.
         study: the files of the study.
         model: the predictor.
+        options: of the synthesis.
     """
 
-    def __init__(self, settings: Settings, study: Study, model: Xray2MRI) -> None:
-        self._settings, self._study, self._model = settings, study, model
+    def __init__(self, settings: Settings, study: Study, model: Xray2MRI, options: Options) -> None:
+        self._settings, self._study, self._model, self._options = settings, study, model, options
         super().__init__([sys.executable, sys.argv[0]])  # the app's options are not for Holoscan's own parser
 
     def compose(self) -> None:
         """Loader, selectors, knee region, features, slice diffusion, DICOM series."""
         settings, study, model = self._settings, self._study, self._model
-        options = model.options(seed=settings.seed, steps=settings.steps)
 
         once = CountCondition(self, 1)
         loader = DICOMDataLoaderOperator(self, once, input_folder=settings.input, must_load=False, name="dicom_loader")
@@ -55,7 +55,7 @@ class Xray2MRIApp(Application):
         )
         grading = GradingOperator(self, study=study, features=settings.features, name="grading")
         diffusion = SliceDiffusionOperator(
-            self, model=model, options=options, output=settings.output, name="slice_diffusion"
+            self, model=model, options=self._options, output=settings.output, name="slice_diffusion"
         )
         writer = DICOMSeriesWriterOperator(
             self,

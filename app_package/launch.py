@@ -52,23 +52,30 @@ def run(settings: Settings) -> None:
     """
     require_sdk()
     raise_stack_limit()
-    # torch and the SDK take seconds to import; settings and paths are checked before that.
     if not settings.input.is_dir():
         found = "a file" if settings.input.exists() else "nothing at that path"
         raise UsageError("input", "must be the folder of a study", found, "Check the option -i.")
-    from monai_xray2mri.output import require_writable
+
+    # 1. Study: refused before torch is imported, which takes seconds
     from monai_xray2mri.study import read_study
-    from monai_xray2mri.synthesis import Xray2MRI
 
     study = read_study(settings.input)
+
+    # 2. Bundle, options, output
+    from monai_xray2mri.output import require_writable
+    from monai_xray2mri.synthesis import Xray2MRI
+
     model = Xray2MRI.from_bundle(settings.bundle, settings.device)
+    options = model.options(seed=settings.seed, steps=settings.steps)
+    options.check(model.network.schedule.steps)
     require_writable(settings.output, ())
 
+    # 3. Operators
     os.environ.setdefault("HOLOSCAN_LOG_LEVEL", "OFF")  # it would print every error a second time, with its traceback
     from app import Xray2MRIApp
 
     try:
-        Xray2MRIApp(settings, study, model).run()
+        Xray2MRIApp(settings, study, model, options).run()
     except Xray2MRIError:
         raise
     except Exception as error:

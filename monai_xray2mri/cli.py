@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import ExitCode, SomeCasesFailed, Xray2MRIError
 
 RED_LINE = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
@@ -29,10 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s")
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote values of the header
     try:
-        return int(options.run(options))
+        with quiet():
+            return int(options.run(options))
     except Xray2MRIError as error:
         print(f"xray2mri: {error}", file=sys.stderr)
         return int(error.exit_code)
@@ -48,10 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
     study = argparse.ArgumentParser(add_help=False)
     study.add_argument("input", type=Path, help="study folder, DICOM file, or PNG/JPEG of one knee")
-    study.add_argument("--side", choices=["R", "L"], help="the only knee wanted, or the side of a film that does not say")
+    study.add_argument(
+        "--side", choices=["R", "L"], help="the only knee wanted, or the side of a film that does not say"
+    )
     study.add_argument("--features", type=Path, help="JSON with the 19 radiographic features; replaces reports")
     study.add_argument(
-        "--assume-spacing", action="store_true", help="research: take a picture without pixel spacing as one joint region"
+        "--assume-spacing",
+        action="store_true",
+        help="research: take a picture without pixel spacing as one joint region",
     )
     bundle = argparse.ArgumentParser(add_help=False)
     bundle.add_argument("--bundle", type=Path, help="MONAI Bundle (default: the one of the package)")
@@ -67,9 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--guidance", type=float, help="guidance scale (default: the bundle's)")
     synthesize.add_argument("--chunk", type=int, default=25, help="slices computed together; bounds the memory")
     synthesize.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
-    synthesize.add_argument("--label", choices=["corner", "none"], default="corner", help="burn SYNTHETIC into a corner")
+    synthesize.add_argument(
+        "--label", choices=["corner", "none"], default="corner", help="burn SYNTHETIC into a corner"
+    )
     synthesize.add_argument("--nifti", action="store_true", help="also write mri.nii.gz (and std.nii.gz)")
-    synthesize.add_argument("--allow-partial", action="store_true", help="exit code 0 also if only some knees were done")
+    synthesize.add_argument(
+        "--allow-partial", action="store_true", help="exit code 0 also if only some knees were done"
+    )
     synthesize.set_defaults(run=_synthesize)
 
     check = commands.add_parser(
@@ -113,7 +120,8 @@ def _synthesize(options: argparse.Namespace) -> int:
         print(result.directory)
     if plan.refusals:
         partial = SomeCasesFailed(
-            "study", f"{len(results)} of {len(results) + len(plan.refusals)} knees were written",
+            "study",
+            f"{len(results)} of {len(results) + len(plan.refusals)} knees were written",
             " | ".join(str(refusal) for refusal in plan.refusals),
         )
         if not options.allow_partial:
@@ -126,7 +134,10 @@ def _check(options: argparse.Namespace) -> int:
     from monai_xray2mri.study import plan_study, read_study
 
     plan = plan_study(
-        read_study(options.input), side=_side(options), features=_features(options), assume_spacing=options.assume_spacing
+        read_study(options.input),
+        side=_side(options),
+        features=_features(options),
+        assume_spacing=options.assume_spacing,
     )
     knees = [
         {

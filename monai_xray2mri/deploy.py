@@ -26,26 +26,25 @@ PASSED_ON = {"-i": "input", "-o": "output", "-m": "model", "-w": "workdir", "-l"
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "CRITICAL")
 
 
-def main(argv: Sequence[str] | None = None, sdk_main: Callable[[list[str]], object] | None = None) -> int:
-    """Run ``monai-deploy``.
+def main(sdk_main: Callable[[], int | None] | None = None) -> int:
+    """Run ``monai-deploy`` with the arguments of the process.
 
     Args:
-        argv: the whole command line, the program first; None = ``sys.argv``.
         sdk_main: the SDK's own command, for everything but ``exec``; None = ``holoscan_cli``'s.
 
     Returns:
         The exit code. An app that ends with ``SystemExit`` ends the process with its own code.
     """
-    arguments = list(sys.argv if argv is None else argv)[1:]
-    if arguments[:1] == ["exec"]:
-        return execute(arguments[1:])
+    if sys.argv[1:2] == ["exec"]:
+        return execute(sys.argv[2:])
     try:
         if sdk_main is None:
             from holoscan_cli.__main__ import main as sdk_main
     except ModuleNotFoundError:
         sys.stderr.write(f"{PROGRAM}: {_sdk_missing()}\n")
         return UsageError.exit_code
-    return 1 if sdk_main([PROGRAM, *arguments]) else 0
+    sys.argv[0] = str(Path(sys.argv[0]).with_name(PROGRAM))  # by this name it knows which SDK it is called for
+    return sdk_main() or 0
 
 
 def execute(arguments: Sequence[str]) -> int:

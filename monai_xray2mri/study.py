@@ -14,6 +14,7 @@ import pydicom
 from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
+from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError, Xray2MRIError
 from monai_xray2mri.grading.report import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.radiograph.checks import check_radiograph, check_region
@@ -32,7 +33,7 @@ class StudyFile:
     Attributes:
         name: path below the study's folder; how messages call it.
         path: where it is.
-        header: DICOM header without pixels; None for a picture.
+        header: DICOM header without pixels (of a report: all of it); None for a picture.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Plan:
     remarks: tuple[str, ...] = ()
 
 
+@quiet()
 def read_study(path: Path) -> Study:
     """Sort the files of a study.
 
@@ -126,8 +128,10 @@ def read_study(path: Path) -> Study:
     if not films:
         found = ", ".join([f"{count} {kind}" for kind, count in sorted(others.items())] + [f"{len(reports)} SR"])
         raise InputRefused(
-            "study", "needs a radiograph of the knee (modality CR or DX, or PNG, JPEG)", found if others or reports
-            else "no DICOM object", "Send the study with its radiograph.",
+            "study",
+            "needs a radiograph of the knee (modality CR or DX, or PNG, JPEG)",
+            found if others or reports else "no DICOM object",
+            "Send the study with its radiograph.",
         )
     remarks += [f"{count} {kind} passed over: only CR, DX and SR are used" for kind, count in sorted(others.items())]
     _require_one(films, "PatientID", "patient")
@@ -148,6 +152,7 @@ def plan_study(
     return add_gradings(plan, study, features)
 
 
+@quiet()
 def locate_knees(
     study: Study, *, side: Side | None = None, region_mm: float = 110.0, assume_spacing: bool = False
 ) -> Plan:
@@ -191,6 +196,7 @@ def locate_knees(
     return Plan(tuple(_newest_per_side(cases)), others, tuple(remarks))
 
 
+@quiet()
 def add_gradings(plan: Plan, study: Study, features: Mapping[Side, Grading] | None = None) -> Plan:
     """Give each knee its features: those of the user, else of the study's reports, else unknown.
 
@@ -202,7 +208,7 @@ def add_gradings(plan: Plan, study: Study, features: Mapping[Side, Grading] | No
     Raises:
         InputRefused: a report contradicts itself, or no knee is left: every report is of another patient, film, knee.
     """
-    headers = {file.name: pydicom.dcmread(file.path, force=True) for file in study.reports}
+    headers = {file.name: file.header for file in study.reports if file.header is not None}
     reports = [read_grading_report(header, name) for name, header in headers.items()]
     by_instance = {str(header.get("SOPInstanceUID", "")): header for header in headers.values()}
     cases, refusals = list[KneeCase](), list[InputRefused]()
@@ -253,9 +259,7 @@ def _require_one(files: Sequence[StudyFile], keyword: str, what: str) -> None:
         )
 
 
-def _grading(
-    reports: Sequence[GradingReport], case: KneeCase, features: Mapping[Side, Grading] | None
-) -> Grading:
+def _grading(reports: Sequence[GradingReport], case: KneeCase, features: Mapping[Side, Grading] | None) -> Grading:
     side = case.side
     if features is None:
         return select_grading(reports, case.radiograph.dataset, side, film_sides=case.radiograph.sides)

@@ -112,7 +112,9 @@ def load_network(bundle: Path) -> SliceDiffusion:
         network.load_state_dict(state)
     except Exception as error:  # zip, pickle, JSON and key errors alike mean that the bundle cannot be trusted
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"bundle {bundle.name}", "must hold undamaged weights of its network", first_line, remedy) from error
+        raise WeightsError(
+            f"bundle {bundle.name}", "must hold undamaged weights of its network", first_line, remedy
+        ) from error
     return network.eval()
 
 
@@ -216,9 +218,7 @@ class Xray2MRI:
             raise UsageError("options", f"must be among: {known}", ", ".join(unknown), "Check the spelling.")
         return Options(**options)
 
-    def synthesise(
-        self, case: KneeCase, options: Options, progress: Callable[[int], None] | None = None
-    ) -> Synthesis:
+    def synthesise(self, case: KneeCase, options: Options, progress: Callable[[int], None] | None = None) -> Synthesis:
         """Synthesise one knee that has passed all checks.
 
         Raises:
@@ -250,9 +250,7 @@ class Xray2MRI:
         stack = np.stack([sample.voxels for sample in samples])  # [N,S,H,W]
         mean = KneeVolume(stack.mean(axis=0), samples[0].affine, case.side)
         spread = KneeVolume(stack.std(axis=0, ddof=1), mean.affine, case.side) if len(samples) > 1 else None
-        return Synthesis(
-            mean, spread, tuple(samples), case.roi, case.grading, self.provenance(case, options)
-        )
+        return Synthesis(mean, spread, tuple(samples), case.roi, case.grading, self.provenance(case, options))
 
     def _to_patient(self, voxels: np.ndarray, side: Side, options: Options) -> KneeVolume:
         """[S,H,W] in [-1,1], slice 0 posterior, right-knee space, to the patient's own knee in [0,1]."""

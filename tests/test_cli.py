@@ -118,7 +118,9 @@ def refused(arguments: list[str], code: int, words: str, capsys: pytest.CaptureF
     assert captured.out == ""
 
 
-def test_refusals_leave_an_empty_output(film: Path, tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refusals_leave_an_empty_output(
+    film: Path, tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "out"
     write_film(film, simulated_crop(), PatientAge="009Y")
     refused(["synthesize", str(film), str(output), "--bundle", str(tiny_bundle)], ExitCode.INPUT_REFUSED, "18", capsys)
@@ -127,23 +129,36 @@ def test_refusals_leave_an_empty_output(film: Path, tmp_path: Path, tiny_bundle:
 
 def test_missing_weights(film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out"
-    refused(["synthesize", str(film), str(output), "--bundle", str(tmp_path)], ExitCode.WEIGHTS, "inference.json", capsys)
+    refused(
+        ["synthesize", str(film), str(output), "--bundle", str(tmp_path)], ExitCode.WEIGHTS, "inference.json", capsys
+    )
     assert not output.exists()
 
 
-def test_an_output_that_cannot_be_made(film: Path, tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_output_that_cannot_be_made(
+    film: Path, tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     for output in (blocked, blocked / "below"):
-        refused(["synthesize", str(film), str(output), "--bundle", str(tiny_bundle)], ExitCode.USAGE, "output folder", capsys)
+        refused(
+            ["synthesize", str(film), str(output), "--bundle", str(tiny_bundle)],
+            ExitCode.USAGE,
+            "output folder",
+            capsys,
+        )
     assert blocked.read_text() == "in the way"
 
 
-def test_an_earlier_result_is_not_overwritten(film: Path, tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_earlier_result_is_not_overwritten(
+    film: Path, tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "out"
     (output / "knee_right").mkdir(parents=True)
     (output / "knee_right" / "mine.txt").write_text("keep")
-    refused(["synthesize", str(film), str(output), "--bundle", str(tiny_bundle)], ExitCode.USAGE, "earlier result", capsys)
+    refused(
+        ["synthesize", str(film), str(output), "--bundle", str(tiny_bundle)], ExitCode.USAGE, "earlier result", capsys
+    )
     assert [file.name for file in (output / "knee_right").iterdir()] == ["mine.txt"]
 
 

@@ -15,7 +15,7 @@ from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIEr
 from monai_xray2mri.grading.report_writer import write_grading_report
 from monai_xray2mri.study import Plan, plan_study, read_study
 from monai_xray2mri.types import Grading, Side
-from tests.films import real_crops, read_picture, simulated_crop, write_film
+from tests.films import read_picture, real_crops, simulated_crop, write_film
 
 GRADES = {"XRKL": 3, "XRJSM": 2, "XROSFM": 1}
 
@@ -117,8 +117,12 @@ def test_other_files_are_passed_over_with_a_remark(film: Path) -> None:
 
 @pytest.mark.parametrize(("keyword", "what"), [("PatientID", "patient"), ("StudyInstanceUID", "study")])
 def test_two_patients_or_studies_are_refused(film: Path, keyword: str, what: str) -> None:
-    write_film(film.parent / "other.dcm", simulated_crop(), "L", **{"StudyInstanceUID": dcmread(film).StudyInstanceUID,
-                                                                  keyword: "1.2.3.999"})
+    write_film(
+        film.parent / "other.dcm",
+        simulated_crop(),
+        "L",
+        **{"StudyInstanceUID": dcmread(film).StudyInstanceUID, keyword: "1.2.3.999"},
+    )
     with pytest.raises(InputRefused, match=f"must be of one {what}") as refusal:
         read_study(film.parent)
     assert "1.2.3.999" not in str(refusal.value)
@@ -153,8 +157,12 @@ def test_another_body_part_is_passed_over_beside_a_knee(tmp_path: Path) -> None:
 
 
 def test_of_several_films_of_a_knee_the_newest_is_used(tmp_path: Path) -> None:
-    two_films(tmp_path, ImageLaterality="R", AcquisitionDate="20200103", PixelData=np.rint(
-        simulated_crop() * 4000).astype("<u2").tobytes())
+    two_films(
+        tmp_path,
+        ImageLaterality="R",
+        AcquisitionDate="20200103",
+        PixelData=np.rint(simulated_crop() * 4000).astype("<u2").tobytes(),
+    )
     case = plan(tmp_path).cases[0]
     assert case.radiograph.name == "b.dcm"
     assert any("1 older radiographs" in remark for remark in case.remarks)
@@ -187,7 +195,7 @@ def test_the_wrong_side_is_refused(film: Path) -> None:
 
 def test_a_file_truncated_in_its_pixels_is_refused(film: Path) -> None:
     film.write_bytes(film.read_bytes()[:-20_000])
-    with pytest.raises(InputRefused, match="film.dcm"):
+    with pytest.raises(InputRefused, match=r"film\.dcm"):
         plan(film.parent)
 
 
@@ -218,8 +226,14 @@ def test_the_report_of_all_19_features_is_used_for_its_film(shared_data: Path, t
     assert any("preliminary" in remark for remark in grading.remarks)
 
 
-@pytest.mark.parametrize("name", ["fo-dicom_CR-MONO1-10-chest_noPreamble", "highdicom_DX_thorax_dog_MONO1_8bit.dcm",
-                                  "pydicom-data_vlut_04_VOILUT.dcm"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fo-dicom_CR-MONO1-10-chest_noPreamble",
+        "highdicom_DX_thorax_dog_MONO1_8bit.dcm",
+        "pydicom-data_vlut_04_VOILUT.dcm",
+    ],
+)
 def test_radiographs_of_something_else_are_refused(shared_data: Path, tmp_path: Path, name: str) -> None:
     shutil.copy(shared_data / "radiographs_odd" / name, tmp_path / name)
     with pytest.raises(InputRefused):

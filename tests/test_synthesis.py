@@ -95,8 +95,13 @@ def test_geometry_is_coronal_and_right_handed() -> None:
 
 
 def test_every_case_side_and_sample_has_its_own_noise() -> None:
-    keys = [(0, "a", Side.RIGHT, 0), (1, "a", Side.RIGHT, 0), (0, "b", Side.RIGHT, 0), (0, "a", Side.LEFT, 0),
-            (0, "a", Side.RIGHT, 1)]
+    keys = [
+        (0, "a", Side.RIGHT, 0),
+        (1, "a", Side.RIGHT, 0),
+        (0, "b", Side.RIGHT, 0),
+        (0, "a", Side.LEFT, 0),
+        (0, "a", Side.RIGHT, 1),
+    ]
     draws = {float(torch.randn(1, generator=case_generator(*key))) for key in keys}
     assert len(draws) == len(keys)
     assert case_generator(*keys[0]).initial_seed() == case_generator(*keys[0]).initial_seed()

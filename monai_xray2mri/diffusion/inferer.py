@@ -7,14 +7,12 @@ from typing import Any
 import torch
 from monai.inferers import Inferer
 
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
-
 
 class SliceDiffusionInferer(Inferer):
     """Samples one volume per radiograph of the batch.
 
-    Options may be numbers, numeric strings or empty (clients of MONAI Label send all three); empty, None and 0 stand for
-    the model's default.
+    Options may be numbers, numeric strings or empty (clients of MONAI Label send all three); empty, None and 0 stand
+    for the model's default.
 
     Args:
         seed: seed of the initial noise, the same for every radiograph.
@@ -24,13 +22,15 @@ class SliceDiffusionInferer(Inferer):
         chunk: slices that are computed together.
     """
 
-    def __init__(self, seed: Any = 0, steps: Any = None, slices: Any = None, guidance: Any = None, chunk: Any = 25) -> None:
+    def __init__(
+        self, seed: Any = 0, steps: Any = None, slices: Any = None, guidance: Any = None, chunk: Any = 25
+    ) -> None:
         super().__init__()
         self.seed, self.steps, self.slices = int(seed or 0), int(steps or 0) or None, int(slices or 0) or None
         self.guidance, self.chunk = float(guidance or 0) or None, int(chunk or 25)
 
     def __call__(
-        self, inputs: torch.Tensor, network: SliceDiffusion, features: torch.Tensor | None = None, *_: Any, **__: Any
+        self, inputs: torch.Tensor, network: Any, features: torch.Tensor | None = None, *_: Any, **__: Any
     ) -> torch.Tensor:
         """Radiographs [B,1,H,W] in [-1,1], one-hot features [B,61] or None, to volumes [B,1,H,W,S] in [-1,1]."""
         volumes = []

@@ -104,9 +104,7 @@ class SliceDiffusion(nn.Module):
     @property
     def feature_width(self) -> int:
         """Width of the one-hot code r."""
-        embedding = self.denoiser.feature_embedding
-        first = embedding.mlp[0]
-        return int(first.in_features) - embedding.code.width
+        return self.denoiser.feature_embedding.features
 
     def latent_shape(self) -> tuple[int, int, int]:
         """Shape (C, h, w) of the latent of one slice."""
@@ -203,9 +201,7 @@ class SliceDiffusion(nn.Module):
         noise = noise.to(radiograph)
         parts = []
         for depth in self.depths(slices).to(radiograph).split(chunk):
-            model = self.bind(
-                condition.expand(len(depth)), depth, self.guidance if guidance is None else guidance
-            )
+            model = self.bind(condition.expand(len(depth)), depth, self.guidance if guidance is None else guidance)
             start = noise.expand(len(depth), *noise.shape[1:])  # [chunk,C,h,w]
             latent = ddim(model, start, self.schedule, steps or self.steps, self.eta)
             parts.append(self.decode_slices(latent))  # [chunk,1,H,W]

@@ -1,0 +1,1 @@
+"""Autoencoder, embeddings of the condition, denoiser."""

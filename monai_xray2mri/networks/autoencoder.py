@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
@@ -44,7 +45,7 @@ class SliceAutoencoder(nn.Module):
         self.latent_channels = latent_channels
         self.factor = unshuffle * 2 ** (len(channels) - 1)
         folded = repeat * unshuffle**2
-        self.kl = AutoencoderKL(
+        self.kl: Any = AutoencoderKL(
             in_channels=folded,
             out_channels=folded,
             down_block_types=("DownEncoderBlock2D",) * len(channels),

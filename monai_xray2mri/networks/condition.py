@@ -1,4 +1,4 @@
-"""Embeddings of what guides the denoiser: depth, radiographic features, radiograph (paper 000, section II-B, Fig. 2)."""
+"""Embeddings of what guides the denoiser: depth, features, radiograph (paper 000, section II-B and Fig. 2)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 class DepthCode(nn.Module):
     """Fourier code of the normalised depth d in [0,1]: [B] to [B, 2 * frequencies + 1]."""
+
+    omega: Tensor
 
     def __init__(self, frequencies: int = 8) -> None:
         super().__init__()
@@ -46,6 +48,7 @@ class FeatureEmbedding(nn.Module):
 
     def __init__(self, features: int, embedding: int, frequencies: int = 8) -> None:
         super().__init__()
+        self.features = features
         self.code = DepthCode(frequencies)
         self.mlp = nn.Sequential(
             nn.Linear(features + self.code.width, embedding),

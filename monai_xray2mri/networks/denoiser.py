@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -51,7 +52,7 @@ class SliceDenoiser(nn.Module):
         sample_size: int = 32,
     ) -> None:
         super().__init__()
-        self.unet = UNet2DConditionModel(
+        self.unet: Any = UNet2DConditionModel(
             sample_size=sample_size,
             in_channels=2 * latent_channels,
             out_channels=latent_channels,

@@ -9,6 +9,7 @@ ways return the same stored values and polarity is decided in one place (``prese
 from __future__ import annotations
 
 import tempfile
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def decode_stored_values(dataset: Dataset, name: str) -> np.ndarray:
     except Exception:  # whatever a decoder raises for what it cannot do; the second decoder has the last word
         values = _decode_with_gdcm(frame, name)
     if values.shape != (frame.Rows, frame.Columns):
-        raise _damaged(name, "the decoded image has another size than Rows and Columns say")
+        raise cut_off(name, "the decoded image has another size than Rows and Columns say")
     return _keep_stored_bits(values, frame.BitsStored, bool(frame.PixelRepresentation))
 
 
@@ -111,7 +112,7 @@ def _frame_alone(dataset: Dataset) -> Dataset:
     frame = Dataset()
     for keyword in _FRAME_KEYWORDS:
         if keyword in dataset:
-            frame[keyword] = dataset[keyword]
+            frame[keyword] = copy(dataset[keyword])  # what is set below must not reach the header
     frame.HighBit = frame.BitsStored - 1
     frame.PixelRepresentation = dataset.get("PixelRepresentation") or 0
     frame.file_meta = FileMetaDataset()
@@ -125,21 +126,21 @@ def _check_complete(frame: Dataset, name: str) -> None:
     if not syntax.is_compressed or syntax.is_deflated:
         expected = frame.Rows * frame.Columns * frame.BitsAllocated // 8
         if len(frame.PixelData) < expected:
-            raise _damaged(name, f"{len(frame.PixelData)} of {expected} bytes of pixel data")
+            raise cut_off(name, f"{len(frame.PixelData)} of {expected} bytes of pixel data")
         return
     try:
         codestream = b"".join(generate_frames(frame.PixelData, number_of_frames=1))
     except Exception:  # pydicom raises several kinds for broken items; all mean the same here
-        raise _damaged(name, "broken items in the compressed pixel data") from None
+        raise cut_off(name, "broken items in the compressed pixel data") from None
     # zeros and one fill byte may follow the end marker to make the length even
     if syntax != RLELossless and END_OF_CODESTREAM not in codestream.rstrip(b"\0")[-3:]:
-        raise _damaged(name, "compressed pixel data without their end marker")
+        raise cut_off(name, "compressed pixel data without their end marker")
 
 
 def _decode_with_gdcm(frame: Dataset, name: str) -> np.ndarray:
     """Decode a frame with GDCM: [H,W] stored values."""
     alone = Dataset()
-    alone.update(frame)
+    alone.update({element.tag: copy(element) for element in frame})
     alone.PhotometricInterpretation = "MONOCHROME2"
     alone.Modality = "CR"
     alone.SOPClassUID = ComputedRadiographyImageStorage
@@ -156,7 +157,7 @@ def _decode_with_gdcm(frame: Dataset, name: str) -> np.ndarray:
             values = sitk.GetArrayFromImage(reader.Execute())
         except (RuntimeError, ValueError, NotImplementedError):
             # the decoders' own texts name temporary files and say little to a user
-            raise _damaged(name, f"{frame.file_meta.TransferSyntaxUID.name} that no decoder here can read") from None
+            raise cut_off(name, f"{frame.file_meta.TransferSyntaxUID.name} that no decoder here can read") from None
     return values[0] if values.ndim == 3 else values
 
 
@@ -169,7 +170,8 @@ def _keep_stored_bits(values: np.ndarray, bits: int, signed: bool) -> np.ndarray
     return (kept ^ sign) - sign
 
 
-def _damaged(name: str, found: str) -> InputRefused:
+def cut_off(name: str, found: str) -> InputRefused:
+    """Return the refusal of pixel data that are not all there, naming what was found instead."""
     return InputRefused(
         f"radiograph {name}",
         "needs complete, decodable pixel data",

@@ -12,12 +12,8 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.radiograph.words import split_words, word_set
+from monai_xray2mri.radiograph.words import BOTH, Sides, sides_in_text
 from monai_xray2mri.types import Radiograph, Side
-
-Sides = tuple[Side, ...]
-
-BOTH: Sides = (Side.RIGHT, Side.LEFT)
 
 _CODES = {
     ("24028007", "SCT"): (Side.RIGHT,),
@@ -39,39 +35,6 @@ _TEXTS = (
 )
 _STUDY_TEXTS = ("StudyDescription", "RequestedProcedureDescription")
 """What is said about the study covers more films than this one."""
-
-_RIGHT = word_set(
-    "right rt rechts rechte rechter rechtes droit droite derecha derecho dcha dcho destra destro "
-    "direita direito hoger hojre hoyre prawe prawy prawa prawego pravy prave prava oikea dreapta "
-    "правый правая правого правой правое rknee"
-)
-_LEFT = word_set(
-    "left lt links linke linker linkes gauche izquierda izquierdo izda izdo sinistra sinistro esquerda esquerdo "
-    "vanster venstre lewe lewy lewa lewego levy leve leva vasen stanga "
-    "левый левая левого левой левое lknee"
-)
-_BOTH = word_set(
-    "bilateral bilat bilaterale bilaterales bilateralt bilaterais beidseits beidseitig beids bds beide beider "
-    "beiderseits beiderzijds bilateraux ambas ambos ambedue entrambe entrambi ambos bada begge obu oba obustronne "
-    "obie molemmat оба обе обоих bothknees"  # noqa: RUF001 - Russian
-)
-_WORDS: dict[str, Sides] = {
-    **dict.fromkeys(_RIGHT, (Side.RIGHT,)),
-    **dict.fromkeys(_LEFT, (Side.LEFT,)),
-    **dict.fromkeys(_BOTH, BOTH),
-}
-_SIGNS: dict[str, Sides] = {"右": (Side.RIGHT,), "左": (Side.LEFT,), "両": BOTH, "双": BOTH, "雙": BOTH}
-_SIGNS |= {"우측": (Side.RIGHT,), "좌측": (Side.LEFT,), "양측": BOTH}
-_KNEE = word_set(
-    "knee knees knie knien genou genoux rodilla rodillas ginocchio ginocchia joelho joelhos kne kna kolano koleno polvi"
-)
-_BESIDE_KNEE: dict[str, Sides] = {
-    **dict.fromkeys(("r", "re", "dx"), (Side.RIGHT,)),
-    **dict.fromkeys(("l", "li", "sx"), (Side.LEFT,)),
-    **dict.fromkeys(("both", "bl"), BOTH),
-}
-"""Abbreviations that mean a side only next to a word for the knee (English, German, Italian)."""
-_JOINING = word_set("and und et y e en og och ap pa")
 
 
 @dataclass(frozen=True)
@@ -153,41 +116,6 @@ def sides_to_use(radiograph: Radiograph, side: Side | None = None) -> Sides:
     return (side,)
 
 
-def sides_in_text(text: str) -> tuple[Sides, str]:
-    """Find words for a side in a description, in the languages of most European and some Asian departments.
-
-    Single letters count only beside a word for the knee (``"R KNEE"``), since they mean too much elsewhere.
-
-    Args:
-        text: a description.
-
-    Returns:
-        The sides, right before left, and the word that told; empty if there is none.
-    """
-    words = split_words(text)
-    found = [(word, _WORDS[word]) for word in words if word in _WORDS]
-    found += [(word, _BESIDE_KNEE[word]) for word in _abbreviations_beside_knee(words)]
-    found += [(sign, sides) for sign, sides in _SIGNS.items() if sign in text]
-    told = {side for _, sides in found for side in sides}
-    return tuple(side for side in BOTH if side in told), "/".join(dict.fromkeys(word for word, _ in found))
-
-
-def _abbreviations_beside_knee(words: list[str]) -> list[str]:
-    """Return the abbreviations that stand next to a word for the knee, also in a row ("L and R knee"), or alone."""
-    if len(words) == 1 and words[0] in ("r", "l"):
-        return words
-    beside = []
-    for place, word in enumerate(words):
-        if word not in _KNEE:
-            continue
-        for step in (-1, 1):
-            neighbour = place + step
-            while 0 <= neighbour < len(words) and (words[neighbour] in _BESIDE_KNEE or words[neighbour] in _JOINING):
-                beside += [words[neighbour]] if words[neighbour] in _BESIDE_KNEE else []
-                neighbour += step
-    return beside
-
-
 def _statements(dataset: Dataset) -> list[_Statement]:
     """Collect what the header says, in order of precedence."""
     found = []
@@ -197,7 +125,10 @@ def _statements(dataset: Dataset) -> list[_Statement]:
             found.append(_Statement(BOTH if value == "B" else (Side(value),), keyword, value))
     found += _statements_of_codes(dataset)
     for keyword in (*_TEXTS, *_STUDY_TEXTS):
-        sides, word = sides_in_text(str(dataset.get(keyword) or ""))
+        text = str(dataset.get(keyword) or "")
+        if keyword == "ViewPosition" and len(text.strip()) == 1:
+            continue  # L may be a lateral view
+        sides, word = sides_in_text(text)
         if sides:
             found.append(_Statement(sides, keyword, word))
     return found

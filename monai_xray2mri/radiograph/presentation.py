@@ -6,6 +6,8 @@ bright, in [0,1], whatever the file's own polarity.
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from pydicom import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
@@ -90,8 +92,9 @@ def _voi_alone(dataset: Dataset) -> Dataset | None:
     voi = Dataset()
     for keyword in _VOI_KEYWORDS:
         if keyword in dataset and dataset.get(keyword) not in (None, "", []):
-            voi[keyword] = dataset[keyword]
+            voi[keyword] = copy(dataset[keyword])
     voi.PixelRepresentation = dataset.get("PixelRepresentation") or 0
+    voi.file_meta = dataset.file_meta  # tells the byte order of a table's OW data
     return voi
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +25,7 @@ from pydicom.uid import (
 )
 
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
-from monai_xray2mri.radiograph.decoding import check_pixel_description, decode_stored_values
+from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
 from monai_xray2mri.radiograph.laterality import sides_of
 from monai_xray2mri.radiograph.presentation import present_bone_bright
@@ -71,18 +75,7 @@ def read_radiograph(path: Path, name: str | None = None) -> Radiograph:
         raise InputRefused(
             f"file {name}", "must be a DICOM, PNG or JPEG file", "another kind of file", "Give the radiograph itself."
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom quotes values, which may be patient data, in its warnings
-        try:
-            dataset = dcmread(path, force=True)
-        except Exception:  # pydicom and zlib raise many kinds for damaged files
-            raise InputRefused(
-                f"file {name}",
-                "must be a complete DICOM file",
-                "a damaged or cut-off data set",
-                "Fetch it again from its source.",
-            ) from None
-    return radiograph_from_dataset(dataset, name, path)
+    return radiograph_from_dataset(_read_dataset(path, name), name, path)
 
 
 def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = None) -> Radiograph:
@@ -100,8 +93,7 @@ def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = Non
         NotAKnee: it is no radiograph, or a lateral or axial one.
         InputRefused: its pixels, orientation, side or spacing cannot be trusted.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as above
+    with _pydicom_silenced():
         readable = _readable(dataset)
         header = _without_pixels(readable)
         _check_class(header, name)
@@ -118,6 +110,40 @@ def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = Non
     return Radiograph(pixels, spacing, spacing_source, sides, sides_source, name, header, path, remarks)
 
 
+def _read_dataset(path: Path, name: str) -> Dataset:
+    """Read a DICOM file; one that is cut off in compressed pixel data is told from other damage."""
+    with _pydicom_silenced():
+        try:
+            dataset = dcmread(path, force=True)
+            # pydicom drops the whole data set if an item of undefined length does not end
+            if not dataset and "Rows" in dcmread(path, force=True, stop_before_pixels=True):
+                raise cut_off(name, "compressed pixel data without their end")
+        except InputRefused:
+            raise
+        except Exception:  # pydicom and zlib raise many kinds for damaged files
+            raise InputRefused(
+                f"file {name}",
+                "must be a complete DICOM file",
+                "a data set that is damaged or cut off",
+                "Fetch it again from its source.",
+            ) from None
+    return dataset
+
+
+@contextmanager
+def _pydicom_silenced() -> Iterator[None]:
+    """Keep pydicom's warnings and log lines back: they quote invalid values, which may be patient data."""
+    logger = logging.getLogger("pydicom")
+    disabled = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = disabled
+
+
 def _readable(dataset: Dataset) -> Dataset:
     """Copy a data set without the elements whose value cannot be read; its transfer syntax is always told.
 
@@ -132,7 +158,7 @@ def _readable(dataset: Dataset) -> Dataset:
                 _convert_items(element.value)
         except Exception:  # any kind of invalid value
             continue
-        readable[tag] = element
+        readable[tag] = copy(element)
     readable.file_meta = FileMetaDataset()
     readable.file_meta.update(getattr(dataset, "file_meta", {}))
     if not readable.file_meta.get("TransferSyntaxUID"):

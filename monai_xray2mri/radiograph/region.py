@@ -17,7 +17,8 @@ from monai_xray2mri.radiograph.joint import (
     measure_joint,
     resize,
 )
-from monai_xray2mri.radiograph.laterality import BOTH, sides_to_use
+from monai_xray2mri.radiograph.laterality import sides_to_use
+from monai_xray2mri.radiograph.words import BOTH
 from monai_xray2mri.types import Box, KneeROI, Radiograph, Side
 
 REGION_SIZE = 299

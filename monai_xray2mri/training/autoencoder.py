@@ -41,7 +41,9 @@ class SliceCrops(Dataset[Tensor]):
         scale_radiograph: brings a radiograph to the scale it is encoded at.
     """
 
-    def __init__(self, source: Any, size: int = 128, radiograph_share: float = 0.1, scale_radiograph: Any = None) -> None:
+    def __init__(
+        self, source: Any, size: int = 128, radiograph_share: float = 0.1, scale_radiograph: Any = None
+    ) -> None:
         self.source, self.size, self.radiograph_share = source, size, radiograph_share
         self.scale_radiograph = scale_radiograph
 
@@ -61,7 +63,9 @@ class SliceCrops(Dataset[Tensor]):
         return image[:, top : top + self.size, left : left + self.size]
 
 
-def prepare_autoencoder_batch(batch: Tensor, device: Any = None, non_blocking: bool = False, **_: Any) -> tuple[Tensor, Tensor]:
+def prepare_autoencoder_batch(
+    batch: Tensor, device: Any = None, non_blocking: bool = False, **_: Any
+) -> tuple[Tensor, Tensor]:
     """(input, target): the image is both."""
     image = batch.to(device, non_blocking=non_blocking)
     return image, image

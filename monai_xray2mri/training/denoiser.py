@@ -17,6 +17,8 @@ from monai_xray2mri.training.handlers import save_state
 class ConditionalDenoising(nn.Module):
     """The trained part of a :class:`SliceDiffusion`: denoiser and radiograph encoder (E1 and D stay frozen)."""
 
+    null_context: Tensor
+
     def __init__(self, network: SliceDiffusion) -> None:
         super().__init__()
         self.denoiser, self.radiograph_encoder = network.denoiser, network.radiograph_encoder

@@ -67,7 +67,7 @@ class LossLog:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
 
     def _collect(self, engine: Engine) -> None:
-        output = engine.state.output
+        output: Any = engine.state.output
         self.losses.append(float(output["loss"].detach()))
         if engine.state.iteration % self.interval == 0:
             record = {

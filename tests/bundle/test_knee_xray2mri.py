@@ -39,8 +39,8 @@ def network(bundle: Path) -> SliceDiffusion:
 
 
 def test_the_bundle_is_complete(bundle: Path) -> None:
-    for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/metadata.json", "configs/inference.json",
-                 "configs/train.json", "models/model.pt"):  # fmt: skip
+    for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/metadata.json", "configs/train.json",
+                 "configs/inference.json", "models/model.pt"):  # fmt: skip
         assert (bundle / name).is_file(), name
     assert sum(file.stat().st_size for file in bundle.rglob("*") if file.is_file()) < 14e6
 

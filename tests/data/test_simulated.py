@@ -11,12 +11,12 @@ import torch
 
 from monai_xray2mri.data.latents import LatentSlices
 from monai_xray2mri.data.simulated import SimulatedSlices, simulate_training_set, training_arrays
+from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import ExitCode, InputRefused, UsageError
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.networks.condition import RadiographEncoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
-from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.simulation.knee import simulate_knee
 from monai_xray2mri.simulation.seeds import CALIBRATION, LESION_ENRICHED, TEST, TRAINING, VALIDATION
 

@@ -73,11 +73,12 @@ def test_wrong_calls_end_with_code_2_and_a_message(arguments, message):
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 
-def test_other_commands_go_to_the_sdk_as_they_are():
+@pytest.mark.parametrize("code", [None, 0, 4])
+def test_other_commands_go_to_the_sdk_as_they_are(monkeypatch, code):
     calls = []
-    assert main(["anything", "package", "--help", "-x"], sdk_main=calls.append) == 0
-    assert calls == [["monai-deploy", "package", "--help", "-x"]]
-    assert main(["anything"], sdk_main=lambda argv: 4) == 1
+    monkeypatch.setattr(sys, "argv", ["bin/anything.py", "package", "exec", "-x"])
+    assert main(sdk_main=lambda: calls.append(list(sys.argv)) or code) == (code or 0)
+    assert calls == [["bin/monai-deploy", "package", "exec", "-x"]]
 
 
 def test_the_cuda_runtime_of_the_wheel_is_loaded_with_the_package():

@@ -81,7 +81,9 @@ def test_the_latent_scale_is_undone_by_the_decoder(tiny_network: SliceDiffusion)
     image = torch.rand(1, 1, 64, 64) * 2 - 1
     plain = tiny_network.decode_slices(tiny_network.encode_slices(image))
     tiny_network.latent_scale.fill_(0.2)
-    torch.testing.assert_close(tiny_network.decode_slices(tiny_network.encode_slices(image)), plain, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        tiny_network.decode_slices(tiny_network.encode_slices(image)), plain, atol=1e-5, rtol=1e-4
+    )
 
 
 def test_the_radiograph_is_drawn_to_the_scale_of_the_slices(tiny_network: SliceDiffusion) -> None:
@@ -115,7 +117,9 @@ def test_features_reach_the_volume(tiny_network: SliceDiffusion, film: Tensor) -
 
 def test_the_inferer_takes_numbers_texts_and_blanks(tiny_network: SliceDiffusion, film: Tensor) -> None:
     plain = SliceDiffusionInferer(seed=0)(film, tiny_network)
-    torch.testing.assert_close(SliceDiffusionInferer(seed="", steps="2", slices=None, guidance="")(film, tiny_network), plain)
+    torch.testing.assert_close(
+        SliceDiffusionInferer(seed="", steps="2", slices=None, guidance="")(film, tiny_network), plain
+    )
     assert SliceDiffusionInferer(seed="1", slices="3")(film, tiny_network).shape == (1, 1, 64, 64, 3)
     assert not torch.allclose(SliceDiffusionInferer(seed=1)(film, tiny_network), plain)
 

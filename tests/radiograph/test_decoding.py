@@ -52,7 +52,7 @@ def recode(dataset: Dataset, syntax: str, folder: Path) -> Path:
         if shutil.which("dcmcjpeg") is None:
             pytest.skip("dcmcjpeg (Debian package dcmtk) is absent: no other coder writes JPEG lossless process 14")
         plain = save(twin, folder / "plain.dcm")
-        subprocess.run(["dcmcjpeg", "+el", str(plain), str(path)], check=True)  # noqa: S603, S607
+        subprocess.run(["dcmcjpeg", "+el", str(plain), str(path)], check=True)
         return path
     if syntax == "RLE":
         twin.compress(RLELossless)
@@ -99,7 +99,7 @@ def test_compressed_twin_reads_as_the_uncompressed_one(knee_crop, make_dataset, 
 def test_bit_depths(knee_crop, make_dataset, tmp_path, bits, syntax):
     coded = read_radiograph(recode(make_dataset(knee_crop, bits=bits), syntax, tmp_path))
     scaled = (knee_crop - knee_crop.min()) / np.ptp(knee_crop)
-    assert np.abs(coded.pixels - scaled).max() < 1.5 / 2**bits + 1e-6
+    assert np.abs(coded.pixels - scaled).max() < 3 / 2**bits + 1e-6
 
 
 def test_real_film_survives_jpeg_lossless(real_crops, make_dataset, tmp_path):
@@ -132,7 +132,7 @@ def assert_cut_off(path: Path) -> None:
         read_radiograph(path)
     assert refusal.value.exit_code == ExitCode.INPUT_REFUSED
     assert path.name in str(refusal.value)
-    assert "cut off" in str(refusal.value) or "incomplete" in str(refusal.value)
+    assert "cut off" in str(refusal.value)
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)

@@ -6,7 +6,8 @@ import pytest
 from pydicom import Dataset
 
 from monai_xray2mri.errors import ExitCode, InputRefused
-from monai_xray2mri.radiograph.laterality import sides_in_text, sides_of, sides_to_use
+from monai_xray2mri.radiograph.laterality import sides_of, sides_to_use
+from monai_xray2mri.radiograph.words import sides_in_text
 from monai_xray2mri.types import Radiograph, Side
 
 R, L = (Side.RIGHT,), (Side.LEFT,)
@@ -45,6 +46,8 @@ def region_with(*codes: tuple[str, str]) -> list[Dataset]:
         ({"AcquisitionDeviceProcessingDescription": "KNEE L AP"}, L, "AcquisitionDeviceProcessingDescription"),
         ({"BodyPartExamined": "LKNEE"}, L, "BodyPartExamined"),
         ({"StudyDescription": "XR KNEE LT 2V"}, L, "StudyDescription"),
+        ({"ViewPosition": "L"}, (), "none"),
+        ({"ViewPosition": "AP RT"}, R, "ViewPosition"),
         ({"PatientOrientation": ["L", "F"], "SeriesDescription": "PA flexion"}, (), "none"),
         ({}, (), "none"),
     ],
@@ -119,7 +122,10 @@ def test_a_study_may_cover_more_or_fewer_knees_than_the_film(image, study, sides
         ("upright", ()),
         ("bright", ()),
         ("both views", ()),
-        ("DX KNEE", R),  # Italian; as a modality it would stand in another attribute
+        ("Genou D", R),
+        ("Kniegelenk re. a.p.", R),
+        ("DX KNEE", ()),  # a modality
+        ("Knee re-take", ()),
         ("LL", ()),
         ("", ()),
     ],

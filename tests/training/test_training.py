@@ -14,7 +14,12 @@ from monai_xray2mri.data.simulated import simulate_training_set
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.grading.features import FEATURES
 from monai_xray2mri.training.autoencoder import AutoencoderLoss
-from monai_xray2mri.training.denoiser import AveragedWeights, ConditionalDenoising, ForwardDiffusion, WeightedSquaredError
+from monai_xray2mri.training.denoiser import (
+    AveragedWeights,
+    ConditionalDenoising,
+    ForwardDiffusion,
+    WeightedSquaredError,
+)
 from monai_xray2mri.training.handlers import warm_up_and_decay
 
 GROUPS = [feature.width for feature in FEATURES]

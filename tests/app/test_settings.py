@@ -1,0 +1,77 @@
+"""Options and environment variables of the app."""
+
+from __future__ import annotations
+
+import pytest
+
+from monai_xray2mri.types import Side
+
+VARIABLES = {
+    "HOLOSCAN_INPUT_PATH": "study", "HOLOSCAN_OUTPUT_PATH": "results", "HOLOSCAN_MODEL_PATH": "net",
+    "XRAY2MRI_SIDE": "left", "XRAY2MRI_SEED": "7", "XRAY2MRI_STEPS": "3", "XRAY2MRI_FEATURES": "f.json",
+    "XRAY2MRI_LABEL": "none", "XRAY2MRI_DEVICE": "cpu", "XRAY2MRI_ALLOW_PARTIAL": "yes", "XRAY2MRI_LOG_LEVEL": "error",
+}  # fmt: skip
+OPTIONS = [
+    "-i", "a", "-o", "b", "-m", "c", "-w", "w", "-l", "warn", "--side", "R", "--seed", "1", "--steps", "2",
+    "--features", "g.json", "--label", "corner", "--device", "auto", "--allow-partial",
+]  # fmt: skip
+
+
+@pytest.fixture
+def settings(app_package):
+    import settings
+
+    return settings
+
+
+def as_text(found):
+    return {name: value if isinstance(value, bool) else str(value) for name, value in vars(found).items()}
+
+
+def test_defaults(settings, bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert as_text(settings.read_settings([])) == {
+        "input": "input", "output": "output", "bundle": str(bundle), "side": "None", "seed": "0", "steps": "None",
+        "features": "None", "label": "corner", "device": "auto", "allow_partial": False, "log_level": "INFO",
+    }  # fmt: skip
+
+
+def test_environment_variables_are_read_and_options_win(settings, monkeypatch):
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    found = settings.read_settings([])
+    assert found.side is Side.LEFT
+    assert as_text(found) == {
+        "input": "study", "output": "results", "bundle": "net", "side": "L", "seed": "7", "steps": "3",
+        "features": "f.json", "label": "none", "device": "cpu", "allow_partial": True, "log_level": "ERROR",
+    }  # fmt: skip
+    assert as_text(settings.read_settings(OPTIONS)) == {
+        "input": "a", "output": "b", "bundle": "c", "side": "R", "seed": "1", "steps": "2",
+        "features": "g.json", "label": "corner", "device": "auto", "allow_partial": True, "log_level": "WARN",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["XRAY2MRI_SIDE", "XRAY2MRI_SEED", "XRAY2MRI_LABEL", "XRAY2MRI_LOG_LEVEL"])
+def test_a_malformed_variable_is_a_usage_error(settings, monkeypatch, capsys, name):
+    monkeypatch.setenv(name, "nonsense")
+    with pytest.raises(SystemExit) as end:
+        settings.read_settings([])
+    assert end.value.code == 2 and "nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("models", [("knee_xray2mri",), ("other",), ("knee_xray2mri", "other")])
+def test_the_bundle_of_a_models_folder_is_found(settings, tmp_path, monkeypatch, models):
+    for name in models:
+        (tmp_path / "models" / name / "configs").mkdir(parents=True)
+    expected = tmp_path / "models" / models[0]
+    assert settings.find_bundle(expected) == expected
+    assert settings.find_bundle(tmp_path / "models") == expected
+    monkeypatch.chdir(tmp_path)
+    assert settings.find_bundle(None).resolve() == expected
+
+
+def test_a_folder_without_or_with_several_bundles_is_left_to_the_loader(settings, tmp_path):
+    assert settings.find_bundle(tmp_path) == tmp_path
+    for name in ("one", "two"):
+        (tmp_path / name / "configs").mkdir(parents=True)
+    assert settings.find_bundle(tmp_path) == tmp_path
