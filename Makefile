@@ -7,11 +7,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
-EXTRAS := deploy,bundle,evaluation,test
+EXTRAS := deploy,bundle,test
 
 .PHONY: setup demo test lint clean
 
 setup: $(INSTALLED)
+	@:
 
 # The interpreter starts once more at the end because Holoscan's wheel finishes its installation at the first start.
 $(INSTALLED): pyproject.toml constraints.txt hatch_build.py monai_xray2mri/deploy_hook.pth

@@ -16,7 +16,7 @@ import argparse
 import runpy
 import sys
 from collections.abc import Callable, Sequence
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 from monai_xray2mri.errors import UsageError
@@ -38,8 +38,7 @@ def main(sdk_main: Callable[[], int | None] | None = None) -> int:
     if sys.argv[1:2] == ["exec"]:
         return execute(sys.argv[2:])
     try:
-        if sdk_main is None:
-            from holoscan_cli.__main__ import main as sdk_main
+        sdk_main = sdk_main or import_module("holoscan_cli.__main__").main
     except ModuleNotFoundError:
         sys.stderr.write(f"{PROGRAM}: {_sdk_missing()}\n")
         return UsageError.exit_code

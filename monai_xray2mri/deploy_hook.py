@@ -11,7 +11,7 @@ Importing this package has by then loaded the CUDA runtime without which MONAI's
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -35,7 +35,7 @@ class ExecFinder(MetaPathFinder):
         return spec
 
 
-def _load(execute_module: partial[None], module: ModuleType) -> None:
+def _load(execute_module: Callable[[ModuleType], None], module: ModuleType) -> None:
     from monai_xray2mri.deploy import main
 
     execute_module(module)

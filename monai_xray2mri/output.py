@@ -8,15 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import SimpleITK as sitk
-
 from monai_xray2mri.dicom.files import whole_directory
 from monai_xray2mri.dicom.mr_series import write_mr_series
 from monai_xray2mri.errors import UsageError
+from monai_xray2mri.nifti import write_nifti
 from monai_xray2mri.preview import preview
 from monai_xray2mri.study import KneeCase
-from monai_xray2mri.types import KneeVolume, Side, Synthesis
+from monai_xray2mri.types import Side, Synthesis
 
 
 @dataclass(frozen=True)
@@ -123,12 +121,3 @@ def write_result(
         inside.report.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return result
 
-
-def write_nifti(path: Path, volume: KneeVolume) -> None:
-    """Write a volume with its geometry (SimpleITK turns LPS into NIfTI's RAS)."""
-    image = sitk.GetImageFromArray(volume.voxels.astype(np.float32))
-    spacing = np.linalg.norm(volume.affine[:3, :3], axis=0)
-    image.SetSpacing(spacing.tolist())
-    image.SetOrigin(volume.affine[:3, 3].tolist())
-    image.SetDirection((volume.affine[:3, :3] / spacing).flatten().tolist())
-    sitk.WriteImage(image, str(path))

@@ -18,6 +18,7 @@ from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError, Xray2MRIError
 from monai_xray2mri.grading.report import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.radiograph.checks import check_radiograph, check_region
+from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.radiograph.region import find_knees
 from monai_xray2mri.types import Grading, KneeROI, Radiograph, Side
@@ -170,30 +171,28 @@ def locate_knees(
     Raises:
         InputRefused: no knee can be used; the message of the only reason, or all of them.
     """
-    remarks, refusals = list(study.remarks), list[InputRefused]()
-    cases: list[KneeCase] = []
+    cases, refusals, passed_over = list[KneeCase](), list[InputRefused](), list[InputRefused]()
     for film in study.films:
         try:
             radiograph = read_radiograph(film.path, film.name)
             warnings = check_radiograph(radiograph, side=side)
-            rois = find_knees(radiograph, side=side, width_mm=region_mm, assume_spacing=assume_spacing)
+            wanted = sides_to_use(radiograph, side)
         except InputRefused as refusal:
-            refusals.append(refusal)
+            irrelevant = isinstance(refusal, NotAKnee) or (side is not None and len(study.films) > 1)
+            (passed_over if irrelevant else refusals).append(refusal)
             continue
-        for roi in rois:
-            if side not in (None, roi.side):
-                continue
+        for one in wanted:  # one at a time, so that a knee that cannot be found does not cost the other one
             try:
+                (roi,) = find_knees(radiograph, side=one, width_mm=region_mm, assume_spacing=assume_spacing)
                 seen = check_region(roi, radiograph.name)
             except InputRefused as refusal:
                 refusals.append(refusal)
                 continue
             cases.append(KneeCase(radiograph, roi, remarks=(*radiograph.remarks, *warnings, *seen)))
     if not cases:
-        raise _joined(refusals)
-    remarks += [str(refusal) for refusal in refusals if isinstance(refusal, NotAKnee)]
-    others = tuple(refusal for refusal in refusals if not isinstance(refusal, NotAKnee))
-    return Plan(tuple(_newest_per_side(cases)), others, tuple(remarks))
+        raise _joined([*refusals, *passed_over])
+    remarks = (*study.remarks, *(str(refusal) for refusal in passed_over))
+    return Plan(tuple(_newest_per_side(cases)), tuple(refusals), remarks)
 
 
 @quiet()

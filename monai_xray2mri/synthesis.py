@@ -118,6 +118,19 @@ def load_network(bundle: Path) -> SliceDiffusion:
     return network.eval()
 
 
+def bundle_version(bundle: Path) -> str:
+    """Version of a bundle, from its ``configs/metadata.json``.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    try:
+        return str(json.loads((bundle / "configs" / "metadata.json").read_text())["version"])
+    except (OSError, ValueError, KeyError) as error:
+        remedy = "Restore configs/metadata.json."
+        raise WeightsError(f"bundle {bundle.name}", "must state its version", type(error).__name__, remedy) from error
+
+
 def case_generator(seed: int, identity: str, side: Side, sample: int) -> torch.Generator:
     """The generator of one sample of one knee; independent of batch, order and device."""
     digest = hashlib.sha256(f"{seed}|{identity}|{side}|{sample}".encode()).digest()
@@ -161,9 +174,9 @@ class Xray2MRI:
         """
         path = Path(bundle) if bundle is not None else default_bundle()
         network = load_network(path)
-        metadata = json.loads((path / "configs" / "metadata.json").read_text())
+        version = bundle_version(path)
         digest = hashlib.sha256((path / "models" / "model.pt").read_bytes()).hexdigest()
-        return cls(network, f"{path.resolve().name} {metadata['version']}", digest, device)
+        return cls(network, f"{path.resolve().name} {version}", digest, device)
 
     def __call__(
         self,

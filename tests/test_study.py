@@ -137,7 +137,9 @@ def two_films(folder: Path, **second: object) -> None:
 def test_two_films_are_two_knees_right_first(tmp_path: Path) -> None:
     two_films(tmp_path)
     assert [case.side for case in plan(tmp_path).cases] == [Side.RIGHT, Side.LEFT]
-    assert [case.side for case in plan(tmp_path, side=Side.LEFT).cases] == [Side.LEFT]
+    only_left = plan(tmp_path, side=Side.LEFT)
+    assert [case.side for case in only_left.cases] == [Side.LEFT]
+    assert only_left.refusals == ()
 
 
 def test_of_two_knees_the_bad_one_is_named(tmp_path: Path) -> None:
@@ -257,3 +259,15 @@ def test_a_file_without_preamble_is_recognised(tmp_path: Path) -> None:
     dataset.save_as(path, enforce_file_format=False)
     path.write_bytes(raw[132:])
     assert len(plan(tmp_path).cases) == 1
+
+
+def test_a_knee_that_is_not_found_does_not_cost_the_other(tmp_path: Path) -> None:
+    crop = simulated_crop()
+    gap = np.zeros((299, 60), np.float32)
+    pixels = np.concatenate([gap, crop, gap, np.zeros_like(crop), gap], axis=1)
+    spacing = f"{110 / 299:.6f}"
+    write_film(tmp_path / "film.dcm", pixels, "B", ImagerPixelSpacing=[spacing, spacing])
+    found = plan(tmp_path)
+    assert [case.side for case in found.cases] == [Side.RIGHT]
+    assert len(found.refusals) == 1
+    assert "left" in str(found.refusals[0])

@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from monai.deploy.core import ExecutionContext, Fragment, InputContext, Operator, OperatorSpec, OutputContext
+from holoscan.core import ExecutionContext, InputContext, OutputContext
+from monai.deploy.core import Fragment, Operator, OperatorSpec
 
 from monai_xray2mri.errors import SomeCasesFailed
 from monai_xray2mri.output import write_result

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from monai.deploy.core import ExecutionContext, Fragment, InputContext, Operator, OperatorSpec, OutputContext
+from holoscan.core import ExecutionContext, InputContext, OutputContext
+from monai.deploy.core import Fragment, Operator, OperatorSpec
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.study import Study, locate_knees

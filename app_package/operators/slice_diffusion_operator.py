@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from monai.deploy.core import ExecutionContext, Fragment, InputContext, Operator, OperatorSpec, OutputContext
+from holoscan.core import ExecutionContext, InputContext, OutputContext
+from monai.deploy.core import Fragment, Operator, OperatorSpec
 
 from monai_xray2mri.output import require_writable
 from monai_xray2mri.pipeline import synthesise_case

@@ -11,10 +11,11 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
+from monai_xray2mri.nifti import write_nifti
 from monai_xray2mri.radiograph.region import network_input
 from monai_xray2mri.study import plan_study, read_study
 from monai_xray2mri.synthesis import volume_affine
-from monai_xray2mri.types import Side
+from monai_xray2mri.types import KneeVolume, Side
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """MONAI's affines map to RAS millimetres, DICOM's to LPS."""
@@ -104,3 +105,33 @@ class ToPatientSpaced(MapTransform):
             reference.affine = torch.from_numpy(ras)
             reference.meta["spatial_shape"] = np.array(volume.shape[1:])
         return result
+
+
+class SaveKneeVolumed(MapTransform):
+    """Writes volumes of :class:`ToPatientSpaced` as NIfTI files named after their radiographs.
+
+    MONAI 1.6's own ``SaveImaged`` takes a single-channel volume for two-dimensional and fails on the affine of coronal
+    slices, whose in-plane block is singular.
+
+    Args:
+        keys: keys of volumes.
+        output_dir: folder, made if missing.
+        postfix: behind the radiograph's name.
+    """
+
+    def __init__(self, keys: Any, output_dir: str, postfix: str = "synthetic_mri") -> None:
+        super().__init__(keys)
+        self.output_dir, self.postfix = Path(output_dir), postfix
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
+        """Write; the data stay as they are."""
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        for key in self.key_iterator(dict(data)):
+            volume = data[key]
+            voxels = volume[0].cpu().numpy().transpose(2, 0, 1)  # [S,H,W]
+            affine = (LPS_TO_RAS @ volume.affine.cpu().numpy())[:, [1, 0, 2, 3]]  # of (column, row, slice), LPS
+            name = Path(volume.meta["filename_or_obj"]).stem
+            write_nifti(
+                self.output_dir / f"{name}_{self.postfix}.nii.gz", KneeVolume(voxels, affine, Side(volume.meta["side"]))
+            )
+        return data

@@ -17,7 +17,7 @@ SMALLEST_RANGE = 0.02
 FEWEST_GREYS = 16
 """Different grey values below which an image is a drawing or mask."""
 FAINT_GAP = 0.4
-"""Joint line below which the user is warned: 2 % of the OAI training crops, most of them with KL grade 4."""
+"""Joint line below which the user is warned: 1 % of the OAI training crops, most of them of KL grade 3 or 4."""
 LARGEST_BURNT_OUT, LARGEST_EMPTY = 0.25, 0.6
 """Fractions of a region at its largest value (burnt-out bone) and at its smallest (air, beyond the film) above which
 too little is left. The OAI crops have at most 0.01 of either."""

@@ -55,10 +55,26 @@ def check_header(header: Dataset, name: str, minimum_age: int) -> tuple[str, ...
         NotAKnee: another species, body part or view.
         InputRefused: the patient is too young.
     """
+    return check_subject(header, name) + _check_age(header, name, minimum_age)
+
+
+def check_subject(header: Dataset, name: str) -> tuple[str, ...]:
+    """Refuse what the header says is no frontal knee of a person, whoever's.
+
+    Args:
+        header: the DICOM header.
+        name: how messages call the film.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        NotAKnee: another species, body part or view.
+    """
     _check_species(header, name)
     warnings = _check_body_part(header, name)
     _check_view(header, name)
-    return warnings + _check_age(header, name, minimum_age)
+    return warnings
 
 
 def _check_species(header: Dataset, name: str) -> None:

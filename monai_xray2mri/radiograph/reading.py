@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
@@ -27,7 +25,9 @@ from pydicom.uid import (
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
+from monai_xray2mri.radiograph.header_checks import check_subject
 from monai_xray2mri.radiograph.laterality import sides_of
+from monai_xray2mri.radiograph.pictures import read_picture
 from monai_xray2mri.radiograph.presentation import present_bone_bright
 from monai_xray2mri.types import Radiograph, Side
 
@@ -42,8 +42,6 @@ PIXEL_GROUP = 0x7FE0
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 """Little-endian group numbers with which a DICOM data set without preamble begins."""
-_GREY_TOLERANCE = 4 / 255
-"""Largest difference between the colour channels of a grey image after JPEG rounding."""
 
 
 def read_radiograph(path: Path, name: str | None = None) -> Radiograph:
@@ -70,7 +68,7 @@ def read_radiograph(path: Path, name: str | None = None) -> Radiograph:
     except OSError:
         raise InputRefused(f"radiograph {name}", "must be readable", "no permission or a broken medium") from None
     if start.startswith((_PNG, _JPEG)):
-        return _read_picture(path, name)
+        return read_picture(path, name)
     if start[128:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
         raise InputRefused(
             f"file {name}", "must be a DICOM, PNG or JPEG file", "another kind of file", "Give the radiograph itself."
@@ -98,7 +96,7 @@ def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = Non
         header = _without_pixels(readable)
         _check_class(header, name)
         check_pixel_description(readable, name)
-        sides, sides_source = sides_of(header, name)
+        sides, sides_source = _sides(header, name)
         spacing, spacing_source, spacing_remarks = detector_spacing(header, name)
         stored = decode_stored_values(readable, name)  # [H,W]
         bright, polarity_remarks = present_bone_bright(stored, header, name)  # [H,W] in [0,1]
@@ -189,6 +187,15 @@ def _convert_items(items: object) -> None:
                 _convert_items(element.value)
 
 
+def _sides(header: Dataset, name: str) -> tuple[tuple[Side, ...], str]:
+    """Tell the sides; of a film of something else the contradiction is not the reason to name."""
+    try:
+        return sides_of(header, name)
+    except InputRefused:
+        check_subject(header, name)
+        raise
+
+
 def _check_class(header: Dataset, name: str) -> None:
     """Refuse what is not a CR or DX image (PS3.3 A.2 and A.26)."""
     sop_class, modality = header.get("SOPClassUID"), str(header.get("Modality") or "")
@@ -205,51 +212,3 @@ def _check_class(header: Dataset, name: str) -> None:
         f"{shown}, modality {code}",
         "Give the knee radiograph of the study.",
     )
-
-
-def _read_picture(path: Path, name: str) -> Radiograph:
-    """Read a PNG or JPEG; bone is taken to be bright, the side may be in an OAI-like file name."""
-    pixels = _grey(path, name)
-    match = re.fullmatch(r"\d+([RL])", path.stem)
-    remarks = ["a picture without header: bone is taken to be bright, the display to be the usual one"]
-    if match:
-        remarks.append(f"side {match[1]} taken from the file name")
-    sides = (Side(match[1]),) if match else ()
-    source = "file name" if match else "none"
-    return Radiograph(pixels, None, "none", sides, source, name, None, path, tuple(remarks))
-
-
-def _grey(path: Path, name: str) -> np.ndarray:
-    """Load a grey picture of 8 or 16 bits: [H,W] float32 in [0,1]."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as picture:
-                frames = getattr(picture, "n_frames", 1)
-                picture.load()
-                mode = picture.mode
-                values = np.asarray(picture.convert("RGBA") if mode in ("P", "RGB", "RGBA", "LA", "1") else picture)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InputRefused(
-            f"radiograph {name}", "must be a complete picture", "cut off or damaged", "Fetch it again from its source."
-        ) from None
-    if frames != 1 or mode not in ("L", "LA", "P", "RGB", "RGBA", "1", "I", "I;16", "I;16B", "I;16L"):
-        raise InputRefused(
-            f"radiograph {name}", "must be one grey picture", f"mode {mode}, {frames} frames", "Export it as grey PNG."
-        )
-    if values.ndim == 2 and mode == "L":
-        return values.astype(np.float32) / np.float32(255)
-    if values.ndim == 2:  # 16 bits of which a detector may fill 10 or 12
-        low, high = int(values.min()), int(values.max())
-        return ((values.astype(np.float64) - low) / max(high - low, 1)).astype(np.float32)
-    return _grey_of_channels(values.astype(np.float32) / np.float32(255), name)
-
-
-def _grey_of_channels(channels: np.ndarray, name: str) -> np.ndarray:
-    """Reduce [H,W,4] red, green, blue and opacity to grey [H,W]; what is transparent is dark."""
-    colours = channels[..., :3]
-    if float(np.ptp(colours, axis=2).max()) > _GREY_TOLERANCE:
-        raise InputRefused(
-            f"radiograph {name}", "must be grey", "a colour picture", "Export the radiograph without colours."
-        )
-    return np.where(channels[..., 3] > 0, colours[..., 1], 0).astype(np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +14,12 @@ from monai_xray2mri.radiograph.joint import (
     joint_response,
     looks_like_a_joint,
     measure_joint,
-    resize,
 )
 from monai_xray2mri.radiograph.laterality import sides_to_use
+from monai_xray2mri.radiograph.resampling import cut_box, resize
 from monai_xray2mri.radiograph.words import BOTH
 from monai_xray2mri.types import Box, KneeROI, Radiograph, Side
 
-REGION_SIZE = 299
-"""Pixels per side of a region (papers 000 and 001: 299 x 299)."""
 NETWORK_SIZE = 256
 """Pixels per side of what the networks see."""
 WHOLE_IMAGE_WIDTHS = (0.75, 1.35)
@@ -265,35 +262,3 @@ def _cut(radiograph: Radiograph, side: Side, knee: _Knee, width_mm: float) -> Kn
     if beyond > OVERHANG_REMARKED:
         remarks = (f"{100 * beyond:.0f} % of the {side.word} knee's region lie beyond the film and are dark",)
     return KneeROI(side, box, cut_box(radiograph.pixels, box), width_mm, "profile", remarks)
-
-
-def cut_box(pixels: np.ndarray, box: Box) -> np.ndarray:
-    """Resample a square of a film; what lies beyond the film is 0.
-
-    Args:
-        pixels: [H,W] in [0,1].
-        box: the square in pixels, also with fractions and beyond the border.
-
-    Returns:
-        [299,299] float32, anti-aliased.
-    """
-    margin = 2 + math.ceil(max(box.rows, box.columns) / REGION_SIZE)  # what the kernel reaches beyond the square
-    top, bottom = _span(box.top, box.rows, pixels.shape[0], margin)
-    left, right = _span(box.left, box.columns, pixels.shape[1], margin)
-    inside = pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-    above, before = min(max(-top, 0), bottom - top), min(max(-left, 0), right - left)
-    padding = (
-        (above, bottom - top - above - inside.shape[0]),
-        (before, right - left - before - inside.shape[1]),
-    )
-    window = (box.left - left, box.top - top, box.left - left + box.columns, box.top - top + box.rows)
-    return resize(np.pad(inside, padding), (REGION_SIZE, REGION_SIZE), window)
-
-
-def _span(start: float, length: float, size: int, margin: int) -> tuple[int, int]:
-    """Return the pixels [first, last) that a square needs along one axis.
-
-    The margin ends at the border of the film: a square that lies on the film must not be darkened from beyond it.
-    """
-    first, last = math.floor(start), math.ceil(start + length)
-    return min(first, max(first - margin, 0)), max(last, min(last + margin, size))

@@ -96,14 +96,11 @@ REFUSALS = {
     "another film's report": (lambda film: write_report(film, SOPInstanceUID="1.2.3.4"), "another film"),
     "two patients": (lambda film: second_film(film, "L", PatientID="HIDDEN-ID"), "one patient"),
     "a dangling link": (lambda film: film.with_name("link.dcm").symlink_to("nowhere.dcm"), "link.dcm"),
-    "no Part 10 file": (lambda film: without_preamble(film), "film.dcm: the MONAI Deploy loader does not read it"),
+    "no Part 10 file": (
+        lambda film: film.write_bytes(film.read_bytes()[132:]),
+        "film.dcm: the MONAI Deploy loader does not read it",
+    ),
 }
-
-
-def without_preamble(film: Path) -> None:
-    dataset = dcmread(film)
-    dataset.file_meta, dataset.preamble = None, None
-    dataset.save_as(film, implicit_vr=True, little_endian=True, enforce_file_format=False)
 
 
 @pytest.mark.parametrize("name", REFUSALS)
@@ -148,8 +145,8 @@ def test_wrong_calls_end_with_code_2(run_app, film, tiny_bundle, tmp_path, caplo
     steps = ["--steps", "100000"] if case == "steps" else []
     assert run_app("-i", study, "-o", output, "-m", tiny_bundle, *steps) == ExitCode.USAGE
     assert caplog.text
-    left = {"output in the way": [output], "an earlier result": [output / "knee_right", output / "knee_right/mine.txt"]}
-    assert [path for path in tmp_path.glob("out/**/*") if path.exists()] == left.get(case, [])[-2:] or output.is_file()
+    left = sorted(path.name for path in output.rglob("*"))
+    assert left == (["knee_right", "mine.txt"] if case == "an earlier result" else [])
 
 
 def test_a_defect_of_the_app_ends_with_code_1_and_quotes_nothing(run_app, film, tiny_bundle, tmp_path, caplog):

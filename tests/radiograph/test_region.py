@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from monai_xray2mri.errors import ExitCode, InputRefused
-from monai_xray2mri.radiograph.joint import JOINT_ROW, STEP, measure_joint, resize
-from monai_xray2mri.radiograph.region import REGION_SIZE, cut_box, find_knees, network_input, normalise_region
+from monai_xray2mri.radiograph.joint import JOINT_ROW, STEP, measure_joint
+from monai_xray2mri.radiograph.region import find_knees, network_input, normalise_region
+from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box, resize
 from monai_xray2mri.types import Box, KneeROI, Radiograph, Side
 
 BOTH = (Side.RIGHT, Side.LEFT)

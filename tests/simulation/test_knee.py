@@ -55,6 +55,14 @@ def test_radiograph_alone_is_that_of_the_knee(knee):
     assert np.array_equal(simulate_radiograph(knee.seed), knee.radiograph)
 
 
+def test_hidden_lesion_leaves_no_trace_at_visibility_0():
+    healthy = dict.fromkeys(MAXIMAL_GRADES, 0)
+    drawn = ((0, 1.0), (1, 0.0), (1, 1.0))
+    absent, hidden, shown = (simulate_radiograph(7, healthy | {"XRATTM": grade}, seen) for grade, seen in drawn)
+    assert np.array_equal(absent, hidden)
+    assert np.abs(shown - absent).max() > 0.02
+
+
 def test_slice_0_is_posterior_and_row_0_superior(knee):
     def mean_index(tissue: Tissue, axis: int) -> float:
         return float(np.nonzero(knee.labels == tissue)[axis].mean())

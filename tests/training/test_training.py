@@ -53,6 +53,7 @@ def run_stage(bundle: Path, files: list[str], knees: Path, output: Path, **optio
         **options,
     )
     workflow.initialize()
+    assert not workflow.check_properties()
     workflow.run()
     workflow.finalize()
     return workflow

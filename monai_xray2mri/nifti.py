@@ -1,0 +1,25 @@
+"""NIfTI files for researchers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK
+
+from monai_xray2mri.types import KneeVolume
+
+
+def write_nifti(path: Path, volume: KneeVolume) -> None:
+    """Write a volume with its geometry (SimpleITK turns LPS into NIfTI's RAS).
+
+    Args:
+        path: a file named ``.nii`` or ``.nii.gz``.
+        volume: [S,H,W] and its affine.
+    """
+    image = SimpleITK.GetImageFromArray(volume.voxels.astype(np.float32))
+    spacing = np.linalg.norm(volume.affine[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetOrigin(volume.affine[:3, 3].tolist())
+    image.SetDirection((volume.affine[:3, :3] / spacing).flatten().tolist())
+    SimpleITK.WriteImage(image, str(path))
