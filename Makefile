@@ -28,7 +28,7 @@ demo: setup
 	$(BIN)/monai-deploy exec app_package -i demo_in -o demo_out -m bundle/knee_xray2mri
 	@echo
 	@echo "Synthetic MR series, preview picture and report of each knee:"
-	@find demo_out \( -name '*.png' -o -name 'report.json' -o -type d \) | sort
+	@find demo_out -mindepth 2 -maxdepth 2 | sort
 
 test: setup
 	$(BIN)/python -m pytest --cov --cov-report=term

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from monai_xray2mri.cuda_runtime import preload_cuda_runtime
+
 if TYPE_CHECKING:
     from monai_xray2mri.synthesis import Xray2MRI as Xray2MRI
 
 __all__ = ["Xray2MRI"]
+
+preload_cuda_runtime()  # before anything imports MONAI, which imports the Deploy SDK if that is installed
 
 
 def __getattr__(name: str) -> Any:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        with quiet():
+        with quiet():  # pydicom and the Deploy SDK, if it is installed, warn about things that users cannot act on
             return int(options.run(options))
     except Xray2MRIError as error:
         print(f"xray2mri: {error}", file=sys.stderr)

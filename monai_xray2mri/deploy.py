@@ -51,6 +51,9 @@ def execute(arguments: Sequence[str]) -> int:
 
     The app runs in this process, as ``python APP`` would run it, so that its exit code is the command's; what follows
     ``--`` is handed to it as it is.
+
+    Raises:
+        SystemExit: the app ended with a code, or the call is wrong (code 2, message on stderr).
     """
     own, app_options = _split(arguments)
     parser = _parser()

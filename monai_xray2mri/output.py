@@ -120,4 +120,3 @@ def write_result(
         }
         inside.report.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return result
-

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
-from pydicom.errors import InvalidDicomError
 
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError, Xray2MRIError
@@ -238,16 +237,13 @@ def _files(path: Path) -> Iterator[Path]:
 def _header(file: Path) -> Dataset | None:
     """The header of a DICOM file, with or without preamble; None for anything else."""
     try:
-        return pydicom.dcmread(file, stop_before_pixels=True)
-    except InvalidDicomError:
-        pass
+        with file.open("rb") as stream:
+            part_10 = stream.read(132).endswith(b"DICM")
+        header = pydicom.dcmread(file, stop_before_pixels=True, force=not part_10)
+        known = part_10 or ("SOPClassUID" in header and "StudyInstanceUID" in header)
     except Exception:  # a damaged file breaks anywhere in the parser; it is passed over like any other non-DICOM file
         return None
-    try:
-        header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-        return header if "SOPClassUID" in header and "StudyInstanceUID" in header else None
-    except Exception:  # as above
-        return None
+    return header if known else None
 
 
 def _require_one(files: Sequence[StudyFile], keyword: str, what: str) -> None:

@@ -80,6 +80,8 @@ def _umask() -> int:
 
 def _unwritable(path: Path, error: OSError) -> UsageError:
     return UsageError(
-        f"output {path.name}", "cannot be written", error.strerror or type(error).__name__,
+        f"output {path.name}",
+        "cannot be written",
+        error.strerror or type(error).__name__,
         "Choose a place that can be written and has room.",
     )

@@ -55,7 +55,10 @@ class NoiseSchedule(nn.Module):
 
     def __init__(self, steps: int = 1000, rule: str = "cosine", prediction: Prediction = "v") -> None:
         super().__init__()
-        rules: dict[str, Callable[[int], Tensor]] = {"cosine": cosine_alpha_bar, "scaled_linear": scaled_linear_alpha_bar}
+        rules: dict[str, Callable[[int], Tensor]] = {
+            "cosine": cosine_alpha_bar,
+            "scaled_linear": scaled_linear_alpha_bar,
+        }
         if rule not in rules:
             raise ValueError(f"rule must be one of {sorted(rules)}, got {rule!r}")
         if prediction not in ("epsilon", "v"):

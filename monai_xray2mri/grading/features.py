@@ -147,14 +147,18 @@ def _grade(feature: Feature, value: object, name: str) -> tuple[int | None, list
     except ValueError as error:
         # A value may be free text of a report: its type tells the user enough and no patient.
         raise InputRefused(
-            name, f"the grade of {feature.stem} must be a number", f"{type(value).__name__} that is {error}",
+            name,
+            f"the grade of {feature.stem} must be a number",
+            f"{type(value).__name__} that is {error}",
             f"Give 0 to {feature.highest}, or leave the feature out if it was not graded.",
         ) from None
     if number is None:
         return None, []
     if number < 0:
         raise InputRefused(
-            name, f"the grade of {feature.stem} must not be negative", f"{number:g}",
+            name,
+            f"the grade of {feature.stem} must not be negative",
+            f"{number:g}",
             "Leave the feature out if it was not graded.",
         )
     grade, remarks = int(number), []
@@ -167,7 +171,10 @@ def _grade(feature: Feature, value: object, name: str) -> tuple[int | None, list
 
 
 def validate_grades(
-    grades: Mapping[str, object], *, source: str = "features file", name: str = "features",
+    grades: Mapping[str, object],
+    *,
+    source: str = "features file",
+    name: str = "features",
     reference: str | None = None,
 ) -> Grading:
     """Bring grades of one knee into the form that the model takes.
@@ -199,7 +206,9 @@ def validate_grades(
             remarks += _misprint_remark(str(given), stem)
     if unknown:
         raise InputRefused(
-            name, "holds names that are none of the 19 features", ", ".join(unknown),
+            name,
+            "holds names that are none of the 19 features",
+            ", ".join(unknown),
             f"The names are {', '.join(FEATURE_BY_STEM)}.",
         )
     result: dict[str, int | None] = {}
@@ -234,16 +243,21 @@ def one_hot(grades: Mapping[str, int | None]) -> np.ndarray:
     """
     strangers = [_shown(stem) for stem in grades if stem not in FEATURE_BY_STEM]
     if strangers:
-        raise InputRefused("features", "must be named by their OAI stems", ", ".join(strangers),
-                           "Use validate_grades first.")
+        raise InputRefused(
+            "features", "must be named by their OAI stems", ", ".join(strangers), "Use validate_grades first."
+        )
     code = np.zeros(ONE_HOT_WIDTH, dtype=np.float32)
     start = 0
     for feature in FEATURES:
         grade = grades.get(feature.stem)
         if grade is not None:
             if not 0 <= grade <= feature.highest:
-                raise InputRefused("features", f"{feature.stem} ranges from 0 to {feature.highest}", f"{grade}",
-                                   "Use validate_grades first.")
+                raise InputRefused(
+                    "features",
+                    f"{feature.stem} ranges from 0 to {feature.highest}",
+                    f"{grade}",
+                    "Use validate_grades first.",
+                )
             code[start + grade] = 1.0
         start += feature.width
     return code  # [61]

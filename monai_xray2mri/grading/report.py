@@ -160,8 +160,9 @@ def select_grading(
     """
     remarks = [remark for report in reports for remark in report.remarks]
     candidates = [report for report in reports if report.grades_knees]
-    remarks += [f"{report.name}: has no knee gradings and was not used" for report in reports
-                if not report.grades_knees]
+    remarks += [
+        f"{report.name}: has no knee gradings and was not used" for report in reports if not report.grades_knees
+    ]
     broken = [(report, _broken_rule(report, film)) for report in candidates]
     fitting = [report for report, rule in broken if rule is None]
     usable = [report for report in fitting if side in report.gradings]
@@ -205,8 +206,7 @@ def _broken_rule(report: GradingReport, film: Dataset | None) -> str | None:
 def _newest(usable: Sequence[GradingReport], side: Side, remarks: Sequence[str]) -> Grading:
     """The newest final report, else the newest preliminary one; equally old ones by instance UID, so by no chance."""
     chosen = max(usable, key=lambda report: (report.final, report.written, report.instance))
-    added = [f"{report.name}: is older or preliminary and was not used"
-             for report in usable if report is not chosen]
+    added = [f"{report.name}: is older or preliminary and was not used" for report in usable if report is not chosen]
     if not chosen.final:
         added.append(f"{chosen.name}: is preliminary; there is no final one")
     if not chosen.references:

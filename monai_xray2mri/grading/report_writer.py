@@ -167,8 +167,16 @@ def _evidence(film: Dataset) -> Dataset:
     evidence = Dataset()
     for keyword in _FILM_UIDS:
         setattr(evidence, keyword, film.get(keyword))
-    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID",
-                    "StudyDate", "StudyTime"):
+    for keyword in (
+        "PatientID",
+        "PatientName",
+        "PatientBirthDate",
+        "PatientSex",
+        "AccessionNumber",
+        "StudyID",
+        "StudyDate",
+        "StudyTime",
+    ):
         setattr(evidence, keyword, None)
     return evidence
 
@@ -247,8 +255,12 @@ def _image_library(film: Dataset) -> hd.sr.ContainerContentItem:
 def _descriptors(film: Dataset) -> list[Any]:
     """TID 1602 and 1603: what the film's header tells about the film."""
     context = RelationshipTypeValues.HAS_ACQ_CONTEXT
-    modality = getattr(codes.cid29, {"CR": "ComputedRadiography", "DX": "DigitalRadiography"}.get(
-        str(film.get("Modality", "")), "RadiographicImaging"))
+    modality = getattr(
+        codes.cid29,
+        {"CR": "ComputedRadiography", "DX": "DigitalRadiography"}.get(
+            str(film.get("Modality", "")), "RadiographicImaging"
+        ),
+    )
     items: list[Any] = [hd.sr.CodeContentItem(codes.DCM.Modality, modality, relationship_type=context)]
     pixels = CodedConcept("{pixels}", "UCUM", "Pixels")
     for keyword, name in (("Rows", codes.DCM.PixelDataRows), ("Columns", codes.DCM.PixelDataColumns)):

@@ -93,6 +93,13 @@ def save_state(module: nn.Module, path: str | Path, half: bool = False) -> None:
     beside.rename(path)
 
 
+def load_weights(network: SliceDiffusion, path: str | Path | None) -> SliceDiffusion:
+    """Start from the weights of a bundle (``model.pt``); None leaves the random start."""
+    if path is not None:
+        network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    return network
+
+
 def load_autoencoder(network: SliceDiffusion, path: str | Path) -> SliceDiffusion:
     """Load and freeze the autoencoder of the first stage (paper 000, Algorithm 1)."""
     network.autoencoder.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))

@@ -151,9 +151,12 @@ def test_wrong_calls_end_with_code_2(run_app, film, tiny_bundle, tmp_path, caplo
 
 def test_a_defect_of_the_app_ends_with_code_1_and_quotes_nothing(run_app, film, tiny_bundle, tmp_path, caplog):
     shutil.copytree(tiny_bundle, tmp_path / "bundle")
-    (tmp_path / "bundle" / "configs" / "metadata.json").write_text('{"HIDDEN": 1}')
+    config = tmp_path / "bundle" / "configs" / "inference.json"
+    content = json.loads(config.read_text())
+    content["network_def"]["region_mm"] = "HIDDEN"  # nothing checks the type of this number
+    config.write_text(json.dumps(content))
     assert run_app("-i", film.parent, "-o", tmp_path / "out", "-m", tmp_path / "bundle") == ExitCode.UNEXPECTED
-    assert "unexpected KeyError in synthesis.py" in caplog.text and "HIDDEN" not in caplog.text
+    assert "unexpected TypeError in " in caplog.text and "HIDDEN" not in caplog.text
 
 
 def start(way: str, app: Path, study: Path, output: Path, bundle: Path, *options: str):
@@ -187,12 +190,11 @@ def test_a_refusal_has_its_code_by_every_way(way, repository, film, tiny_bundle,
     assert knees(tmp_path / "out") == []
 
 
-@pytest.mark.parametrize("way", ["module"])
-def test_a_process_of_its_own_writes_the_series_and_names_nobody(way, repository, tiny_bundle, tmp_path):
+def test_a_process_of_its_own_writes_the_series_and_names_nobody(repository, tiny_bundle, tmp_path):
     film = write_film(tmp_path / "study" / "film.dcm", simulated_crop(), **SECRETS)
     write_report(film)
     options = ("--side", "R", "-l", "DEBUG")
-    done = start(way, repository / "app_package", film.parent, tmp_path / "out", tiny_bundle, *options)
+    done = start("module", repository / "app_package" / "app.py", film.parent, tmp_path / "out", tiny_bundle, *options)
     assert done.returncode == 0, done.stderr
     assert knees(tmp_path / "out") == ["knee_right"]
     said = (done.stdout + done.stderr).lower()

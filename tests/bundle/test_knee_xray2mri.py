@@ -55,13 +55,18 @@ def test_monai_verifies_the_metadata_offline(bundle: Path, tmp_path: Path) -> No
         verify_metadata(meta_file=str(tmp_path / "bad.json"), filepath=schema)
 
 
-def test_monai_verifies_input_and_output(bundle: Path) -> None:
-    verify_net_in_out(
-        net_id="network_def",
-        meta_file=str(bundle / "configs" / "metadata.json"),
-        config_file=str(bundle / "configs" / "inference.json"),
-        **{"network_def#steps": 1},
-    )
+def test_monai_verifies_input_and_output(bundle: Path, tmp_path: Path) -> None:
+    options = {
+        "net_id": "network_def",
+        "config_file": str(bundle / "configs" / "inference.json"),
+        "network_def#steps": 1,
+    }
+    verify_net_in_out(meta_file=str(bundle / "configs" / "metadata.json"), **options)
+    metadata = read(bundle, "metadata.json")
+    metadata["network_data_format"]["outputs"]["pred"]["num_channels"] = 2
+    (tmp_path / "wrong.json").write_text(json.dumps(metadata))
+    with pytest.raises(ValueError, match="channel"):
+        verify_net_in_out(meta_file=str(tmp_path / "wrong.json"), **options)
 
 
 def test_the_output_has_the_shape_of_the_metadata(bundle: Path, network: SliceDiffusion) -> None:

@@ -66,7 +66,11 @@ def numbers(root: Dataset) -> list[tuple[object, object]]:
 def test_items_come_in_document_order_with_their_depth():
     root = item("CONTAINER", code("126000", "DCM"), item("CONTAINER", None, number(1), number(2)), number(3))
     assert [(found.value_type, found.depth) for found in walk_report(root)] == [
-        ("CONTAINER", 0), ("CONTAINER", 1), ("NUM", 2), ("NUM", 2), ("NUM", 1),
+        ("CONTAINER", 0),
+        ("CONTAINER", 1),
+        ("NUM", 2),
+        ("NUM", 2),
+        ("NUM", 1),
     ]
     assert [value for value, _ in numbers(root)] == [1, 2, 3]
     assert next(walk_report(root)).concept == ReportCode("126000", "DCM", "meaning")
@@ -74,7 +78,8 @@ def test_items_come_in_document_order_with_their_depth():
 
 def test_laterality_is_that_of_the_nearest_ancestor():
     root = item(
-        "CONTAINER", None,
+        "CONTAINER",
+        None,
         item("CONTAINER", None, finding_site(RIGHT), number(1), number(2, "XRKL", finding_site(LEFT)), number(3)),
         item("CONTAINER", None, LEFT, item("CONTAINER", None, number(4))),
         number(5),
@@ -158,8 +163,12 @@ def test_references_are_collected_from_both_evidence_sequences():
     root.PertinentOtherEvidenceSequence = evidence("1.2.4")
     assert referenced_instances(root) == {"1.2.3", "1.2.4"}
     assert referenced_instances(Dataset()) == set()
-    image = item("IMAGE", ReferencedSOPSequence=root.CurrentRequestedProcedureEvidenceSequence[0]
-                 .ReferencedSeriesSequence[0].ReferencedSOPSequence)
+    image = item(
+        "IMAGE",
+        ReferencedSOPSequence=root.CurrentRequestedProcedureEvidenceSequence[0]
+        .ReferencedSeriesSequence[0]
+        .ReferencedSOPSequence,
+    )
     assert next(walk_report(image)).value == "1.2.3"
 
 

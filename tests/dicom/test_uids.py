@@ -14,8 +14,24 @@ from pydicom import Dataset
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid, fingerprint, package_version
 
 VALUES = [
-    None, True, 0, 1, 1.5, "1", "", b"1", [1], [[1]], [1, 2], {"a": 1}, {"a": 2}, {"a": {"b": 1}},
-    np.zeros(3, np.float32), np.zeros(3, np.float64), np.zeros((3, 1), np.float32), np.zeros(3, np.uint8),
+    None,
+    True,
+    0,
+    1,
+    1.5,
+    "1",
+    "",
+    b"1",
+    [1],
+    [[1]],
+    [1, 2],
+    {"a": 1},
+    {"a": 2},
+    {"a": {"b": 1}},
+    np.zeros(3, np.float32),
+    np.zeros(3, np.float64),
+    np.zeros((3, 1), np.float32),
+    np.zeros(3, np.uint8),
 ]
 
 
@@ -49,8 +65,13 @@ def test_uids_are_valid_and_the_same_in_another_process():
         "from monai_xray2mri.dicom.uids import deterministic_uid as d;"
         "print(d('series', {'names': ['x', 'y'], 'seed': 1}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          env={"PYTHONHASHSEED": "123", "PYTHONPATH": ":".join(sys.path)})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONHASHSEED": "123", "PYTHONPATH": ":".join(sys.path)},
+    )
     assert done.stdout.strip() == uid
 
 

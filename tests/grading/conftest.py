@@ -24,12 +24,24 @@ def make_film() -> Callable[..., Dataset]:
     def make(**replaced: object) -> Dataset:
         film = Dataset()
         attributes: dict[str, object] = {
-            "SpecificCharacterSet": "ISO_IR 192", "SOPClassUID": ComputedRadiographyImageStorage,
-            "SOPInstanceUID": "1.2.826.0.1.1.1", "SeriesInstanceUID": "1.2.826.0.1.1",
-            "StudyInstanceUID": "1.2.826.0.1", "Modality": "CR",
-            "Rows": 1024, "Columns": 1280, "ImagerPixelSpacing": [0.2, 0.3], "PatientOrientation": ["L", "F"],
-            "PatientName": "Doe^Jane", "PatientID": "P-17", "PatientBirthDate": "19550203", "PatientSex": "F",
-            "StudyDate": "20160504", "StudyTime": "093000", "AccessionNumber": "016600000001", "StudyID": "S7",
+            "SpecificCharacterSet": "ISO_IR 192",
+            "SOPClassUID": ComputedRadiographyImageStorage,
+            "SOPInstanceUID": "1.2.826.0.1.1.1",
+            "SeriesInstanceUID": "1.2.826.0.1.1",
+            "StudyInstanceUID": "1.2.826.0.1",
+            "Modality": "CR",
+            "Rows": 1024,
+            "Columns": 1280,
+            "ImagerPixelSpacing": [0.2, 0.3],
+            "PatientOrientation": ["L", "F"],
+            "PatientName": "Doe^Jane",
+            "PatientID": "P-17",
+            "PatientBirthDate": "19550203",
+            "PatientSex": "F",
+            "StudyDate": "20160504",
+            "StudyTime": "093000",
+            "AccessionNumber": "016600000001",
+            "StudyID": "S7",
         } | replaced
         for keyword, value in attributes.items():
             if value is not None:

@@ -18,9 +18,25 @@ from monai_xray2mri.grading.features import (
 )
 
 TABLE_I = {  # as printed in paper 000, with the ranges of its descriptions
-    "V00XROSF M": 3, "V00XRSCFM": 3, "V00XRCYFM": 1, "V00XRJSM": 3, "V00XRCHM": 1, "V00XROSTM": 3, "V00XRSCSTM": 3,
-    "V00XRCYTM": 1, "V00XRATTM": 1, "V00XRKLL": 4, "V00XROSFL": 3, "V00XRSCFL": 3, "V00XRCYFL": 1, "V00XRJSLL": 3,
-    "V00XRCHL": 1, "V00XROSTL": 3, "V00XRSCTL": 3, "V00XRCYTL": 1, "V00XRATTL": 1,
+    "V00XROSF M": 3,
+    "V00XRSCFM": 3,
+    "V00XRCYFM": 1,
+    "V00XRJSM": 3,
+    "V00XRCHM": 1,
+    "V00XROSTM": 3,
+    "V00XRSCSTM": 3,
+    "V00XRCYTM": 1,
+    "V00XRATTM": 1,
+    "V00XRKLL": 4,
+    "V00XROSFL": 3,
+    "V00XRSCFL": 3,
+    "V00XRCYFL": 1,
+    "V00XRJSLL": 3,
+    "V00XRCHL": 1,
+    "V00XROSTL": 3,
+    "V00XRSCTL": 3,
+    "V00XRCYTL": 1,
+    "V00XRATTL": 1,
 }
 OAI = (
     "XROSFM XRSCFM XRCYFM XRJSM XRCHM XROSTM XRSCTM XRCYTM XRATTM XRKL XROSFL XRSCFL XRCYFL XRJSL XRCHL XROSTL XRSCTL "
@@ -39,8 +55,15 @@ def test_names_tell_site_and_compartment():
     for feature in FEATURES:
         letters = feature.stem.removeprefix("XR")
         assert feature.compartment == (None if letters == "KL" else {"M": "medial", "L": "lateral"}[letters[-1]])
-        bone = {"OSF": "Femur", "SCF": "Femur", "CYF": "Femur", "OST": "Tibia", "SCT": "Tibia", "CYT": "Tibia",
-                "ATT": "Tibia"}
+        bone = {
+            "OSF": "Femur",
+            "SCF": "Femur",
+            "CYF": "Femur",
+            "OST": "Tibia",
+            "SCT": "Tibia",
+            "CYT": "Tibia",
+            "ATT": "Tibia",
+        }
         assert feature.site == bone.get(letters[:-1], "Knee joint")
         assert feature.method == ("KL" if letters == "KL" else "OARSI")
         assert len(feature.description) <= 64 and "  " not in feature.description
@@ -60,9 +83,25 @@ def test_other_names_are_not(name):
 @pytest.mark.parametrize(
     ("value", "grade"),
     [
-        (2, 2), (2.0, 2), ("2", 2), (" 2 ", 2), ("2: Grade 2", 2), ("2:2", 2), ("2.0", 2), (np.int64(2), 2),
-        (np.float32(2), 2), ("0: 0", 0), (None, None), ("", None), ("  ", None), (".", None), (".A", None),
-        (".: Missing Form/Incomplete Workbook", None), (".A: Not Expected", None), (".T", None), (math.nan, None),
+        (2, 2),
+        (2.0, 2),
+        ("2", 2),
+        (" 2 ", 2),
+        ("2: Grade 2", 2),
+        ("2:2", 2),
+        ("2.0", 2),
+        (np.int64(2), 2),
+        (np.float32(2), 2),
+        ("0: 0", 0),
+        (None, None),
+        ("", None),
+        ("  ", None),
+        (".", None),
+        (".A", None),
+        (".: Missing Form/Incomplete Workbook", None),
+        (".A: Not Expected", None),
+        (".T", None),
+        (math.nan, None),
     ],
 )
 def test_values_as_tables_and_files_hold_them(value, grade):
@@ -91,9 +130,16 @@ def test_what_is_changed_has_a_remark(name, value, grade, words):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (-1, "must not be negative"), ("-0.5", "must not be negative"), ("two", "must be a number"),
-        ("Grade 2", "must be a number"), ("2 or 3", "must be a number"), (True, "must be a number"),
-        ([2], "must be a number"), ({}, "must be a number"), (math.inf, "not a finite number"), ("١", "0 to 3"),
+        (-1, "must not be negative"),
+        ("-0.5", "must not be negative"),
+        ("two", "must be a number"),
+        ("Grade 2", "must be a number"),
+        ("2 or 3", "must be a number"),
+        (True, "must be a number"),
+        ([2], "must be a number"),
+        ({}, "must be a number"),
+        (math.inf, "not a finite number"),
+        ("١", "0 to 3"),
     ],
 )
 def test_no_grades_are_refused(value, words):

@@ -20,7 +20,8 @@ def written(tmp_path, content, encoding="utf-8"):
 def test_both_knees(tmp_path):
     read = read_grading_file(written(tmp_path, {"L": {"V00XRKL": "1: 1"}, "R": {"XRKL": 3, "XRJSM": None}}))
     assert {side: dict(grading.grades) for side, grading in read.items()} == {
-        Side.RIGHT: {"XRJSM": None, "XRKL": 3}, Side.LEFT: {"XRKL": 1},
+        Side.RIGHT: {"XRJSM": None, "XRKL": 3},
+        Side.LEFT: {"XRKL": 1},
     }
     assert list(read) == [Side.RIGHT, Side.LEFT]
     assert read[Side.LEFT].source == "features file"
@@ -92,7 +93,8 @@ def test_round_trip(tmp_path, right, left):
     path = write_grading_file(tmp_path / "out/f.json", {Side.LEFT: left, Side.RIGHT: right})
     read = read_grading_file(path)
     assert {side: dict(grading.grades) for side, grading in read.items()} == {
-        Side.RIGHT: dict(right.grades), Side.LEFT: dict(left.grades),
+        Side.RIGHT: dict(right.grades),
+        Side.LEFT: dict(left.grades),
     }
     assert path.read_bytes() == write_grading_file(tmp_path / "g.json", read).read_bytes()
 

@@ -55,11 +55,29 @@ def grades(report: GradingReport) -> dict[Side, dict[str, int | None]]:
 
 def test_the_shared_report_of_a_right_knee(shared_data):
     report = read_grading_report(dcmread(shared_data / "sr/knee_sr_right_19_features.dcm"), "sr.dcm")
-    assert grades(report) == {Side.RIGHT: {
-        "XROSFM": 2, "XRSCFM": 1, "XRCYFM": 0, "XRJSM": 2, "XRCHM": 0, "XROSTM": 2, "XRSCTM": 2, "XRCYTM": 1,
-        "XRATTM": 1, "XRKL": 3, "XROSFL": 1, "XRSCFL": 0, "XRCYFL": 0, "XRJSL": 0, "XRCHL": 1, "XROSTL": 0, "XRSCTL": 0,
-        "XRCYTL": 0, "XRATTL": 0,
-    }}
+    assert grades(report) == {
+        Side.RIGHT: {
+            "XROSFM": 2,
+            "XRSCFM": 1,
+            "XRCYFM": 0,
+            "XRJSM": 2,
+            "XRCHM": 0,
+            "XROSTM": 2,
+            "XRSCTM": 2,
+            "XRCYTM": 1,
+            "XRATTM": 1,
+            "XRKL": 3,
+            "XROSFL": 1,
+            "XRSCFL": 0,
+            "XRCYFL": 0,
+            "XRJSL": 0,
+            "XRCHL": 1,
+            "XROSTL": 0,
+            "XRSCTL": 0,
+            "XRCYTL": 0,
+            "XRATTL": 0,
+        }
+    }
     assert not report.final and report.written == "20261120143104.538866" and len(report.references) == 1
     assert report.patient == ("9999999", "")
     assert report.gradings[Side.RIGHT].reference == report.instance
@@ -76,13 +94,20 @@ def test_reports_about_other_things_have_no_knees(shared_data, film, name):
 
 
 def test_features_in_foreign_forms_are_understood():
-    report = read_grading_report(foreign(
-        group("R", number("V00XRKL", "3.0"), item("TEXT", code("XROSFM"), TextValue="2: Grade 2"),
-              item("CODE", code("V01XRJSM"), ConceptCodeSequence=[code("1")]),
-              item("CODE", code("XRJSL"), ConceptCodeSequence=[code("JSN-2", meaning="2: definite")]),
-              item("NUM", code("XRCHM"), MeasuredValueSequence=[])),
-        group("L", number("XRJSM", "1.4"), number("XRATTM", "3"), number("999-1", "77")),
-    ), "f.dcm")
+    report = read_grading_report(
+        foreign(
+            group(
+                "R",
+                number("V00XRKL", "3.0"),
+                item("TEXT", code("XROSFM"), TextValue="2: Grade 2"),
+                item("CODE", code("V01XRJSM"), ConceptCodeSequence=[code("1")]),
+                item("CODE", code("XRJSL"), ConceptCodeSequence=[code("JSN-2", meaning="2: definite")]),
+                item("NUM", code("XRCHM"), MeasuredValueSequence=[]),
+            ),
+            group("L", number("XRJSM", "1.4"), number("XRATTM", "3"), number("999-1", "77")),
+        ),
+        "f.dcm",
+    )
     assert grades(report) == {
         Side.RIGHT: {"XROSFM": 2, "XRJSM": 1, "XRCHM": None, "XRKL": 3, "XRJSL": 2},
         Side.LEFT: {"XRJSM": 1, "XRATTM": 1},
@@ -102,7 +127,9 @@ def test_features_without_one_side_are_not_used_and_remarked(side):
 @pytest.mark.parametrize(
     ("flags", "final"),
     [
-        ({}, True), ({"PreliminaryFlag": "FINAL"}, True), ({"PreliminaryFlag": "PRELIMINARY"}, False),
+        ({}, True),
+        ({"PreliminaryFlag": "FINAL"}, True),
+        ({"PreliminaryFlag": "PRELIMINARY"}, False),
         ({"CompletionFlag": "PARTIAL"}, False),
         ({"CompletionFlag": "COMPLETE", "PreliminaryFlag": "PRELIMINARY"}, False),
     ],
@@ -155,7 +182,8 @@ def make(tmp_path, film):
 
 def test_the_newest_final_report_is_used(make, film):
     reports = [
-        make("old", 1, written=datetime(2016, 5, 5, 8)), make("new", 2, written=datetime(2016, 5, 5, 17)),
+        make("old", 1, written=datetime(2016, 5, 5, 8)),
+        make("new", 2, written=datetime(2016, 5, 5, 17)),
         make("preliminary", 3, final=False, written=datetime(2016, 6, 1)),
     ]
     for order in (reports, reports[::-1]):

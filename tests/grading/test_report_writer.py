@@ -95,8 +95,11 @@ def test_equal_arguments_give_equal_bytes_and_others_other_uids(tmp_path, film, 
     one = uid("1", {Side.RIGHT: right})
     assert one == uid("2", {Side.RIGHT: right})
     others = [
-        uid("3", {Side.LEFT: right}), uid("4", {Side.RIGHT: left}), uid("5", {Side.RIGHT: right}, final=False),
-        uid("6", {Side.RIGHT: right}, reader="A^B"), uid("7", {Side.RIGHT: right}, written=datetime(2020, 1, 2)),
+        uid("3", {Side.LEFT: right}),
+        uid("4", {Side.RIGHT: left}),
+        uid("5", {Side.RIGHT: right}, final=False),
+        uid("6", {Side.RIGHT: right}, reader="A^B"),
+        uid("7", {Side.RIGHT: right}, written=datetime(2020, 1, 2)),
         uid("8", {Side.RIGHT: right}, make_film(SOPInstanceUID="1.2.9")),
         uid("9", {Side.RIGHT: right}, series_number=5),
         uid("a", {Side.RIGHT: right}, make_film(PatientName="Roe^Jane")),
@@ -108,8 +111,9 @@ def test_equal_arguments_give_equal_bytes_and_others_other_uids(tmp_path, film, 
 def test_dates_are_given_or_the_films_and_never_the_moment_of_writing(tmp_path, film, left):
     read = dcmread(write_grading_report(tmp_path / "r", {Side.LEFT: left}, film, final=True))
     assert (read.ContentDate, read.ContentTime) == ("20160504", "093000")
-    read = dcmread(write_grading_report(tmp_path / "r", {Side.LEFT: left}, film, final=True,
-                                        written=datetime(2020, 1, 2, 3, 4, 5)))
+    read = dcmread(
+        write_grading_report(tmp_path / "r", {Side.LEFT: left}, film, final=True, written=datetime(2020, 1, 2, 3, 4, 5))
+    )
     assert (read.ContentDate, read.ContentTime) == ("20200102", "030405")
     assert not {"InstanceCreationDate", "ContributionDateTime"} & {element.keyword for element in read.iterall()}
 
@@ -134,7 +138,9 @@ def test_names_of_every_script_survive(tmp_path, make_film, left, character_set,
 @pytest.mark.parametrize(
     "lacks",
     [
-        ["PatientOrientation"], ["ImagerPixelSpacing"], ["PatientName", "PatientBirthDate", "PatientSex", "StudyID"],
+        ["PatientOrientation"],
+        ["ImagerPixelSpacing"],
+        ["PatientName", "PatientBirthDate", "PatientSex", "StudyID"],
         ["Rows", "Columns", "Modality", "AccessionNumber", "StudyTime", "ImagerPixelSpacing", "PatientOrientation"],
     ],
 )

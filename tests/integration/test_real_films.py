@@ -39,7 +39,9 @@ def read_series(folder: Path) -> sitk.Image:
 
 
 @pytest.mark.parametrize("grade", [0, 2, 4])
-def test_real_knees_of_both_sides_become_series(repository: Path, shared_data: Path, tmp_path: Path, grade: int) -> None:
+def test_real_knees_of_both_sides_become_series(
+    repository: Path, shared_data: Path, tmp_path: Path, grade: int
+) -> None:
     films = {side: real_crops(shared_data, grade, side)[0] for side in ("R", "L")}
     for side, film in films.items():
         write_film(tmp_path / "study" / f"{side}.dcm", read_picture(film), side, **COMMON)

@@ -66,6 +66,11 @@ def test_both_stages_run_and_learn(bundle: Path, knees: Path, tmp_path: Path) ->
     log = [json.loads(line) for line in (tmp_path / "denoiser.jsonl").read_text().splitlines()]
     assert [record["iteration"] for record in log] == [100, 200]
     assert log[1]["loss"] < 0.9 * log[0]["loss"]
+    start = str(tmp_path / "model.pt")
+    again = {"iterations": 100, "epoch_length": 100, "batch_size": 4, "initial_weights": start, "learning_rate": 1e-9}
+    run_stage(bundle, ["train.json"], knees, tmp_path, **again)
+    log = [json.loads(line) for line in (tmp_path / "denoiser.jsonl").read_text().splitlines()]
+    assert log[2]["loss"] < 0.95 * log[0]["loss"]  # it went on from what was learnt
     state = torch.load(tmp_path / "model.pt", weights_only=True)
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float16}
     assert state["latent_scale"] != 1
