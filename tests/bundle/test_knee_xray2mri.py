@@ -163,3 +163,19 @@ def test_trained_weights_beat_the_mean_slice(network: SliceDiffusion) -> None:
         gains.append(psnr_per_slice(estimate, truth, 1.0) - psnr_per_slice(mean, truth, 1.0))
     assert np.mean(gains) > 0.5, gains
     assert min(gains) > 0, gains
+
+
+def test_the_metadata_name_the_versions_that_were_tested(bundle: Path, repository: Path) -> None:
+    lines = (repository / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    pins = {name.lower().replace("_", "-"): version.strip() for name, version in pins.items()}
+    metadata = read(bundle, "metadata.json")
+    named = {
+        **metadata["required_packages_version"],
+        "monai": metadata["monai_version"],
+        "torch": metadata["pytorch_version"],
+        "numpy": metadata["numpy_version"],
+    }
+    named.pop("monai-xray2mri")
+    for name, version in named.items():
+        assert pins[name.lower()] == version, name
