@@ -123,10 +123,10 @@ def looks_like_a_joint(measures: JointMeasures) -> bool:
     """Decide whether measures are those of a frontal knee joint, bone bright.
 
     The limits were set on crops of the training split (Chen 2018) and the 71 unprocessed films, so that knees without
-    joint space pass: of 545 training crops of KL grade 3 and 4 with bright bone 99.1 % do, of the unprocessed films all.
+    joint space pass: of 545 training crops of KL grade 3 and 4 with bright bone 99.1 % do, of those films all.
     On the 826 crops of the validation split 99.8 % of those with bright bone pass; the 14 that are stored as negatives
     are refused. Of 445 training crops turned upside down 8 % pass, inverted 1 % (the negatives), turned by 90 degrees
-    none; of the radiographs of other things in the tests no whole one, and 1.4 % of 354 arbitrary parts. A limit of 0.32
+    none; of the radiographs of other things in the tests no whole one, 1.4 % of arbitrary parts. A limit of 0.32
     refuses all of these but also 1.6 % of the knees of KL grade 3 and 4, which are what this software is for.
     """
     return measures.gap >= SMALLEST_GAP and min(measures.femur, measures.tibia) >= SMALLEST_CONTRAST
