@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monai_xray2mri.deploy import raise_stack_limit, require_sdk
-from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIError
+from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIError, describe_unexpected
 from settings import Settings, read_settings
 
 LOADER = "dicom_data_loader_operator.py"
@@ -38,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logger.error("%s", error)
         return error.exit_code
     except Exception as error:  # its text may quote the input: only the type and the place are logged
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        logger.error("unexpected %s in %s, line %s", type(error).__name__, Path(place.filename).name, place.lineno)
+        logger.error("%s", describe_unexpected(error))
         return ExitCode.UNEXPECTED
     return ExitCode.DONE
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monai_xray2mri.dicom.quiet import quiet
-from monai_xray2mri.errors import ExitCode, SomeCasesFailed, Xray2MRIError
+from monai_xray2mri.errors import ExitCode, SomeCasesFailed, Xray2MRIError, describe_unexpected
 
 RED_LINE = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
 
@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Xray2MRIError as error:
         print(f"xray2mri: {error}", file=sys.stderr)
         return int(error.exit_code)
+    except Exception as error:  # its text may quote the input
+        print(f"xray2mri: {describe_unexpected(error)}", file=sys.stderr)
+        return ExitCode.UNEXPECTED
     except KeyboardInterrupt:
         print("xray2mri: interrupted; nothing half-written was left", file=sys.stderr)
         return 130

@@ -6,7 +6,9 @@ files are named by their position under the input folder, people not at all.
 
 from __future__ import annotations
 
+import traceback
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -75,3 +77,10 @@ class SomeCasesFailed(Xray2MRIError):
 
 class NotAKnee(InputRefused):
     """A radiograph of something else; beside a knee radiograph of the same study it is passed over with a remark."""
+
+
+def describe_unexpected(error: BaseException) -> str:
+    """Kind and place of an unforeseen error, without its text, which may quote the input."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{place}"

@@ -9,6 +9,9 @@ import SimpleITK
 
 from monai_xray2mri.types import KneeVolume
 
+NOTE = "SYNTHETIC: generated from a radiograph. Not for clinical use."
+"""What the header's ``descrip`` says (at most 79 characters)."""
+
 
 def write_nifti(path: Path, volume: KneeVolume) -> None:
     """Write a volume with its geometry (SimpleITK turns LPS into NIfTI's RAS).
@@ -22,4 +25,5 @@ def write_nifti(path: Path, volume: KneeVolume) -> None:
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(volume.affine[:3, 3].tolist())
     image.SetDirection((volume.affine[:3, :3] / spacing).flatten().tolist())
+    image.SetMetaData("ITK_FileNotes", NOTE)  # becomes the header's descrip
     SimpleITK.WriteImage(image, str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ def test_synthesize_writes_series_preview_and_report(
     assert series.GetSize() == nifti.GetSize() == (64, 64, 5)
     np.testing.assert_allclose(series.GetOrigin(), nifti.GetOrigin(), atol=1e-4)
     np.testing.assert_allclose(series.GetDirection(), nifti.GetDirection(), atol=1e-6)
+    assert "SYNTHETIC" in nifti.GetMetaData("descrip")
     stored, voxels = sitk.GetArrayFromImage(series)[:, :40], sitk.GetArrayFromImage(nifti)[:, :40]
     np.testing.assert_allclose(stored / 4095, voxels, atol=0.6 / 4095)  # above the burnt-in word
     with Image.open(knee / "preview.png") as picture:
@@ -160,6 +162,35 @@ def test_an_earlier_result_is_not_overwritten(
         ["synthesize", str(film), str(output), "--bundle", str(tiny_bundle)], ExitCode.USAGE, "earlier result", capsys
     )
     assert [file.name for file in (output / "knee_right").iterdir()] == ["mine.txt"]
+
+
+def test_a_defect_is_named_without_quoting_the_input(
+    film: Path, tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, bundle)
+    config = json.loads((bundle / "configs" / "inference.json").read_text())
+    config["network_def"]["region_mm"] = "HIDDEN"  # nothing checks the type of this number
+    (bundle / "configs" / "inference.json").write_text(json.dumps(config))
+    arguments = ["synthesize", str(film), str(tmp_path / "out"), "--bundle", str(bundle), "-q"]
+    assert main(arguments) == ExitCode.UNEXPECTED
+    said = capsys.readouterr().err
+    assert "unexpected TypeError in " in said
+    assert "HIDDEN" not in said
+
+
+def test_messages_name_no_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secrets = {"PatientName": "Secret^Person", "PatientID": "SECRET-7", "StudyDescription": "SECRET STUDY"}
+    for name, wrong in {
+        "child": {"PatientAge": "011Y"},
+        "side": {"ImageLaterality": None},
+        "spacing": {"ImagerPixelSpacing": None},
+        "value": {"PatientAge": "SECRET"},
+    }.items():
+        write_film(tmp_path / name / "film.dcm", simulated_crop(), **(secrets | wrong))
+        main(["check", str(tmp_path / name)])
+    said = capsys.readouterr()
+    assert "secret" not in (said.err + said.out).lower()
 
 
 def test_a_missing_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from monai_xray2mri import Xray2MRI
-from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, WeightsError
+from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
 from monai_xray2mri.radiograph.region import network_input
 from monai_xray2mri.study import KneeCase, plan_study, read_study
-from monai_xray2mri.synthesis import case_generator, choose_device, default_bundle, volume_affine
+from monai_xray2mri.synthesis import _memory_errors, case_generator, choose_device, default_bundle, volume_affine
 from monai_xray2mri.types import Side
 from tests.films import simulated_crop, write_film
 
@@ -193,6 +193,26 @@ def test_damaged_weights_are_refused(tiny_bundle: Path, tmp_path: Path, damage: 
     with pytest.raises(WeightsError, match="undamaged weights") as error:
         Xray2MRI.from_bundle(bundle)
     assert error.value.exit_code == ExitCode.WEIGHTS
+
+
+def test_memory_errors_name_the_option_that_helps() -> None:
+    for error in (
+        torch.OutOfMemoryError("CUDA"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: not enough memory"),
+    ):
+        with pytest.raises(OutOfMemory, match="25 slices") as refusal, _memory_errors(25):
+            raise error
+        assert refusal.value.exit_code == ExitCode.OUT_OF_MEMORY
+    with pytest.raises(RuntimeError, match="something else"), _memory_errors(25):
+        raise RuntimeError("something else")
+
+
+def test_a_bundle_without_version_is_refused(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = copy_bundle(tiny_bundle, tmp_path / "bundle")
+    (bundle / "configs" / "metadata.json").write_text("{}")
+    with pytest.raises(WeightsError, match="must state its version"):
+        Xray2MRI.from_bundle(bundle)
 
 
 def test_unknown_devices_are_refused() -> None:
