@@ -167,8 +167,9 @@ def _info(options: argparse.Namespace) -> int:
 
     import torch
 
+    from monai_xray2mri.bundles import default_bundle
     from monai_xray2mri.dicom.uids import package_version
-    from monai_xray2mri.synthesis import Xray2MRI, default_bundle
+    from monai_xray2mri.synthesis import Xray2MRI
 
     predictor = Xray2MRI.from_bundle(options.bundle)
     network = predictor.network

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.bundle import ConfigParser
 
+from monai_xray2mri.bundles import bundle_version, default_bundle, load_network
 from monai_xray2mri.dicom.uids import package_version
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
-from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError, WeightsError
+from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError
 from monai_xray2mri.grading.features import one_hot, validate_grades
 from monai_xray2mri.radiograph.region import network_input
 from monai_xray2mri.study import KneeCase, plan_study, read_study
@@ -65,15 +62,6 @@ class Options:
                 raise UsageError(f"option {name}", f"must be within {low}..{high}", str(value), "Choose another value.")
 
 
-def default_bundle(name: str = "knee_xray2mri") -> Path:
-    """The bundle that comes with the package: ``$XRAY2MRI_BUNDLE``, else of the source tree, else of the wheel."""
-    if chosen := os.environ.get("XRAY2MRI_BUNDLE"):
-        return Path(chosen)
-    package = Path(__file__).parent
-    beside = package.parent / "bundle" / name
-    return beside if beside.is_dir() else package / "bundle" / name
-
-
 def choose_device(device: str = "auto") -> torch.device:
     """``auto`` takes CUDA, else Apple's MPS, else the CPU.
 
@@ -87,48 +75,6 @@ def choose_device(device: str = "auto") -> torch.device:
         there = ", ".join(name for name, yes in available.items() if yes)
         raise UsageError("option device", f"must be auto or one of: {there}", device, "Choose one of these.")
     return torch.device(device)
-
-
-def load_network(bundle: Path) -> SliceDiffusion:
-    """The network of a bundle with its weights, from its ``configs/inference.json`` and ``models/model.pt``.
-
-    Raises:
-        WeightsError: the bundle or its weights are missing, damaged or of another architecture.
-    """
-    config, weights = bundle / "configs" / "inference.json", bundle / "models" / "model.pt"
-    remedy = "Give --bundle the folder of a complete bundle, or restore its files."
-    for file in (config, weights):
-        if not file.is_file():
-            raise WeightsError(f"bundle {bundle.name}", f"must hold {file.relative_to(bundle)}", "no such file", remedy)
-    try:
-        with zipfile.ZipFile(weights) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"checksum of {damaged} does not match")
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-        parser = ConfigParser()
-        parser.read_config(str(config))
-        network: SliceDiffusion = parser.get_parsed_content("network_def")
-        network.load_state_dict(state)
-    except Exception as error:  # zip, pickle, JSON and key errors alike mean that the bundle cannot be trusted
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"bundle {bundle.name}", "must hold undamaged weights of its network", first_line, remedy
-        ) from error
-    return network.eval()
-
-
-def bundle_version(bundle: Path) -> str:
-    """Version of a bundle, from its ``configs/metadata.json``.
-
-    Raises:
-        WeightsError: there is none.
-    """
-    try:
-        return str(json.loads((bundle / "configs" / "metadata.json").read_text())["version"])
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "Restore configs/metadata.json."
-        raise WeightsError(f"bundle {bundle.name}", "must state its version", type(error).__name__, remedy) from error
 
 
 def case_generator(seed: int, identity: str, side: Side, sample: int) -> torch.Generator:
@@ -169,7 +115,7 @@ class Xray2MRI:
         """Load a bundle (None: the one that comes with the package).
 
         Raises:
-            WeightsError: see :func:`load_network`.
+            WeightsError: see :func:`monai_xray2mri.bundles.load_network`.
             UsageError: the device is not there.
         """
         path = Path(bundle) if bundle is not None else default_bundle()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from monai_xray2mri.bundles import default_bundle, load_network
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.evaluation.baselines import mean_volume
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr_per_slice
@@ -23,7 +24,6 @@ from monai_xray2mri.grading.features import one_hot
 from monai_xray2mri.radiograph.region import normalise_region
 from monai_xray2mri.simulation.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, TEST, TRAINING, VALIDATION
-from monai_xray2mri.synthesis import default_bundle, load_network
 
 SPLITS = {"validation": VALIDATION, "test": TEST}
 HIDDEN = ("XRCY", "XRCH", "XRATT")

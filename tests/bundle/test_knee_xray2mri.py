@@ -14,6 +14,7 @@ import torch
 from monai.bundle import ConfigWorkflow, run, verify_metadata, verify_net_in_out
 
 from monai_xray2mri import Xray2MRI
+from monai_xray2mri.bundles import load_network
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.evaluation.baselines import mean_volume
 from monai_xray2mri.evaluation.metrics import psnr_per_slice
@@ -21,7 +22,6 @@ from monai_xray2mri.grading.features import one_hot
 from monai_xray2mri.radiograph.region import normalise_region
 from monai_xray2mri.simulation.knee import simulate_knee
 from monai_xray2mri.simulation.seeds import TEST, TRAINING
-from monai_xray2mri.synthesis import load_network
 from tests.films import simulated_crop, write_film
 
 NETWORK_KEYS = ("autoencoder_def", "diffusion_def", "encoder_def", "schedule_def", "network_def")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from monai_xray2mri.bundles import load_network
 from monai_xray2mri.evaluation.summary import HIDDEN, main, summarise_knee, true_slices
 from monai_xray2mri.simulation.knee import simulate_knee
 from monai_xray2mri.simulation.seeds import VALIDATION
-from monai_xray2mri.synthesis import load_network
 
 
 def test_the_summary_is_printed_as_json(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
