@@ -66,7 +66,6 @@ def _shapes(knees: int) -> dict[str, tuple[int, ...]]:
 
 
 def _simulate_into(directory: Path, positions: Sequence[int], seeds: Sequence[int]) -> int:
-    torch.set_num_threads(1)
     arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r+") for name in _shapes(1)}
     for position, seed in zip(positions, seeds, strict=True):
         for name, value in training_arrays(seed).items():

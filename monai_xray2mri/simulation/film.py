@@ -31,6 +31,7 @@ from monai_xray2mri.simulation.pathology import Pathology
 from monai_xray2mri.simulation.radiography import JOINT_ROW, MAGNIFICATION, REGION_MM, Detector
 from monai_xray2mri.simulation.seeds import SEED_RANGES, SIMULATOR_VERSION, knee_generator, seed_range_name
 from monai_xray2mri.simulation.shape import KneeShape
+from monai_xray2mri.simulation.threads import one_thread
 from monai_xray2mri.types import Box, Side
 
 ROWS: Final = 1166
@@ -63,6 +64,7 @@ class SimulatedFilm:
     version: str = SIMULATOR_VERSION
 
 
+@one_thread()
 def simulate_film(
     seed: int, grades: Mapping[Side, Mapping[str, int]] | None = None, visibility: float = 0.5
 ) -> SimulatedFilm:

@@ -15,6 +15,7 @@ from monai_xray2mri.simulation.pathology import Pathology, draw_pathology
 from monai_xray2mri.simulation.rendering import paint_knee
 from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, knee_generator, seed_range_name
 from monai_xray2mri.simulation.shape import KneeShape, draw_shape
+from monai_xray2mri.simulation.threads import one_thread
 
 _SHIFTED_SPREAD = 1.8
 
@@ -45,6 +46,7 @@ class SimulatedKnee:
     version: str = SIMULATOR_VERSION
 
 
+@one_thread()
 def simulate_knee(seed: int, grades: Mapping[str, int] | None = None, visibility: float = 0.5) -> SimulatedKnee:
     """Simulate one right knee; the same arguments give the same bits.
 
@@ -74,6 +76,7 @@ def simulate_knee(seed: int, grades: Mapping[str, int] | None = None, visibility
     )
 
 
+@one_thread()
 def simulate_radiograph(seed: int, grades: Mapping[str, int] | None = None, visibility: float = 0.5) -> np.ndarray:
     """The joint radiograph of :func:`simulate_knee` alone, [299,299] float32 in [0,1]."""
     shape, pathology = draw_patient_knee(seed, grades)

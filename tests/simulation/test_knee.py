@@ -26,15 +26,17 @@ def test_shapes_types_and_ranges(knee):
     assert knee.version == SIMULATOR_VERSION
 
 
-def test_same_seed_gives_the_same_bits_whatever_happens_around(knee):
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_same_seed_gives_the_same_bits_whatever_happens_around(knee, threads):
     simulate_radiograph(7)
     torch.randn(3)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         again = simulate_knee(knee.seed)
+        assert torch.get_num_threads() == threads
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
     for name in ("volume", "noise_free", "labels", "lesions", "radiograph"):
         assert np.array_equal(getattr(again, name), getattr(knee, name)), name
     assert again.grades == knee.grades
