@@ -44,6 +44,10 @@ class Xray2MRIError(Exception):
             message += f". {remedy}"
         super().__init__(message)
 
+    def __reduce__(self) -> tuple[type[Xray2MRIError], tuple[str, str, str, str]]:
+        """Pickle by its four parts, so that it comes out of a worker process as what it was."""
+        return type(self), (self.what, self.rule, self.found, self.remedy)
+
 
 class InputRefused(Xray2MRIError):
     """An input that is not used because the result could not be trusted."""

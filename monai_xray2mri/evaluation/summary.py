@@ -69,7 +69,7 @@ def summarise_knee(network: SliceDiffusion, seed: int, mean: np.ndarray) -> dict
         "adjacent_slice_correlation_true": adjacent_slice_correlation(truth),
     }
     first, last = network.modelled_slices
-    lesions = np.asarray(knee.lesions[first : last + 1])
+    lesions = np.asarray(knee.lesions[first : last + 1]) > 0
     if lesions.any():
         without = {name: 0 if name.startswith(HIDDEN) else grade for name, grade in knee.grades.items()}
         clean = true_slices(simulate_knee(seed, grades=without), network)

@@ -1,48 +1,39 @@
-"""Bilateral film of a simulated patient, as CR DICOM: 43 x 35 cm, both knees, collimation, a side marker.
+"""Bilateral film of a simulated patient: 35 x 43 cm, both knees standing, and all that is on such films besides.
 
-The right knee is the one of :func:`~monai_xray2mri.simulation.knee.simulate_knee`; the left has the same shape,
-mirrored, and its own gradings and lesions.
+The right knee is the one of :func:`~monai_xray2mri.simulation.knee.simulate_knee`, in the same pose under the same
+exposure; the left is a knee of its own that resembles it (``pair.py``), mirrored. One tube stands 1.83 m before the
+plate above the middle between the knees, so that each knee is seen about three degrees from its inner side.
+
+The steps: line integrals of both legs with their metal (``film_projection.py``); resampling to the plate, where the
+patient may stand aslant (``film_frame.py``); lead, grid and collimator; exposure; dust and shutter (``film_parts.py``);
+turning as the image is stored.
+
+A plain film of 0.3 mm takes about as long as its projection; a film of 0.143 mm (7.4 million pixels) a few seconds
+more, one of 0.1 mm (15 million) some ten (measured numbers: docs of the release, ``xray2mri benchmark simulate``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import torch
-from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 from torch import Tensor
 
-from monai_xray2mri.dicom.files import write_whole
-from monai_xray2mri.dicom.uids import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
-    deterministic_uid,
-    encoded,
-)
-from monai_xray2mri.simulation import radiography
-from monai_xray2mri.simulation.knee import draw_patient_knee
-from monai_xray2mri.simulation.pathology import Pathology
-from monai_xray2mri.simulation.radiography import JOINT_ROW, MAGNIFICATION, REGION_MM, Detector
-from monai_xray2mri.simulation.seeds import SEED_RANGES, SIMULATOR_VERSION, knee_generator, seed_range_name
-from monai_xray2mri.simulation.shape import KneeShape
+from monai_xray2mri.simulation import film_parts, radiography
+from monai_xray2mri.simulation.film_frame import FilmFrame, Point
+from monai_xray2mri.simulation.film_options import PROSTHESES, FilmOptions, Hardware, plain_options
+from monai_xray2mri.simulation.film_projection import Standing, draw_standing, project
+from monai_xray2mri.simulation.pair import draw_pair
+from monai_xray2mri.simulation.radiography import MAGNIFICATION, Exposure
+from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, knee_generator
 from monai_xray2mri.simulation.threads import one_thread
 from monai_xray2mri.types import Box, Side
 
-ROWS: Final = 1166
-COLUMNS: Final = 1432
-PIXEL_MM: Final = 0.3
-"""At the detector, as Imager Pixel Spacing has it."""
-BITS: Final = 12
-_HALF: Final = COLUMNS // 2
-_KNEE_FROM_MIDDLE_MM: Final = 104.0
-_MARKER_PIXELS: Final = 6
-_LETTER_R: Final = ("11110", "10001", "10001", "11110", "10100", "10010", "10001")
+_BALL_BESIDE_MM: Final = 62.0
 
 
 @dataclass(frozen=True)
@@ -50,10 +41,14 @@ class SimulatedFilm:
     """A bilateral film with its truth.
 
     Attributes:
-        pixels: [1166,1432] float32 in [0,1], bone bright, the patient's right at the image's left; 0.3 mm.
-        boxes: side to the square around the joint that a perfect detector finds.
-        grades: side to the 19 grades.
+        pixels: [H,W] float32 in [0,1], bone bright, as the file stores them: the patient's right at the image's left
+            unless the options turn or mirror the film.
+        boxes: side to the square around the joint that a perfect detector finds, in these pixels.
+        grades: side to the 19 grades; empty where a prosthesis leaves nothing to grade.
         seed: the patient's seed.
+        hardware: side to the metal in that knee.
+        keypoints: side to named places, (row, column) in these pixels, centres of pixels at whole numbers.
+        options: what the film is like.
         version: version of the simulator.
     """
 
@@ -61,12 +56,19 @@ class SimulatedFilm:
     boxes: Mapping[Side, Box]
     grades: Mapping[Side, Mapping[str, int]]
     seed: int
+    hardware: Mapping[Side, Hardware] = field(default_factory=lambda: MappingProxyType({}))
+    keypoints: Mapping[Side, Mapping[str, Point]] = field(default_factory=lambda: MappingProxyType({}))
+    options: FilmOptions = field(default_factory=FilmOptions)
     version: str = SIMULATOR_VERSION
 
 
 @one_thread()
 def simulate_film(
-    seed: int, grades: Mapping[Side, Mapping[str, int]] | None = None, visibility: float = 0.5
+    seed: int,
+    grades: Mapping[Side, Mapping[str, int]] | None = None,
+    visibility: float = 0.5,
+    *,
+    options: FilmOptions | None = None,
 ) -> SimulatedFilm:
     """Simulate the film of a patient.
 
@@ -74,178 +76,88 @@ def simulate_film(
         seed: the patient's seed, which is the right knee's.
         grades: side to grades that replace the drawn ones.
         visibility: how far cysts, chondrocalcinosis and attrition show, 0 to 1.
+        options: what the film is like; None makes a plain one
+            (:func:`~monai_xray2mri.simulation.film_options.plain_options`).
+            :func:`~monai_xray2mri.simulation.film_options.draw_film_options` draws films as departments make them.
 
     Raises:
         InputRefused: as :func:`~monai_xray2mri.simulation.knee.simulate_knee`.
     """
-    knees = {side: _knee_of(seed, side, (grades or {}).get(side)) for side in Side}
+    options = options or plain_options(seed)
+    frame = FilmFrame.of(options)
+    knees = draw_pair(seed, grades, visibility, options.hardware)
+    standing = draw_standing(seed)
+    plate = frame.on_plate(project(knees, standing, frame.overlap_mm))  # [H,W]
+    joints = {side: standing.joint(side) for side in Side}
+    reference = _reference(plate, frame, joints, options)
     generator = knee_generator(seed, "bilateral film")
-    exposure = replace(radiography.draw_exposure(generator), contrast=0.24)
-    joint_row = ROWS / 2 + float(torch.randn((), generator=generator).clamp(-2, 2)) * 8.0 / PIXEL_MM
-    halves, boxes = [], {}
-    for side, (shape, pathology) in knees.items():
-        column = _HALF - (_KNEE_FROM_MIDDLE_MM + 4.0 * float(torch.randn((), generator=generator))) / PIXEL_MM
-        pose = radiography.draw_pose(shape, generator)
-        texture = knee_generator(_own_seed(seed, side), "trabeculae")
-        visible = replace(pathology, scale=visibility)
-        half = radiography.attenuation(shape, visible, pose, _half_detector(joint_row, column), texture)
-        # The left knee is a right knee in the mirror.
-        halves.append(half if side is Side.RIGHT else half.flip(1))
-        boxes[side] = _joint_box(joint_row, column if side is Side.RIGHT else COLUMNS - column)
-    total = torch.cat(halves, 1)
-    reference = _reference(total, boxes)
-    image = radiography.exposed(total, exposure, reference, PIXEL_MM / MAGNIFICATION, generator)
-    pixels = _collimated(_marked(image), generator).numpy()
-    return SimulatedFilm(pixels, boxes, {side: dict(knee[1].grades) for side, knee in knees.items()}, seed)
+    _add_lead(plate, frame, joints, options, generator)
+    exposure = faulty(radiography.draw_exposure(knee_generator(seed, "film")), options)
+    image = radiography.exposed(plate, exposure, reference, options.pixel_mm / MAGNIFICATION, generator)  # [H,W]
+    image = film_parts.shuttered(film_parts.soiled(image, options, generator), options, generator)
+    pixels = film_parts.with_text(frame.stored(image), options)
+    return SimulatedFilm(
+        pixels=pixels.to(torch.float32).cpu().numpy(),
+        boxes={side: frame.box(joint) for side, joint in joints.items()},
+        grades={side: _gradings(knee.pathology.grades, options.hardware.get(side)) for side, knee in knees.items()},
+        seed=seed,
+        hardware=options.hardware,
+        keypoints={
+            side: {name: frame.keypoint(standing.canvas_point(side, place)) for name, place in knee.keypoints.items()}
+            for side, knee in knees.items()
+        },
+        options=options,
+    )
 
 
-def film_dataset(film: SimulatedFilm, photometric: str = "MONOCHROME2") -> Dataset:
-    """The film as a Computed Radiography image (PS3.3 A.2) of a clearly invented patient.
+def faulty(exposure: Exposure, options: FilmOptions) -> Exposure:
+    """The exposure with the fault of the options.
 
-    Args:
-        film: the film.
-        photometric: ``"MONOCHROME2"`` (bone has high values) or ``"MONOCHROME1"`` (bone has low values).
-
-    Returns:
-        A complete dataset with file meta information; its UIDs depend on the pixels, seed and version alone.
+    ``"under"``: a tenth of the dose, noisy and too light. ``"over"``: too much of it, bone grey and soft tissue black.
+    ``"flat"``: hardly any contrast. ``"saturated"``: so much contrast that bone burns out and soft tissue is black.
     """
-    highest = 2**BITS - 1
-    stored = np.round(film.pixels * highest).astype(np.uint16)
-    if photometric == "MONOCHROME1":
-        stored = highest - stored
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    dataset.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    _describe_patient_and_study(dataset, film.seed)
-    _describe_series(dataset, film.seed)
-    _describe_image(dataset, stored, photometric)
-    return dataset
+    level, contrast, dose = {
+        "none": (0.0, 1.0, 1.0),
+        "under": (0.10, 0.9, 0.06),
+        "over": (-0.25, 1.25, 3.0),
+        "flat": (0.0, 0.45, 1.0),
+        "saturated": (0.15, 2.2, 1.0),
+    }[options.fault]
+    if options.fault == "none":
+        return exposure
+    return replace(
+        exposure, level=exposure.level + level, contrast=contrast * exposure.contrast, photons=dose * exposure.photons
+    )
 
 
-def write_film(path: Path, film: SimulatedFilm, photometric: str = "MONOCHROME2") -> Dataset:
-    """Write the film as a DICOM file.
-
-    Args:
-        path: the file; it appears whole or not at all.
-        film: the film.
-        photometric: as for :func:`film_dataset`.
-
-    Returns:
-        The dataset that was written.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
-    dataset = film_dataset(film, photometric)
-    write_whole(path, encoded(dataset))
-    return dataset
+def _gradings(grades: Mapping[str, int], metal: Hardware | None) -> Mapping[str, int]:
+    return {} if metal in PROSTHESES else dict(grades)
 
 
-def _own_seed(seed: int, side: Side) -> int:
-    """Seed of the lesions of one knee: the patient's, or its partner half a range away."""
-    if side is Side.RIGHT:
-        return seed
-    seeds = SEED_RANGES[seed_range_name(seed)]
-    return seeds.start + (seed - seeds.start + len(seeds) // 2) % len(seeds)
+def _add_lead(
+    plate: Tensor,
+    frame: FilmFrame,
+    joints: Mapping[Side, Point],
+    options: FilmOptions,
+    generator: torch.Generator,
+) -> None:
+    """Add, in place, what lies in the beam besides the patient."""
+    right = FilmFrame(frame.pixel_mm, frame.rotation_deg).point(joints[Side.RIGHT])
+    beside = right[0] * frame.pixel_mm, right[1] * frame.pixel_mm
+    film_parts.add_beads(plate, options, beside, _BALL_BESIDE_MM)
+    film_parts.add_markers(plate, options)
+    film_parts.add_grid_lines(plate, options, generator)
+    film_parts.add_collimator(plate, options)
 
 
-def _knee_of(seed: int, side: Side, grades: Mapping[str, int] | None) -> tuple[KneeShape, Pathology]:
-    shape, _ = draw_patient_knee(seed)
-    return shape, draw_patient_knee(_own_seed(seed, side), grades)[1]
-
-
-def _half_detector(joint_row: float, column: float) -> Detector:
-    """Sample points of the half film of a right knee whose joint lies at the given row and column."""
-    pixel = PIXEL_MM / MAGNIFICATION
-    return Detector((joint_row - torch.arange(ROWS) - 0.5) * pixel, (torch.arange(_HALF) + 0.5 - column) * pixel)
-
-
-def _joint_box(joint_row: float, column: float) -> Box:
-    side = REGION_MM / PIXEL_MM
-    return Box(joint_row - JOINT_ROW * side, column - side / 2, side, side)
-
-
-def _reference(total: Tensor, boxes: Mapping[Side, Box]) -> float:
-    """Typical line integral of bone, from both joints, which sets the exposure of the one film."""
+def _reference(plate: Tensor, frame: FilmFrame, joints: Mapping[Side, Point], options: FilmOptions) -> float:
+    """Typical line integral of bone, from the joints without metal if there is one, which sets the exposure."""
+    upright = FilmFrame(frame.pixel_mm, frame.rotation_deg)
+    free = [side for side in Side if side not in options.hardware] or list(Side)
     levels = []
-    for box in boxes.values():
-        rows, columns = slice(int(box.top), int(box.top + box.rows)), slice(int(box.left), int(box.left + box.columns))
-        levels.append(radiography.reference_attenuation(total[rows, columns]))
+    for side in free:
+        box = upright.box(joints[side])
+        top, left = max(int(box.top), 0), max(int(box.left), 0)
+        region = plate[top : int(box.top + box.rows), left : int(box.left + box.columns)]
+        levels.append(radiography.reference_attenuation(region))
     return sum(levels) / len(levels)
-
-
-def _marked(image: Tensor) -> Tensor:
-    """Lead letter R beside the right leg."""
-    letter = torch.tensor([[int(bit) for bit in row] for row in _LETTER_R], dtype=image.dtype)
-    letter = letter.repeat_interleave(_MARKER_PIXELS, 0).repeat_interleave(_MARKER_PIXELS, 1)
-    top, left = 190, 60
-    marked = image.clone()
-    place = marked[top : top + letter.shape[0], left : left + letter.shape[1]]
-    place.copy_(torch.maximum(place, 0.97 * letter))
-    return marked
-
-
-def _collimated(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Black shutter outside the collimated field, as a CR reader shows it."""
-    margins = torch.tensor([90.0, 18.0, 90.0, 18.0]) + 30.0 * torch.rand(4, generator=generator)
-    top, left, bottom, right = margins.round().int().tolist()
-    shuttered = torch.zeros_like(image)
-    field = slice(top, ROWS - bottom), slice(left, COLUMNS - right)
-    shuttered[field] = image[field]
-    return shuttered
-
-
-def _describe_patient_and_study(dataset: Dataset, seed: int) -> None:
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.PatientName = "Simulated^Patient"
-    dataset.PatientID = f"SIM{seed:07d}"
-    dataset.PatientBirthDate = ""
-    dataset.PatientSex = "O"
-    dataset.PatientAge = "062Y"
-    dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = "Simulated; no person"
-    dataset.StudyInstanceUID = deterministic_uid("simulated study", SIMULATOR_VERSION, seed)
-    dataset.StudyDate, dataset.StudyTime = "20260101", "100000"
-    dataset.StudyID = "1"
-    dataset.AccessionNumber = f"0166{seed:08d}"
-    dataset.ReferringPhysicianName = ""
-    dataset.StudyDescription = "Simulated knee examination"
-
-
-def _describe_series(dataset: Dataset, seed: int) -> None:
-    dataset.Modality = "CR"
-    dataset.SeriesInstanceUID = deterministic_uid("simulated film series", SIMULATOR_VERSION, seed)
-    dataset.SeriesNumber = 1
-    dataset.SeriesDate, dataset.SeriesTime = dataset.StudyDate, dataset.StudyTime
-    dataset.SeriesDescription = "Bilateral PA Fixed Flexion Knee"
-    dataset.BodyPartExamined = "KNEE"
-    dataset.ViewPosition = "PA"
-    dataset.Manufacturer = "monai_xray2mri"
-    dataset.ManufacturerModelName = "simulator"
-    dataset.SoftwareVersions = SIMULATOR_VERSION
-
-
-def _describe_image(dataset: Dataset, stored: np.ndarray, photometric: str) -> None:
-    dataset.SOPClassUID = ComputedRadiographyImageStorage
-    dataset.SOPInstanceUID = deterministic_uid("simulated film", stored, photometric, dataset.StudyInstanceUID)
-    dataset.SyntheticData = "YES"
-    dataset.ImageType = ["ORIGINAL", "PRIMARY"]
-    dataset.InstanceNumber = 1
-    dataset.AcquisitionDate, dataset.AcquisitionTime = dataset.StudyDate, dataset.StudyTime
-    dataset.ContentDate, dataset.ContentTime = dataset.StudyDate, dataset.StudyTime
-    dataset.ImageComments = "Simulated radiograph of no real person. Not for clinical use."
-    dataset.ImageLaterality = "B"
-    dataset.PatientOrientation = ["L", "F"]
-    dataset.ImagerPixelSpacing = [PIXEL_MM, PIXEL_MM]
-    dataset.DistanceSourceToDetector = 1829
-    dataset.EstimatedRadiographicMagnificationFactor = MAGNIFICATION
-    dataset.BurnedInAnnotation = "NO"
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = photometric
-    dataset.Rows, dataset.Columns = stored.shape
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, BITS, BITS - 1
-    dataset.PixelRepresentation = 0
-    dataset.WindowCenter, dataset.WindowWidth = 2 ** (BITS - 1), 2**BITS
-    dataset.PixelData = stored.astype("<u2").tobytes()

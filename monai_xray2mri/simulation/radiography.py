@@ -1,96 +1,110 @@
-"""Radiograph of the simulated knee: postero-anterior projection of the same anatomy in fixed flexion.
+"""Radiograph of the simulated knee: postero-anterior cone-beam projection of its anatomy in fixed flexion.
 
-Beer-Lambert along parallel rays with one magnification (1.08: tube 1.83 m from the detector, joint centre about
-135 mm before it). Linear attenuation coefficients at 45 keV, near the mean energy of a filtered 65 kVp beam: mass
-attenuation coefficients of NIST (Hubbell and Seltzer, NISTIR 5632) at 40 and 50 keV, interpolated in the logarithm,
-times ICRU-44 densities: cortical bone 0.525 x 1.92, skeletal muscle 0.2454 x 1.05, adipose tissue 0.2248 x 0.95
-cm2/g x g/cm3. Trabecular bone is 18 % bone in marrow.
+The tube stands 1829 mm (72 inches, as OAI's protocol has it) before the plate, above the middle between both knees;
+the joint's centre lies 135 mm before the plate, so that it is magnified 1.08 times. Rays diverge from the focal spot,
+and each knee is seen about three degrees from its inner side. Beer-Lambert along every ray (``beam.py``) through
+subcutaneous fat, lean tissue and bone (``mineral.py``), with trabecular texture (``trabeculae.py``).
+
+Left out: the plate's slant to the central ray (1.5 % of the height), and that soft tissue is measured along the axis
+of the beam, not along each ray.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from monai_xray2mri.simulation import anatomy, soft_tissue
-from monai_xray2mri.simulation.anatomy import Bone
-from monai_xray2mri.simulation.fields import Grid, blurred, occupancy, smoothstep
-from monai_xray2mri.simulation.pathology import Pathology, crystal_share, cyst_distance, sclerosis
-from monai_xray2mri.simulation.rendering import cortical_thickness
+from monai_xray2mri.simulation.beam import Exposure, draw_exposure, exposed, line_integral, reference_attenuation
+from monai_xray2mri.simulation.body import body_paths
+from monai_xray2mri.simulation.knee_anatomy import KneeAnatomy, build_anatomy
+from monai_xray2mri.simulation.lattice import CPU, Grid
+from monai_xray2mri.simulation.mineral import Scar, bone_paths, crystal_paths, growth_plate_scars
+from monai_xray2mri.simulation.pathology import Pathology
 from monai_xray2mri.simulation.shape import KneeShape, Pose
+from monai_xray2mri.simulation.trabeculae import Trabeculae, draw_trabeculae
+from monai_xray2mri.types import Box
+
+__all__ = [
+    "Detector",
+    "Exposure",
+    "attenuation",
+    "draw_exposure",
+    "draw_pose",
+    "draw_region",
+    "exposed",
+    "film_anatomy",
+    "reference_attenuation",
+    "true_region",
+]
 
 MAGNIFICATION: Final = 1.08
+SOURCE_TO_DETECTOR_MM: Final = 1829.0
+SOURCE_TO_JOINT_MM: Final = SOURCE_TO_DETECTOR_MM / MAGNIFICATION
+FILM_SOURCE: Final = (96.0, 0.0)
+"""(x, z) of the focal spot of a bilateral film in mm of the right knee's own frame."""
 REGION_MM: Final = 110.0
 REGION_PIXELS: Final = 299
 JOINT_ROW: Final = 0.57
 """Height of the joint line in the region, as a share of its side from the top."""
-RAY_STEP_MM: Final = 1.8
-_RAY_HALF_MM: Final = 77.4
+RAY_STEP_MM: Final = 2.5
+_RAYS_MM: Final = (48.0, -78.0)
+"""From where to where along y there is bone in a posed knee, in reference mm."""
 _STRIP_ROWS: Final = 128
-_ROWS_AT_ONCE: Final = 320
+_ROWS_AT_ONCE: Final = 420
 """A film is projected in strips, for memory's sake; a joint region, which has fewer rows than this, is not."""
-
-MU_CORTEX: Final = 0.525 * 1.92 / 10
-MU_MUSCLE: Final = 0.2454 * 1.05 / 10
-MU_FAT: Final = 0.2248 * 0.95 / 10
-MU_MARROW: Final = 0.2280 * 0.98 / 10
-MU_CRYSTALS: Final = 0.6 * MU_CORTEX
-"""Linear attenuation coefficients in 1/mm."""
-BONE_FRACTION: Final = 0.18
+_SLACK_MM: Final = 10.0
+_MARROW_FAT: Final = 0.7
+"""Share of yellow marrow that attenuates like fat; the rest like muscle."""
 
 
 @dataclass(frozen=True)
 class Detector:
-    """Sample points of a projection, in mm at the joint: ``z`` [H] from above to below, ``x`` [W] from the right."""
+    """Sample points of a projection, in mm of the joint's plane y = 0.
+
+    Attributes:
+        z: [H] from above to below.
+        x: [W] from the patient's right to left.
+        source: (x, z) of the focal spot, which stands ``SOURCE_TO_JOINT_MM`` behind the plane.
+    """
 
     z: Tensor
     x: Tensor
+    source: tuple[float, float] = FILM_SOURCE
 
     @property
     def pixel_mm(self) -> float:
         """Distance of sample points in mm at the joint."""
         return float((self.x[-1] - self.x[0]) / (len(self.x) - 1))
 
+    def pixel(self, place: tuple[float, float, float]) -> tuple[float, float]:
+        """(row, column) in pixels at which a place (x, y, z) in mm of the knee's own frame is seen."""
+        x, y, z = place
+        share = 1 - y / SOURCE_TO_JOINT_MM
+        seen_x = self.source[0] + (x - self.source[0]) / share
+        seen_z = self.source[1] + (z - self.source[1]) / share
+        return (float(self.z[0]) - seen_z) / self.pixel_mm, (seen_x - float(self.x[0])) / self.pixel_mm
 
-@dataclass(frozen=True)
-class Exposure:
-    """Nuisance of one film: how bright and how contrasty, and its imperfections.
-
-    Attributes:
-        level: grey value of the mean bone.
-        contrast: grey value per unit of attenuation.
-        scatter: share of scattered radiation under the image.
-        photons: quanta per pixel behind soft tissue.
-        blur_px: sigma of the detector's blur in pixels.
-    """
-
-    level: float
-    contrast: float
-    scatter: float
-    photons: float
-    blur_px: float
-
-
-def draw_exposure(generator: torch.Generator) -> Exposure:
-    """Draw the exposure of a film, washed-out ones included."""
-    u = torch.rand(5, generator=generator).tolist()
-    return Exposure(
-        level=0.54 + 0.34 * u[0],
-        contrast=0.15 + 0.23 * u[1],
-        scatter=0.10 + 0.25 * u[2],
-        photons=3e4 + 9e4 * u[3],
-        blur_px=0.45 + 0.35 * u[4],
-    )
+    def box(self, x: tuple[float, float], z: tuple[float, float]) -> Box:
+        """Box of ranges in mm of the joint's plane."""
+        top, left = self.pixel((x[0], 0.0, z[1]))
+        bottom, right = self.pixel((x[1], 0.0, z[0]))
+        return Box(top + 0.5, left + 0.5, bottom - top, right - left)
 
 
 def draw_pose(shape: KneeShape, generator: torch.Generator) -> Pose:
     """Draw the pose of a fixed-flexion film: knee bent, weight on it, tube tilted about along the plateau."""
-    flexion, tilt, load = torch.randn(3, generator=generator).clamp(-2, 2).tolist()
-    return Pose(flexion=18.0 + 4.0 * flexion, beam_tilt=shape.slope + 1.3 * tilt, load=0.25 + 0.1 * load)
+    flexion, tilt, load, roll, lean = torch.randn(5, generator=generator).clamp(-2, 2).tolist()
+    return Pose(
+        flexion=20.0 + 4.0 * flexion,
+        beam_tilt=shape.slope + 1.3 * tilt,
+        load=0.25 + 0.1 * load,
+        roll=4.0 + 4.0 * roll,
+        lean=1.5 + 1.5 * lean,
+    )
 
 
 def draw_region(generator: torch.Generator) -> Detector:
@@ -102,161 +116,110 @@ def draw_region(generator: torch.Generator) -> Detector:
     return Detector(JOINT_ROW * side - steps + 2.0 * z, steps - side / 2 + 2.0 * x)
 
 
+def true_region(margin: float = 0.0) -> Detector:
+    """The square region of a perfect detector, larger by ``margin`` of its side on every side, at one pixel size."""
+    pixel = REGION_MM / MAGNIFICATION / REGION_PIXELS
+    extra = round(margin * REGION_PIXELS)
+    steps = (torch.arange(-extra, REGION_PIXELS + extra) + 0.5) * pixel
+    side = REGION_PIXELS * pixel
+    return Detector(JOINT_ROW * side - steps, steps - side / 2)
+
+
+def true_box(detector: Detector) -> Box:
+    """The square around the joint that a perfect detector cuts out, in pixels of a radiograph."""
+    side = REGION_MM / MAGNIFICATION
+    return detector.box((-side / 2, side / 2), ((JOINT_ROW - 1) * side, JOINT_ROW * side))
+
+
+def film_anatomy(
+    shape: KneeShape, pathology: Pathology, pose: Pose, detector: Detector, device: torch.device = CPU
+) -> KneeAnatomy:
+    """The anatomy as far as the rays of a detector meet it."""
+    heights = detector.z / shape.scale[2]
+    z_range = (float(heights.min()) - _SLACK_MM, float(heights.max()) + _SLACK_MM)
+    return build_anatomy(shape, pathology, pose, z_range, device=device)
+
+
 def attenuation(
-    shape: KneeShape, pathology: Pathology, pose: Pose, detector: Detector, texture: torch.Generator
+    shape: KneeShape,
+    pathology: Pathology,
+    pose: Pose,
+    detector: Detector,
+    texture: torch.Generator,
+    *,
+    anatomy: KneeAnatomy | None = None,
+    device: torch.device = CPU,
 ) -> Tensor:
-    """Line integrals of attenuation [H,W] along y, without unit.
+    """Line integrals of attenuation [H,W] along the rays, without unit, blur or noise.
 
     Args:
         shape: the knee's shape.
         pathology: its grades and sites, with ``scale`` = visibility of the hidden features.
         pose: how the knee stands.
         detector: where to sample.
-        texture: generator of the trabecular texture.
+        texture: generator of the trabecular texture, on the CPU; one knee's texture is the same for every detector.
+        anatomy: :func:`film_anatomy` of the same arguments, where it is at hand.
+        device: where to compute.
     """
-    scale_x, scale_y, scale_z = shape.scale
-    rays = torch.arange(_RAY_HALF_MM, -_RAY_HALF_MM, -RAY_STEP_MM)
-    stagger = torch.where(torch.arange(len(detector.z)) % 2 == 0, -0.25, 0.25) * RAY_STEP_MM
-    grid = Grid(rays / scale_y, detector.z / scale_z, detector.x / scale_x, stagger / scale_y)
-    body, fascia = soft_tissue.beam_thickness(shape, grid, pose)
-    total = (MU_FAT * (body - fascia) + MU_MUSCLE * fascia) * scale_y
-    trabeculae = _trabecular_texture(total.shape, detector.pixel_mm, texture)
+    found = anatomy or film_anatomy(shape, pathology, pose, detector, device)
+    scars = growth_plate_scars(found)
+    trabeculae = draw_trabeculae(texture, device)
+    fat, muscle = _soft_paths(found, trabeculae, detector, device)
+    mineral = torch.zeros_like(fat)
     height = len(detector.z)
     strip_rows = height if height <= _ROWS_AT_ONCE else _STRIP_ROWS
     for top in range(0, height, strip_rows):
         strip = slice(top, top + strip_rows)
-        part = grid.crop((slice(None), strip, slice(None)))
-        _add_skeleton(total[strip], shape, pathology, pose, part, trabeculae[strip])
-    return _rows_blended(total)
+        part = Detector(detector.z[strip], detector.x, detector.source)
+        _add_bones((fat[strip], muscle[strip], mineral[strip]), found, scars, trabeculae, part)
+    return line_integral(fat, muscle.clamp(min=0), mineral)
 
 
-def _add_skeleton(
-    total: Tensor, shape: KneeShape, pathology: Pathology, pose: Pose, grid: Grid, trabeculae: Tensor
+def _soft_paths(
+    anatomy: KneeAnatomy, trabeculae: Trabeculae, detector: Detector, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Paths (fat, muscle) [H,W] in mm through the leg as if it had no bones."""
+    grid, _ = ray_grid(anatomy.shape, detector)
+    depth_mm = anatomy.shape.scale[1]
+    body, lean = body_paths(anatomy.shape, grid, anatomy.pose, device)
+    x, z = detector.x[None, :].to(device), detector.z[:, None].to(device)
+    return trabeculae.soft_tissue(depth_mm * (body - lean), depth_mm * lean, x, z)
+
+
+def _add_bones(
+    paths: tuple[Tensor, Tensor, Tensor],
+    anatomy: KneeAnatomy,
+    scars: Mapping[str, Scar],
+    trabeculae: Trabeculae,
+    detector: Detector,
 ) -> None:
-    """Add, in place, what bones and crystals attenuate to the line integrals [H,W] of the soft tissue."""
-    femur = anatomy.femur(shape, pathology, grid, pose)
-    tibia = anatomy.tibia(shape, pathology, grid, pose)
-    level, rise = anatomy.tibial_tilt(shape, pathology, pose.load)
-    bones = (
-        ("F", femur),
-        ("T", tibia),
-        ("", anatomy.fibula(shape, grid, pose)),
-        ("P", anatomy.patella(shape, grid, pose)),
-    )
-    for name, bone in bones:
-        window = bone.window[1], bone.window[2]
-        total[window] += _bone_attenuation(shape, pathology, name, bone, (level, rise), trabeculae[window])
-    _add_crystals(total, pathology, femur, tibia)
+    """Put bones and crystals into the paths (fat, muscle, mineral) [h,W] in mm of some rows, in place."""
+    fat, muscle, mineral = paths
+    grid, step = ray_grid(anatomy.shape, detector)
+    depth_mm = anatomy.shape.scale[1]
+    x, z = detector.x[None, :].to(fat.device), detector.z[:, None].to(fat.device)
+    for bone in anatomy.bones:
+        part = bone_paths(anatomy, bone, grid, step, scars)
+        rows, columns = part.window
+        volume, compact, spongy = (depth_mm * path for path in (part.volume, part.compact, part.spongy))
+        spongy = trabeculae.textured(bone.name, spongy, x[:, columns], z[rows])
+        marrow = (volume - compact - spongy).clamp(min=0)
+        mineral[part.window] += compact + spongy
+        fat[part.window] += _MARROW_FAT * marrow
+        muscle[part.window] += (1 - _MARROW_FAT) * marrow - volume
+    for window, path in crystal_paths(anatomy, grid, step):
+        mineral[window] += depth_mm * path
 
 
-def _rows_blended(total: Tensor) -> Tensor:
-    """Blend each row with its neighbours (1, 2, 1), which cancels the stagger of their samples."""
-    padded = torch.cat((total[:1], total, total[-1:]))
-    return 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
+def ray_grid(shape: KneeShape, detector: Detector) -> tuple[Grid, float]:
+    """Sample points of diverging rays in reference mm, and their distance along y.
 
-
-def _bone_attenuation(
-    shape: KneeShape, pathology: Pathology, name: str, bone: Bone, plateau: tuple[float, float], trabeculae: Tensor
-) -> Tensor:
-    """What a bone adds to the attenuation of the soft tissue in its place, [H,W] of its box."""
-    edge = 0.9
-    cortex = cortical_thickness(shape, bone.points.z)
-    spongy_mu = MU_MARROW + BONE_FRACTION * shape.trabeculae * (MU_CORTEX - MU_MARROW) - MU_MUSCLE
-    # Spongy bone thins out towards the marrow cavity of the shaft.
-    cavity = 0.35 + 0.65 * smoothstep(bone.points.z.abs(), 85.0, 25.0)
-    deep = occupancy(bone.distance + cortex, edge)
-    shell = occupancy(bone.distance, edge) - deep
-    spongy = deep * cavity
-    dense = shell * (MU_CORTEX - MU_MUSCLE) * (0.5 if name == "P" else 0.8)
-    jointed = name in ("F", "T")
-    if jointed:
-        spongy *= _subchondral(bone, name)
-        _add_growth_plate_scar(dense, deep, bone, name)
-    density = sclerosis(pathology, name, bone.points, -_joint_surface(bone, name)) if jointed else None
-    if density is not None:
-        low = bone.points.z < 16.0 if name == "F" else bone.points.z > -24.0
-        dense += 0.30 * (MU_CORTEX - MU_MUSCLE) * density * low * deep
-    if jointed:
-        cyst = cyst_distance(pathology, name, bone.points, *plateau)
-        if cyst is not None:
-            spongy *= 1 - pathology.scale * 2.0 * occupancy(cyst, edge)
-    step = RAY_STEP_MM
-    return step * (dense.sum(0) + spongy_mu * spongy.sum(0) * trabeculae)
-
-
-def _joint_surface(bone: Bone, name: str) -> Tensor:
-    return bone.articular if name == "T" else bone.distance
-
-
-def _subchondral(bone: Bone, name: str) -> Tensor:
-    """Spongy bone is denser close under the joint surface, most of all in the tibia."""
-    near = smoothstep(-_joint_surface(bone, name), 7.0, 1.0)
-    return 1 + (1.3 if name == "T" else 0.5) * near
-
-
-def _add_growth_plate_scar(dense: Tensor, deep: Tensor, bone: Bone, name: str) -> None:
-    """Thin dense line where the growth plate was."""
-    height = 31.0 if name == "F" else -17.0
-    window = bone.points.near((-60.0, 60.0), (-90.0, 90.0), (height - 4.0, height + 4.0))
-    points = bone.points.crop(window)
-    bend = 2.0 * torch.cos(points.x / 11.0)
-    line = occupancy((points.z - height - bend).abs() - 0.5, 0.7)
-    dense[window] += 0.12 * (MU_CORTEX - MU_MUSCLE) * line * deep[window]
-
-
-def _trabecular_texture(size: torch.Size, pixel_mm: float, generator: torch.Generator) -> Tensor:
-    """Texture [H,W] about 1: struts along the load, coarser plates, and slow unevenness."""
-    fine = blurred(torch.randn(size, generator=generator), 1.2 / pixel_mm, 0.17 / pixel_mm)
-    cross = blurred(torch.randn(size, generator=generator), 0.2 / pixel_mm, 0.5 / pixel_mm)
-    slow = blurred(torch.randn(size, generator=generator), 4.0 / pixel_mm, 4.0 / pixel_mm)
-    # Divided by the standard deviation that blurring leaves of white noise.
-    fine = fine * math.sqrt(4 * math.pi * 1.2 * 0.17) / pixel_mm
-    cross = cross * math.sqrt(4 * math.pi * 0.2 * 0.5) / pixel_mm
-    slow = slow * math.sqrt(4 * math.pi) * 4.0 / pixel_mm
-    return 1 + 0.16 * fine + 0.08 * cross + 0.08 * slow
-
-
-def _add_crystals(total: Tensor, pathology: Pathology, femur: Bone, tibia: Bone) -> None:
-    """Chondrocalcinosis: a broken dense line in the joint space, as strong as the knee's visibility."""
-    for bone, surface in ((femur, femur.distance), (tibia, tibia.articular)):
-        share = crystal_share(pathology, bone.points)
-        if share is None:
-            continue
-        low = (bone.points.z.abs() < 12.0) * (bone.points.y.abs() < 16.0)
-        layer = occupancy((surface - 1.1).abs() - 0.5, 0.6) * share * low
-        total[bone.window[1], bone.window[2]] += pathology.scale * 0.35 * MU_CRYSTALS * RAY_STEP_MM * layer.sum(0)
-
-
-def exposed(total: Tensor, exposure: Exposure, reference: float, pixel_mm: float, noise: torch.Generator) -> Tensor:
-    """Turn line integrals into a grey image as a CR reader shows it.
-
-    Args:
-        total: [H,W] line integrals.
-        exposure: the film's exposure.
-        reference: line integral that gets the grey value ``exposure.level`` (a typical bone of this knee).
-        pixel_mm: distance of pixels at the joint.
-        noise: generator of the quantum noise.
-
-    Returns:
-        [H,W] float32 in [0,1], bone bright.
+    At depth y a ray through (x, z) of the joint's plane lies at the source plus (1 - y / distance) of the way on.
     """
-    primary = torch.exp(-blurred(total, exposure.blur_px, exposure.blur_px))
-    veil = blurred(primary, 9.0 / pixel_mm, 9.0 / pixel_mm) * exposure.scatter / (1 - exposure.scatter)
-    quanta = (primary + veil) * exposure.photons
-    quanta = quanta + quanta.sqrt() * torch.randn(total.shape, generator=noise)
-    dose = (quanta / exposure.photons).clamp_(min=1e-6)
-    signal = -torch.log(dose * (1 - exposure.scatter))
-    grey = exposure.contrast * (signal - reference)
-    return shoulder_and_toe(exposure.level + grey)
-
-
-def shoulder_and_toe(grey: Tensor) -> Tensor:
-    """Look-up table of a CR: linear in the middle, bending smoothly into black and white."""
-    return torch.sigmoid(4.6 * (grey - 0.5)).clamp_(0, 1)
-
-
-def reference_attenuation(total: Tensor) -> float:
-    """Median line integral of the image's middle: what automatic exposure aims at."""
-    rows, columns = total.shape
-    middle = total[rows // 4 : 3 * rows // 4, columns // 4 : 3 * columns // 4]
-    return float(middle.flatten().sort().values[middle.numel() // 2])
+    scale_x, scale_y, scale_z = shape.scale
+    step = RAY_STEP_MM / scale_y
+    y = torch.arange(_RAYS_MM[0], _RAYS_MM[1], -step)
+    share = (1 - y * scale_y / SOURCE_TO_JOINT_MM)[:, None]  # [Y,1]
+    x = detector.source[0] + share * (detector.x - detector.source[0])
+    z = detector.source[1] + share * (detector.z - detector.source[1])
+    return Grid(y, z / scale_z, x / scale_x), step

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from monai_xray2mri.errors import Xray2MRIError
 from monai_xray2mri.grading.report_writer import write_grading_report
-from monai_xray2mri.simulation.film import SimulatedFilm, simulate_film, write_film
+from monai_xray2mri.simulation.film import SimulatedFilm, simulate_film
+from monai_xray2mri.simulation.film_dicom import write_film
 from monai_xray2mri.simulation.seeds import TEST
 from monai_xray2mri.types import Grading, Side
 

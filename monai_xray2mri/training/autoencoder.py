@@ -10,6 +10,8 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from monai_xray2mri.data.jitter import draw_generator
+from monai_xray2mri.data.slices import StoredSlices
 from monai_xray2mri.training.handlers import save_state
 
 
@@ -34,18 +36,24 @@ class AutoencoderLoss(nn.Module):
 class SliceCrops(Dataset[Tensor]):
     """Random square crops of slices, and now and then of a radiograph: E2 encodes these with the same encoder.
 
+    A crop depends on the seed, the epoch and its number alone.
+
     Args:
-        source: items with ``slice`` and ``radiograph``, both [1,H,W].
+        source: slices of a stored set.
         size: side of a crop in pixels; a multiple of 8.
         radiograph_share: share of radiographs among the crops.
         scale_radiograph: brings a radiograph to the scale it is encoded at.
     """
 
     def __init__(
-        self, source: Any, size: int = 128, radiograph_share: float = 0.1, scale_radiograph: Any = None
+        self, source: StoredSlices, size: int = 128, radiograph_share: float = 0.1, scale_radiograph: Any = None
     ) -> None:
         self.source, self.size, self.radiograph_share = source, size, radiograph_share
         self.scale_radiograph = scale_radiograph
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other crops from now on."""
+        self.source.set_epoch(epoch)
 
     def __len__(self) -> int:
         """Number of slices."""
@@ -53,14 +61,48 @@ class SliceCrops(Dataset[Tensor]):
 
     def __getitem__(self, item: int) -> Tensor:
         """A crop [1,size,size]."""
-        record = self.source[item]
-        image = record["slice"]
-        if torch.rand(()) < self.radiograph_share:
-            image = record["radiograph"]
+        generator = draw_generator("crop", self.source.seed, self.source.epoch, item)
+        if generator.random() < self.radiograph_share:
+            image = self.source.radiograph(item)
             if self.scale_radiograph is not None:
                 image = self.scale_radiograph(image[None])[0]
-        top, left = (int(torch.randint(0, image.shape[-1] - self.size + 1, ())) for _ in range(2))
+        else:
+            image = self.source.image(item)
+        top, left = (int(start) for start in generator.integers(0, image.shape[-1] - self.size + 1, 2))
         return image[:, top : top + self.size, left : left + self.size]
+
+
+class CropBatch:
+    """As :class:`SliceCrops`, of batches that a :class:`~monai_xray2mri.data.on_the_fly.SimulatedStream` simulates.
+
+    MONAI's ``prepare_batch``; the crops come from torch's global generator, as all that is drawn on a device does.
+
+    Args:
+        size: side of a crop in pixels; a multiple of 8.
+        radiograph_share: share of radiographs among the crops.
+        scale_radiograph: brings radiographs [B,1,H,W] to the scale they are encoded at.
+    """
+
+    def __init__(self, size: int = 128, radiograph_share: float = 0.1, scale_radiograph: Any = None) -> None:
+        self.size, self.radiograph_share, self.scale_radiograph = size, radiograph_share, scale_radiograph
+
+    def __call__(
+        self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
+    ) -> tuple[Tensor, Tensor]:
+        """(input, target): the crops [B,1,size,size] are both."""
+        images, films = (batch[name].to(device, non_blocking=non_blocking) for name in ("slice", "radiograph"))
+        if self.scale_radiograph is not None:
+            films = self.scale_radiograph(films)
+        is_film = torch.rand(len(images)) < self.radiograph_share
+        mixed = torch.where(is_film.to(images.device)[:, None, None, None], films, images)
+        starts = torch.randint(0, images.shape[-1] - self.size + 1, (len(images), 2)).tolist()
+        crops = torch.stack(
+            [
+                image[:, top : top + self.size, left : left + self.size]
+                for image, (top, left) in zip(mixed, starts, strict=True)
+            ]
+        )
+        return crops, crops
 
 
 def prepare_autoencoder_batch(

@@ -44,7 +44,7 @@ class ForwardDiffusion:
     """Noises a batch of latents (paper 000, Eq. 4) and draws what is dropped; MONAI's ``prepare_batch``.
 
     Args:
-        network: gives the schedule.
+        network: gives the schedule, and encodes batches that hold slices instead of latents.
         high_noise_share: share of t in the upper half of the schedule, where it is decided what is there at all.
         lesion_weight: added to the loss weight where cysts, chondrocalcinosis or attrition lie.
         drop_condition: probability that radiograph and features are replaced by the null condition.
@@ -63,7 +63,7 @@ class ForwardDiffusion:
         drop_features: float = 0.1,
         drop_feature: float = 0.1,
     ) -> None:
-        self.schedule = network.schedule
+        self.network, self.schedule = network, network.schedule
         self.groups = torch.tensor(feature_groups)
         self.high_noise_share, self.lesion_weight = high_noise_share, lesion_weight
         self.drop_condition, self.drop_features, self.drop_feature = drop_condition, drop_features, drop_feature
@@ -73,6 +73,8 @@ class ForwardDiffusion:
     ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, ...], dict[str, Tensor]]:
         """(z_t, (target, weight), arguments, keyword arguments) of the engine's iteration."""
         batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
+        if "latent" not in batch:
+            batch |= self.encoded(batch)
         z_0 = batch["latent"]
         t = self.draw_timesteps(len(z_0)).to(z_0.device)
         eps = torch.randn_like(z_0)
@@ -82,6 +84,14 @@ class ForwardDiffusion:
         weight = 1 + self.lesion_weight * batch["lesions"] * keep[:, None, None, None]
         arguments = (t, batch["radiograph"], batch["radiograph_latent"], batch["depth"], features, keep)
         return self.schedule.add_noise(z_0, t, eps), (target, weight), arguments, {}
+
+    @torch.no_grad()
+    def encoded(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """``latent`` and ``radiograph_latent`` [B,C,h,w] of a batch with ``slice`` and ``radiograph`` [B,1,H,W]."""
+        return {
+            "latent": self.network.encode_slices(batch["slice"]),
+            "radiograph_latent": self.network.radiograph_latent(batch["radiograph"]),
+        }
 
     def draw_timesteps(self, count: int) -> Tensor:
         """Time steps [count], more of them in the upper half."""

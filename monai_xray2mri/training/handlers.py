@@ -53,6 +53,24 @@ class TimeBudget:
             engine.terminate()
 
 
+class DataEpoch:
+    """Tells a training set the number of the epoch, from which it draws its boxes, before anything is read for it.
+
+    Args:
+        dataset: anything with ``set_epoch``.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._tell)
+
+    def _tell(self, engine: Engine) -> None:
+        self.dataset.set_epoch(engine.state.epoch - 1)
+
+
 class LossLog:
     """Appends the mean loss of every ``interval`` iterations to a JSON-lines file."""
 

@@ -5,7 +5,7 @@ import pytest
 
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.grading.report import read_grading_report
-from monai_xray2mri.simulation.film import film_dataset
+from monai_xray2mri.simulation.film_dicom import film_dataset
 from monai_xray2mri.simulation.seeds import SHIFTED, TEST
 from monai_xray2mri.simulation.study import EXAMPLE_SEED, main
 from monai_xray2mri.types import Side

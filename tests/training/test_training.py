@@ -7,20 +7,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.bundle import ConfigWorkflow
 from torch import Tensor
 
 from monai_xray2mri.data.simulated import simulate_training_set
+from monai_xray2mri.data.slices import TrainingSlices
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.grading.features import FEATURES
-from monai_xray2mri.training.autoencoder import AutoencoderLoss
+from monai_xray2mri.training.autoencoder import AutoencoderLoss, SliceCrops
 from monai_xray2mri.training.denoiser import (
     AveragedWeights,
     ConditionalDenoising,
     ForwardDiffusion,
     WeightedSquaredError,
 )
-from monai_xray2mri.training.handlers import warm_up_and_decay
+from monai_xray2mri.training.handlers import DataEpoch, warm_up_and_decay
 
 GROUPS = [feature.width for feature in FEATURES]
 SMALL = {
@@ -40,7 +42,7 @@ def knees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def run_stage(bundle: Path, files: list[str], knees: Path, output: Path, **options: object) -> ConfigWorkflow:
+def run_stage(bundle: Path, files: list[str], knees: Path, output: Path, /, **options: object) -> ConfigWorkflow:
     workflow = ConfigWorkflow(
         config_file=[str(bundle / "configs" / name) for name in files],
         meta_file=str(bundle / "configs" / "metadata.json"),
@@ -77,6 +79,52 @@ def test_both_stages_run_and_learn(bundle: Path, knees: Path, tmp_path: Path) ->
     frozen = torch.load(tmp_path / "autoencoder.pt", weights_only=True)
     for name, value in frozen.items():
         torch.testing.assert_close(state[f"autoencoder.{name}"], value.half())
+
+
+def test_both_stages_train_on_knees_that_are_simulated_meanwhile(bundle: Path, tmp_path: Path) -> None:
+    few = {"knees": 4, "ring": 2, "group": 1, "reuse": 4, "iterations": 8, "epoch_length": 4, "batch_size": 2}
+    first = ["train.json", "train_autoencoder.json", "train_on_the_fly.json", "train_autoencoder_on_the_fly.json"]
+    run_stage(bundle, first, tmp_path, tmp_path, **few)
+    run_stage(bundle, ["train.json", "train_on_the_fly.json"], tmp_path, tmp_path, **few)
+    state = torch.load(tmp_path / "model.pt", weights_only=True)
+    frozen = torch.load(tmp_path / "autoencoder.pt", weights_only=True)
+    for name, value in frozen.items():
+        torch.testing.assert_close(state[f"autoencoder.{name}"], value.half())
+    assert state["latent_scale"] != 1
+
+
+def test_a_training_set_hears_of_every_epoch_before_it_is_read() -> None:
+    events: list[object] = []
+
+    class Numbers(torch.utils.data.Dataset[int]):
+        def set_epoch(self, epoch: int) -> None:
+            events.append(f"epoch {epoch}")
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, item: int) -> int:
+            events.append(item)
+            return item
+
+    numbers = Numbers()
+    trainer = Engine(lambda engine, batch: None)
+    DataEpoch(numbers).attach(trainer)
+    trainer.run(torch.utils.data.DataLoader(numbers), max_epochs=3, epoch_length=2)
+    assert events == ["epoch 0", 0, 1, "epoch 1", 0, 1, "epoch 2", 0, 1]
+
+
+def test_crops_depend_on_seed_epoch_and_number_alone(knees: Path) -> None:
+    crops = SliceCrops(
+        TrainingSlices(knees), size=128, radiograph_share=0.5, scale_radiograph=lambda film: film * 0 + 7
+    )
+    first = [crops[item] for item in range(40)]
+    assert all(crop.shape == (1, 128, 128) for crop in first)
+    films = sum(bool((crop == 7).all()) for crop in first)
+    assert 10 <= films <= 30
+    assert all(torch.equal(crops[item], first[item]) for item in reversed(range(40)))
+    crops.set_epoch(1)
+    assert not all(torch.equal(crops[item], first[item]) for item in range(40))
 
 
 def test_a_time_budget_ends_the_run_with_weights(bundle: Path, knees: Path, tmp_path: Path) -> None:

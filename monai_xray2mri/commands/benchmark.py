@@ -1,0 +1,147 @@
+"""``xray2mri benchmark``: what things cost on this machine. A table for people on stderr, JSON on stdout.
+
+``benchmark simulate`` times the simulator: each kind of output in a process of its own, so that its peak memory is its
+own; a first knee, which loads and compiles what is needed, is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+from monai_xray2mri.errors import ExitCode, OutOfMemory, UsageError
+
+_STATUS: Final = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Cost of one kind of output.
+
+    Attributes:
+        name: the kind, one of :func:`simulator_cases`.
+        knees: how many were made, the first one not counted.
+        seconds: median time of one in seconds.
+        fastest: least time of one in seconds.
+        memory_mb: peak resident memory of the process in MB, libraries included.
+        device_memory_mb: peak memory of tensors on the GPU in MB; None on a CPU.
+    """
+
+    name: str
+    knees: int
+    seconds: float
+    fastest: float
+    memory_mb: float
+    device_memory_mb: float | None = None
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Add the sub-command ``benchmark`` with its own ``simulate``.
+
+    Args:
+        commands: where sub-commands are added.
+        common: options that all sub-commands share (``--quiet``).
+    """
+    parser = commands.add_parser("benchmark", help="time and memory on this machine")
+    kinds = parser.add_subparsers(dest="benchmark", required=True)
+    simulate = kinds.add_parser(
+        "simulate", parents=[common], help="the simulator", description="Time and memory of the simulator, per knee."
+    )
+    simulate.add_argument("--knees", type=int, default=3, help="knees per measurement (default: %(default)s)")
+    simulate.add_argument("--device", default="cpu", help="auto, cuda, mps or cpu (default: %(default)s)")
+    simulate.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry ``benchmark simulate`` out: a table on stderr, unless ``--quiet``, and JSON on stdout.
+
+    Raises:
+        UsageError: fewer than one knee, or a device that is not there.
+        OutOfMemory: a measurement was killed.
+    """
+    import torch
+
+    from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
+
+    if options.knees < 1:
+        raise UsageError("option knees", "must be at least 1", str(options.knees))
+    measurements = []
+    for name in simulator_cases():
+        measurements.append(measured(name, options.knees))
+        if not options.quiet:
+            print(_line(measurements[-1]), file=sys.stderr)
+    answer = {
+        "simulator_version": SIMULATOR_VERSION,
+        "device": options.device,
+        "processor": platform.processor() or platform.machine(),
+        "torch": torch.__version__,
+        "measurements": [asdict(measurement) for measurement in measurements],
+    }
+    print(json.dumps(answer, indent=2))
+    return ExitCode.DONE
+
+
+def simulator_cases() -> dict[str, Callable[[Sequence[int]], object]]:
+    """Kinds of output that are measured, each a function of seeds, of which all but the batch take one."""
+    from monai_xray2mri.simulation.film import simulate_film
+    from monai_xray2mri.simulation.knee import simulate_knee, simulate_radiograph
+
+    return {
+        "volume, labels and joint radiograph": lambda seeds: simulate_knee(seeds[0]),
+        "joint radiograph": lambda seeds: simulate_radiograph(seeds[0]),
+        "bilateral film": lambda seeds: simulate_film(seeds[0]),
+    }
+
+
+def measured(name: str, knees: int) -> Measurement:
+    """Measure one kind of output in a process of its own.
+
+    Args:
+        name: a key of :func:`simulator_cases`.
+        knees: how many, not counting the first.
+
+    Raises:
+        OutOfMemory: the process was killed.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(_measure, name, knees).result()
+        except BrokenProcessPool as error:
+            raise OutOfMemory(f"benchmark of {name}", "must live until it ends", "it was killed") from error
+
+
+def _measure(name: str, knees: int) -> Measurement:
+    make = simulator_cases()[name]
+    times = []
+    for seed in range(knees + 1):
+        start = time.perf_counter()
+        make([seed])
+        times.append(time.perf_counter() - start)
+    return Measurement(name, knees, statistics.median(times[1:]), min(times[1:]), peak_memory_mb())
+
+
+def peak_memory_mb() -> float:
+    """Greatest resident memory that this process ever had, in MB (10^6 bytes)."""
+    if _STATUS.exists():  # ru_maxrss would count the parent's memory up to exec
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def _line(measurement: Measurement) -> str:
+    return f"{measurement.name:<40} {measurement.seconds:8.2f} s  {measurement.memory_mb:8.0f} MB"

@@ -1,0 +1,56 @@
+"""``xray2mri info``: versions, devices and bundle, as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from monai_xray2mri.commands.options import add_bundle
+from monai_xray2mri.errors import ExitCode
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Add the sub-command ``info``.
+
+    Args:
+        commands: where sub-commands are added.
+        common: options that all sub-commands share (``--quiet``).
+    """
+    parser = commands.add_parser("info", parents=[common], help="versions, devices and bundle, as JSON")
+    add_bundle(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the sub-command out; returns the exit code."""
+    import platform
+    from importlib import metadata
+
+    import torch
+
+    from monai_xray2mri.bundles import default_bundle
+    from monai_xray2mri.dicom.uids import package_version
+    from monai_xray2mri.synthesis import Xray2MRI
+
+    predictor = Xray2MRI.from_bundle(options.bundle)
+    network = predictor.network
+    packages = ("torch", "monai", "diffusers", "pydicom", "highdicom", "SimpleITK", "numpy")
+    answer = {
+        "monai_xray2mri": package_version(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in packages},
+        "device": str(predictor.device),
+        "threads": torch.get_num_threads(),
+        "bundle": {
+            "path": str(options.bundle or default_bundle()),
+            "version": predictor.bundle,
+            "weights_sha256": predictor.weights_sha256,
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "slices": network.slices,
+            "steps": network.steps,
+            "guidance": network.guidance,
+            "region_mm": network.region_mm,
+        },
+    }
+    print(json.dumps(answer, indent=2))
+    return ExitCode.DONE

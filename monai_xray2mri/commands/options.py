@@ -1,0 +1,56 @@
+"""Options that several sub-commands share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monai_xray2mri.types import Grading, Side
+
+RED_LINE: Final = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """Options of a study that comes in."""
+    parser.add_argument("input", type=Path, help="study folder, DICOM file, or PNG/JPEG of one knee")
+    parser.add_argument(
+        "--side", choices=["R", "L"], help="the only knee wanted, or the side of a film that does not say"
+    )
+    parser.add_argument("--features", type=Path, help="JSON with the 19 radiographic features; replaces reports")
+    parser.add_argument(
+        "--assume-spacing",
+        action="store_true",
+        help="research: take a picture without pixel spacing as one joint region",
+    )
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """The bundle's option."""
+    parser.add_argument("--bundle", type=Path, help="MONAI Bundle (default: the one of the package)")
+
+
+def chosen_side(options: argparse.Namespace) -> Side | None:
+    """The side that was asked for."""
+    from monai_xray2mri.types import Side
+
+    return Side(options.side) if options.side else None
+
+
+def chosen_features(options: argparse.Namespace) -> Mapping[Side, Grading] | None:
+    """Gradings of the file that was named."""
+    from monai_xray2mri.grading.files import read_grading_file
+
+    if options.features is None:
+        return None
+    side = chosen_side(options)
+    return read_grading_file(options.features, (side,) if side else ())
+
+
+def show_progress(options: argparse.Namespace) -> bool:
+    """Whether progress bars are wanted: on a terminal, unless ``--quiet``."""
+    return not options.quiet and sys.stderr.isatty()

@@ -1,0 +1,107 @@
+"""``xray2mri prepare``: a release of OAI, real or simulated, becomes data that train a model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monai_xray2mri.errors import ExitCode, SomeCasesFailed, UsageError
+
+if TYPE_CHECKING:
+    from monai_xray2mri.data.oai.report import PrepareReport
+
+_DESCRIPTION = (
+    "Joins bilateral films, COR_T1_3D_FLASH_RIGHT series and readings of an OAI release and writes them as training "
+    "data, with a report of what was used, left out and why. The same command run again finishes what was interrupted. "
+    "Exit code 8 if something was left out because it is broken, 3 if nothing is usable."
+)
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Add the sub-command ``prepare``.
+
+    Args:
+        commands: where sub-commands are added.
+        common: options that all sub-commands share (``--quiet``).
+    """
+    parser = commands.add_parser(
+        "prepare", parents=[common], help="an OAI release to training data", description=_DESCRIPTION
+    )
+    parser.add_argument("--release", type=Path, required=True, help="folder with images and tables, at any depth")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write into, outside of the release")
+    parser.add_argument(
+        "--tables", type=Path, action="append", default=[], help="folder of tables that lie elsewhere; may be repeated"
+    )
+    parser.add_argument("--visits", default="V00", help="visits by prefix or folder, e.g. V00,48m (default: V00)")
+    parser.add_argument(
+        "--boxes", choices=["auto", "truth", "detector"], default="auto",
+        help="the knee on the film: from truth files, found, or auto: truth where there is one (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--missing", choices=["unknown", "zero"], default="unknown",
+        help="features that were not read in participants without osteoarthritis: unknown, or grade 0 (default: "
+        "%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ungraded", choices=["skip", "keep"], default="skip",
+        help="knees without a reading: leave them out, or keep them with unknown features (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--protocol", choices=["000", "001"], default="000",
+        help="split by participant: 7:1:2 as in paper 000, or 7:3 as in paper 001 (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--split-seed", type=int, default=0, help="another number makes another division")
+    parser.add_argument("--workers", type=int, default=1, help="processes, about 1 GB each (default: %(default)s)")
+    parser.add_argument("--allow-partial", action="store_true", help="exit code 0 although something is broken")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the sub-command out; prints the path of ``dataset.json`` on stdout.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.data.oai.prepare.prepare_release`; `SomeCasesFailed` after all is
+            written.
+    """
+    from monai_xray2mri.data.oai.prepare import PrepareOptions, prepare_release
+
+    chosen = PrepareOptions(
+        tables=tuple(options.tables),
+        visits=_visits(options.visits),
+        boxes=options.boxes,
+        missing=options.missing,
+        ungraded=options.ungraded,
+        protocol=options.protocol,
+        split_seed=options.split_seed,
+        workers=options.workers,
+        progress=not options.quiet and sys.stderr.isatty(),
+    )
+    report = prepare_release(options.release, options.output, chosen)
+    print(options.output / "dataset.json")
+    if not options.quiet:
+        print(f"xray2mri: {_summary(report)}", file=sys.stderr)
+    if report.broken and not options.allow_partial:
+        raise SomeCasesFailed(
+            "release", f"{len(report.used)} knees were prepared", f"{len(report.broken)} things that are broken",
+            "report.txt in the output names each.",
+        )  # fmt: skip
+    return ExitCode.DONE
+
+
+def _visits(text: str) -> tuple[str, ...]:
+    from monai_xray2mri.data.oai.visits import MONTHS, known_visit
+
+    given = [part for part in text.split(",") if part.strip()]
+    visits = [known_visit(part) for part in given]
+    if not visits or None in visits:
+        known = ", ".join(f"{visit} ({months})" for visit, months in MONTHS.items())
+        raise UsageError("option visits", f"must be of {known}", text)
+    return tuple(dict.fromkeys(visit for visit in visits if visit))
+
+
+def _summary(report: PrepareReport) -> str:
+    splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items()))
+    out_of_scope = len(report.skipped) - len(report.broken)
+    return f"{len(report.used)} knees ({splits}); left out: {len(report.broken)} broken, {out_of_scope} out of scope"

@@ -1,0 +1,91 @@
+"""``xray2mri synthesize``: radiograph to synthetic MR series."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from monai_xray2mri.commands.options import (
+    RED_LINE,
+    add_bundle,
+    add_study,
+    chosen_features,
+    chosen_side,
+    show_progress,
+)
+from monai_xray2mri.errors import ExitCode, SomeCasesFailed
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Add the sub-command ``synthesize``.
+
+    Args:
+        commands: where sub-commands are added.
+        common: options that all sub-commands share (``--quiet``).
+    """
+    parser = commands.add_parser(
+        "synthesize", parents=[common], help="radiograph to synthetic MR series", description=RED_LINE
+    )
+    add_study(parser)
+    add_bundle(parser)
+    parser.add_argument("output", type=Path, help="folder for knee_right and knee_left")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=1, help="volumes drawn; their mean is written")
+    parser.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")
+    parser.add_argument("--slices", type=int, help="slices over the depth range (default: the bundle's)")
+    parser.add_argument("--guidance", type=float, help="guidance scale (default: the bundle's)")
+    parser.add_argument("--chunk", type=int, default=25, help="slices computed together; bounds the memory")
+    parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    parser.add_argument("--label", choices=["corner", "none"], default="corner", help="burn SYNTHETIC into a corner")
+    parser.add_argument("--nifti", action="store_true", help="also write mri.nii.gz (and std.nii.gz)")
+    parser.add_argument("--allow-partial", action="store_true", help="exit code 0 also if only some knees were done")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the sub-command out; returns the exit code."""
+    from monai_xray2mri.output import require_writable
+    from monai_xray2mri.pipeline import synthesise_plan
+    from monai_xray2mri.study import plan_study, read_study
+    from monai_xray2mri.synthesis import Xray2MRI
+
+    predictor = Xray2MRI.from_bundle(options.bundle, options.device)
+    chosen = predictor.options(
+        seed=options.seed,
+        samples=options.samples,
+        steps=options.steps,
+        slices=options.slices,
+        guidance=options.guidance,
+        chunk=options.chunk,
+    )
+    chosen.check(predictor.network.schedule.steps)
+    plan = plan_study(
+        read_study(options.input),
+        side=chosen_side(options),
+        features=chosen_features(options),
+        region_mm=predictor.network.region_mm,
+        assume_spacing=options.assume_spacing,
+    )
+    require_writable(options.output, tuple(case.side for case in plan.cases))
+    results = synthesise_plan(
+        plan,
+        predictor,
+        chosen,
+        options.output,
+        label=options.label,
+        nifti=options.nifti,
+        progress=show_progress(options),
+    )
+    for result in results:
+        print(result.directory)
+    if plan.refusals:
+        partial = SomeCasesFailed(
+            "study",
+            f"{len(results)} of {len(results) + len(plan.refusals)} knees were written",
+            " | ".join(str(refusal) for refusal in plan.refusals),
+        )
+        if not options.allow_partial:
+            raise partial
+        print(f"xray2mri: {partial}", file=sys.stderr)
+    return ExitCode.DONE

@@ -1,0 +1,186 @@
+"""OAI's tables: text with ``|`` or ``,`` between columns whose names come in any case, values in either encoding.
+
+Newer downloads write ``1: Right`` where older ones write ``1``, and ``.: Missing Form/Incomplete Workbook`` where
+older ones leave the field empty (facts/dicom_sr_oai.md, 1.1). What is read here keeps the text of a value; the
+functions below it turn text into numbers, sides and barcodes.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from monai_xray2mri.types import Side
+
+if TYPE_CHECKING:
+    import _csv
+
+MAX_HEADER: Final = 200_000
+"""Characters in which a table's first line must end; AllClinical00 has some 1,200 columns."""
+LOST_ZEROS: Final = "0166"
+"""What the 12-digit barcode of an OAI film begins with; the 8 digits behind it name the series folder."""
+
+_NUMBER: Final = re.compile(r"^\s*(\d+(?:\.\d*)?)\s*(?:$|:)")
+_MISSING: Final = re.compile(r"^\s*(?:\.[A-Z]?|[A-Z])?\s*(?::.*)?$", re.DOTALL)
+_DECIMAL_TAIL: Final = re.compile(r"\.0*$")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        line: its number in the file, the header being 1.
+        values: name in capitals to text without surrounding blanks.
+    """
+
+    line: int
+    values: dict[str, str]
+
+
+@dataclass
+class Table:
+    """A table as it is read.
+
+    Attributes:
+        name: path below the folder of tables; how reports call it.
+        columns: all names in capitals, in their order.
+        rows: the rows with the columns that were asked for.
+        bad_lines: line numbers of rows with another number of fields than the header.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: list[Row] = field(default_factory=list)
+    bad_lines: list[int] = field(default_factory=list)
+
+
+def read_columns(path: Path) -> tuple[str, ...] | None:
+    """The column names of a table, in capitals; None if the file is not a table of that kind.
+
+    Args:
+        path: any file.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(MAX_HEADER)
+    except OSError:
+        return None
+    if b"\0" in start or not start.strip():
+        return None
+    header = _decode(start).splitlines()[0]
+    fields = next(_reader([header]))
+    return tuple(name.strip().upper() for name in fields) if len(fields) > 1 else None
+
+
+def read_table(path: Path, name: str, wanted: Callable[[str], bool]) -> Table:
+    """Read the wanted columns of a table.
+
+    Args:
+        path: the file; UTF-8 or ISO 8859-1, with or without a byte order mark.
+        name: how reports call it.
+        wanted: tells of a column name in capitals whether its values are kept.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the file has no header.
+    """
+    lines = _decode(path.read_bytes()).splitlines()
+    if not lines:
+        raise ValueError("an empty file")
+    reader = _reader(lines)
+    columns = tuple(column.strip().upper() for column in next(reader))
+    kept = [(index, column) for index, column in enumerate(columns) if wanted(column)]
+    table = Table(name, columns)
+    for fields in reader:
+        if not any(text.strip() for text in fields):
+            continue
+        if len(fields) != len(columns):
+            table.bad_lines.append(reader.line_num)
+            continue
+        table.rows.append(Row(reader.line_num, {column: fields[index].strip() for index, column in kept}))
+    return table
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("iso-8859-1")  # as OAI's own SAS files; never fails
+
+
+def _reader(lines: list[str]) -> _csv.Reader:
+    """Fields of lines; a quotation mark only means something between commas."""
+    delimiter = max("|\t,", key=lines[0].count)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+    return csv.reader(lines, delimiter=delimiter, quoting=quoting)
+
+
+def find_tables(folder: Path, is_skipped: Callable[[str], bool]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """All tables below a folder with their columns.
+
+    Args:
+        folder: read recursively.
+        is_skipped: tells of a folder's name whether it is not entered.
+    """
+    for path in entries(folder):
+        if path.is_dir():
+            if not is_skipped(path.name):
+                yield from find_tables(path, is_skipped)
+        elif path.suffix.lower() in (".txt", ".csv") and (columns := read_columns(path)):
+            yield path, columns
+
+
+def entries(folder: Path) -> list[Path]:
+    """What a folder holds, in the order of the names; without hidden things and links back to a folder around it."""
+    here = folder.resolve()
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".") and not (path.is_symlink() and here.is_relative_to(path.resolve()))
+    ]
+
+
+def is_missing(text: str | None) -> bool:
+    """Whether a value says missing: empty, ``.``, ``.A``, ``T``, with or without words behind a colon."""
+    return text is None or _MISSING.match(text) is not None
+
+
+def number(text: str | None) -> float | None:
+    """The number of a value in either encoding: ``2``, ``2.0``, ``2: Grade 2``; None if missing or no number."""
+    match = _NUMBER.match(text or "")
+    return float(match[1]) if match else None
+
+
+def participant_number(text: str | None) -> str | None:
+    """The seven digits that name a participant; None for anything else."""
+    digits = _DECIMAL_TAIL.sub("", (text or "").strip().strip('"'))
+    return digits if re.fullmatch(r"\d{7}", digits) else None
+
+
+def side_of(text: str | None) -> Side | None:
+    """The side of a SIDE column: 1 is right, 2 is left, in either encoding; None for both (3) and missing."""
+    return {1.0: Side.RIGHT, 2.0: Side.LEFT}.get(number(text) or 0.0)
+
+
+def barcode(text: str | None) -> str | None:
+    """A film's barcode as twelve digits.
+
+    Read as a number it loses its leading zero; folders and some contents.csv hold only the eight digits behind
+    ``0166``, and as numbers these lose zeros too.
+
+    Args:
+        text: a barcode from a table, a header, contents.csv or a folder's name.
+
+    Returns:
+        Twelve digits; None if there is none (``T``, ``.A``, empty, zero, more than twelve digits, or not digits).
+    """
+    digits = _DECIMAL_TAIL.sub("", (text or "").strip().strip('"'))
+    if not digits.isdigit() or len(digits) > 12 or not digits.strip("0"):
+        return None
+    bare = digits.lstrip("0")
+    return LOST_ZEROS + bare.zfill(8) if len(bare) <= 8 else bare.zfill(12)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from monai_xray2mri.simulation.film_options import HARDWARE
+from monai_xray2mri.simulation.hardware import FEMUR_ENDS_MM, fitted, implant
+from monai_xray2mri.simulation.shape import KneeShape
+from monai_xray2mri.simulation.solids import Rays, line_integrals
+
+PIXEL = 0.5
+X, Z = torch.arange(-80, 80, PIXEL), torch.arange(120, -170, -PIXEL)
+RAYS = Rays((96.0, 1694.0, 0.0), X, Z)
+
+
+def shadow(kind: str, seed: int = 0) -> torch.Tensor:
+    return line_integrals(implant(kind, torch.Generator().manual_seed(seed)), RAYS)
+
+
+@pytest.mark.parametrize("kind", HARDWARE)
+def test_every_kind_is_seen_and_stays_at_the_knee(kind):
+    for seed in range(6):
+        dense = shadow(kind, seed) > 0.2
+        assert 10 < dense.sum() * PIXEL**2 < 9000
+        assert not dense[:, X.abs() > 70].any()
+
+
+@pytest.mark.parametrize("kind", HARDWARE)
+def test_same_generator_gives_the_same_metal_and_another_one_not(kind):
+    assert torch.equal(shadow(kind), shadow(kind))
+    assert any(not torch.equal(shadow(kind), shadow(kind, seed)) for seed in (1, 2))
+
+
+def test_total_prosthesis_leaves_its_polyethylene_dark():
+    metal = shadow("total prosthesis")
+    gap = (Z < FEMUR_ENDS_MM - 1.0) & (Z > FEMUR_ENDS_MM - 8.0)
+    joint = X.abs() < 40
+    assert not (metal[gap][:, joint] > 0).any()
+    for side in (-20.0, 20.0):
+        column = (X - side).abs() < 2
+        assert (metal[(Z > 5) & (Z < 20)][:, column] > 5).all()
+        assert (metal[(Z < -8.0) & (Z > -10)][:, column] > 5).all()
+
+
+def test_total_prosthesis_is_as_wide_as_a_knee_and_has_two_condyles():
+    metal = shadow("total prosthesis") > 5
+    at = [int((Z - height).abs().argmin()) for height in (4.0, 22.0)]
+    assert 55 < metal[at[1]].sum() * PIXEL < 78
+    assert not metal[at[0]][X.abs() < 3].any()
+    assert metal[at[0]][(X - 20).abs() < 3].all() and metal[at[0]][(X + 20).abs() < 3].all()
+
+
+def test_unicondylar_prosthesis_spares_the_lateral_side():
+    metal = shadow("unicondylar prosthesis") > 0.2
+    assert metal[:, X > 5].any()
+    assert not metal[:, X < 5].any()
+
+
+@pytest.mark.parametrize(("kind", "changed"), [("total prosthesis", 2), ("unicondylar prosthesis", 1), ("screws", 0)])
+def test_prosthesis_sets_the_joint_space_where_it_lies(kind, changed):
+    shape = KneeShape()
+    after = fitted(shape, kind).joint_space
+    assert sum(a != b for a, b in zip(after, shape.joint_space, strict=True)) == changed
