@@ -22,6 +22,8 @@ from typing import Final
 
 from monai_xray2mri.errors import ExitCode, OutOfMemory, UsageError
 
+BATCH: Final = "batch, per knee, left on the device"
+FINE_PIXEL_MM: Final = 0.143
 _STATUS: Final = Path("/proc/self/status")
 
 
@@ -73,17 +75,21 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
+    from monai_xray2mri.synthesis import choose_device
 
     if options.knees < 1:
         raise UsageError("option knees", "must be at least 1", str(options.knees))
+    device = str(choose_device(options.device))
+    if not options.quiet:
+        print(f"{'per knee or film, on ' + device:<40} {'seconds':>10} {'memory':>11}", file=sys.stderr)
     measurements = []
     for name in simulator_cases():
-        measurements.append(measured(name, options.knees))
+        measurements.append(measured(name, options.knees, device))
         if not options.quiet:
             print(_line(measurements[-1]), file=sys.stderr)
     answer = {
         "simulator_version": SIMULATOR_VERSION,
-        "device": options.device,
+        "device": _device_name(device),
         "processor": platform.processor() or platform.machine(),
         "torch": torch.__version__,
         "measurements": [asdict(measurement) for measurement in measurements],
@@ -92,43 +98,65 @@ def run(options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def simulator_cases() -> dict[str, Callable[[Sequence[int]], object]]:
-    """Kinds of output that are measured, each a function of seeds, of which all but the batch take one."""
-    from monai_xray2mri.simulation.film import simulate_film
-    from monai_xray2mri.simulation.knee import simulate_knee, simulate_radiograph
+def simulator_cases() -> dict[str, Callable[[Sequence[int], str], object]]:
+    """Kinds of output that are measured, each a function of seeds and device. All but the batch use the first seed.
 
+    Films are made on the CPU whatever the device.
+    """
+    from monai_xray2mri.simulation.film import simulate_film
+    from monai_xray2mri.simulation.film_options import FilmOptions
+    from monai_xray2mri.simulation.knee import simulate_knee, simulate_knees, simulate_radiograph
+
+    fine = FilmOptions(pixel_mm=FINE_PIXEL_MM)
     return {
-        "volume, labels and joint radiograph": lambda seeds: simulate_knee(seeds[0]),
-        "joint radiograph": lambda seeds: simulate_radiograph(seeds[0]),
-        "bilateral film": lambda seeds: simulate_film(seeds[0]),
+        "volume, labels and joint radiograph": lambda seeds, device: simulate_knee(seeds[0], device=device),
+        "joint radiograph": lambda seeds, device: simulate_radiograph(seeds[0], device=device),
+        "bilateral film, 0.3 mm": lambda seeds, _: simulate_film(seeds[0]),
+        f"bilateral film, {FINE_PIXEL_MM} mm": lambda seeds, _: simulate_film(seeds[0], options=fine),
+        BATCH: lambda seeds, device: [knee.volume for knee in simulate_knees(seeds, device)],
     }
 
 
-def measured(name: str, knees: int) -> Measurement:
+def measured(name: str, knees: int, device: str = "cpu") -> Measurement:
     """Measure one kind of output in a process of its own.
 
     Args:
         name: a key of :func:`simulator_cases`.
         knees: how many, not counting the first.
+        device: where to compute.
 
     Raises:
         OutOfMemory: the process was killed.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            return pool.submit(_measure, name, knees).result()
+            return pool.submit(_measure, name, knees, device).result()
         except BrokenProcessPool as error:
             raise OutOfMemory(f"benchmark of {name}", "must live until it ends", "it was killed") from error
 
 
-def _measure(name: str, knees: int) -> Measurement:
+def _measure(name: str, knees: int, device: str) -> Measurement:
+    """Runs in the process of the measurement. A batch is as many knees as are asked for, measured once."""
+    import torch
+
+    on_gpu = device.startswith("cuda")
     make = simulator_cases()[name]
+    groups = [[0], list(range(1, knees + 1))] if name == BATCH else [[seed] for seed in range(knees + 1)]
     times = []
-    for seed in range(knees + 1):
+    for seeds in groups:
         start = time.perf_counter()
-        make([seed])
-        times.append(time.perf_counter() - start)
-    return Measurement(name, knees, statistics.median(times[1:]), min(times[1:]), peak_memory_mb())
+        make(seeds, device)
+        if on_gpu:
+            torch.cuda.synchronize(device)
+        times.append((time.perf_counter() - start) / len(seeds))
+    return Measurement(
+        name=name,
+        knees=knees,
+        seconds=statistics.median(times[1:]),
+        fastest=min(times[1:]),
+        memory_mb=peak_memory_mb(),
+        device_memory_mb=torch.cuda.max_memory_allocated(device) / 1e6 if on_gpu else None,
+    )
 
 
 def peak_memory_mb() -> float:
@@ -143,5 +171,13 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
+def _device_name(device: str) -> str:
+    """The device with the GPU's name, if it is one."""
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device
+
+
 def _line(measurement: Measurement) -> str:
-    return f"{measurement.name:<40} {measurement.seconds:8.2f} s  {measurement.memory_mb:8.0f} MB"
+    gpu = f" + {measurement.device_memory_mb:.0f} MB on the GPU" if measurement.device_memory_mb is not None else ""
+    return f"{measurement.name:<40} {measurement.seconds:>8.2f} s {measurement.memory_mb:>8.0f} MB{gpu}"

@@ -80,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
     from monai_xray2mri.simulation.release.plan import ReleasePlan
     from monai_xray2mri.simulation.release.run import simulate_release
     from monai_xray2mri.simulation.release.settings import ReleaseSettings, first_seed
+    from monai_xray2mri.synthesis import choose_device
 
     def announce(plan: ReleasePlan) -> None:
         if not options.quiet:
@@ -94,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
         oddities=options.oddities,
         structural_missingness=options.structural_missingness,
         prevalence=options.prevalence,
+        device=str(choose_device(options.device)),
     )
     simulate_release(
         options.output,

@@ -23,14 +23,14 @@ from monai_xray2mri.data.store import LATENT_SIZE, MARGIN, MODELLED_SLICES, SLIC
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.grading.features import one_hot
-from monai_xray2mri.simulation.knee import SimulatedKnee, simulate_knee
+from monai_xray2mri.simulation.knee import KneeTensors, SimulatedKnee, simulate_knees
 from monai_xray2mri.simulation.seeds import require_training_seed
 
 Knee = dict[str, Tensor]
 """A knee of the ring: ``slices`` [S,H,W], ``views`` [D,H,W], ``features`` [61], ``lesions`` [S,h,w], all uint8, and
 ``with_lesion`` [S] bool on the CPU."""
 
-Simulate = Callable[[Sequence[int]], Sequence[SimulatedKnee]]
+Simulate = Callable[[Sequence[int]], Sequence[SimulatedKnee | KneeTensors]]
 
 
 class SimulatedStream(IterableDataset[dict[str, Tensor]]):
@@ -59,7 +59,7 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
         visibility: of hidden features in the radiograph, 0 to 1.
         jitter: how the boxes err.
         lanes: independent rings.
-        simulate: makes the knees of some seeds, with ``MARGIN`` around the region; None takes ``simulate_knee``, knee
+        simulate: makes the knees of some seeds, with ``MARGIN`` around the region; None takes ``simulate_knees``, knee
             by knee on the CPU.
 
     Raises:
@@ -142,10 +142,10 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
     def _make(self, seeds: Sequence[int]) -> list[Knee]:
         return [self.knee_tensors(knee) for knee in self.simulate(seeds)]
 
-    def _simulate(self, seeds: Sequence[int]) -> list[SimulatedKnee]:
-        return [simulate_knee(seed, visibility=self.visibility, margin=MARGIN) for seed in seeds]
+    def _simulate(self, seeds: Sequence[int]) -> list[KneeTensors]:
+        return list(simulate_knees(seeds, self.device, self.visibility, margin=MARGIN))
 
-    def knee_tensors(self, knee: SimulatedKnee) -> Knee:
+    def knee_tensors(self, knee: SimulatedKnee | KneeTensors) -> Knee:
         """A knee as the ring keeps it, rounded as the store rounds."""
         modelled = slice(MODELLED_SLICES[0], MODELLED_SLICES[1] + 1)
         volume = torch.as_tensor(knee.volume[modelled], device=self.device)

@@ -1,6 +1,6 @@
 """The X-ray beam behind the knee: spectrum, scatter, blur, noise, and what a CR reader makes of it.
 
-- Spectrum: Kramers' law for a tungsten tube at 65 kVp behind 3 mm of aluminium, weighted by energy as an
+- Spectrum: Kramers' law for a tungsten tube at 70 kVp behind 3 mm of aluminium, weighted by energy as an
   energy-integrating detector does, so that the beam hardens in thick bone. Characteristic lines lie above 57 keV and
   are left out.
 - Mass attenuation coefficients: Hubbell and Seltzer, NISTIR 5632 (NIST, Table 4, tissues of ICRU-44): cortical bone,
@@ -27,9 +27,9 @@ from torch.nn import functional as F
 from monai_xray2mri.simulation.noise import blurred
 from monai_xray2mri.simulation.primitives import smoothstep
 
-TUBE_KILOVOLT: Final = 65.0
+TUBE_KILOVOLT: Final = 70.0
 ALUMINIUM_MM: Final = 3.0
-ENERGIES_KEV: Final = tuple(range(20, 65, 4))
+ENERGIES_KEV: Final = tuple(range(22, 70, 4))
 _TABLE_KEV: Final = (15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0)
 _ALUMINIUM: Final = (7.955, 3.441, 1.128, 0.5685, 0.3681, 0.2778, 0.2018)
 _CORTICAL_BONE: Final = (9.032, 4.001, 1.331, 0.6655, 0.4242, 0.3148, 0.2229)
@@ -38,8 +38,10 @@ _ADIPOSE: Final = (1.083, 0.5677, 0.3063, 0.2396, 0.2123, 0.1974, 0.1800)
 """Mass attenuation coefficients in cm2/g at ``_TABLE_KEV``."""
 _DENSITY: Final = {"aluminium": 2.699, "bone": 1.92, "muscle": 1.05, "fat": 0.95}
 """g/cm3."""
-_GRANULARITY_MM2: Final = 3e-5
+_GRANULARITY_MM2: Final = 1.2e-5
 """Noise power of the plate's own grain, relative to the square of the dose; of the order measured for CR plates."""
+_RESAMPLING_PIXELS: Final = 0.41
+"""Blur of the reader's last step, from its own finer pixels to the image's by a linear kernel: sigma in pixels."""
 _SATURATION: Final = 150.0
 _DIRECT: Final = (-4.0, -2.0)
 """Signal of direct exposure beside the leg, which every reader shows black, and of where the leg begins."""
@@ -132,11 +134,11 @@ def draw_exposure(generator: torch.Generator) -> Exposure:
     u = torch.rand(10, generator=generator).tolist()
     processed = u[6] > 0.5
     return Exposure(
-        level=0.60 + 0.60 * u[0] ** 1.8,
-        contrast=0.14 + 0.26 * u[1],
+        level=0.64 + 0.58 * u[0] ** 1.8,
+        contrast=0.19 + 0.30 * u[1],
         scatter=0.10 + 0.25 * u[2],
-        photons=2.5e3 * math.exp(2.0 * u[3]),
-        blur_mm=0.09 + 0.11 * u[4],
+        photons=4.5e3 * math.exp(1.8 * u[3]),
+        blur_mm=0.04 + 0.10 * u[4],
         heel=(0.10 * (u[5] - 0.5), 0.16 * (u[8] - 0.5)),
         flattening=0.4 * u[7] if processed else 0.0,
         edges=0.8 * u[9] if processed else 0.0,
@@ -175,7 +177,7 @@ def _detected(total: Tensor, exposure: Exposure, reference: float, pixel_mm: flo
     white = torch.randn(total.shape, generator=noise).to(total.device)
     granularity = _GRANULARITY_MM2 / pixel_mm**2
     dose = dose + (dose / quanta + granularity * dose.square()).sqrt() * white
-    sigma = exposure.blur_mm / pixel_mm
+    sigma = math.hypot(exposure.blur_mm / pixel_mm, _RESAMPLING_PIXELS)
     return blurred(dose, sigma, sigma).clamp_(min=0.02)
 
 

@@ -60,19 +60,26 @@ class TibialPlace:
     rise: Tensor
 
 
+def _across(z: Range) -> Range:
+    """Range along x of the lattices of femur and tibia: a leg in varus or valgus leans out far from the joint."""
+    reach = 50.0 if max(-z[0], z[1]) < _LONG_MM else 66.0
+    return -reach, reach
+
+
 def femur_lattice(z: Range) -> Lattice:
-    """Lattice of the femur up to the given height."""
-    return Lattice.covering((-50.0, 50.0), (-56.0, 44.0), (-8.0, max(z[1], 40.0)), STEP_MM)
+    """Lattice of the femur up to the height at which a range along the leg ends."""
+    return Lattice.covering(_across(z), (-56.0, 44.0), (-8.0, max(z[1], 40.0)), STEP_MM)
 
 
 def tibia_lattice(z: Range) -> Lattice:
-    """Lattice of the tibia down to the given depth; x and y are the femur's."""
-    return Lattice.covering((-50.0, 50.0), (-56.0, 44.0), (min(z[0], -40.0), 18.0), STEP_MM)
+    """Lattice of the tibia down to the depth at which a range along the leg begins; x and y are the femur's."""
+    return Lattice.covering(_across(z), (-56.0, 44.0), (min(z[0], -40.0), 18.0), STEP_MM)
 
 
 def fibula_lattice(z: Range) -> Lattice:
     """Lattice of the fibula."""
-    return Lattice.covering((-62.0, -12.0), (-8.0, 46.0), (min(z[0], -40.0), 6.0), STEP_MM)
+    inner = 0.0 if -z[0] < _LONG_MM else 24.0
+    return Lattice.covering((-68.0, inner), (-14.0, 56.0), (min(z[0], -40.0), 8.0), STEP_MM)
 
 
 def patella_lattice(shape: KneeShape) -> Lattice:

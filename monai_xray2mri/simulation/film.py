@@ -17,17 +17,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from monai_xray2mri.errors import UsageError
 from monai_xray2mri.simulation import film_parts, radiography
-from monai_xray2mri.simulation.film_frame import FilmFrame, Point
-from monai_xray2mri.simulation.film_options import PROSTHESES, FilmOptions, Hardware, plain_options
-from monai_xray2mri.simulation.film_projection import Standing, draw_standing, project
-from monai_xray2mri.simulation.pair import draw_pair
+from monai_xray2mri.simulation.film_frame import CANVAS_PIXEL_MM, FilmFrame, Point
+from monai_xray2mri.simulation.film_options import FILM_MM, FilmOptions, Hardware, plain_options
+from monai_xray2mri.simulation.film_projection import Legs, project_legs
 from monai_xray2mri.simulation.radiography import MAGNIFICATION, Exposure
 from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, knee_generator
 from monai_xray2mri.simulation.threads import one_thread
@@ -84,54 +84,70 @@ def simulate_film(
         InputRefused: as :func:`~monai_xray2mri.simulation.knee.simulate_knee`.
     """
     options = options or plain_options(seed)
+    overlap = FilmFrame.of(options).overlap_mm
+    return develop(project_legs(seed, grades, visibility, hardware=options.hardware, overlap_mm=overlap), options)
+
+
+@one_thread()
+def develop(legs: Legs, options: FilmOptions) -> SimulatedFilm:
+    """Make a film of legs that were projected before.
+
+    Args:
+        legs: with the metal that the options name, on a canvas that reaches far enough for their rotation.
+        options: what the film is like.
+
+    Raises:
+        UsageError: other metal, or a canvas too small.
+    """
     frame = FilmFrame.of(options)
-    knees = draw_pair(seed, grades, visibility, options.hardware)
-    standing = draw_standing(seed)
-    plate = frame.on_plate(project(knees, standing, frame.overlap_mm))  # [H,W]
-    joints = {side: standing.joint(side) for side in Side}
-    reference = _reference(plate, frame, joints, options)
-    generator = knee_generator(seed, "bilateral film")
+    _check_fit(legs, frame, options)
+    plate = frame.on_plate(legs.canvas)  # [H,W]
+    joints = {side: legs.standing.joint(side) for side in Side}
+    reference = _reference(plate, frame, joints)
+    if legs.metal is not None:
+        plate += frame.on_plate(legs.metal, sharp=True)
+    generator = knee_generator(legs.seed, "bilateral film")
     _add_lead(plate, frame, joints, options, generator)
-    exposure = faulty(radiography.draw_exposure(knee_generator(seed, "film")), options)
+    exposure = faulty(radiography.draw_exposure(knee_generator(legs.seed, "film")), options)
     image = radiography.exposed(plate, exposure, reference, options.pixel_mm / MAGNIFICATION, generator)  # [H,W]
     image = film_parts.shuttered(film_parts.soiled(image, options, generator), options, generator)
     pixels = film_parts.with_text(frame.stored(image), options)
     return SimulatedFilm(
         pixels=pixels.to(torch.float32).cpu().numpy(),
         boxes={side: frame.box(joint) for side, joint in joints.items()},
-        grades={side: _gradings(knee.pathology.grades, options.hardware.get(side)) for side, knee in knees.items()},
-        seed=seed,
-        hardware=options.hardware,
+        grades=legs.grades,
+        seed=legs.seed,
+        hardware=legs.hardware,
         keypoints={
-            side: {name: frame.keypoint(standing.canvas_point(side, place)) for name, place in knee.keypoints.items()}
-            for side, knee in knees.items()
+            side: {name: frame.keypoint(place) for name, place in places.items()}
+            for side, places in legs.keypoints.items()
         },
         options=options,
     )
 
 
+def _check_fit(legs: Legs, frame: FilmFrame, options: FilmOptions) -> None:
+    if dict(options.hardware) != dict(legs.hardware):
+        raise UsageError("film option hardware", "must name the metal that the legs were projected with")
+    room = [size * CANVAS_PIXEL_MM - length for size, length in zip(legs.canvas.shape, FILM_MM, strict=True)]
+    if any(beyond < 2 * overlap - 1.0 for beyond, overlap in zip(room, frame.overlap_mm, strict=True)):
+        raise UsageError("film option rotation", "needs legs on a larger canvas", f"{options.rotation_deg} degrees")
+
+
 def faulty(exposure: Exposure, options: FilmOptions) -> Exposure:
     """The exposure with the fault of the options.
 
-    ``"under"``: a tenth of the dose, noisy and too light. ``"over"``: too much of it, bone grey and soft tissue black.
-    ``"flat"``: hardly any contrast. ``"saturated"``: so much contrast that bone burns out and soft tissue is black.
+    ``"under"``: a sixteenth of the dose, noisy and too light. ``"over"``: too much of it, bone grey and soft tissue
+    black. ``"flat"``: hardly any contrast. ``"saturated"``: bone burnt out, soft tissue black, nothing between.
     """
-    level, contrast, dose = {
-        "none": (0.0, 1.0, 1.0),
-        "under": (0.10, 0.9, 0.06),
-        "over": (-0.25, 1.25, 3.0),
-        "flat": (0.0, 0.45, 1.0),
-        "saturated": (0.15, 2.2, 1.0),
+    changed: dict[str, Any] = {
+        "none": {},
+        "under": {"level": exposure.level + 0.10, "photons": 0.06 * exposure.photons},
+        "over": {"level": exposure.level - 0.30, "contrast": 1.25 * exposure.contrast, "photons": 3 * exposure.photons},
+        "flat": {"contrast": 0.4 * exposure.contrast},
+        "saturated": {"level": 1.3, "contrast": 0.9, "corner": 60.0, "flattening": 0.0},
     }[options.fault]
-    if options.fault == "none":
-        return exposure
-    return replace(
-        exposure, level=exposure.level + level, contrast=contrast * exposure.contrast, photons=dose * exposure.photons
-    )
-
-
-def _gradings(grades: Mapping[str, int], metal: Hardware | None) -> Mapping[str, int]:
-    return {} if metal in PROSTHESES else dict(grades)
+    return replace(exposure, **changed)
 
 
 def _add_lead(
@@ -150,13 +166,12 @@ def _add_lead(
     film_parts.add_collimator(plate, options)
 
 
-def _reference(plate: Tensor, frame: FilmFrame, joints: Mapping[Side, Point], options: FilmOptions) -> float:
-    """Typical line integral of bone, from the joints without metal if there is one, which sets the exposure."""
+def _reference(plate: Tensor, frame: FilmFrame, joints: Mapping[Side, Point]) -> float:
+    """Typical line integral of bone in both joints, which sets the exposure of the one film."""
     upright = FilmFrame(frame.pixel_mm, frame.rotation_deg)
-    free = [side for side in Side if side not in options.hardware] or list(Side)
     levels = []
-    for side in free:
-        box = upright.box(joints[side])
+    for joint in joints.values():
+        box = upright.box(joint)
         top, left = max(int(box.top), 0), max(int(box.left), 0)
         region = plate[top : int(box.top + box.rows), left : int(box.left + box.columns)]
         levels.append(radiography.reference_attenuation(region))

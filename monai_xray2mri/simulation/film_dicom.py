@@ -22,8 +22,7 @@ from monai_xray2mri.dicom.uids import (
 )
 from monai_xray2mri.simulation.film import SimulatedFilm
 from monai_xray2mri.simulation.film_frame import FilmFrame
-from monai_xray2mri.simulation.film_projection import SOURCE_TO_DETECTOR_MM
-from monai_xray2mri.simulation.radiography import MAGNIFICATION
+from monai_xray2mri.simulation.radiography import MAGNIFICATION, SOURCE_TO_DETECTOR_MM
 from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
 
 
@@ -118,8 +117,8 @@ def _describe_image(dataset: Dataset, film: SimulatedFilm, stored: np.ndarray, p
     dataset.ContentDate, dataset.ContentTime = dataset.StudyDate, dataset.StudyTime
     dataset.ImageComments = "Simulated radiograph of no real person. Not for clinical use."
     dataset.ImageLaterality = "B"
-    if options.orientation_told:
-        dataset.PatientOrientation = list(FilmFrame.of(options).orientation)
+    # Type 2C: empty where it is not known.
+    dataset.PatientOrientation = list(FilmFrame.of(options).orientation) if options.orientation_told else []
     dataset.ImagerPixelSpacing = [options.pixel_mm, options.pixel_mm]
     dataset.DistanceSourceToDetector = SOURCE_TO_DETECTOR_MM
     dataset.EstimatedRadiographicMagnificationFactor = MAGNIFICATION

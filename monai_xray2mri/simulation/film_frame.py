@@ -105,30 +105,31 @@ class FilmFrame:
         centre = FilmFrame(self.pixel_mm, 0.0, self.quarter_turns, self.mirrored).point(middle)
         return Box(centre[0] - side / 2, centre[1] - side / 2, side, side)
 
-    def on_plate(self, canvas: Tensor) -> Tensor:
+    def on_plate(self, canvas: Tensor, *, sharp: bool = False) -> Tensor:
         """Resample a canvas to the plate's pixels, turned as the patient stands.
 
         Args:
             canvas: [h,w] at ``CANVAS_PIXEL_MM``, its middle the plate's middle, larger by ``overlap_mm`` all round.
+            sharp: the canvas has steps, about which cubic resampling would ring.
 
         Returns:
-            [H,W] of :attr:`plate`; the canvas itself where it is the plate.
+            [H,W] of :attr:`plate`, a new tensor.
         """
         if self.rotation_deg == 0 and canvas.shape == self.plate and self.pixel_mm == CANVAS_PIXEL_MM:
-            return canvas
+            return canvas.clone()
         rows, columns = self.plate
         angle = math.radians(self.rotation_deg)
         down = (torch.arange(rows, device=canvas.device) + 0.5 - rows / 2) * self.pixel_mm
         across = (torch.arange(columns, device=canvas.device) + 0.5 - columns / 2) * self.pixel_mm
         height, width = (size * CANVAS_PIXEL_MM for size in canvas.shape)
-        plate = canvas.new_empty(self.plate)
+        plate, mode = canvas.new_empty(self.plate), "bilinear" if sharp else "bicubic"
         for top in range(0, rows, _STRIP_ROWS):
             part = down[top : top + _STRIP_ROWS, None]
             x = (across * math.cos(angle) + part * math.sin(angle)) * (2 / width)
             y = (part * math.cos(angle) - across * math.sin(angle)) * (2 / height)
             places = torch.stack((x, y), -1)[None]
             plate[top : top + _STRIP_ROWS] = F.grid_sample(
-                canvas[None, None], places, mode="bicubic", padding_mode="border", align_corners=False
+                canvas[None, None], places, mode=mode, padding_mode="border", align_corners=False
             )[0, 0]
         return plate
 

@@ -26,9 +26,7 @@ MarkerStyle = Literal["letter", "initials", "ring", "plate", "word"]
 Border = Literal["black", "white", "unexposed"]
 Fault = Literal["none", "under", "over", "saturated", "flat"]
 Beads = Literal["none", "ball", "frame"]
-Hardware = Literal[
-    "total prosthesis", "unicondylar prosthesis", "screws", "plate", "nail", "staples", "clips", "wires"
-]
+Hardware = Literal["total prosthesis", "unicondylar prosthesis", "screws", "plate", "nail", "staples", "clips", "wires"]
 HARDWARE: Final[tuple[Hardware, ...]] = get_args(Hardware)
 PROSTHESES: Final = ("total prosthesis", "unicondylar prosthesis")
 """A knee with one of these cannot be graded."""

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from monai_xray2mri.simulation import radiography
 from monai_xray2mri.simulation.film_frame import CANVAS_PIXEL_MM, Point, plate_shape
-from monai_xray2mri.simulation.pair import PairedKnee
-from monai_xray2mri.simulation.radiography import MAGNIFICATION, Detector
+from monai_xray2mri.simulation.film_options import PROSTHESES, Hardware
+from monai_xray2mri.simulation.hardware import resected
+from monai_xray2mri.simulation.measurement import keypoints
+from monai_xray2mri.simulation.pair import PairedKnee, draw_pair
+from monai_xray2mri.simulation.radiography import MAGNIFICATION, SOURCE_TO_JOINT_MM, Detector
 from monai_xray2mri.simulation.seeds import knee_generator
 from monai_xray2mri.simulation.solids import Rays, Vector, line_integrals
 from monai_xray2mri.types import Side
 
-SOURCE_TO_DETECTOR_MM: Final = 1829.0
-"""72 inches, as OAI's protocol has it."""
-SOURCE_TO_JOINT_MM: Final = SOURCE_TO_DETECTOR_MM / MAGNIFICATION
 _KNEE_FROM_MIDDLE_MM: Final = 104.0
 
 
@@ -46,16 +46,6 @@ class Standing:
         inwards = abs(width / 2 - self.columns[side])
         return inwards / MAGNIFICATION, SOURCE_TO_JOINT_MM, (self.rows[side] - height / 2) / MAGNIFICATION
 
-    def canvas_point(self, side: Side, place: Vector) -> Point:
-        """(row, column) in mm of the plate where a place in mm of the knee's own frame projects to."""
-        x, y, z = place
-        source = self.source(side)
-        spread = SOURCE_TO_JOINT_MM / (SOURCE_TO_JOINT_MM - y)
-        across = source[0] + (x - source[0]) * spread
-        up = source[2] + (z - source[2]) * spread
-        outwards = 1.0 if side is Side.RIGHT else -1.0
-        return self.rows[side] - MAGNIFICATION * up, self.columns[side] + outwards * MAGNIFICATION * across
-
 
 def _plate_mm() -> Point:
     rows, columns = plate_shape(CANVAS_PIXEL_MM)
@@ -77,30 +67,101 @@ def draw_standing(seed: int) -> Standing:
     )
 
 
-def project(knees: Mapping[Side, PairedKnee], standing: Standing, overlap_mm: Point) -> Tensor:
-    """Line integrals of both legs on an upright canvas.
+@dataclass(frozen=True)
+class Legs:
+    """Both legs of a patient before the plate, not yet exposed: any number of films can be made of them.
+
+    Attributes:
+        canvas: [h,w] line integrals upright at ``CANVAS_PIXEL_MM``, its middle the plate's middle.
+        metal: [h,w] those of implants, which are resampled in another way for their sharp edges; None without any.
+        standing: where the knees stand.
+        keypoints: side to named places, (row, column) in mm of the upright plate.
+        grades: side to the grades that the knees show.
+        hardware: side to the metal in that knee.
+        seed: the patient's.
+    """
+
+    canvas: Tensor
+    metal: Tensor | None
+    standing: Standing
+    keypoints: Mapping[Side, Mapping[str, Point]]
+    grades: Mapping[Side, Mapping[str, int]]
+    hardware: Mapping[Side, Hardware]
+    seed: int
+
+
+def project_legs(
+    seed: int,
+    grades: Mapping[Side, Mapping[str, int]] | None = None,
+    visibility: float = 0.5,
+    *,
+    hardware: Mapping[Side, Hardware] | None = None,
+    overlap_mm: Point = (0.0, 0.0),
+) -> Legs:
+    """Line integrals of both legs of a patient on an upright canvas.
 
     Args:
-        knees: side to knee.
-        standing: where they stand.
-        overlap_mm: by how much (rows, columns) the canvas reaches beyond the plate on each side.
+        seed: the patient's seed.
+        grades: side to grades that replace the drawn ones.
+        visibility: how far cysts, chondrocalcinosis and attrition show, 0 to 1.
+        hardware: side to metal.
+        overlap_mm: by how much (rows, columns) the canvas reaches beyond the plate on each side
+            (:attr:`~monai_xray2mri.simulation.film_frame.FilmFrame.overlap_mm`).
 
-    Returns:
-        [h,w] at ``CANVAS_PIXEL_MM``, its middle the plate's middle.
+    Raises:
+        InputRefused: as :func:`~monai_xray2mri.simulation.knee.simulate_knee`.
     """
+    metal = dict(hardware or {})
+    knees = draw_pair(seed, grades, visibility, metal)
+    standing = draw_standing(seed)
+    bodies, implants, places = {}, {}, {}
+    for side, knee in knees.items():
+        bodies[side], implants[side], places[side] = _half(knee, standing, overlap_mm)
+    return Legs(
+        canvas=_joined(bodies),
+        metal=_joined(implants) if metal else None,
+        standing=standing,
+        keypoints=places,
+        grades={side: _gradings(knee.pathology.grades, metal.get(side)) for side, knee in knees.items()},
+        hardware=metal,
+        seed=seed,
+    )
+
+
+def _gradings(grades: Mapping[str, int], metal: Hardware | None) -> dict[str, int]:
+    return {} if metal in PROSTHESES else dict(grades)
+
+
+def _joined(halves: Mapping[Side, Tensor]) -> Tensor:
+    """Both halves [h,w/2] of a film side by side; the left knee is a right knee in the mirror."""
+    return torch.cat((halves[Side.RIGHT], halves[Side.LEFT].flip(1)), 1)
+
+
+def _half(knee: PairedKnee, standing: Standing, overlap_mm: Point) -> tuple[Tensor, Tensor, dict[str, Point]]:
+    """Line integrals [h,w/2] of one leg as a right one and of its metal; keypoints in mm of the plate."""
     rows, columns = plate_shape(CANVAS_PIXEL_MM)
     beyond = [math.ceil(length / CANVAS_PIXEL_MM) for length in overlap_mm]
     row_mm = (torch.arange(-beyond[0], rows + beyond[0]) + 0.5) * CANVAS_PIXEL_MM
     column_mm = (torch.arange(-beyond[1], columns // 2) + 0.5) * CANVAS_PIXEL_MM
-    halves = {}
-    for side, knee in knees.items():
-        # The left knee is a right knee in the mirror: its column counts from the other edge.
-        column = standing.columns[side] if side is Side.RIGHT else columns * CANVAS_PIXEL_MM - standing.columns[side]
-        detector = Detector((standing.rows[side] - row_mm) / MAGNIFICATION, (column_mm - column) / MAGNIFICATION)
-        texture = knee_generator(knee.seed, knee.stream("trabeculae"))
-        halves[side] = radiography.attenuation(knee.shape, knee.pathology, knee.pose, detector, texture)
-        halves[side] += _metal(knee, standing.source(side), detector)
-    return torch.cat((halves[Side.RIGHT], halves[Side.LEFT].flip(1)), 1)
+    # In the mirror the left knee's column counts from the other edge.
+    width = columns * CANVAS_PIXEL_MM
+    row, column = standing.joint(knee.side)
+    column = column if knee.side is Side.RIGHT else width - column
+    source = standing.source(knee.side)
+    heights, places = (row - row_mm) / MAGNIFICATION, (column_mm - column) / MAGNIFICATION
+    detector = Detector(heights, places, (source[0], source[2]))
+    anatomy = radiography.film_anatomy(knee.shape, knee.pathology, knee.pose, detector)
+    if knee.metal is not None:
+        anatomy = resected(anatomy, knee.metal)
+    texture = knee_generator(knee.seed, knee.stream("trabeculae"))
+    total = radiography.attenuation(knee.shape, knee.pathology, knee.pose, detector, texture, anatomy=anatomy)
+    seen = {}
+    for name, place in keypoints(anatomy).items():
+        x, y, z = (scale * length for scale, length in zip(knee.shape.scale, place, strict=True))
+        down, across = ((pixel + 0.5) * CANVAS_PIXEL_MM for pixel in detector.pixel((x, y, z)))
+        across -= beyond[1] * CANVAS_PIXEL_MM
+        seen[name] = (down - beyond[0] * CANVAS_PIXEL_MM, across if knee.side is Side.RIGHT else width - across)
+    return total, _metal(knee, source, detector), seen
 
 
 def _metal(knee: PairedKnee, source: Vector, detector: Detector) -> Tensor:

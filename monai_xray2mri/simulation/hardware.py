@@ -13,6 +13,7 @@ sulphate; its polyethylene partner is not seen.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from typing import Final
 import torch
 
 from monai_xray2mri.simulation.film_options import Hardware
+from monai_xray2mri.simulation.knee_anatomy import KneeAnatomy
 from monai_xray2mri.simulation.shape import KneeShape
 from monai_xray2mri.simulation.solids import (
     UPRIGHT,
@@ -41,6 +43,10 @@ CEMENT: Final = 0.15
 FEMUR_ENDS_MM: Final = 2.0
 _POLYETHYLENE_MM: Final = 9.0
 _INLAY_MM: Final = 7.5
+_DISTAL_MM: Final = 7.0
+"""Bone that a femoral component replaces at its lower end."""
+_INLAY_FROM_X: Final = 11.0
+"""How far from the midline a unicondylar prosthesis begins."""
 
 
 @dataclass
@@ -62,10 +68,27 @@ class _Draw:
 def fitted(shape: KneeShape, kind: Hardware) -> KneeShape:
     """The shape that a knee has with an implant: a prosthesis sets the distance of the bones by its polyethylene."""
     if kind == "total prosthesis":
-        return replace(shape, joint_space=(_POLYETHYLENE_MM,) * 2)
+        return replace(shape, joint_space=(_POLYETHYLENE_MM,) * 2, varus=0.0)
     if kind == "unicondylar prosthesis":
         return replace(shape, joint_space=(_INLAY_MM, shape.joint_space[1]))
     return shape
+
+
+def resected(anatomy: KneeAnatomy, kind: Hardware) -> KneeAnatomy:
+    """The anatomy with the bone cut off where a prosthesis takes its place: level cuts through femur and tibia."""
+    tray = {"total prosthesis": _POLYETHYLENE_MM, "unicondylar prosthesis": _INLAY_MM}.get(kind)
+    if tray is None:
+        return anatomy
+    femur, tibia = anatomy.femur.distance, anatomy.tibia.distance
+    thigh, shin = (bone.lattice.points(bone.values.device) for bone in (femur, tibia))
+    below, above = FEMUR_ENDS_MM + _DISTAL_MM - thigh.z, shin.z - (FEMUR_ENDS_MM - tray)
+    if kind == "unicondylar prosthesis":  # the cuts end in the notch and at the spines
+        below, above = torch.minimum(below, thigh.x - _INLAY_FROM_X), torch.minimum(above, shin.x - _INLAY_FROM_X)
+    return replace(
+        anatomy,
+        femur=replace(anatomy.femur, distance=replace(femur, values=torch.maximum(femur.values, below))),
+        tibia=replace(anatomy.tibia, distance=replace(tibia, values=torch.maximum(tibia.values, above))),
+    )
 
 
 def implant(kind: Hardware, generator: torch.Generator) -> tuple[Body, ...]:
@@ -184,7 +207,7 @@ def _plate(draw: _Draw) -> list[Body]:
     contour = [(38.0, -9.0), (37.0, -18.0), (29.0, -34.0), (21.0, -54.0), (17.5, -80.0), (16.5, -115.0)]
     y = -6.0
     bodies = []
-    for (x, z), (next_x, next_z) in zip(contour, contour[1:], strict=False):
+    for (x, z), (next_x, next_z) in itertools.pairwise(contour):
         axes = frame_along((turn * (next_x - x), 0.0, next_z - z))
         middle = (turn * (x + next_x) / 2, y, (z + next_z) / 2)
         # frame_along gives (across, back to front, along) for a direction in the plane x, z
@@ -254,7 +277,7 @@ def _wires(draw: _Draw) -> list[Body]:
     for step in range(25):
         angle = math.tau * step / 24
         corners.append((x + 1.3 * apart * math.sin(2 * angle), y - 9.0, z + 0.9 * half * math.cos(angle)))
-    return pins + [rod(start, end, 0.6, STEEL) for start, end in zip(corners, corners[1:], strict=False)]
+    return pins + [rod(start, end, 0.6, STEEL) for start, end in itertools.pairwise(corners)]
 
 
 _MAKERS: Final[Mapping[Hardware, Callable[[_Draw], list[Body]]]] = {

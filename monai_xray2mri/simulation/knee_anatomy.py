@@ -31,6 +31,9 @@ _FITTING_STEPS = 3
 _TEMPLATE_CARTILAGE = {"M": 4.5, "L": 5.7}
 """Femoral and tibial cartilage together in the middle of the template's compartments in mm."""
 _CRYSTAL_HALF_MM = 0.6
+_FIBULAR_GAP_MM = 0.6
+_PATELLAR_GAP_MM = 1.2
+"""Least distance of fibula and tibia, patella and femur: 0.5 and 1.3 mm in the knee that the template was fitted to."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,9 @@ def build_anatomy(
     layers = _cartilage_thickness(source, shape, pathology, pose, place, (femur, tibia), device)
     menisci = _menisci(source, shape, pathology, pose, place, (femur, tibia), layers, device)
     fibula = bones.fibula(source, shape, bones.fibula_lattice(z_range), pose, place, device)
+    fibula = _apart(fibula, tibia, _FIBULAR_GAP_MM)
     patella = bones.patella(source, shape, bones.patella_lattice(shape), pose, device)
+    patella = _apart(patella, femur, _PATELLAR_GAP_MM)
     layers["patellar"] = Field(
         patella.lattice,
         shape.cartilage
@@ -151,6 +156,13 @@ def build_anatomy(
         pathology=pathology,
         pose=pose,
     )
+
+
+def _apart(bone: Field, other: Field, gap: float) -> Field:
+    """A bone without what comes nearer to another than some mm; shapes are drawn one by one and might touch."""
+    lattice = bone.lattice
+    distance = other.at(Grid(lattice.axis(1), lattice.axis(2), lattice.axis(0)))
+    return Field(lattice, torch.maximum(bone.values, gap - distance))
 
 
 def middle_gap(condyles: HeightMap, plateau: HeightMap, side: str) -> Tensor:
@@ -222,7 +234,7 @@ def _menisci(
     device: torch.device,
 ) -> dict[str, Field]:
     """Menisci on the plateau, cut by both cartilages; narrowing pushes them out of the joint."""
-    lattice = Lattice.covering((-50.0, 50.0), (-56.0, 44.0), (-14.0, 18.0), bones.STEP_MM)
+    lattice = Lattice.covering(*pair[0].lattice.ranges[:2], (-14.0, 18.0), bones.STEP_MM)
     walls = []
     for bone, name in zip(pair, ("femoral", "tibial"), strict=True):
         coated = bone.values - layers[name].values

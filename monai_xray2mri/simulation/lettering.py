@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Final
 
@@ -57,7 +58,7 @@ def word_strokes(word: str, height: float, middle: tuple[float, float], tilt_deg
     for place, letter in enumerate(word):
         for line in _STROKES.get(letter, ()):
             points = [(float(point[1]), float(point[0]) + _ADVANCE * place) for point in line.split()]
-            strokes += [(*start, *end) for start, end in zip(points, points[1:], strict=False)]
+            strokes += [(*start, *end) for start, end in itertools.pairwise(points)]
     lines = torch.tensor(strokes).reshape(-1, 2, 2) - torch.tensor((HEIGHT / 2, width / 2))
     turned = lines @ _rotation(tilt_deg) * unit + torch.tensor(middle)
     return turned.reshape(-1, 4)
@@ -69,9 +70,7 @@ def _rotation(tilt_deg: float) -> Tensor:
     return torch.tensor(((cosine, -sine), (sine, cosine)))
 
 
-def polygon_strokes(
-    corners: list[tuple[float, float]], middle: tuple[float, float], tilt_deg: float = 0.0
-) -> Tensor:
+def polygon_strokes(corners: list[tuple[float, float]], middle: tuple[float, float], tilt_deg: float = 0.0) -> Tensor:
     """Strokes [N,4] of a closed polygon with (row, column) corners about its middle."""
     points = torch.tensor(corners) @ _rotation(tilt_deg) + torch.tensor(middle)
     return torch.cat((points, points.roll(-1, 0)), 1)

@@ -182,8 +182,9 @@ def _volume(field: Field, z: Range) -> Tensor:
     lattice = Lattice(field.lattice.low, field.lattice.step / 2, tuple(2 * n - 1 for n in field.lattice.size))  # type: ignore[arg-type]
     fine = _refined(field, lattice)
     axis = lattice.axis(2)
-    wanted = ((axis >= z[0]) & (axis <= z[1])).to(fine)[None, :, None]
-    return (occupancy(fine, lattice.step) * wanted).sum() * lattice.step**3
+    half = lattice.step / 2
+    wanted = ((axis + half).clamp(max=z[1]) - (axis - half).clamp(min=z[0])).clamp(min=0).to(fine)  # mm of each row
+    return (occupancy(fine, lattice.step) * wanted[None, :, None]).sum() * lattice.step**2
 
 
 def _refined(field: Field, lattice: Lattice) -> Tensor:

@@ -26,11 +26,11 @@ from monai_xray2mri.simulation.lattice import Field, Grid, Points, Window
 from monai_xray2mri.simulation.noise import noise_at
 from monai_xray2mri.simulation.primitives import occupancy, smoothstep, table
 
-_SPONGY: Final[Mapping[str, float]] = {"femur": 0.14, "tibia": 0.12, "fibula": 0.09, "patella": 0.12}
+_SPONGY: Final[Mapping[str, float]] = {"femur": 0.095, "tibia": 0.095, "fibula": 0.08, "patella": 0.09}
 """Share of bone in spongy bone, away from joint surfaces."""
 _SHAFT: Final[Mapping[str, tuple[float, float]]] = {"femur": (34.0, 82.0), "tibia": (22.0, 70.0), "fibula": (24.0, 60.0)}
 """Distance from the joint in mm over which spongy bone gives way to the marrow cavity."""
-_CORTEX_DENSITY: Final = 0.92
+_CORTEX_DENSITY: Final = 0.85
 _SCLEROSIS: Final = 0.30
 _CYST_RIM: Final = 0.25
 _CRYSTALS: Final = 0.22
@@ -166,7 +166,7 @@ def _add_plate(compact: Tensor, deep: Tensor, anatomy: KneeAnatomy, depth: Field
     band = _rows_between(grid, -14.0, 14.0)
     part = grid.crop(band)
     points = part.points(compact.device)
-    across = torch.exp(-((points.x.abs() - 19.0) / 10.0).square()) * torch.where(points.x > 0, 1.0, 0.7)
+    across = torch.exp(-((points.x.abs() - 19.0) / 10.0).square()) * torch.where(points.x > 0, 0.6, 0.5)
     along = torch.exp(-((points.y - 2.0) / 15.0).square())
     thickness = anatomy.shape.cortex * (0.3 + across * along)
     below = depth.at(part)

@@ -10,6 +10,7 @@ from torch import Tensor
 from monai_xray2mri.simulation import ligaments
 from monai_xray2mri.simulation.body import skin_and_fascia, spare_normals
 from monai_xray2mri.simulation.bone_painting import paint_bone, paint_crystals, paint_worn
+from monai_xray2mri.simulation.grades import kellgren_lawrence
 from monai_xray2mri.simulation.lattice import Field, Grid, Lattice
 from monai_xray2mri.simulation.mr import EDGE_MM, INTENSITY, Canvas, Tissue
 from monai_xray2mri.simulation.muscles import muscle_fields
@@ -121,7 +122,7 @@ def _paint_muscles(scene: Scene, fascia: Field) -> None:
 def _paint_joint(scene: Scene) -> None:
     """Fluid, cruciates, menisci and cartilage: everything between the bones."""
     anatomy, grid = scene.anatomy, scene.grid
-    grade = anatomy.pathology.grade("XRKL")
+    grade = kellgren_lawrence(anatomy.pathology.grades)
     amount = max(0.2, 0.5 + 0.35 * grade + 0.4 * spare_normals(anatomy.shape, 1, _FLUID_OFFSET)[0])
     scene.paint(ligaments.suprapatellar_fluid(anatomy.shape, scene.frame, 2.0 * amount))
     cartilage = anatomy.cartilage

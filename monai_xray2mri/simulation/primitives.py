@@ -11,8 +11,6 @@ from monai_xray2mri.simulation.lattice import Points
 
 _CENTRE = 1e-8
 """Keeps value over gradient defined in the middle of an ellipse, where it is minus a semi-axis."""
-_CENTRE = 1e-4
-"""Share of the semi-axes within which the distance is the centre's, where value over gradient would be 0 over 0."""
 
 
 def smooth_union(first: Tensor, second: Tensor, radius: float) -> Tensor:

@@ -57,6 +57,8 @@ _STRIP_ROWS: Final = 128
 _ROWS_AT_ONCE: Final = 420
 """A film is projected in strips, for memory's sake; a joint region, which has fewer rows than this, is not."""
 _SLACK_MM: Final = 10.0
+_TOES_OUT_DEG: Final = -5.0
+"""The feet point about 10 degrees outwards (fixed-flexion frame); the knee follows by half."""
 _MARROW_FAT: Final = 0.7
 """Share of yellow marrow that attenuates like fat; the rest like muscle."""
 

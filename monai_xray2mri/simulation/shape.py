@@ -111,7 +111,7 @@ _MEANS: Mapping[str, tuple[float, ...]] = {
     "notch_width": (1.0,),
     "patella": (-10.5, -49.8, 35.8),
     "patellar_cartilage": (1.4,),
-    "fibula": (-36.0, 21.5, -18.0),
+    "fibula": (-33.5, 22.5, -21.0),
 }
 """Means that differ from the template: its spline is too coarse for the tips of the spines; its notch is narrower, its
 plateau less steep and its patellar cartilage thinner than the population's (docs/simulation_anatomy.md)."""
@@ -181,7 +181,7 @@ class Pose:
         beam_tilt: turns the whole knee about x, as the caudal tilt of the tube does; equal to the tibial slope it
             shows the plateau edge-on.
         load: mm by which weight-bearing narrows both joint spaces.
-        roll: turns the whole knee about the leg's axis, + = the front to the medial side (internal rotation).
+        roll: turns the whole knee about the leg's axis, + = the front to the lateral side (external rotation).
         lean: turns the whole knee in the frontal plane, + = the medial side down.
     """
 

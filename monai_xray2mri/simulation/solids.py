@@ -134,9 +134,7 @@ def _interval(parts: Sequence[Slab | Quadric], rays: Rays) -> tuple[Tensor, Tens
     directions = rays.directions()
     low, high = torch.full_like(directions[0], -_FAR), torch.full_like(directions[0], _FAR)
     for part in parts:
-        enters, leaves = (
-            _slab(part, rays, directions) if isinstance(part, Slab) else _quadric(part, rays, directions)
-        )
+        enters, leaves = _slab(part, rays, directions) if isinstance(part, Slab) else _quadric(part, rays, directions)
         low, high = torch.maximum(low, enters), torch.minimum(high, leaves)
     return low, high
 
@@ -190,7 +188,7 @@ def frame_along(direction: Vector) -> tuple[Vector, Vector, Vector]:
     first = torch.nn.functional.normalize(torch.linalg.cross(helper, third), dim=0)
     second = torch.linalg.cross(third, first)
     vectors = [tuple(vector.tolist()) for vector in (first, second, third)]
-    return vectors[0], vectors[1], vectors[2]  # type: ignore[return-value]
+    return vectors[0], vectors[1], vectors[2]
 
 
 def rod(

@@ -45,6 +45,7 @@ _HOSTS: Final = {"femoral cartilage": "femur", "tibial cartilage": "tibia", "pat
 _UNIT_MM: Final = 0.01
 _MARGIN_MM: Final = 8.0
 _CLIP_MM: Final = 14.0
+_PAD: Final = 24
 _UPSAMPLED_MM: Final = 1.25
 _FADE_MM: Final = 2.0
 
@@ -186,13 +187,19 @@ def knee_origin(
 
 def _signed_distance(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """Signed distance [Z,Y,X] in mm; a bone that the field of view cuts goes on beyond it."""
-    pad = 24
-    image = sitk.GetImageFromArray(np.pad(mask, pad, mode="edge").astype(np.uint8))
+    padded = np.pad(mask, _PAD, mode="edge")
+    outside, inside = (_distance_to(part, spacing) for part in (padded, ~padded))
+    # The distance to the nearest centre of a voxel on the other side: half a voxel more than that to the surface.
+    half = float(np.mean(spacing)) / 2
+    found = np.where(padded, half - inside, outside - half)
+    return np.asarray(found[_PAD:-_PAD, _PAD:-_PAD, _PAD:-_PAD])
+
+
+def _distance_to(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
     image.SetSpacing(spacing[::-1])
     found = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    # A mask's distance is 0 on the centres of its outermost voxels, half a voxel inside the surface.
-    half = float(np.mean(spacing)) / 2
-    return np.asarray(sitk.GetArrayFromImage(found)[pad:-pad, pad:-pad, pad:-pad]) - half
+    return np.asarray(sitk.GetArrayFromImage(found))
 
 
 def _fitted(

@@ -25,16 +25,16 @@ PITCH_MM: Final = 0.25
 _HALF_WIDTH_MM: Final = 64.0
 _HEIGHT_MM: Final = 192.0
 _COARSEST_MM: Final = 14.0
-_STRUT_MM: Final = 1.6
-"""Usual distance of upright struts, or rather of where rays meet many of them."""
+_STRUT_MM: Final = 2.4
+"""Struts stand upright on scales below this."""
 _TOP_MM: Final[Mapping[str, float]] = {"femur": 180.0, "tibia": 24.0, "fibula": 24.0, "patella": 100.0, "soft": 96.0}
-_STRUTS: Final[Mapping[str, float]] = {"femur": 0.4, "tibia": 1.5, "fibula": 0.8, "patella": 0.3, "soft": 0.5}
-_SLOPE: Final[Mapping[str, float]] = {"femur": 0.85, "tibia": 0.85, "fibula": 0.85, "patella": 0.85, "soft": 0.8}
+_STRUTS: Final[Mapping[str, float]] = {"femur": 0.5, "tibia": 1.2, "fibula": 0.8, "patella": 0.3, "soft": 0.5}
+_SLOPE: Final[Mapping[str, float]] = {"femur": 0.65, "tibia": 0.65, "fibula": 0.65, "patella": 0.65, "soft": 0.8}
 _FAN_MM: Final[Mapping[str, tuple[float, float, float]]] = {"femur": (42.0, 27.0, 75.0), "tibia": (38.0, 24.0, 55.0)}
 """Half width of a bone at the joint and at its shaft, and the shaft's distance from the joint."""
-_BONE_TEXTURE: Final = 0.37
+_BONE_TEXTURE: Final = 0.36
 """Standard deviation in mm of bone for each root of mm of bone in trabeculae."""
-_SOFT_TEXTURE: Final = 0.032
+_SOFT_TEXTURE: Final = 0.023
 """Standard deviation of the share of fat among soft tissue."""
 
 
@@ -110,8 +110,8 @@ def _amplitude(rows: int, columns: int, slope: float, struts: float) -> Tensor:
     radius = (along.square() + across.square()).sqrt()
     fractal = (radius.square() + (1 / _COARSEST_MM) ** 2) ** (-0.5 * slope)
     upright = torch.exp(-(along / (0.45 * radius + 1e-3)).square())
-    band = torch.exp(-(torch.log(radius * _STRUT_MM + 1e-6) / 0.7).square())
-    return fractal * (1 + struts * upright * band)
+    fine = 1 - torch.exp(-(radius * _STRUT_MM).square())
+    return fractal * (1 + struts * upright * fine)
 
 
 def fanned(x: Tensor, away: Tensor, base: float, neck: float, height: float) -> Tensor:

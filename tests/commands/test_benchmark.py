@@ -21,6 +21,7 @@ def test_table_for_people_and_json_for_programs(capsys):
     for one in answer["measurements"]:
         assert one["name"] in said.err
         assert 0.01 < one["fastest"] <= one["seconds"]
+        assert one["device_memory_mb"] is None
         assert 100 < one["memory_mb"] < 20_000
 
 

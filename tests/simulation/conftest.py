@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -13,10 +14,10 @@ from monai_xray2mri.simulation import mr
 from monai_xray2mri.simulation.film import SimulatedFilm, simulate_film
 from monai_xray2mri.simulation.grades import MAXIMAL_GRADES
 from monai_xray2mri.simulation.knee import SimulatedKnee, draw_patient_knee, simulate_knee
+from monai_xray2mri.simulation.knee_anatomy import build_anatomy
 from monai_xray2mri.simulation.mr import Canvas, Placement, mr_grid
-from monai_xray2mri.simulation.pathology import Pathology
+from monai_xray2mri.simulation.painting import paint_knee
 from monai_xray2mri.simulation.radiography import Detector, attenuation
-from monai_xray2mri.simulation.rendering import paint_knee
 from monai_xray2mri.simulation.seeds import TEST, knee_generator
 from monai_xray2mri.simulation.shape import Pose
 from monai_xray2mri.simulation.study import EXAMPLE_SEED
@@ -30,7 +31,8 @@ COARSE_PIXEL_MM = 0.75
 def _painted(grades: tuple[tuple[str, int], ...]) -> tuple[Canvas, Tensor]:
     shape, pathology = draw_patient_knee(SEED, {**HEALTHY, **dict(grades)})
     grid = mr_grid(Placement(), shape.scale)
-    return paint_knee(shape, pathology, grid, knee_generator(SEED, "mr texture"))
+    anatomy = build_anatomy(shape, pathology, Pose(), (-84.0, 84.0))
+    return paint_knee(anatomy, grid, knee_generator(SEED, "mr texture"))
 
 
 @cache
@@ -38,8 +40,8 @@ def _projected(grades: tuple[tuple[str, int], ...], visibility: float) -> Tensor
     shape, drawn = draw_patient_knee(SEED, {**HEALTHY, **dict(grades)})
     steps = (torch.arange(136) + 0.5) * COARSE_PIXEL_MM
     detector = Detector(57.0 - steps, steps - 51.0)
-    pathology = Pathology(drawn.grades, drawn.sites, visibility)
-    pose = Pose(flexion=18.0, beam_tilt=shape.slope)
+    pathology = replace(drawn, scale=visibility)
+    pose = Pose(flexion=20.0, beam_tilt=shape.slope)
     return attenuation(shape, pathology, pose, detector, knee_generator(SEED, "trabeculae"))
 
 

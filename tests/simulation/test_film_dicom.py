@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -13,14 +12,15 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.radiograph.checks import check_radiograph
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.radiograph.region import find_knees
-from monai_xray2mri.simulation.film import SimulatedFilm, simulate_film
+from monai_xray2mri.simulation.film import SimulatedFilm
 from monai_xray2mri.simulation.film_dicom import film_dataset, write_film
 from monai_xray2mri.simulation.film_frame import FilmFrame
-from monai_xray2mri.simulation.film_options import FilmOptions, plain_options
+from monai_xray2mri.simulation.film_options import FilmOptions
 from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
 from monai_xray2mri.types import Side
 
-KNOWN_TO_DCIODVFY = re.compile(r"0008,001c|SyntheticData", re.IGNORECASE)
+UNKNOWN_TO_DCIODVFY = "(0x0008,0x001c)"
+"""Synthetic Data, which Debian's release of 2022 does not know."""
 
 
 def turned(film: SimulatedFilm, **changed: object) -> SimulatedFilm:
@@ -94,7 +94,7 @@ def test_reader_turns_a_film_back_that_tells_how_it_lies(film, tmp_path, turns, 
 def test_mirrored_film_that_does_not_tell_is_taken_for_the_other_side(film, tmp_path):
     """Nothing but the marker could tell: this is why drawn films always do."""
     write_film(tmp_path / "film", turned(film, mirrored=True, orientation_told=False))
-    assert "PatientOrientation" not in pydicom.dcmread(tmp_path / "film")
+    assert not pydicom.dcmread(tmp_path / "film").PatientOrientation
     assert np.abs(read_radiograph(tmp_path / "film").pixels - film.pixels[:, ::-1]).max() < 0.01
 
 
@@ -126,14 +126,22 @@ def test_digital_film_reads_back(film, tmp_path, photometric):
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
-@pytest.mark.parametrize("changed", [{}, {"photometric": "MONOCHROME1"}, {"quarter_turns": 1}, {"orientation_told": False}])
-@pytest.mark.parametrize("modality", ["CR", "DX"])
-def test_dciodvfy_finds_no_error(film, tmp_path, modality, changed):
-    if modality == "DX" and "orientation_told" in changed:
-        pytest.skip("DX must tell the orientation")
-    write_film(tmp_path / "film", turned(film, modality=modality, **changed))
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"photometric": "MONOCHROME1"},
+        {"quarter_turns": 1},
+        {"orientation_told": False},
+        {"modality": "DX"},
+        {"modality": "DX", "photometric": "MONOCHROME1"},
+        {"modality": "DX", "quarter_turns": 1},
+    ],
+)
+def test_dciodvfy_finds_no_error(film, tmp_path, changed):
+    write_film(tmp_path / "film", turned(film, **changed))
     told = subprocess.run(["dciodvfy", str(tmp_path / "film")], capture_output=True, text=True, check=False).stderr
-    errors = [line for line in told.splitlines() if line.startswith("Error") and not KNOWN_TO_DCIODVFY.search(line)]
+    errors = [line for line in told.splitlines() if line.startswith("Error") and UNKNOWN_TO_DCIODVFY not in line]
     assert errors == []
 
 
@@ -146,15 +154,6 @@ def test_uids_depend_on_the_pixels(film):
 def test_fine_film_keeps_its_spacing(tmp_path):
     film = SimulatedFilm(np.zeros((40, 60), dtype=np.float32), {}, {}, 3, options=FilmOptions(pixel_mm=0.143))
     assert list(film_dataset(film).ImagerPixelSpacing) == [0.143, 0.143]
-
-
-def test_film_with_a_prosthesis_is_found_or_refused_by_name(film, tmp_path):
-    """The reader's template knows no metal; it must say which knee it did not find, or find it."""
-    options = replace(plain_options(film.seed), hardware={Side.LEFT: "total prosthesis"})
-    write_film(tmp_path / "film", simulate_film(film.seed, options=options))
-    right = find_knees(read_radiograph(tmp_path / "film"), side=Side.RIGHT)
-    truth = film.boxes[Side.RIGHT].centre
-    assert np.hypot(right[0].box.centre[0] - truth[0], right[0].box.centre[1] - truth[1]) * 0.3 < 8.0
 
 
 def test_unwritable_place_is_refused_in_words(film, tmp_path):

@@ -43,7 +43,16 @@ def test_patient_turns_clockwise():
 
 def test_plain_film_is_the_canvas_itself():
     canvas = torch.rand(plate_shape(CANVAS_PIXEL_MM))
-    assert FilmFrame(CANVAS_PIXEL_MM).on_plate(canvas) is canvas
+    assert torch.equal(FilmFrame(CANVAS_PIXEL_MM).on_plate(canvas), canvas)
+
+
+@pytest.mark.parametrize("rotation", [0.0, 3.0])
+def test_sharp_steps_do_not_ring(rotation):
+    frame = FilmFrame(0.2, rotation)
+    canvas = (spot(frame, PLACE) > 0.5).float()
+    assert frame.on_plate(canvas).min() < -0.01
+    plate = frame.on_plate(canvas, sharp=True)
+    assert plate.min() == 0 and plate.max() <= 1
 
 
 @pytest.mark.parametrize(("turns", "mirrored"), TURNS)

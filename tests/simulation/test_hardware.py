@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from monai_xray2mri.simulation.film_options import HARDWARE
-from monai_xray2mri.simulation.hardware import FEMUR_ENDS_MM, fitted, implant
-from monai_xray2mri.simulation.shape import KneeShape
+from monai_xray2mri.simulation.hardware import FEMUR_ENDS_MM, fitted, implant, resected
+from monai_xray2mri.simulation.knee_anatomy import build_anatomy
+from monai_xray2mri.simulation.pathology import draw_pathology
+from monai_xray2mri.simulation.shape import KneeShape, Pose
 from monai_xray2mri.simulation.solids import Rays, line_integrals
 
 PIXEL = 0.5
@@ -61,3 +63,22 @@ def test_prosthesis_sets_the_joint_space_where_it_lies(kind, changed):
     shape = KneeShape()
     after = fitted(shape, kind).joint_space
     assert sum(a != b for a, b in zip(after, shape.joint_space, strict=True)) == changed
+
+
+@pytest.mark.parametrize("kind", ["total prosthesis", "unicondylar prosthesis", "screws"])
+def test_prosthesis_takes_the_place_of_bone(kind):
+    shape = fitted(KneeShape(), kind)
+    whole = build_anatomy(shape, draw_pathology({}, torch.Generator().manual_seed(0)), Pose())
+    cut = resected(whole, kind)
+    if kind == "screws":
+        assert cut is whole
+        return
+    for name, gap in (("femur", (2.5, 8.0)), ("tibia", (-5.0, -2.0))):
+        before, after = (getattr(anatomy, name).distance for anatomy in (whole, cut))
+        points = before.lattice.points()
+        inside = (points.x - 22).abs() < 6, (points.y.abs() < 8), (points.z > gap[0]) & (points.z < gap[1])
+        medial = (inside[0] & inside[1] & inside[2]).expand_as(before.values)
+        assert (after.values[medial] > 0).all()
+        lateral = (points.x < -10).expand_as(before.values)
+        spared = torch.equal(before.values[lateral], after.values[lateral])
+        assert spared == (kind == "unicondylar prosthesis")

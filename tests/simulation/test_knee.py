@@ -18,7 +18,8 @@ def test_shapes_types_and_ranges(knee):
         assert 0 <= volume.min() < 0.1 < 0.8 < volume.max() <= 1
     assert knee.labels.shape == knee.lesions.shape == (80, 256, 256)
     assert knee.labels.dtype == np.uint8
-    assert knee.lesions.dtype == bool
+    assert knee.lesions.dtype == np.uint8
+    assert knee.affine.shape == (4, 4)
     assert knee.radiograph.shape == (299, 299)
     assert knee.radiograph.dtype == np.float32
     assert 0 <= knee.radiograph.min() < knee.radiograph.max() <= 1

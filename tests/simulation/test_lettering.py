@@ -48,5 +48,7 @@ def test_polygon_is_closed():
 
 
 def test_distance_to_a_stroke_is_euclidean():
-    distance = stroke_distance(torch.tensor([[10.0, 10.0, 10.0, 20.0]]), torch.tensor([10.0, 14.0]), torch.tensor([15.0, 23.0]))
+    distance = stroke_distance(
+        torch.tensor([[10.0, 10.0, 10.0, 20.0]]), torch.tensor([10.0, 14.0]), torch.tensor([15.0, 23.0])
+    )
     assert torch.allclose(distance, torch.tensor([[0.0, 3.0], [4.0, 5.0]]))

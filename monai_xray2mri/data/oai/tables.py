@@ -8,6 +8,7 @@ functions below it turn text into numbers, sides and barcodes.
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -127,22 +128,36 @@ def find_tables(folder: Path, is_skipped: Callable[[str], bool]) -> Iterator[tup
         folder: read recursively.
         is_skipped: tells of a folder's name whether it is not entered.
     """
-    for path in entries(folder):
-        if path.is_dir():
-            if not is_skipped(path.name):
-                yield from find_tables(path, is_skipped)
-        elif path.suffix.lower() in (".txt", ".csv") and (columns := read_columns(path)):
-            yield path, columns
+    for _, files in walk(folder, is_skipped):
+        for path in files:
+            if path.suffix.lower() in (".txt", ".csv") and (columns := read_columns(path)):
+                yield path, columns
 
 
-def entries(folder: Path) -> list[Path]:
-    """What a folder holds, in the order of the names; without hidden things and links back to a folder around it."""
-    here = folder.resolve()
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if not path.name.startswith(".") and not (path.is_symlink() and here.is_relative_to(path.resolve()))
-    ]
+def walk(folder: Path, is_skipped: Callable[[str], bool]) -> Iterator[tuple[Path, list[Path]]]:
+    """Every folder below and including one, with its files, in the order of the names.
+
+    Hidden things are passed over. Links are followed, but no folder is entered twice.
+
+    Args:
+        folder: where to begin.
+        is_skipped: tells of a folder's name whether it is not entered.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    waiting, seen = [folder], set[tuple[int, int]]()
+    while waiting:
+        here = waiting.pop()
+        status = here.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(here) as listing:  # tells files from folders without asking for each of millions
+            entries = sorted((one for one in listing if not one.name.startswith(".")), key=lambda one: one.name)
+        folders = [one.name for one in entries if one.is_dir()]
+        waiting += [here / name for name in reversed(folders) if not is_skipped(name)]
+        yield here, [here / one.name for one in entries if one.is_file()]
 
 
 def is_missing(text: str | None) -> bool:

@@ -34,6 +34,8 @@ class ReleaseSettings:
         oddities: ``"oai"`` puts the oddities of the real tables and headers in.
         structural_missingness: leave out the readings that OAI did not make.
         prevalence: how frequent grades are; None is that of the seed range (``simulation/grades.py``).
+        device: where the knees are computed: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` ...; films are made on the CPU. Kinds
+            of device differ in roundings, so a release belongs to one kind.
     """
 
     seed: int
@@ -44,6 +46,7 @@ class ReleaseSettings:
     oddities: Oddities = "none"
     structural_missingness: bool = False
     prevalence: Prevalence | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made.
@@ -76,7 +79,9 @@ class ReleaseSettings:
 
     def as_record(self) -> dict[str, Any]:
         """The settings with the versions that the bytes depend on, ready for JSON."""
-        return {"format": FORMAT, "simulator_version": SIMULATOR_VERSION, "split": self.split, **asdict(self)}
+        kind = self.device.partition(":")[0]
+        versions = {"format": FORMAT, "simulator_version": SIMULATOR_VERSION, "split": self.split}
+        return {**versions, **asdict(self), "device": kind}
 
     def fingerprint(self) -> str:
         """Hash of all that one participant's files depend on besides the seed."""

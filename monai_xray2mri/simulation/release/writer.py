@@ -48,7 +48,9 @@ def write_participant(root: Path, participant: Participant, settings: ReleaseSet
     _remove(root, where)
     oddities = draw_oddities(participant.seed, settings.oddities)
     with quiet(), whole_directory(root / where.images) as draft:  # what cannot be written is known before the work
-        knee = simulate_knee(participant.seed, participant.grades[Side.RIGHT], settings.visibility)
+        knee = simulate_knee(
+            participant.seed, participant.grades[Side.RIGHT], settings.visibility, device=settings.device
+        )
         film = simulate_film(
             participant.seed,
             participant.grades,

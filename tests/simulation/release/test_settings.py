@@ -69,12 +69,19 @@ def test_fingerprint_depends_on_all_that_a_participant_depends_on_and_on_nothing
             {"oddities": "oai"},
             {"structural_missingness": True},
             {"prevalence": "balanced"},
+            {"device": "cuda"},
         )
     }
     assert len(same) == 1
-    assert len(others) == 6
+    assert len(others) == 7
     assert not same & others
 
 
 def test_every_range_can_be_named():
     assert [ReleaseSettings(first_seed(name, None), 1).split for name in SEED_RANGES] == list(SEED_RANGES)
+
+
+def test_all_devices_of_a_kind_are_one():
+    first, second = (replace(SETTINGS, device=name).as_record() for name in ("cuda", "cuda:1"))
+    assert first == second
+    assert first["device"] == "cuda"
