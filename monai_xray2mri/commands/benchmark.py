@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -22,7 +23,14 @@ from typing import Final
 
 from monai_xray2mri.errors import ExitCode, OutOfMemory, UsageError
 
-BATCH: Final = "batch, per knee, left on the device"
+KINDS: Final = {
+    "knee": "volume, labels, truth, joint radiograph",
+    "radiograph": "joint radiograph alone",
+    "film": "bilateral film, 0.3 mm",
+    "fine-film": "bilateral film, 0.143 mm",
+    "batch": "knees left on the device, each",
+}
+"""What ``benchmark simulate`` measures."""
 FINE_PIXEL_MM: Final = 0.143
 _STATUS: Final = Path("/proc/self/status")
 
@@ -32,7 +40,7 @@ class Measurement:
     """Cost of one kind of output.
 
     Attributes:
-        name: the kind, one of :func:`simulator_cases`.
+        kind: one of ``KINDS``.
         knees: how many were made, the first one not counted.
         seconds: median time of one in seconds.
         fastest: least time of one in seconds.
@@ -40,7 +48,7 @@ class Measurement:
         device_memory_mb: peak memory of tensors on the GPU in MB; None on a CPU.
     """
 
-    name: str
+    kind: str
     knees: int
     seconds: float
     fastest: float
@@ -62,6 +70,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     )
     simulate.add_argument("--knees", type=int, default=3, help="knees per measurement (default: %(default)s)")
     simulate.add_argument("--device", default="cpu", help="auto, cuda, mps or cpu (default: %(default)s)")
+    simulate.add_argument("--only", nargs="+", choices=list(KINDS), help="what to measure (default: all)")
     simulate.set_defaults(run=run)
 
 
@@ -82,15 +91,17 @@ def run(options: argparse.Namespace) -> int:
     device = str(choose_device(options.device))
     if not options.quiet:
         print(f"{'per knee or film, on ' + device:<40} {'seconds':>10} {'memory':>11}", file=sys.stderr)
-    measurements = []
-    for name in simulator_cases():
-        measurements.append(measured(name, options.knees, device))
+    load, measurements = os.getloadavg()[0], []
+    for kind in options.only or KINDS:
+        measurements.append(measured(kind, options.knees, device))
         if not options.quiet:
             print(_line(measurements[-1]), file=sys.stderr)
     answer = {
         "simulator_version": SIMULATOR_VERSION,
         "device": _device_name(device),
         "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "load": load,  # of other work before the start; it makes times longer
         "torch": torch.__version__,
         "measurements": [asdict(measurement) for measurement in measurements],
     }
@@ -98,30 +109,27 @@ def run(options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def simulator_cases() -> dict[str, Callable[[Sequence[int], str], object]]:
-    """Kinds of output that are measured, each a function of seeds and device. All but the batch use the first seed.
-
-    Films are made on the CPU whatever the device.
-    """
+def _makers() -> dict[str, Callable[[Sequence[int], str], object]]:
+    """Functions of seeds and device that make each kind; all but the batch use the first seed, films the CPU."""
     from monai_xray2mri.simulation.film import simulate_film
     from monai_xray2mri.simulation.film_options import FilmOptions
     from monai_xray2mri.simulation.knee import simulate_knee, simulate_knees, simulate_radiograph
 
     fine = FilmOptions(pixel_mm=FINE_PIXEL_MM)
     return {
-        "volume, labels and joint radiograph": lambda seeds, device: simulate_knee(seeds[0], device=device),
-        "joint radiograph": lambda seeds, device: simulate_radiograph(seeds[0], device=device),
-        "bilateral film, 0.3 mm": lambda seeds, _: simulate_film(seeds[0]),
-        f"bilateral film, {FINE_PIXEL_MM} mm": lambda seeds, _: simulate_film(seeds[0], options=fine),
-        BATCH: lambda seeds, device: [knee.volume for knee in simulate_knees(seeds, device)],
+        "knee": lambda seeds, device: simulate_knee(seeds[0], device=device),
+        "radiograph": lambda seeds, device: simulate_radiograph(seeds[0], device=device),
+        "film": lambda seeds, _: simulate_film(seeds[0]),
+        "fine-film": lambda seeds, _: simulate_film(seeds[0], options=fine),
+        "batch": lambda seeds, device: [knee.volume for knee in simulate_knees(seeds, device)],
     }
 
 
-def measured(name: str, knees: int, device: str = "cpu") -> Measurement:
+def measured(kind: str, knees: int, device: str = "cpu") -> Measurement:
     """Measure one kind of output in a process of its own.
 
     Args:
-        name: a key of :func:`simulator_cases`.
+        kind: one of ``KINDS``.
         knees: how many, not counting the first.
         device: where to compute.
 
@@ -130,18 +138,18 @@ def measured(name: str, knees: int, device: str = "cpu") -> Measurement:
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            return pool.submit(_measure, name, knees, device).result()
+            return pool.submit(_measure, kind, knees, device).result()
         except BrokenProcessPool as error:
-            raise OutOfMemory(f"benchmark of {name}", "must live until it ends", "it was killed") from error
+            raise OutOfMemory(f"benchmark of {kind}", "must live until it ends", "it was killed") from error
 
 
-def _measure(name: str, knees: int, device: str) -> Measurement:
+def _measure(kind: str, knees: int, device: str) -> Measurement:
     """Runs in the process of the measurement. A batch is as many knees as are asked for, measured once."""
     import torch
 
     on_gpu = device.startswith("cuda")
-    make = simulator_cases()[name]
-    groups = [[0], list(range(1, knees + 1))] if name == BATCH else [[seed] for seed in range(knees + 1)]
+    make = _makers()[kind]
+    groups = [[0], list(range(1, knees + 1))] if kind == "batch" else [[seed] for seed in range(knees + 1)]
     times = []
     for seeds in groups:
         start = time.perf_counter()
@@ -150,7 +158,7 @@ def _measure(name: str, knees: int, device: str) -> Measurement:
             torch.cuda.synchronize(device)
         times.append((time.perf_counter() - start) / len(seeds))
     return Measurement(
-        name=name,
+        kind=kind,
         knees=knees,
         seconds=statistics.median(times[1:]),
         fastest=min(times[1:]),
@@ -180,4 +188,4 @@ def _device_name(device: str) -> str:
 
 def _line(measurement: Measurement) -> str:
     gpu = f" + {measurement.device_memory_mb:.0f} MB on the GPU" if measurement.device_memory_mb is not None else ""
-    return f"{measurement.name:<40} {measurement.seconds:>8.2f} s {measurement.memory_mb:>8.0f} MB{gpu}"
+    return f"{KINDS[measurement.kind]:<40} {measurement.seconds:>8.2f} s {measurement.memory_mb:>8.0f} MB{gpu}"

@@ -66,6 +66,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     )
     parser.add_argument("--workers", type=int, default=1, help="processes, one thread each (default: %(default)s)")
     parser.add_argument(
+        "--device", default="cpu", help="where knees are computed: auto, cuda, mps or cpu (default: %(default)s)"
+    )
+    parser.add_argument(
         "--verify", action="store_true", help="read the files of earlier runs and compare their SHA-256"
     )
     parser.set_defaults(run=run)

@@ -179,7 +179,7 @@ def _aligned_distances(knee: KneeAnatomy, surfaces: Mapping[str, Surface], view:
     found = {}
     for bone, real in surfaces.items():
         own = simulated_surface(knee, bone, view.widened(_MARGIN_MM))
-        found[bone] = surface_distance(real, aligned(own, real, view, scaled=True), view)
+        found[bone] = surface_distance(real, aligned(own, real, scaled=True), view)
     return found
 
 

@@ -7,6 +7,7 @@ take regions [N,256,256] in [-1,1] as ``radiograph.region.normalise_region`` mak
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -88,7 +89,7 @@ def _frequency_sectors() -> tuple[np.ndarray, ...]:
     angle = np.arctan2(np.abs(frequency)[:, None], np.abs(frequency)[None, :])
     edges = np.geomspace(2 / _WINDOW, 0.5, _BANDS + 1)
     masks = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         for turn in range(3):
             # A band's neighbours lend a sector that no frequency of the grid falls into theirs.
             inside = (radius >= 0.9 * low) & (radius < 1.1 * high)

@@ -72,18 +72,25 @@ def _nearest(source: Surface, target: Surface, view: View) -> np.ndarray:
     return np.asarray(tree.query(source.points[inside])[0])
 
 
-def aligned(moving: Surface, fixed: Surface, view: View, scaled: bool) -> Surface:
-    """The first surface moved onto the second: iterated closest points, rigid or, if ``scaled``, a similarity."""
+def aligned(moving: Surface, fixed: Surface, scaled: bool) -> Surface:
+    """The first surface moved onto the second: iterated closest points, rigid or, if ``scaled``, a similarity.
+
+    Both where the surfaces lie and from one centre upon the other; the nearer result counts.
+    """
     tree = evaluation_library("scipy.spatial").cKDTree(moving.points)
     rng = np.random.default_rng(0)
     kept = fixed.points[rng.permutation(len(fixed.points))[:_SAMPLES]]
-    targets = kept.copy()  # the fixed points seen from the moving frame: it may reach beyond the view, they do not
-    for _ in range(_ROUNDS):
-        partners = moving.points[tree.query(targets)[1]]
-        matrix, shift = _similarity(kept, partners, scaled)
-        targets = kept @ matrix.T + shift
-    inverse = np.linalg.inv(matrix)
-    return Surface((moving.points - shift) @ inverse.T)
+    tried = []
+    for start in (np.zeros(3), moving.points.mean(0) - fixed.points.mean(0)):
+        # The fixed points seen from the moving frame: that surface may reach beyond the other, not the reverse.
+        targets = kept + start
+        for _ in range(_ROUNDS):
+            partners = moving.points[tree.query(targets)[1]]
+            matrix, shift = _similarity(kept, partners, scaled)
+            targets = kept @ matrix.T + shift
+        tried.append((float(tree.query(targets)[0].mean()), matrix, shift))
+    _, matrix, shift = min(tried, key=lambda each: each[0])
+    return Surface((moving.points - shift) @ np.linalg.inv(matrix).T)
 
 
 def _similarity(source: np.ndarray, target: np.ndarray, scaled: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,11 @@
 features each and so name what gives the simulation away; a small network looks at crops (texture) and at the whole
 (outline). Every score is cross-validated: no knee is judged by a classifier that saw it, nor its participant's other
 knee. Both kinds of images pass the same normalisation as the network's input.
+
+The real crops to compare with are those that Chen et al. first released (Mendeley Data, doi 10.17632/56rmx5bjcr.1;
+299 x 299 pixels, 8 bits). Their size in mm is not published. The femur fills 0.86 of their width and 0.77 of a region
+of 110 mm around simulated knees, whose femora are as wide as people's are; they are therefore taken to be 95 mm wide at
+the detector, and simulated knees are cut out so, 3 mm higher than a region, with the same Kellgren-Lawrence grades.
 """
 
 from __future__ import annotations
@@ -14,8 +19,10 @@ import argparse
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -26,17 +33,18 @@ from monai_xray2mri.dicom.files import write_whole
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation.appearance import FAMILIES
 from monai_xray2mri.radiograph.region import normalise_region
-from monai_xray2mri.simulation.knee import simulate_radiograph
-from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, VALIDATION
+from monai_xray2mri.simulation import radiography
+from monai_xray2mri.simulation.knee import draw_patient_knee
+from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, VALIDATION, knee_generator
 from monai_xray2mri.simulation.threads import one_thread
 
-FOLDS = 5
-REPEATS = 4
-_CROP = 96
-_STEPS = 400
-_BATCH = 32
-_BOOTSTRAPS = 1000
-_RIDGE = 0.02
+FOLDS: Final = 5
+REPEATS: Final = 4
+_PUBLIC_MM: Final = 95.0
+_PUBLIC_RAISED_MM: Final = 3.0
+_BATCH: Final = 32
+_BOOTSTRAPS: Final = 1000
+_RIDGE: Final = 0.02
 
 Scorer = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
 """Training data, their truth [N] (1 = simulated), test data and a seed to scores of the test data, high = simulated."""
@@ -66,7 +74,7 @@ def load_real_regions(folder: Path) -> tuple[np.ndarray, list[str]]:
     Raises:
         InputRefused: the folder holds no such file.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix in (".png", ".jpg") and path.stem[-1:] in "RL")
+    files = _crops(folder)
     if not files:
         raise InputRefused(
             f"folder {folder.name}", "must hold crops named <participant><R|L>.png", "none", "Give another --real."
@@ -79,9 +87,60 @@ def load_real_regions(folder: Path) -> tuple[np.ndarray, list[str]]:
     return np.stack(regions), [path.stem[:-1] for path in files]
 
 
+def _crops(folder: Path) -> list[Path]:
+    return sorted(
+        path for path in folder.rglob("*") if path.suffix in (".png", ".jpg") and path.stem[-1:] in ("R", "L")
+    )
+
+
+def grades_of(folder: Path) -> list[int] | None:
+    """Kellgren-Lawrence grades of the crops of :func:`load_real_regions` from the names of their folders (0 to 4).
+
+    Returns:
+        The grades in the same order, or None if a folder's name is no grade.
+    """
+    names = [path.parent.name for path in _crops(folder)]
+    return [int(name) for name in names] if names and all(name in set("01234") for name in names) else None
+
+
+def matched_seeds(grades: Sequence[int], count: int, seeds: Sequence[int] = VALIDATION) -> list[int]:
+    """The first seeds whose knees have, together, the Kellgren-Lawrence grades in their shares.
+
+    Args:
+        grades: the grades that set the shares.
+        count: how many seeds are wanted; rounding may make it a few more or fewer.
+        seeds: where to look.
+    """
+    missing = {grade: round(count * grades.count(grade) / len(grades)) for grade in set(grades)}
+    found = []
+    for seed in seeds:
+        if not any(missing.values()):
+            break
+        grade = draw_patient_knee(seed)[1].grade("XRKL")
+        if missing.get(grade):
+            missing[grade] -= 1
+            found.append(seed)
+    return found
+
+
+@one_thread()
 def simulated_regions(seeds: Sequence[int]) -> np.ndarray:
-    """Regions [N,256,256] in [-1,1] of the simulated knees of the given seeds, rounded to 8 bits as real crops are."""
-    return np.stack([as_stored(simulate_radiograph(seed)) for seed in seeds])
+    """Regions [N,256,256] in [-1,1] of the simulated knees of the given seeds, cut out as the public crops are."""
+    return np.stack([as_stored(public_crop(seed)) for seed in seeds])
+
+
+def public_crop(seed: int) -> np.ndarray:
+    """The film of a simulated knee, in the pose and exposure of its seed, as a crop of 95 mm: [299,299] in [0,1]."""
+    shape, pathology = draw_patient_knee(seed)
+    film = knee_generator(seed, "film")
+    exposure, pose = radiography.draw_exposure(film), radiography.draw_pose(shape, film)
+    region = radiography.draw_region(film)
+    share = _PUBLIC_MM / radiography.REGION_MM
+    detector = radiography.Detector(share * region.z + _PUBLIC_RAISED_MM, share * region.x, region.source)
+    visible = replace(pathology, scale=0.5)
+    total = radiography.attenuation(shape, visible, pose, detector, knee_generator(seed, "trabeculae"))
+    reference = radiography.reference_attenuation(total)
+    return np.asarray(radiography.exposed(total, exposure, reference, detector.pixel_mm, film))
 
 
 def as_stored(radiograph: np.ndarray) -> np.ndarray:
@@ -99,7 +158,7 @@ def compare(
         real: [N,256,256] in [-1,1].
         people: the participant of each real region; one participant's knees stay in one fold.
         simulated: [M,256,256] in [-1,1].
-        networks: whether to train the networks too (a minute or two).
+        networks: whether to train the networks too (two or three minutes).
         seed: of folds, training and bootstrap.
 
     Raises:
@@ -117,7 +176,7 @@ def compare(
         scores = cross_validated(family(images), truth, groups, logistic_scores, REPEATS, seed)
         found[name] = discrimination(scores, truth, groups, seed)
     if networks:
-        for name, scorer in (("network, crops", crop_scores), ("network, whole", whole_scores)):
+        for name, scorer in NETWORKS.items():
             scores = cross_validated(images, truth, groups, scorer, 1, seed)
             found[name] = discrimination(scores, truth, groups, seed)
     return found
@@ -174,44 +233,60 @@ def logistic_scores(data: np.ndarray, truth: np.ndarray, test: np.ndarray, seed:
     return np.asarray(((test - mean) / spread) @ weights.detach().numpy()[:-1])
 
 
-def crop_scores(images: np.ndarray, truth: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-    """Scores [T] of a small network that sees crops of 96 pixels, each standardised; mean of 9 per image."""
-    return _network_scores(torch.from_numpy(images), torch.from_numpy(truth), torch.from_numpy(test), seed)
+@dataclass(frozen=True)
+class NetworkScorer:
+    """A small convolutional network that sees crops, each standardised, and scores an image by the mean of nine.
 
+    Attributes:
+        crop: side of the crops in pixels.
+        reduction: by how much images are reduced first.
+        steps: of training, 32 crops each.
+    """
 
-def whole_scores(images: np.ndarray, truth: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-    """Scores [T] of the same network on the whole region at half the resolution, shifted by up to 16 pixels."""
-    kept, judged = (nn.functional.avg_pool2d(torch.from_numpy(part)[:, None], 2)[:, 0] for part in (images, test))
-    return _network_scores(kept, torch.from_numpy(truth), judged, seed, 112)
+    crop: int
+    reduction: int = 1
+    steps: int = 400
 
+    def __call__(self, images: np.ndarray, truth: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+        """Train on images [N,H,W] with their truth [N] and return the scores [T] of others."""
+        kept, judged = (
+            nn.functional.avg_pool2d(torch.from_numpy(part)[:, None], self.reduction)[:, 0] for part in (images, test)
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = self._trained(kept, torch.from_numpy(truth))
+        room = judged.shape[-1] - self.crop
+        corners = [(row, column) for row in (0, room // 2, room) for column in (0, room // 2, room)]
+        with torch.no_grad():
+            views = [network((judged[:, None, r : r + self.crop, c : c + self.crop] + 1) / 2) for r, c in corners]
+        return np.asarray(torch.stack(views).mean(0)[:, 0])
 
-def _network_scores(images: Tensor, truth: Tensor, test: Tensor, seed: int, crop: int = _CROP) -> np.ndarray:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    def _trained(self, images: Tensor, truth: Tensor) -> nn.Module:
         network = _small_network()
         optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-2)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, _STEPS)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, self.steps)
         kinds = [torch.nonzero(truth == value).flatten() for value in (0, 1)]
         targets = torch.arange(_BATCH).remainder(2).float()
-        for _ in range(_STEPS):
+        for _ in range(self.steps):
             chosen = torch.stack([kind[torch.randint(len(kind), (_BATCH // 2,))] for kind in kinds], 1).flatten()
-            logits = network(_varied(_random_crops(images[chosen], crop)))[:, 0]
+            logits = network(_varied(_random_crops(images[chosen], self.crop)))[:, 0]
             optimiser.zero_grad()
             nn.functional.binary_cross_entropy_with_logits(logits, targets).backward()
             optimiser.step()
             schedule.step()
-    network.eval()
-    room = images.shape[-1] - crop
-    with torch.no_grad():
-        corners = [(row, column) for row in (0, room // 2, room) for column in (0, room // 2, room)]
-        views = [network((test[:, None, r : r + crop, c : c + crop] + 1) / 2)[:, 0] for r, c in corners]
-    return np.asarray(torch.stack(views).mean(0))
+        return network.eval()
+
+
+NETWORKS: Final[Mapping[str, NetworkScorer]] = {
+    "network, crops": NetworkScorer(96),
+    "network, whole": NetworkScorer(112, reduction=2),
+}
 
 
 def _small_network() -> nn.Module:
     widths = (1, 16, 32, 48, 64)
     layers: list[nn.Module] = [nn.InstanceNorm2d(1)]
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in pairwise(widths):
         layers += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(4, after), nn.SiLU()]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[-1], 1))
 
@@ -270,7 +345,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sheet", type=Path, help="PNG of real and simulated regions, row by row")
     options = parser.parse_args(arguments)
     real, people = load_real_regions(options.real)
-    simulated = simulated_regions(VALIDATION[: options.knees])
+    grades = grades_of(options.real)
+    seeds = VALIDATION[: options.knees] if grades is None else matched_seeds(grades, options.knees)
+    simulated = simulated_regions(seeds)
     if options.sheet:
         write_whole(options.sheet, _png(side_by_side(real, simulated)))
     found = compare(real, people, simulated, networks=not options.linear_only)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monai_xray2mri.evaluation.surfaces import GOOD_MISFIT, Surfaces, axes_mm, surfaces_from_volume
+from monai_xray2mri.evaluation.crop import axes_mm
+from monai_xray2mri.evaluation.parts import Part
+from monai_xray2mri.evaluation.surfaces import JointReading, read_volume
 from monai_xray2mri.simulation.mr import Tissue
 
-_HALF_WIDTH_MM = 45.0
-"""Half the width of the region where no labels tell the bones' margins: an adult tibia is 65 to 90 mm wide."""
 _MARGIN_MM = 2.5
 """Room for the cortex and the blur of its edge beside the labelled marrow."""
-_SHARE_OF_COLUMNS = 0.3
+_FEWEST_VOXELS = 50
+"""Of either bone in a slice near the joint."""
 
 
 @dataclass(frozen=True)
@@ -82,37 +83,35 @@ def region_from_labels(labels: np.ndarray, affine: np.ndarray) -> JointRegion:
     return region
 
 
-def region_from_volume(
-    volume: np.ndarray, affine: np.ndarray, surfaces: dict[str, Surfaces] | None = None
-) -> JointRegion:
+def region_from_volume(volume: np.ndarray, affine: np.ndarray, reading: JointReading | None = None) -> JointRegion:
     """The region of a volume alone.
 
-    The joint line comes from the joint surfaces found in it; the femur is taken to reach up to the field of view's
-    border and the tibia down to it, as they do in the coronal series of a knee, and both to 45 mm beside the joint's
-    centre. The slices are those in which a joint space with bone above and below was found.
+    Femur and tibia come from the segmenter, which looks 20 mm up and down from the joint and 40 mm to either side: the
+    joint line, the columns and the slices follow from it. The femur is taken to reach up to the field of view's border
+    and the tibia down to it, as they do in the coronal series of a knee.
 
     Args:
-        volume: [S,H,W].
+        volume: [S,H,W] of intensities 0 to 1 at OAI's spacing.
         affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
-        surfaces: of this volume, where they are known already.
+        reading: of this volume, where it was read already.
 
     Raises:
-        ValueError: the affine turns the axes, the volume does not reach over the joint, or no slice shows one.
+        ValueError: the affine turns the axes, the spacing is another, the volume misses the joint or shows none.
+        WeightsError: the segmenter's weights are missing or damaged.
     """
-    found = surfaces or surfaces_from_volume(volume, affine)
-    x, y, z = axes_mm(volume.shape, affine)
-    good = {side: each.misfit < GOOD_MISFIT for side, each in found.items()}
-    shown = np.mean([each.mean(axis=1) for each in good.values()], axis=0) > _SHARE_OF_COLUMNS
-    if not shown.any():
-        raise ValueError("no slice of the volume shows a joint space between two bones")
-    femur = min(np.percentile(each.femur[good[side]], 5) for side, each in found.items() if good[side].any())
-    tibia = max(np.percentile(each.tibia[good[side]], 95) for side, each in found.items() if good[side].any())
-    rows = [int(np.argmin(np.abs(z - height))) for height in (femur, tibia)]
-    top, bottom = _thirds(0, rows[0], rows[1], len(z))
-    left, right = _extent(np.abs(x) <= _HALF_WIDTH_MM)
-    measured = next(iter(found.values())).y[shown]
-    slices = tuple(int(np.argmin(np.abs(y - place))) for place in measured)
-    region = JointRegion(top, bottom, left, right, tuple(sorted(slices)))
+    found = reading or read_volume(volume, affine)
+    femur = found.parts[Part.FEMUR] + found.parts[Part.FEMORAL_CYST] > 0.5
+    tibia = found.parts[Part.TIBIA] + found.parts[Part.TIBIAL_CYST] > 0.5
+    shown = np.flatnonzero(np.minimum(femur.sum(axis=(1, 2)), tibia.sum(axis=(1, 2))) > _FEWEST_VOXELS)
+    if not len(shown):
+        raise ValueError("no slice of the volume shows a femur over a tibia")
+    x, _, z = axes_mm(volume.shape, affine)
+    rows, columns = np.abs(z - found.crop.z[0]).argmin(), np.abs(x - found.crop.x[0]).argmin()
+    lowest, highest = _extent(femur[shown].any(axis=(0, 2)))[1], _extent(tibia[shown].any(axis=(0, 2)))[0]
+    top, bottom = _thirds(0, int(rows) + lowest, int(rows) + highest, len(z))
+    left, right = (int(columns) + edge for edge in _extent((femur | tibia)[shown].any(axis=(0, 1))))
+    slices = tuple(found.crop.slices[position] for position in shown)
+    region = JointRegion(top, bottom, max(left, 0), min(right, len(x)), slices)
     region.check(volume.shape)
     return region
 

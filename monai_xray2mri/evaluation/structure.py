@@ -59,7 +59,9 @@ def ssim_per_slice(prediction: np.ndarray, truth: np.ndarray, data_range: float)
         UsageError: scikit-image is not installed.
     """
     check_pair(prediction, truth, data_range)
-    return float(np.mean([ssim_map(one, other, data_range).mean() for one, other in zip(prediction, truth, strict=True)]))
+    return float(
+        np.mean([ssim_map(one, other, data_range).mean() for one, other in zip(prediction, truth, strict=True)])
+    )
 
 
 def bone_edges(image: np.ndarray, data_range: float) -> np.ndarray:

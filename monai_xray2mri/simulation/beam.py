@@ -135,13 +135,13 @@ def draw_exposure(generator: torch.Generator) -> Exposure:
     processed = u[6] > 0.5
     return Exposure(
         level=0.64 + 0.58 * u[0] ** 1.8,
-        contrast=0.19 + 0.30 * u[1],
+        contrast=0.20 + 0.32 * u[1],
         scatter=0.10 + 0.25 * u[2],
         photons=4.5e3 * math.exp(1.8 * u[3]),
         blur_mm=0.04 + 0.10 * u[4],
         heel=(0.10 * (u[5] - 0.5), 0.16 * (u[8] - 0.5)),
         flattening=0.4 * u[7] if processed else 0.0,
-        edges=0.8 * u[9] if processed else 0.0,
+        edges=0.5 * u[9] if processed else 0.0,
         corner=4.0 + 4.0 * u[9],
     )
 
@@ -171,7 +171,9 @@ def _detected(total: Tensor, exposure: Exposure, reference: float, pixel_mm: flo
     """Dose [H,W] on the plate, 1 at the reference attenuation, with scatter, heel effect, noise and blur."""
     # Beside the leg the plate saturates: that much more than the dose behind bone is beyond any reader's range.
     primary = torch.exp(reference - total).clamp(max=_SATURATION)
-    veil = exposure.scatter * _coarse_blur(primary, 14.0 / pixel_mm)
+    # What scatters was in the leg: open beam and lead send no scatter.
+    scattered = primary * (1 - torch.exp(-1.5 * total))
+    veil = exposure.scatter * _coarse_blur(scattered, 14.0 / pixel_mm)
     dose = ((1 - exposure.scatter) * primary + veil) * _heel(total, exposure.heel, pixel_mm)
     quanta = exposure.photons * pixel_mm**2
     white = torch.randn(total.shape, generator=noise).to(total.device)

@@ -26,6 +26,7 @@ TEMPLATE_SLOPE = 2.0
 """Posterior slope of the template's plateau in degrees, mean of both sides."""
 TEMPLATE_LEAN = -3.0
 """Turn in the frontal plane, in degrees, that brings the template's condyles to about one height."""
+_LONG_MM = 110.0
 _DEFORMATION_MM = 1.1
 _ROUGHNESS_MM = 0.22
 _UPPER, _LOWER = 0, 1

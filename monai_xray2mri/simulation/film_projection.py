@@ -13,7 +13,8 @@ from torch import Tensor
 from monai_xray2mri.simulation import radiography
 from monai_xray2mri.simulation.film_frame import CANVAS_PIXEL_MM, Point, plate_shape
 from monai_xray2mri.simulation.film_options import PROSTHESES, Hardware
-from monai_xray2mri.simulation.hardware import resected
+from monai_xray2mri.simulation.hardware import implant, resected
+from monai_xray2mri.simulation.knee_anatomy import KneeAnatomy
 from monai_xray2mri.simulation.measurement import keypoints
 from monai_xray2mri.simulation.pair import PairedKnee, draw_pair
 from monai_xray2mri.simulation.radiography import MAGNIFICATION, SOURCE_TO_JOINT_MM, Detector
@@ -161,11 +162,14 @@ def _half(knee: PairedKnee, standing: Standing, overlap_mm: Point) -> tuple[Tens
         down, across = ((pixel + 0.5) * CANVAS_PIXEL_MM for pixel in detector.pixel((x, y, z)))
         across -= beyond[1] * CANVAS_PIXEL_MM
         seen[name] = (down - beyond[0] * CANVAS_PIXEL_MM, across if knee.side is Side.RIGHT else width - across)
-    return total, _metal(knee, source, detector), seen
+    return total, _metal(knee, anatomy, source, detector), seen
 
 
-def _metal(knee: PairedKnee, source: Vector, detector: Detector) -> Tensor:
+def _metal(knee: PairedKnee, anatomy: KneeAnatomy, source: Vector, detector: Detector) -> Tensor:
     """Line integrals [h,w] of a knee's implant, which is as much larger than the mean one as the knee is."""
+    if knee.metal is None:
+        return torch.zeros(len(detector.z), len(detector.x))
     size = sum(knee.shape.scale) / 3
     rays = Rays((source[0] / size, source[1] / size, source[2] / size), detector.x / size, detector.z / size)
-    return size * line_integrals(knee.implant, rays)
+    bodies = implant(knee.metal, knee_generator(knee.seed, knee.stream("hardware")), anatomy)
+    return size * line_integrals(bodies, rays)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from monai_xray2mri.simulation.film_options import Hardware
 from monai_xray2mri.simulation.knee_anatomy import KneeAnatomy
@@ -45,15 +46,61 @@ _POLYETHYLENE_MM: Final = 9.0
 _INLAY_MM: Final = 7.5
 _DISTAL_MM: Final = 7.0
 """Bone that a femoral component replaces at its lower end."""
+_PLATE_Y: Final = -6.0
+_THREAD: Final = (1.6, 0.55)
+"""(pitch, depth) of a bone screw in mm."""
 _INLAY_FROM_X: Final = 11.0
 """How far from the midline a unicondylar prosthesis begins."""
 
 
+@dataclass(frozen=True)
+class Outline:
+    """How far femur and tibia reach to both sides, as seen from the front.
+
+    Attributes:
+        heights: [N] rising, in reference mm.
+        lateral: [N] x of the lateral edge.
+        medial: [N] x of the medial edge.
+    """
+
+    heights: Tensor
+    lateral: Tensor
+    medial: Tensor
+
+    @classmethod
+    def of(cls, anatomy: KneeAnatomy) -> Outline:
+        """The outline of the tibia below the joint and of the femur above it."""
+        parts = []
+        for bone, above in ((anatomy.tibia.distance, False), (anatomy.femur.distance, True)):
+            z, x = bone.lattice.axis(2), bone.lattice.axis(0)
+            kept = (z > 0) == above
+            depth = bone.values.cpu().amin(0)[kept]  # [Z,X]
+            inside = depth < 0
+            edges = (
+                torch.where(inside, x + depth, math.inf).amin(1),
+                torch.where(inside, x - depth, -math.inf).amax(1),
+            )
+            found = inside.any(1)
+            parts.append((z[kept][found], edges[0][found], edges[1][found]))
+        heights, lateral, medial = (torch.cat(piece) for piece in zip(*parts, strict=True))
+        return cls(heights, lateral, medial)
+
+    def edge(self, turn: float, z: float) -> float:
+        """Place along x of the medial (``turn`` 1) or lateral (-1) edge at a height."""
+        edges = self.medial if turn > 0 else self.lateral
+        return float(edges[int((self.heights - z).abs().argmin())])
+
+    def middle(self, z: float) -> float:
+        """Place along x midway between both edges at a height."""
+        return (self.edge(1.0, z) + self.edge(-1.0, z)) / 2
+
+
 @dataclass
 class _Draw:
-    """Random numbers for one implant."""
+    """Random numbers for one implant, and the bones that it is fixed to."""
 
     generator: torch.Generator
+    outline: Outline
 
     def between(self, low: float, high: float) -> float:
         """A number in [low,high)."""
@@ -66,11 +113,14 @@ class _Draw:
 
 
 def fitted(shape: KneeShape, kind: Hardware) -> KneeShape:
-    """The shape that a knee has with an implant: a prosthesis sets the distance of the bones by its polyethylene."""
+    """The shape that a knee has with an implant: a total prosthesis sets the distance of the bones and the leg's axis.
+
+    The unicondylar one restores the worn compartment; its height is cut out of the bone (:func:`resected`).
+    """
     if kind == "total prosthesis":
         return replace(shape, joint_space=(_POLYETHYLENE_MM,) * 2, varus=0.0)
     if kind == "unicondylar prosthesis":
-        return replace(shape, joint_space=(_INLAY_MM, shape.joint_space[1]))
+        return replace(shape, joint_space=(shape.joint_space[1],) * 2)
     return shape
 
 
@@ -91,14 +141,15 @@ def resected(anatomy: KneeAnatomy, kind: Hardware) -> KneeAnatomy:
     )
 
 
-def implant(kind: Hardware, generator: torch.Generator) -> tuple[Body, ...]:
-    """The parts of an implant in mm of a right knee of mean size.
+def implant(kind: Hardware, generator: torch.Generator, anatomy: KneeAnatomy) -> tuple[Body, ...]:
+    """The parts of an implant in reference mm of a right knee.
 
     Args:
         kind: what it is.
         generator: draws its variant, number and places.
+        anatomy: the knee in the film's pose, to whose bones plates and screws are fixed.
     """
-    return tuple(_MAKERS[kind](_Draw(generator)))
+    return tuple(_MAKERS[kind](_Draw(generator, Outline.of(anatomy))))
 
 
 def _total(draw: _Draw) -> list[Body]:
@@ -190,13 +241,13 @@ def _screws(draw: _Draw) -> list[Body]:
         bodies = _lag_screw((-16.0, 8.0, 32.0), (-8.0, 6.0, 20.0), metal, 3.4)
         return bodies + _lag_screw((14.0, -14.0, -38.0), (5.0, -6.0, -18.0), metal, 3.8)
     above, turn = draw.chance(0.3), -1.0 if draw.chance(0.7) else 1.0
-    level, reach = (26.0, 41.0) if above else (-13.0, 37.0)
+    level = 26.0 if above else -13.0
     bodies = []
     for number in range(2 + int(draw.chance(0.5))):
         z, y = level + draw.between(-5.0, 5.0), -14.0 + 14.0 * number + draw.between(-3.0, 3.0)
-        tip = z + draw.between(-5.0, 5.0)
-        start, end = (turn * reach, y, z), (-turn * draw.between(20.0, 32.0), y + draw.between(-4.0, 4.0), tip)
-        bodies += _lag_screw(start, end, metal)
+        start = (draw.outline.edge(turn, z) + 2.0 * turn, y, z)
+        tip = draw.outline.edge(-turn, z) + turn * draw.between(6.0, 14.0), y, z + draw.between(-5.0, 5.0)
+        bodies += _lag_screw(start, tip, metal)
     return bodies
 
 
@@ -204,22 +255,25 @@ def _plate(draw: _Draw) -> list[Body]:
     """Plate along the outer side of the tibial head, with screws into both sides of the bone."""
     turn = -1.0 if draw.chance(0.75) else 1.0
     metal = TITANIUM if draw.chance(0.5) else STEEL
-    contour = [(38.0, -9.0), (37.0, -18.0), (29.0, -34.0), (21.0, -54.0), (17.5, -80.0), (16.5, -115.0)]
-    y = -6.0
+    heights = (-9.0, -18.0, -30.0, -44.0, -60.0, -85.0, -115.0)
+    contour = [(draw.outline.edge(turn, z) + 1.5 * turn, z) for z in heights]
     bodies = []
     for (x, z), (next_x, next_z) in itertools.pairwise(contour):
-        axes = frame_along((turn * (next_x - x), 0.0, next_z - z))
-        middle = (turn * (x + next_x) / 2, y, (z + next_z) / 2)
-        # frame_along gives (across, back to front, along) for a direction in the plane x, z
+        axes = frame_along((next_x - x, 0.0, next_z - z))
         half = (1.9, 7.0 if z > -30 else 5.5, math.dist((x, z), (next_x, next_z)) / 2 + 0.8)
-        bodies.append(block(middle, axes, half, metal))
-    places = [(38.0, -12.0, 62.0), (37.5, -16.0, 60.0), (26.0, -42.0, 46.0), (19.0, -68.0, 36.0), (17.0, -98.0, 33.0)]
-    for number, (x, z, length) in enumerate(places):
+        # The second axis of such a frame runs from front to back.
+        bodies.append(block(((x + next_x) / 2, _PLATE_Y, (z + next_z) / 2), axes, half, metal))
+    for number, z in enumerate((-12.0, -16.0, -42.0, -66.0, -98.0)):
         if number >= 2 and draw.chance(0.2):
             continue  # a hole left empty
-        start = (turn * (x + 2.0), y + (8.0 if number == 1 else 0.0), z)
-        end = (turn * (x - length), start[1] + draw.between(-3.0, 3.0), z + draw.between(-3.0, 3.0))
-        bodies.append(rod(start, end, 1.6, metal, (1.6, 0.6)))
+        y = _PLATE_Y + (8.0 if number == 1 else 0.0)
+        near, far = (
+            draw.outline.edge(turn, z) + 3.0 * turn,
+            draw.outline.edge(-turn, z) + draw.between(-1.0, 3.0) * turn,
+        )
+        bodies.append(
+            rod((near, y, z), (far, y + draw.between(-3.0, 3.0), z + draw.between(-3.0, 3.0)), 1.6, metal, _THREAD)
+        )
     return bodies
 
 
@@ -227,17 +281,19 @@ def _nail(draw: _Draw) -> list[Body]:
     """Intramedullary nail of the tibia, or one that was driven up into the femur, with locking screws."""
     metal, radius = (TITANIUM if draw.chance(0.7) else STEEL), draw.between(4.5, 5.5)
     if draw.chance(0.7):
-        shaft = rod((0.0, -10.0, -20.0), (0.0, 2.0, -200.0), radius, metal)
-        levels = (-42.0, -56.0)
+        ends, levels = ((-20.0, -10.0), (-200.0, 2.0)), (-42.0, -56.0)
     else:
-        shaft = rod((-1.0, 2.0, 18.0), (-1.0, -6.0, 220.0), radius, metal)
-        levels = (34.0, 48.0)
+        ends, levels = ((18.0, 2.0), (220.0, -6.0)), (34.0, 48.0)
+    # Along the middle of the shaft, which is known between the ends of the film.
+    near, far = (draw.outline.middle(math.copysign(z, ends[0][0])) for z in (60.0, 140.0))
+    slope = (far - near) / 80.0
+    start, end = ((near + slope * (abs(z) - 60.0), y, z) for z, y in ends)
     screws = []
     for z in levels:
-        half = 34.0 if z > 0 else 27.0
+        sides = (draw.outline.edge(-1.0, z) - 2.0, draw.outline.edge(1.0, z) - 2.0)
         y = -6.0 + draw.between(-3.0, 3.0)
-        screws.append(rod((-half, y, z), (half - 3.0, y, z + draw.between(-2.0, 2.0)), 2.0, metal, (1.6, 0.5)))
-    return [shaft, *screws]
+        screws.append(rod((sides[0], y, z), (sides[1], y, z + draw.between(-2.0, 2.0)), 2.0, metal, _THREAD))
+    return [rod(start, end, radius, metal), *screws]
 
 
 def _staples(draw: _Draw) -> list[Body]:
@@ -245,7 +301,8 @@ def _staples(draw: _Draw) -> list[Body]:
     turn = -1.0 if draw.chance(0.5) else 1.0
     bodies = []
     for number in range(1 + int(draw.between(0.0, 2.99))):
-        x, z = turn * draw.between(33.0, 37.0), -20.0 - 9.0 * number
+        z = -16.0 - 9.0 * number
+        x = draw.outline.edge(turn, z) + 1.0 * turn
         y, bridge = draw.between(-14.0, 14.0), draw.between(8.0, 12.0)
         upper, lower = (x, y, z + bridge / 2), (x - turn * 2.0, y + draw.between(-3.0, 3.0), z - bridge / 2)
         depth = draw.between(16.0, 22.0)

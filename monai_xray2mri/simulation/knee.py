@@ -18,7 +18,7 @@ from monai_xray2mri.simulation.participants import participant_traits
 from monai_xray2mri.simulation.pathology import Pathology, draw_pathology
 from monai_xray2mri.simulation.radiography import Detector, Exposure
 from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, knee_generator, seed_range_name
-from monai_xray2mri.simulation.shape import KneeShape, Pose, draw_shape
+from monai_xray2mri.simulation.shape import KneeShape, draw_shape
 from monai_xray2mri.simulation.threads import one_thread
 from monai_xray2mri.simulation.truth import KneeTruth
 
@@ -199,6 +199,7 @@ def check_visibility(visibility: float) -> None:
     if not 0.0 <= visibility <= 1.0:
         raise InputRefused("visibility", "must lie in 0 to 1", str(visibility))
 
+
 @dataclass(frozen=True)
 class _Examination:
     """The MR examination of a knee."""
@@ -288,8 +289,7 @@ def _truth(examination: _Examination, film: _Film) -> KneeTruth:
         film_joint_space_mm=measurement.projected_joint_space_mm(standing),
         cartilage_mm=measurement.cartilage_mm(lying),
         keypoints={
-            name: (x * scale[0], y * scale[1], z * scale[2])
-            for name, (x, y, z) in measurement.keypoints(lying).items()
+            name: (x * scale[0], y * scale[1], z * scale[2]) for name, (x, y, z) in measurement.keypoints(lying).items()
         },
         film_keypoints={
             name: film.detector.pixel((x * scale[0], y * scale[1], z * scale[2]))

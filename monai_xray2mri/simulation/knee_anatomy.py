@@ -16,7 +16,17 @@ from torch import Tensor
 from monai_xray2mri.simulation import bones
 from monai_xray2mri.simulation import pathology as lesions
 from monai_xray2mri.simulation.bones import Bone, TibialPlace, femur_points, tibia_points, united
-from monai_xray2mri.simulation.lattice import CPU, Field, Grid, HeightMap, Lattice, Range, Window, lower_surface, upper_surface
+from monai_xray2mri.simulation.lattice import (
+    CPU,
+    Field,
+    Grid,
+    HeightMap,
+    Lattice,
+    Range,
+    Window,
+    lower_surface,
+    upper_surface,
+)
 from monai_xray2mri.simulation.noise import noise_at
 from monai_xray2mri.simulation.pathology import CONDYLE_X, CRYSTAL_KNOT_MM, SIDES, Pathology
 from monai_xray2mri.simulation.primitives import occupancy, smoothstep
@@ -256,9 +266,7 @@ def _cropped(field: Field, lattice: Lattice) -> Tensor:
     return values
 
 
-def _diseased_femur(
-    femur: Field, shape: KneeShape, pathology: Pathology, pose: Pose, condyles: HeightMap
-) -> Bone:
+def _diseased_femur(femur: Field, shape: KneeShape, pathology: Pathology, pose: Pose, condyles: HeightMap) -> Bone:
     points = femur.lattice.points(femur.values.device)
     own = femur_points(points, pose)
     widening = dict(zip(SIDES, shape.condyle_width, strict=True))

@@ -11,7 +11,6 @@ on the device they were made on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch

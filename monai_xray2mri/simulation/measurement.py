@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from monai_xray2mri.simulation.knee_anatomy import MIDDLE_X, MIDDLE_Y, KneeAnatomy, middle_gap
-from monai_xray2mri.simulation.lattice import Field, Grid, HeightMap, Lattice, Range, lower_surface, upper_surface
+from monai_xray2mri.simulation.lattice import Field, Grid, HeightMap, Lattice, Range, upper_surface
 from monai_xray2mri.simulation.pathology import SIDES
 from monai_xray2mri.simulation.primitives import occupancy
 from monai_xray2mri.simulation.truth import CARTILAGES, KEYPOINTS

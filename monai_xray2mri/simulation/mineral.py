@@ -26,15 +26,24 @@ from monai_xray2mri.simulation.lattice import Field, Grid, Points, Window
 from monai_xray2mri.simulation.noise import noise_at
 from monai_xray2mri.simulation.primitives import occupancy, smoothstep, table
 
-_SPONGY: Final[Mapping[str, float]] = {"femur": 0.095, "tibia": 0.095, "fibula": 0.08, "patella": 0.09}
+_SPONGY: Final[Mapping[str, float]] = {"femur": 0.095, "tibia": 0.095, "fibula": 0.08, "patella": 0.075}
 """Share of bone in spongy bone, away from joint surfaces."""
-_SHAFT: Final[Mapping[str, tuple[float, float]]] = {"femur": (34.0, 82.0), "tibia": (22.0, 70.0), "fibula": (24.0, 60.0)}
+_SHAFT: Final[Mapping[str, tuple[float, float]]] = {
+    "femur": (34.0, 82.0),
+    "tibia": (22.0, 70.0),
+    "fibula": (24.0, 60.0),
+}
 """Distance from the joint in mm over which spongy bone gives way to the marrow cavity."""
+_FEMORAL_CORTEX: Final = ((0.0, 14.0, 26.0, 40.0, 60.0, 90.0, 130.0), (0.3, 0.35, 0.5, 0.9, 1.9, 3.4, 4.8))
+_TIBIAL_CORTEX: Final = ((0.0, 8.0, 20.0, 35.0, 60.0, 110.0), (0.35, 0.5, 0.8, 1.5, 3.0, 4.6))
+_FIBULAR_CORTEX: Final = ((10.0, 30.0, 60.0), (0.4, 1.0, 2.2))
+_PATELLAR_CORTEX_MM: Final = 0.2
+"""Distance from the joint and thickness of the cortex there, in mm."""
 _CORTEX_DENSITY: Final = 0.85
 _SCLEROSIS: Final = 0.30
 _CYST_RIM: Final = 0.25
 _CRYSTALS: Final = 0.22
-_SCAR: Final = 0.20
+_SCAR: Final = 0.13
 _SCARS: Final[Mapping[str, tuple[float, float, float]]] = {"femur": (31.0, 0.27, 0.003), "tibia": (-19.0, 0.0, 0.0022)}
 """Height of the former growth plates in the bones' own frames, their rise along y, their bow along x in 1/mm."""
 _SCAR_KNOT_MM: Final = 6.0
@@ -134,13 +143,13 @@ def _cortex(anatomy: KneeAnatomy, bone: Bone, grid: Grid) -> Tensor:
     z, factor = points.z, anatomy.shape.cortex
     if bone.name == "femur":
         # The backs of the condyles have hardly more of a shell than their joint surfaces.
-        behind = 1 - 0.55 * smoothstep(points.y, -6.0, 10.0) * smoothstep(z, 52.0, 40.0)
-        return factor * behind * table(z, (0.0, 14.0, 26.0, 40.0, 60.0, 90.0, 130.0), (0.3, 0.35, 0.5, 0.9, 1.9, 3.4, 4.8))
+        behind = 1 - 0.65 * smoothstep(points.y, -8.0, 8.0) * smoothstep(z, 52.0, 40.0)
+        return factor * behind * table(z, *_FEMORAL_CORTEX)
     if bone.name == "tibia":
-        return factor * table(-z, (0.0, 8.0, 20.0, 35.0, 60.0, 110.0), (0.4, 0.6, 0.9, 1.6, 3.0, 4.6))
+        return factor * table(-z, *_TIBIAL_CORTEX)
     if bone.name == "fibula":
-        return factor * table(-z, (10.0, 30.0, 60.0), (0.5, 1.1, 2.2))
-    return torch.full_like(z, 0.6 * factor)
+        return factor * table(-z, *_FIBULAR_CORTEX)
+    return torch.full_like(z, _PATELLAR_CORTEX_MM * factor)
 
 
 def _spongy_share(anatomy: KneeAnatomy, bone: Bone, grid: Grid, distance: Tensor) -> Tensor:
@@ -154,6 +163,10 @@ def _spongy_share(anatomy: KneeAnatomy, bone: Bone, grid: Grid, distance: Tensor
     # Trabeculae thin out towards the middle of the bone, least of all at the joint.
     hollow = 1 - 0.45 * smoothstep(-distance, 6.0, 22.0) * smoothstep(height, 8.0, 40.0)
     share = base * solid * hollow
+    if bone.name == "femur":
+        # Little load reaches the upper backs of the condyles.
+        points = grid.points(distance.device)
+        share *= 1 - 0.4 * smoothstep(points.y, -4.0, 12.0) * smoothstep(points.z, 14.0, 30.0)
     if bone.depth is not None:
         depth = bone.depth.at(grid).clamp(min=0)
         strength, reach = (0.9, 5.0) if bone.name == "tibia" else (0.5, 5.0)
@@ -189,9 +202,7 @@ def _rows_between(grid: Grid, low: float, high: float) -> Window:
     return slice(None), rows, slice(None)
 
 
-def _add_lesions(
-    compact: Tensor, spongy: Tensor, deep: Tensor, anatomy: KneeAnatomy, bone: Bone, grid: Grid
-) -> None:
+def _add_lesions(compact: Tensor, spongy: Tensor, deep: Tensor, anatomy: KneeAnatomy, bone: Bone, grid: Grid) -> None:
     """Add sclerosis and cysts, in place; cysts only as far as the film shows them."""
     if bone.sclerosis is not None:
         compact += _SCLEROSIS * deep * bone.sclerosis.at(grid).clamp_(min=0)

@@ -18,9 +18,7 @@ def noise_knots(generator: torch.Generator, count: int = _KNOTS) -> Tensor:
     return torch.randn((count,) * 3, generator=generator)
 
 
-def smooth_noise(
-    knots: Tensor, grid: Grid | Lattice, knot_mm: float = _KNOT_MM, device: torch.device = CPU
-) -> Tensor:
+def smooth_noise(knots: Tensor, grid: Grid | Lattice, knot_mm: float = _KNOT_MM, device: torch.device = CPU) -> Tensor:
     """Smooth random field [...,Y,Z,X] of about unit size: cubic B-spline of ``knots`` [...,K,K,K] ``knot_mm`` apart."""
     if isinstance(grid, Lattice):
         grid = Grid(grid.axis(1), grid.axis(2), grid.axis(0))

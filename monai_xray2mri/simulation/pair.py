@@ -9,13 +9,12 @@ from typing import Final
 from monai_xray2mri.simulation import radiography
 from monai_xray2mri.simulation.film_options import Hardware
 from monai_xray2mri.simulation.grades import patient_grades
-from monai_xray2mri.simulation.hardware import fitted, implant
+from monai_xray2mri.simulation.hardware import fitted
 from monai_xray2mri.simulation.knee import check_visibility, draw_patient_knee
 from monai_xray2mri.simulation.participants import participant_traits
 from monai_xray2mri.simulation.pathology import Pathology, draw_pathology
 from monai_xray2mri.simulation.seeds import SEED_RANGES, knee_generator, seed_range_name
 from monai_xray2mri.simulation.shape import KneeShape, Pose, blended
-from monai_xray2mri.simulation.solids import Body
 from monai_xray2mri.types import Side
 
 RIGHT_SHARE: Final = 0.85
@@ -34,7 +33,6 @@ class PairedKnee:
         pathology: its grades and sites.
         pose: how it stands on the film.
         metal: what is implanted, or None.
-        implant: its parts, in mm of a knee of mean size.
     """
 
     side: Side
@@ -43,7 +41,6 @@ class PairedKnee:
     pathology: Pathology
     pose: Pose
     metal: Hardware | None = None
-    implant: tuple[Body, ...] = ()
 
     def stream(self, name: str) -> str:
         """Name of a stream of this knee's randomness; the right knee's are those of ``simulate_knee``."""
@@ -104,8 +101,7 @@ def _standing_knee(seed: int, side: Side, shape: KneeShape, pathology: Pathology
     knee = PairedKnee(side, seed, shape, pathology, pose)
     if metal is None:
         return knee
-    bodies = implant(metal, knee_generator(seed, knee.stream("hardware")))
-    return replace(knee, shape=fitted(shape, metal), pathology=_operated(pathology, metal), metal=metal, implant=bodies)
+    return replace(knee, shape=fitted(shape, metal), pathology=_operated(pathology, metal), metal=metal)
 
 
 def _operated(pathology: Pathology, metal: Hardware) -> Pathology:

@@ -29,7 +29,12 @@ OSTEOPHYTE_MM: Final = (0.0, 2.2, 4.2, 6.6)
 """Length by grade."""
 CRYSTAL_KNOT_MM: Final = 2.0
 _CRYSTAL_KNOTS: Final = 34
-_MARGINS: Final = {("F", "M"): (33.0, 9.5), ("F", "L"): (-33.5, 10.0), ("T", "M"): (30.5, 0.0), ("T", "L"): (-35.0, 0.0)}
+_MARGINS: Final = {
+    ("F", "M"): (33.0, 9.5),
+    ("F", "L"): (-33.5, 10.0),
+    ("T", "M"): (30.5, 0.0),
+    ("T", "L"): (-35.0, 0.0),
+}
 """(x, z) of the joint margins in the middle of the knee; the tibia's height is that of its plateau."""
 _GRADED: Final = (("XRCYF", 3.6, 0.5), ("XRCYT", 3.6, 0.5), ("XRATT", 4.0, 0.4), ("XRCH", 11.0, 1.5))
 _SATELLITES: Final = 2

@@ -18,6 +18,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from monai_xray2mri.radiograph.joint import JOINT_ROW, REGION_MM
 from monai_xray2mri.simulation.beam import Exposure, draw_exposure, exposed, line_integral, reference_attenuation
 from monai_xray2mri.simulation.body import body_paths
 from monai_xray2mri.simulation.knee_anatomy import KneeAnatomy, build_anatomy
@@ -29,6 +30,8 @@ from monai_xray2mri.simulation.trabeculae import Trabeculae, draw_trabeculae
 from monai_xray2mri.types import Box
 
 __all__ = [
+    "JOINT_ROW",
+    "REGION_MM",
     "Detector",
     "Exposure",
     "attenuation",
@@ -46,10 +49,7 @@ SOURCE_TO_DETECTOR_MM: Final = 1829.0
 SOURCE_TO_JOINT_MM: Final = SOURCE_TO_DETECTOR_MM / MAGNIFICATION
 FILM_SOURCE: Final = (96.0, 0.0)
 """(x, z) of the focal spot of a bilateral film in mm of the right knee's own frame."""
-REGION_MM: Final = 110.0
 REGION_PIXELS: Final = 299
-JOINT_ROW: Final = 0.57
-"""Height of the joint line in the region, as a share of its side from the top."""
 RAY_STEP_MM: Final = 2.5
 _RAYS_MM: Final = (48.0, -78.0)
 """From where to where along y there is bone in a posed knee, in reference mm."""
@@ -104,7 +104,7 @@ def draw_pose(shape: KneeShape, generator: torch.Generator) -> Pose:
         flexion=20.0 + 4.0 * flexion,
         beam_tilt=shape.slope + 1.3 * tilt,
         load=0.25 + 0.1 * load,
-        roll=4.0 + 4.0 * roll,
+        roll=1.0 + 4.0 * roll,
         lean=1.5 + 1.5 * lean,
     )
 

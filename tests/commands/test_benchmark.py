@@ -13,13 +13,14 @@ from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
 
 
 def test_table_for_people_and_json_for_programs(capsys):
-    assert main(["benchmark", "simulate", "--knees", "1"]) == ExitCode.DONE
+    assert main(["benchmark", "simulate", "--knees", "1", "--only", "radiograph", "batch"]) == ExitCode.DONE
     said = capsys.readouterr()
     answer = json.loads(said.out)
+    assert answer["load"] >= 0 and answer["cores"] >= 1
     assert answer["simulator_version"] == SIMULATOR_VERSION
-    assert [one["name"] for one in answer["measurements"]] == list(benchmark.simulator_cases())
+    assert [one["kind"] for one in answer["measurements"]] == ["radiograph", "batch"]
     for one in answer["measurements"]:
-        assert one["name"] in said.err
+        assert benchmark.KINDS[one["kind"]] in said.err
         assert 0.01 < one["fastest"] <= one["seconds"]
         assert one["device_memory_mb"] is None
         assert 100 < one["memory_mb"] < 20_000
@@ -37,3 +38,7 @@ def test_peak_memory_rises_with_what_is_held_and_stays():
     assert during > held.nbytes / 1e6
     del held
     assert benchmark.peak_memory_mb() > during - 10  # the kernel counts pages in batches per thread
+
+
+def test_everything_that_is_offered_can_be_made():
+    assert list(benchmark._makers()) == list(benchmark.KINDS)

@@ -23,7 +23,7 @@ BARE = FilmOptions()
 HEALTHY = dict.fromkeys(MAXIMAL_GRADES, 0)
 NARROWED = {Side.RIGHT: HEALTHY, Side.LEFT: {**HEALTHY, "XRJSM": 3, "XROSTM": 3, "XRSCTM": 3, "XRKL": 4}}
 SLANT_DEG = 4.0
-METAL = {Side.LEFT: "total prosthesis"}
+METAL = {Side.RIGHT: "plate", Side.LEFT: "total prosthesis"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def narrowed(film):
 
 @pytest.fixture(scope="module")
 def replaced(film):
-    """The same patient with a total prosthesis in the left knee."""
+    """The same patient with a plate in the right knee and a total prosthesis in the left one."""
     return develop(project_legs(film.seed, hardware=METAL), replace(BARE, hardware=METAL))
 
 
@@ -90,12 +90,6 @@ def test_grades_can_be_replaced_on_one_side(bare, narrowed):
 def test_kellgren_lawrence_follows_where_it_is_not_given(film):
     shown = draw_pair(film.seed, {Side.LEFT: {"XRJSM": 3}})[Side.LEFT].pathology.grades
     assert (shown["XRJSM"], shown["XRKL"]) == (3, 4)
-
-
-def test_same_arguments_give_the_same_film(film):
-    again = simulate_film(film.seed)
-    assert np.array_equal(again.pixels, film.pixels)
-    assert (again.boxes, again.keypoints) == (film.boxes, film.keypoints)
 
 
 def test_left_knee_resembles_the_right_one_without_being_its_mirror_image(bare):
@@ -180,24 +174,19 @@ def test_bad_exposures_are_bad_in_their_own_way(legs, bare, fault):
         "under": grain > 1.5,
         "over": box.mean() < good.mean() - 0.1,
         "saturated": (box > 0.99).mean() > 0.25,
-        "flat": box.std() < 0.7 * good.std(),
+        "flat": np.ptp(np.percentile(box, (25, 75))) < 0.6 * np.ptp(np.percentile(good, (25, 75))),
     }[fault]
 
 
-def test_total_prosthesis_is_white_on_its_side_alone_and_has_no_gradings(film, replaced, bare):
+def test_plate_leaves_the_gradings_and_a_prosthesis_does_not(film, replaced):
     assert replaced.hardware == METAL
     assert replaced.grades == {Side.RIGHT: film.grades[Side.RIGHT], Side.LEFT: {}}
-    metal = [np.percentile(inside(replaced, side), 95) - np.percentile(inside(bare, side), 95) for side in Side]
-    assert metal[1] > metal[0] + 0.05
 
 
-def test_screws_leave_the_gradings(film, legs, bare):
-    metal = {Side.LEFT: "plate"}
-    healthy = {side: HEALTHY for side in Side}
-    plated = develop(project_legs(film.seed, healthy, hardware=metal), replace(BARE, hardware=metal))
-    assert plated.grades == bare.grades
-    right, left = ((inside(plated, side) - inside(bare, side)).max() for side in Side)
-    assert left > right + 0.1
+def test_metal_is_the_brightest_there_is(replaced, bare):
+    for side, share in ((Side.RIGHT, 0.01), (Side.LEFT, 0.15)):
+        brightest = np.percentile(inside(bare, side), 99.9)
+        assert (inside(bare, side) > brightest).mean() < share < (inside(replaced, side) > brightest).mean()
 
 
 def test_markers_are_bright_beside_the_legs(legs, bare):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 
 from monai_xray2mri.simulation.film_options import HARDWARE
-from monai_xray2mri.simulation.hardware import FEMUR_ENDS_MM, fitted, implant, resected
-from monai_xray2mri.simulation.knee_anatomy import build_anatomy
+from monai_xray2mri.simulation.hardware import FEMUR_ENDS_MM, Outline, fitted, implant, resected
+from monai_xray2mri.simulation.knee_anatomy import KneeAnatomy, build_anatomy
 from monai_xray2mri.simulation.pathology import draw_pathology
 from monai_xray2mri.simulation.shape import KneeShape, Pose
 from monai_xray2mri.simulation.solids import Rays, line_integrals
@@ -15,8 +17,15 @@ X, Z = torch.arange(-80, 80, PIXEL), torch.arange(120, -170, -PIXEL)
 RAYS = Rays((96.0, 1694.0, 0.0), X, Z)
 
 
+@cache
+def knee(kind: str = "screws") -> KneeAnatomy:
+    """A mean healthy knee as it is with an implant, down to where a film ends."""
+    healthy = draw_pathology({}, torch.Generator().manual_seed(0))
+    return build_anatomy(fitted(KneeShape(), kind), healthy, Pose(), (-160.0, 160.0))
+
+
 def shadow(kind: str, seed: int = 0) -> torch.Tensor:
-    return line_integrals(implant(kind, torch.Generator().manual_seed(seed)), RAYS)
+    return line_integrals(implant(kind, torch.Generator().manual_seed(seed), knee()), RAYS)
 
 
 @pytest.mark.parametrize("kind", HARDWARE)
@@ -67,8 +76,7 @@ def test_prosthesis_sets_the_joint_space_where_it_lies(kind, changed):
 
 @pytest.mark.parametrize("kind", ["total prosthesis", "unicondylar prosthesis", "screws"])
 def test_prosthesis_takes_the_place_of_bone(kind):
-    shape = fitted(KneeShape(), kind)
-    whole = build_anatomy(shape, draw_pathology({}, torch.Generator().manual_seed(0)), Pose())
+    whole = knee(kind)
     cut = resected(whole, kind)
     if kind == "screws":
         assert cut is whole
@@ -82,3 +90,19 @@ def test_prosthesis_takes_the_place_of_bone(kind):
         lateral = (points.x < -10).expand_as(before.values)
         spared = torch.equal(before.values[lateral], after.values[lateral])
         assert spared == (kind == "unicondylar prosthesis")
+
+
+def test_outline_is_where_the_bones_end():
+    outline = Outline.of(knee())
+    assert outline.edge(1.0, -5.0) > 30 and outline.edge(-1.0, -5.0) < -30
+    assert 20 < outline.edge(1.0, -100.0) - outline.edge(-1.0, -100.0) < 40
+    assert outline.edge(-1.0, 60.0) < outline.middle(60.0) < outline.edge(1.0, 60.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_plate_lies_on_the_bone(seed):
+    outline, metal = Outline.of(knee()), shadow("plate", seed) > 1.0
+    for z in (-20.0, -50.0, -90.0):
+        columns = X[metal[int((Z - z).abs().argmin())]]
+        distance = min(abs(float(columns.min()) - outline.edge(-1, z)), abs(float(columns.max()) - outline.edge(1, z)))
+        assert distance < 6

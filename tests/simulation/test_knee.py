@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.simulation.grades import MAXIMAL_GRADES, kellgren_lawrence
-from monai_xray2mri.simulation.knee import draw_patient_knee, simulate_knee, simulate_radiograph
+from monai_xray2mri.simulation.knee import draw_patient_knee, simulate_knee, simulate_knees, simulate_radiograph
 from monai_xray2mri.simulation.mr import Tissue
 from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
+from monai_xray2mri.simulation.truth import CARTILAGES, COMPARTMENTS, KEYPOINTS, LESION_FEATURES
 
 
 def test_shapes_types_and_ranges(knee):
@@ -47,6 +50,59 @@ def test_global_randomness_is_left_alone():
     state = torch.get_rng_state()
     simulate_radiograph(7)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_batch_makes_the_very_same_knees(knee):
+    made = list(simulate_knees([7, knee.seed]))[1]
+    assert made.seed == knee.seed
+    for name in ("volume", "noise_free", "labels", "lesions", "radiograph"):
+        assert np.array_equal(getattr(made, name).numpy(), getattr(knee, name)), name
+    assert made.grades == knee.grades
+
+
+def test_another_examination_is_of_the_same_knee(knee):
+    again = simulate_knee(knee.seed, nuisance=1)
+    assert np.array_equal(again.radiograph, knee.radiograph)
+    assert np.abs(again.noise_free - knee.noise_free).mean() > 0.005
+    for side in "ML":
+        assert again.truth.joint_space_mm[side] == pytest.approx(knee.truth.joint_space_mm[side], abs=0.6)
+
+
+def test_the_wide_radiograph_is_centred_on_the_true_box():
+    wide = simulate_radiograph(7, margin=0.12)
+    assert wide.shape == (371, 371)
+    with pytest.raises(InputRefused, match="not be negative"):
+        simulate_radiograph(7, margin=-0.1)
+
+
+def test_truth_is_complete_and_lies_where_it_should(knee):
+    truth = knee.truth
+    assert set(truth.keypoints) == set(truth.film_keypoints) == set(KEYPOINTS)
+    assert set(truth.cartilage_mm) == set(CARTILAGES)
+    assert set(truth.joint_space_mm) == set(truth.film_joint_space_mm) == set(COMPARTMENTS)
+    # The centre of the patella is patella in the label map, too: keypoints are in the affine's coordinates.
+    column, row, slice_ = np.linalg.solve(knee.affine, [*truth.keypoints["patella"], 1.0])[:3].round().astype(int)
+    assert knee.labels[slice_, row, column] == Tissue.PATELLA
+    assert truth.keypoints["medial condyle"][0] > 0 > truth.keypoints["lateral condyle"][0]
+    rows = {name: place[0] for name, place in truth.film_keypoints.items()}
+    assert rows["notch"] < rows["medial condyle"] < rows["medial tibial margin"] < 299
+    assert truth.film_keypoints["lateral condyle"][1] < truth.film_keypoints["medial condyle"][1]
+    assert truth.box.rows == pytest.approx(truth.box.columns)
+    assert 299 * 0.9 < truth.box.rows < 299 * 1.1
+    json.dumps(truth.as_record())
+
+
+def test_lesion_boxes_lie_on_the_lesions():
+    healthy = dict.fromkeys(MAXIMAL_GRADES, 0)
+    cyst = simulate_knee(8, healthy | {"XRCYTM": 1}, visibility=1.0)
+    box = cyst.truth.lesion_boxes["XRCYTM"]
+    assert set(cyst.truth.lesion_boxes) == {"XRCYTM"}
+    assert set(np.unique(cyst.lesions)) == {0, 1 + LESION_FEATURES.index("XRCYTM")}
+    change = cyst.radiograph - simulate_radiograph(8, healthy, visibility=1.0)
+    row, column = np.unravel_index(np.abs(change).argmax(), change.shape)
+    rim = 5  # pixels, 1.7 mm: a cyst has a dense wall
+    assert box.top - rim <= row <= box.top + box.rows + rim
+    assert box.left - rim <= column <= box.left + box.columns + rim
 
 
 def test_other_seed_gives_another_knee(knee):
@@ -102,11 +158,11 @@ def test_visibility_outside_its_range_is_refused(visibility):
 
 def test_the_frozen_version_still_makes_the_same_knees(knee):
     """Models are trained on this version; a change of what it draws needs another SIMULATOR_VERSION."""
-    assert SIMULATOR_VERSION == "0.1"
+    assert SIMULATOR_VERSION == "1.0"
     assert float(knee.noise_free.mean()) == pytest.approx(FROZEN["mr"], abs=2e-5)
     assert float(knee.radiograph.mean()) == pytest.approx(FROZEN["film"], abs=2e-5)
     counts = [int((knee.labels == tissue).sum()) for tissue in (Tissue.FEMUR, Tissue.TIBIA, Tissue.MUSCLE)]
     assert counts == pytest.approx(FROZEN["voxels"], rel=1e-4)
 
 
-FROZEN = {"mr": 0.1570453, "film": 0.4645240, "voxels": [238203, 170268, 622751]}
+FROZEN = {"mr": 0.1832543, "film": 0.4685505, "voxels": [228286, 180409, 571931]}

@@ -52,7 +52,7 @@ def test_visibility_reaches_both_knees():
 
 def test_metal_changes_its_own_knee_alone():
     plain, operated = draw_pair(5), draw_pair(5, metal={Side.LEFT: "total prosthesis"})
-    assert operated[Side.LEFT].implant and not operated[Side.RIGHT].implant
+    assert (operated[Side.LEFT].metal, operated[Side.RIGHT].metal) == ("total prosthesis", None)
     assert operated[Side.RIGHT].shape.joint_space == plain[Side.RIGHT].shape.joint_space
     assert torch.equal(operated[Side.LEFT].shape.deformation, plain[Side.LEFT].shape.deformation)
     left = operated[Side.LEFT].pathology.grades

@@ -72,12 +72,12 @@ def gather_tables(folders: Sequence[Path]) -> Tables:
             if path.resolve() in seen:
                 continue
             seen.add(path.resolve())
-            name = path.relative_to(folder).as_posix()
+            name = path.name  # where it lies says nothing more, and has blanks in it
             for kind, holds, wanted, add in kinds:
                 if holds(columns):
                     _read(tables, path, name, kind, wanted, add)
     tables.skipped += [
-        Skipped(f"table row {place}", reason, broken=True)
+        Skipped(place, reason, broken=True)
         for place, reason in (*tables.readings.bad_rows, *tables.participants.bad_rows)
     ]
     return tables
@@ -101,6 +101,6 @@ def _read(tables: Tables, path: Path, name: str, kind: str, wanted: _Wanted, add
 def _add_contents(tables: Tables, table: Table) -> None:
     tables.listed.update(contents.listed_series(table))
     tables.skipped += [
-        Skipped(f"table row {table.name}, line {line}", "another number of fields, or no folder", broken=True)
+        Skipped(f"{table.name}, line {line}", "another number of fields, or no folder", broken=True)
         for line in table.bad_lines
     ]

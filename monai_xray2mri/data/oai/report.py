@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from monai_xray2mri.dicom.files import write_whole
 
 REPORT_JSON, REPORT_TEXT = "report.json", "report.txt"
 _EXAMPLES: Final = 5
+_LINE: Final = re.compile(r", line (\d+)$")
 
 
 @dataclass
@@ -105,18 +107,25 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _kind(what: str) -> str:
-    """``MR series 00m/...`` without the place, so that equal reasons are counted together."""
-    return " ".join(word for word in what.split(" ") if "/" not in word)
+    """``MR series 00m/...`` and ``table, line 7`` without the place, so that equal reasons are counted together."""
+    return " ".join(word for word in _LINE.sub("", what).split(" ") if "/" not in word)
 
 
 def _by_reason(skipped: Sequence[Skipped]) -> list[str]:
     """One line per kind and reason, the most frequent first."""
     groups: dict[tuple[str, str], list[str]] = {}
     for one in skipped:
-        who = f"{one.participant or '?'}{one.side.value if one.side else ''}"
-        groups.setdefault((_kind(one.what), _without_place(one)), []).append(who)
+        groups.setdefault((_kind(one.what), _without_place(one)), []).append(_whose(one))
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     return [f"{len(whose)} x {kind}: {reason} ({_some(whose)})" for (kind, reason), whose in ordered]
+
+
+def _whose(one: Skipped) -> str:
+    """The knee, or the line of a table."""
+    if one.participant:
+        return f"{one.participant}{one.side.value if one.side else ''}"
+    line = _LINE.search(one.what)
+    return f"line {line[1]}" if line else one.what
 
 
 def _without_place(one: Skipped) -> str:

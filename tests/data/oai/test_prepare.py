@@ -238,9 +238,11 @@ def test_broken_rows_are_named(release: Release, tmp_path: Path) -> None:
     path.write_text(path.read_text() + "9000297|1\n")
     report = prepare(release, tmp_path / "out")
     assert len(report.used) == 1
-    assert [(one.what.split("/")[-1], one.reason) for one in report.broken] == [
+    assert [(one.what, one.reason) for one in report.broken] == [
         ("kXR_SQ_BU00.txt, line 3", "another number of fields")
     ]
+    text = (tmp_path / "out" / "report.txt").read_text()
+    assert "1 x kXR_SQ_BU00.txt: another number of fields (line 3)" in text
 
 
 def test_an_empty_release_is_refused_with_what_was_looked_for(empty_release: Release, tmp_path: Path) -> None:

@@ -68,6 +68,10 @@ def test_one_barcode_in_its_forms(text: str) -> None:
     assert barcode(text) == "016600593103"
 
 
+def test_eight_digits_without_a_zero_are_a_short_form_too() -> None:
+    assert barcode("10593103") == barcode("16610593103") == "016610593103"
+
+
 @pytest.mark.parametrize("text", ["T", ".A", "", "0", "000000", "1234567890123", "SIM0001", None])
 def test_what_is_no_barcode(text: str | None) -> None:
     assert barcode(text) is None
