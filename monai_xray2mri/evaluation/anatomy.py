@@ -74,9 +74,8 @@ PUBLISHED: Final[Mapping[str, str]] = {
 }
 """Dimension to what is published: women, men; sources by number in docs/simulation_anatomy.md."""
 
-_EVERY: Final = (1, 2, 1)
-"""The shared map's voxels are twice as fine from front to back, and along the leg, as from side to side; joint spaces
-need the latter."""
+_COARSE_MM: Final = 0.75
+"""Voxels that are finer than needed across the leg are left out up to this; along it joint spaces need them all."""
 _MARGIN_MM: Final = 14.0
 _DEGREES: Final = ("medial slope", "lateral slope")
 
@@ -127,7 +126,11 @@ def healthy_knee(seed: int) -> KneeAnatomy:
 
 @one_thread()
 def compare(
-    labels: np.ndarray, spacing: tuple[float, float, float], knees: int = 0, template: Template | None = None
+    labels: np.ndarray,
+    spacing: tuple[float, float, float],
+    knees: int = 0,
+    template: Template | None = None,
+    steps: int = 3,
 ) -> Comparison:
     """Compare simulated knees with a real one.
 
@@ -136,16 +139,18 @@ def compare(
         spacing: (z, y, x) distance of voxel centres in mm.
         knees: how many random knees.
         template: what the fitted knee varies; the shipped one by default.
+        steps: how many steps the fit takes.
 
     Raises:
         InputRefused: a structure is missing.
     """
-    real = real_masks(labels, spacing, _EVERY)
+    every = (1, *(max(1, int(_COARSE_MM / step)) for step in spacing[1:]))
+    real = real_masks(labels, spacing, every)  # type: ignore[arg-type]
     for name, mask in real.masks.items():
         if not mask.any():
             raise InputRefused("label map", f"must hold the {name}", "no such voxel")
     surfaces = {bone: real_surface(real, bone) for bone in BONES}
-    fit = fit_knee(surfaces, template=template)
+    fit = fit_knee(surfaces, steps, template)
     measured, distances = [], []
     for seed in VALIDATION[:knees]:
         knee = healthy_knee(seed)
@@ -216,11 +221,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--labels", type=Path, required=True, help="label map of a right knee, labels of the template")
     parser.add_argument("--knees", type=int, default=10, help="random knees")
     parser.add_argument("--template", type=Path, help="what the fitted knee varies; the shipped one by default")
+    parser.add_argument("--steps", type=int, default=3, help="steps that the fit takes")
     parser.add_argument("--json", action="store_true", help="all numbers instead of the table")
     options = parser.parse_args(arguments)
     template = Template.load(options.template) if options.template else None
     torch.set_grad_enabled(False)
-    comparison = compare(*read_label_map(options.labels), options.knees, template)
+    comparison = compare(*read_label_map(options.labels), options.knees, template, options.steps)
     sys.stdout.write(_as_json(comparison) if options.json else table(comparison))
 
 

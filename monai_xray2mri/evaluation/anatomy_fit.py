@@ -73,12 +73,18 @@ def fit_knee(surfaces: Mapping[str, Surface], steps: int = 3, template: Template
     """
     rng = np.random.default_rng(0)
     points = {name: s.points[rng.permutation(len(s.points))[:_POINTS]] for name, s in surfaces.items()}
-    spreads = np.array([number for each in _SPREADS.values() for number in each] + [s for _, s in _POSE] + [_SHIFT_MM] * 3)
+    spreads = np.array(
+        [number for each in _SPREADS.values() for number in each] + [s for _, s in _POSE] + [_SHIFT_MM] * 3
+    )
     found, residual = np.zeros(len(spreads)), _residual(np.zeros(len(spreads)), points, template)
     start = float(np.median(np.abs(residual)))
     for _ in range(steps):
         jacobian = np.stack(
-            [(_residual(found + _STEP * unit * spreads, points, template) - residual) / _STEP for unit in np.eye(len(found))], 1
+            [
+                (_residual(found + _STEP * unit * spreads, points, template) - residual) / _STEP
+                for unit in np.eye(len(found))
+            ],
+            1,
         )
         weights = np.minimum(1.0, 1.0 / np.maximum(np.abs(residual), 1e-6))  # Huber's, 1 mm
         normal = jacobian.T @ (weights[:, None] * jacobian) + _LOOSENESS * np.eye(len(found))
@@ -89,7 +95,11 @@ def fit_knee(surfaces: Mapping[str, Surface], steps: int = 3, template: Template
 
 
 def _improved(
-    found: np.ndarray, change: np.ndarray, residual: np.ndarray, points: Mapping[str, np.ndarray], template: Template | None
+    found: np.ndarray,
+    change: np.ndarray,
+    residual: np.ndarray,
+    points: Mapping[str, np.ndarray],
+    template: Template | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The step, halved until it helps; the start if it does not."""
     for share in (1.0, 0.5, 0.25):

@@ -45,9 +45,11 @@ def simulated_surface(anatomy: KneeAnatomy, bone: str, view: View) -> Surface:
     field = next(each for each in anatomy.bones if each.name == bone).distance
     grid = knee_grid(anatomy, view)
     window = field.window(grid)
-    first = tuple(f + s * w.start for f, s, w in zip(view.first, view.spacing, (window[1], window[0], window[2]), strict=True))
+    first = tuple(
+        f + s * w.start for f, s, w in zip(view.first, view.spacing, (window[1], window[0], window[2]), strict=True)
+    )
     values = field.at(grid.crop(window)).transpose(0, 1).numpy()
-    return _surface(values, View(first, view.spacing, values.shape))  # type: ignore[arg-type]
+    return _surface(values, View(first, view.spacing, values.shape))
 
 
 def _surface(values: np.ndarray, view: View) -> Surface:

@@ -11,79 +11,105 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import SimpleITK as sitk
+import torch
 from tqdm import tqdm
 
 from monai_xray2mri.evaluation.alignment import psnr_aligned
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr
 from monai_xray2mri.evaluation.region import JointRegion, region_from_labels
 from monai_xray2mri.evaluation.structure import edge_agreement, rssim, rssim_floor, ssim_per_slice
-from monai_xray2mri.simulation.knee import SimulatedKnee, simulate_knee
-from monai_xray2mri.simulation.mr import PIXEL_MM, SLICE_MM
-from monai_xray2mri.simulation.seeds import SEED_RANGES, SIMULATOR_VERSION
+from monai_xray2mri.simulation import mr
+from monai_xray2mri.simulation.knee import draw_patient_knee
+from monai_xray2mri.simulation.knee_anatomy import build_anatomy
+from monai_xray2mri.simulation.painting import paint_knee
+from monai_xray2mri.simulation.seeds import SEED_RANGES, SIMULATOR_VERSION, knee_generator
+from monai_xray2mri.simulation.threads import one_thread
 
 MODELLED: Final = slice(13, 63)
 """The slices that methods generate, counted from the posterior end (DESIGN section 4)."""
-SPACING: Final = (SLICE_MM, PIXEL_MM, PIXEL_MM)
+SPACING: Final = (mr.SLICE_MM, mr.PIXEL_MM, mr.PIXEL_MM)
 _RANGE = 1.0
 
 
-def knee_ceilings(seed: int, nuisance: int = 1) -> dict[str, dict[str, float]]:
+REDRAWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "noise and bias": ("mr",),
+    "texture": ("mr texture",),
+    "field of view": ("mr placement",),
+    "pose": ("mr pose",),
+    "all": ("mr", "mr texture", "mr placement", "mr pose"),
+}
+"""What differs between two examinations to the streams of randomness that are drawn again."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """One MR examination of a simulated knee: both volumes [80,256,256] and the label map."""
+
+    volume: np.ndarray
+    noise_free: np.ndarray
+    labels: np.ndarray
+    affine: np.ndarray
+
+
+@one_thread()
+def examine_again(seed: int, redrawn: Collection[str] = (), nuisance: int = 1) -> Examination:
+    """The MR examination of :func:`~monai_xray2mri.simulation.knee.simulate_knee` with some of its streams drawn again.
+
+    With none of them it is that knee's, with all of them that of ``simulate_knee(seed, nuisance=nuisance)``.
+
+    Args:
+        seed: the knee's.
+        redrawn: names of streams, see :data:`REDRAWN`.
+        nuisance: number of the other examination, not 0.
+
+    Raises:
+        InputRefused: the seed lies in no range.
+    """
+
+    def generator(stream: str) -> torch.Generator:
+        return knee_generator(seed, f"{stream} {nuisance}" if stream in redrawn else stream)
+
+    shape, pathology = draw_patient_knee(seed)
+    placement = mr.draw_placement(generator("mr placement"))
+    grid = mr.mr_grid(placement, shape.scale)
+    low, high = grid.z_range
+    anatomy = build_anatomy(shape, pathology, mr.draw_pose(generator("mr pose")), (low - 2, high + 2))
+    canvas, _ = paint_knee(anatomy, grid, generator("mr texture"))
+    volume, noise_free = mr.acquired(canvas.signal, grid, generator("mr"))
+    return Examination(volume.numpy(), noise_free.numpy(), canvas.labels.numpy(), mr.volume_affine(placement))
+
+
+def knee_ceilings(seed: int, nuisance: int = 1, kinds: Sequence[str] = tuple(REDRAWN)) -> dict[str, dict[str, float]]:
     """Ceilings of one knee over its modelled slices.
 
     Args:
         seed: the knee's.
         nuisance: number of the other examination, not 0.
+        kinds: which of :data:`REDRAWN`.
 
     Returns:
-        What differs to measure to value. ``"noise"``: the acquired volume against its own noise-free one, the ceiling
-        of a method without noise. ``"placement"``: the noise-free volume against itself moved by as much as the field
-        of view moved between both examinations. ``"texture and bias"``: both noise-free volumes, the second moved back
-        by that known amount. ``"all"``: both acquired volumes. ``"all, against noise-free"``: the second examination's
-        noise-free volume against the first's.
+        What differs to measure to value: each kind between two acquired volumes; ``"noise, one side"``, the noise-free
+        volume against the acquired one, the ceiling of a method without noise; with the kind ``"all"`` also
+        ``"all, without noise"``, both its noise-free volumes; and figures of the ``"true volume"`` alone.
 
     Raises:
         InputRefused: the seed lies in no range.
         UsageError: scikit-image is not installed.
     """
-    first, second = simulate_knee(seed), simulate_knee(seed, nuisance=nuisance)
+    first = examine_again(seed)
     region = _within_modelled(region_from_labels(first.labels, first.affine))
-    offset = (second.affine - first.affine)[:3, 3]
-    pairs = {
-        "noise": (first.noise_free, first.volume),
-        "placement": (moved_grid(first.noise_free, first.affine, offset), first.noise_free),
-        "texture and bias": (moved_grid(second.noise_free, second.affine, -offset), first.noise_free),
-        "all": (second.volume, first.volume),
-        "all, against noise-free": (second.noise_free, first.noise_free),
-    }
-    return {name: _measures(one[MODELLED], other[MODELLED], region) for name, (one, other) in pairs.items()} | {
-        "true volume": _of_truth(first, region)
-    }
-
-
-def moved_grid(volume: np.ndarray, affine: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """The same object on a field of view whose origin lies elsewhere, by cubic B-splines.
-
-    Args:
-        volume: [S,H,W].
-        affine: [4,4] of it.
-        offset: [3] by how much the new origin lies from the old, in LPS mm.
-
-    Returns:
-        [S,H,W] float32; beyond the border the nearest voxel goes on.
-    """
-    steps = np.linalg.solve(affine[:3, :3], offset)  # (column, row, slice)
-    resampler = sitk.ResampleImageFilter()
-    image = sitk.GetImageFromArray(np.ascontiguousarray(volume, np.float32))
-    resampler.SetReferenceImage(image)
-    resampler.SetInterpolator(sitk.sitkBSpline)
-    resampler.SetUseNearestNeighborExtrapolator(True)
-    resampler.SetTransform(sitk.TranslationTransform(3, steps.tolist()))
-    return np.asarray(sitk.GetArrayFromImage(resampler.Execute(image)), np.float32)
+    again = {kind: examine_again(seed, REDRAWN[kind], nuisance) for kind in kinds}
+    pairs = {kind: (other.volume, first.volume) for kind, other in again.items()}
+    pairs["noise, one side"] = (first.noise_free, first.volume)
+    if "all" in again:
+        pairs["all, without noise"] = (again["all"].noise_free, first.noise_free)
+    found = {kind: _measures(one[MODELLED], other[MODELLED], region) for kind, (one, other) in pairs.items()}
+    return found | {"true volume": _of_truth(first, region)}
 
 
 def _measures(prediction: np.ndarray, truth: np.ndarray, region: JointRegion) -> dict[str, float]:
@@ -96,7 +122,7 @@ def _measures(prediction: np.ndarray, truth: np.ndarray, region: JointRegion) ->
     }
 
 
-def _of_truth(knee: SimulatedKnee, region: JointRegion) -> dict[str, float]:
+def _of_truth(knee: Examination, region: JointRegion) -> dict[str, float]:
     truth = knee.volume[MODELLED]
     return {
         "adjacent_slice_correlation": adjacent_slice_correlation(truth),
@@ -109,7 +135,7 @@ def _within_modelled(region: JointRegion) -> JointRegion:
     return JointRegion(region.top, region.bottom, region.left, region.right, tuple(kept))
 
 
-def ceilings(seeds: Iterable[int]) -> dict[str, dict[str, float]]:
+def ceilings(seeds: Iterable[int], kinds: Sequence[str] = tuple(REDRAWN)) -> dict[str, dict[str, float]]:
     """Means over knees of :func:`knee_ceilings`.
 
     Raises:
@@ -117,7 +143,7 @@ def ceilings(seeds: Iterable[int]) -> dict[str, dict[str, float]]:
         InputRefused: a seed lies in no range.
         UsageError: scikit-image is not installed.
     """
-    records = [knee_ceilings(seed) for seed in seeds]
+    records = [knee_ceilings(seed, kinds=kinds) for seed in seeds]
     if not records:
         raise ValueError("needs one seed at least, got none")
     return {
@@ -131,9 +157,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m monai_xray2mri.evaluation.ceilings", description=__doc__)
     parser.add_argument("--split", choices=sorted(SEED_RANGES), default="validation")
     parser.add_argument("--knees", type=int, default=6)
+    parser.add_argument("--kinds", nargs="+", choices=list(REDRAWN), default=list(REDRAWN), help="what is drawn again")
     options = parser.parse_args(arguments)
     seeds = SEED_RANGES[options.split][: options.knees]
-    found = ceilings(tqdm(seeds, "knees", disable=not sys.stderr.isatty()))
+    found = ceilings(tqdm(seeds, "knees", disable=not sys.stderr.isatty()), options.kinds)
     settings = {"split": options.split, "knees": len(seeds), "simulator": SIMULATOR_VERSION, "data_range": _RANGE}
     rounded = {kind: {name: round(value, 3) for name, value in each.items()} for kind, each in found.items()}
     sys.stdout.write(json.dumps(settings | {"ceilings": rounded}, indent=2) + "\n")

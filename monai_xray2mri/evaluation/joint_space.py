@@ -68,7 +68,7 @@ def _widths(reading: JointReading) -> dict[str, float]:
 
 
 def _width(surfaces: Surfaces, sign: float) -> float:
-    """Least distance in mm along z of both surfaces over the middle of the plateau; NaN where too few columns have it."""
+    """Least distance in mm along z of both surfaces over the plateau's middle; NaN where too few columns have it."""
     (low, high), (front, back) = MIDDLE_X_MM, MIDDLE_Y_MM
     across, along = sign * surfaces.x[None, :], surfaces.y[:, None]
     inside = (across >= low - _ROUND_MM) & (across <= high + _ROUND_MM)

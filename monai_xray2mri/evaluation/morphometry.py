@@ -28,6 +28,7 @@ _STRIP_MM: Final = 4.0
 _CENTRE: Final = 0.57
 """Share of the half width at which the middle of a condyle lies."""
 _SLOPE_MM: Final = 14.0
+_OTHERS: Final = ((1, 2), (0, 2), (0, 1))
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,10 @@ def dimensions_mm(knee: KneeMasks) -> dict[str, float]:
     return {**_femur(knee), **_tibia(knee), **_small_bones(knee), **_joint(knee)}
 
 
-def _extent(axis: np.ndarray, present: np.ndarray) -> float:
-    """Length in mm that voxels cover along an axis; 0 for none."""
-    places = axis[present]
+def _extent(view: View, mask: np.ndarray, number: int) -> float:
+    """Length in mm that a mask [Z,Y,X], or a part of it cut along the other axes, covers along one; 0 for none."""
+    axis = view.axis(number)
+    places = axis[mask.any(axis=_OTHERS[number])]
     return float(places.max() - places.min() + axis[1] - axis[0]) if len(places) else 0.0
 
 
@@ -146,18 +148,18 @@ def _highest(mask: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 def half_width_mm(knee: KneeMasks) -> float:
     """Half the width of the femur at its widest."""
-    return _extent(knee.view.axis(2), knee.masks["femur"].any((0, 1))) / 2
+    return _extent(knee.view, knee.masks["femur"], 2) / 2
 
 
 def _femur(knee: KneeMasks) -> dict[str, float]:
-    z, y, x = (knee.view.axis(number) for number in range(3))
+    z, x = knee.view.axis(0), knee.view.axis(2)
     femur, half = knee.masks["femur"], half_width_mm(knee)
     low = float(z[femur.any((1, 2))][0])
     condyles = femur[_between(z, (low, low + 45.0))]
     found = {"femoral width": 2 * half}
     for side, sign in SIDES.items():
         part = condyles[:, :, _between(x, (sign * 0.3 * half, sign * half))]
-        found[f"{side} condyle depth"] = _extent(y, part.any((0, 2)))
+        found[f"{side} condyle depth"] = _extent(knee.view, part, 1)
     found.update(_notch(knee, low))
     return found
 
@@ -185,7 +187,7 @@ def _tibia(knee: KneeMasks) -> dict[str, float]:
     top = _highest(tibia, z)
     level = float(np.nanmedian(top[_between(y, (-8.0, 8.0)), _between(x, (0.4 * half, 0.7 * half))]))
     upper = tibia[_between(z, (level - 22.0, level + 12.0))]
-    found = {"plateau width": _extent(x, upper.any((0, 1)))}
+    found = {"plateau width": _extent(knee.view, upper, 2)}
     for side, sign in SIDES.items():
         strip = _between(x, (sign * _CENTRE * half - _STRIP_MM, sign * _CENTRE * half + _STRIP_MM))
         ends = y[upper[:, :, strip].any((0, 2))]
@@ -200,16 +202,16 @@ def _tibia(knee: KneeMasks) -> dict[str, float]:
 
 
 def _small_bones(knee: KneeMasks) -> dict[str, float]:
-    z, y, x = (knee.view.axis(number) for number in range(3))
+    z = knee.view.axis(0)
     patella, fibula = knee.masks["patella"], knee.masks["fibula"]
     tip = float(z[fibula.any((1, 2))][-1])
     head = fibula[_between(z, (tip - 18.0, tip))]
     return {
-        "patella height": _extent(z, patella.any((1, 2))),
-        "patella width": _extent(x, patella.any((0, 1))),
-        "patella thickness": _extent(y, patella.any((0, 2))),
-        "fibular head width": _extent(x, head.any((0, 1))),
-        "fibular head depth": _extent(y, head.any((0, 2))),
+        "patella height": _extent(knee.view, patella, 0),
+        "patella width": _extent(knee.view, patella, 2),
+        "patella thickness": _extent(knee.view, patella, 1),
+        "fibular head width": _extent(knee.view, head, 2),
+        "fibular head depth": _extent(knee.view, head, 1),
     }
 
 
@@ -219,7 +221,10 @@ def _joint(knee: KneeMasks) -> dict[str, float]:
     gap = _lowest(knee.masks["femur"], z) - _highest(knee.masks["tibia"], z)
     found = {}
     for side, sign in SIDES.items():
-        part = (_between(y, (-_MIDDLE_Y_MM, _MIDDLE_Y_MM)), _between(x, (sign * _MIDDLE[0] * half, sign * _MIDDLE[1] * half)))
+        part = (
+            _between(y, (-_MIDDLE_Y_MM, _MIDDLE_Y_MM)),
+            _between(x, (sign * _MIDDLE[0] * half, sign * _MIDDLE[1] * half)),
+        )
         found[f"{side} joint space"] = float(np.nanmin(gap[part]))
         for name, span in (("femoral", (-6.0, 20.0)), ("tibial", (-20.0, 12.0))):
             layer = knee.masks[f"{name} cartilage"][_between(z, span)][:, part[0], part[1]]

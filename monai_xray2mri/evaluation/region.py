@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from monai_xray2mri.evaluation.crop import axes_mm
-from monai_xray2mri.evaluation.parts import Part
-from monai_xray2mri.evaluation.surfaces import JointReading, read_volume
+from monai_xray2mri.evaluation.surfaces import JointReading, bone_probabilities, read_volume
 from monai_xray2mri.simulation.mr import Tissue
 
 _MARGIN_MM = 2.5
 """Room for the cortex and the blur of its edge beside the labelled marrow."""
+_BESIDE_CORTEX_MM = 1.25
+"""Room for the blur beside the segmenter's bones, which hold their cortex."""
 _FEWEST_VOXELS = 50
 """Of either bone in a slice near the joint."""
 
@@ -63,7 +64,7 @@ class JointRegion:
 
 
 def region_from_labels(labels: np.ndarray, affine: np.ndarray) -> JointRegion:
-    """The region of a label map [S,H,W] of :class:`~monai_xray2mri.simulation.mr.Tissue`; columns reach over both bones.
+    """The region of a label map [S,H,W] of :class:`~monai_xray2mri.simulation.mr.Tissue`, as wide as both bones.
 
     Raises:
         ValueError: femur or tibia is absent, no slice shows both in the region, or the affine turns the axes.
@@ -71,7 +72,7 @@ def region_from_labels(labels: np.ndarray, affine: np.ndarray) -> JointRegion:
     femur, tibia = labels == Tissue.FEMUR, labels == Tissue.TIBIA
     if not femur.any() or not tibia.any():
         raise ValueError("needs labels with femur and tibia")
-    x, _, z = axes_mm(labels.shape, affine)
+    x, _, _ = axes_mm(labels.shape, affine)
     (femur_top, femur_end), (tibia_top, tibia_end) = (_extent(bone.any(axis=(0, 2))) for bone in (femur, tibia))
     top, bottom = _thirds(femur_top, femur_end, tibia_top, tibia_end)
     band = np.s_[:, top:bottom, :]
@@ -100,8 +101,7 @@ def region_from_volume(volume: np.ndarray, affine: np.ndarray, reading: JointRea
         WeightsError: the segmenter's weights are missing or damaged.
     """
     found = reading or read_volume(volume, affine)
-    femur = found.parts[Part.FEMUR] + found.parts[Part.FEMORAL_CYST] > 0.5
-    tibia = found.parts[Part.TIBIA] + found.parts[Part.TIBIAL_CYST] > 0.5
+    femur, tibia = (bone > 0.5 for bone in bone_probabilities(found.parts))
     shown = np.flatnonzero(np.minimum(femur.sum(axis=(1, 2)), tibia.sum(axis=(1, 2))) > _FEWEST_VOXELS)
     if not len(shown):
         raise ValueError("no slice of the volume shows a femur over a tibia")
@@ -111,7 +111,8 @@ def region_from_volume(volume: np.ndarray, affine: np.ndarray, reading: JointRea
     top, bottom = _thirds(0, int(rows) + lowest, int(rows) + highest, len(z))
     left, right = (int(columns) + edge for edge in _extent((femur | tibia)[shown].any(axis=(0, 1))))
     slices = tuple(found.crop.slices[position] for position in shown)
-    region = JointRegion(top, bottom, max(left, 0), min(right, len(x)), slices)
+    margin = round(_BESIDE_CORTEX_MM / abs(float(x[1] - x[0])))
+    region = JointRegion(top, bottom, max(left - margin, 0), min(right + margin, len(x)), slices)
     region.check(volume.shape)
     return region
 

@@ -25,7 +25,7 @@ _BATCH: Final = 8
 
 
 class JointSegmenter(nn.Module):
-    """U-Net of three levels on 64 x 128 pixels around the joint; 3 neighbouring slices in, :class:`~.parts.Part` out."""
+    """U-Net of three levels on 64 x 128 pixels around the joint; 3 slices in, :class:`~.parts.Part` out."""
 
     def __init__(self) -> None:
         super().__init__()

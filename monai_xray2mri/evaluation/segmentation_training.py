@@ -1,15 +1,17 @@
-"""Training of the joint segmenter and of the lesion detector's thresholds, on simulated knees.
+"""Training of the joint segmenter on simulated knees.
 
-``python -m monai_xray2mri.evaluation.segmentation_training --output DIR`` makes both again after a change of the
-simulator: the network on training seeds, the thresholds on validation seeds. What it reaches on test seeds tells
-:mod:`~monai_xray2mri.evaluation.lesion_report`.
+``python -m monai_xray2mri.evaluation.segmentation_training`` makes the network again after a change of the simulator
+(``--continue`` starts from the shipped one); then
+``python -m monai_xray2mri.evaluation.detector_report --choose-thresholds`` sets the lesion detector's thresholds.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -23,21 +25,26 @@ from tqdm import tqdm
 from monai_xray2mri.dicom.files import write_whole
 from monai_xray2mri.evaluation.crop import COLUMNS, ROWS, SPACING_MM, joint_crop
 from monai_xray2mri.evaluation.parts import Part, part_labels
-from monai_xray2mri.evaluation.segmentation import WEIGHTS, JointSegmenter
+from monai_xray2mri.evaluation.segmentation import WEIGHTS, JointSegmenter, shipped_segmenter
 from monai_xray2mri.simulation.knee import SimulatedKnee, simulate_knee
-from monai_xray2mri.simulation.seeds import TRAINING, knee_generator, require_training_seed
+from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, TRAINING, knee_generator, require_training_seed
 from monai_xray2mri.simulation.truth import LESION_FEATURES
 
 _WEIGHTS_OF_PARTS: Final = (0.5, 1.0, 1.0, 2.0, 4.0, 4.0, 5.0, 3.0)
 _LEARNING_RATE: Final = 3e-3
 _BATCH: Final = 8
-_SLAB_SHARE: Final = 0.06
+_SLAB_SHARE: Final = 0.08
+_LARGEST_SHIFT: Final = 4
+"""Pixels by which a slice is moved up, down or aside."""
 
 
-def half_of_the_lesions(seed: int) -> dict[str, int]:
-    """Grades that give a knee each cyst, chondrocalcinosis and attrition with probability one half."""
-    draws = torch.rand(len(LESION_FEATURES), generator=knee_generator(seed, "lesion detector")).tolist()
-    return {stem: int(draw < 0.5) for stem, draw in zip(LESION_FEATURES, draws, strict=True)}
+def training_grades(seed: int) -> dict[str, int]:
+    """Grades that give a knee each lesion with probability one half, and every grade of narrowing often enough."""
+    generator = knee_generator(seed, "joint segmenter")
+    lesions = torch.rand(len(LESION_FEATURES), generator=generator).tolist()
+    narrowing = torch.randint(0, 5, (2,), generator=generator).tolist()
+    grades = {stem: int(draw < 0.5) for stem, draw in zip(LESION_FEATURES, lesions, strict=True)}
+    return grades | {f"XRJS{side}": max(0, draw - 1) for side, draw in zip("ML", narrowing, strict=True)}
 
 
 def training_pair(knee: SimulatedKnee) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,7 +65,7 @@ class Batches:
     """
 
     pairs: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
-    slices: int = 10
+    slices: int = 12
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -88,9 +95,9 @@ class Batches:
         noisy, clean, parts = self.pairs[number]
         source = clean if random.random() < 0.3 else noisy
         rows = np.clip(np.arange(position - 1, position + 2), 0, len(source) - 1)
-        shift = tuple(random.integers(-4, 5, 2).tolist())
-        slices = np.roll(source[rows].astype(np.float32), shift, (1, 2))
-        return self._varied(slices, np.roll(parts[position], shift, (0, 1)).astype(np.int64))
+        shift = random.integers(0, 2 * _LARGEST_SHIFT + 1, 2)
+        slices = _shifted(source[rows].astype(np.float32), shift)
+        return self._varied(slices, _shifted(parts[position : position + 1], shift)[0].astype(np.int64))
 
     def _varied(self, slices: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         random = self._random
@@ -102,9 +109,17 @@ class Batches:
         return (random.uniform(0.85, 1.15) * slices + noise).astype(np.float32), parts
 
 
+def _shifted(slices: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """[S,H,W] moved by ``shift`` less the largest shift, rows and columns; what the border held goes on."""
+    rows, columns = slices.shape[1:]
+    reach = (_LARGEST_SHIFT, _LARGEST_SHIFT)
+    padded = np.pad(slices, ((0, 0), reach, reach), mode="edge")
+    return padded[:, shift[0] : shift[0] + rows, shift[1] : shift[1] + columns]
+
+
 def _blurred(slices: np.ndarray, kernel: np.ndarray, axis: int) -> np.ndarray:
     reach = len(kernel) // 2
-    return sum(w * np.roll(slices, shift, axis) for w, shift in zip(kernel, range(-reach, reach + 1), strict=True))  # type: ignore[return-value]
+    return sum(w * np.roll(slices, shift, axis) for w, shift in zip(kernel, range(-reach, reach + 1), strict=True))
 
 
 def random_slabs(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +161,7 @@ def fit(network: JointSegmenter, batches: Batches, epochs: int) -> list[float]:
         for slices, parts in bar:
             optimiser.zero_grad()
             loss = _loss(network(slices), parts)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             schedule.step()
             losses.append(float(loss.detach()))
@@ -161,3 +176,48 @@ def _loss(logits: Tensor, parts: Tensor) -> Tensor:
     true = nn.functional.one_hot(parts, len(Part)).movedim(-1, 0).flatten(1).float()
     dice = (2 * (probability * true).sum(1) + 1) / (probability.sum(1) + true.sum(1) + 1)
     return entropy + 0.5 * (1 - dice[1:].mean())
+
+
+def simulated_pair(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """:func:`training_pair` of a training knee with :func:`training_grades`.
+
+    Raises:
+        InputRefused: the seed is not of the training range.
+    """
+    return training_pair(simulate_knee(require_training_seed(seed), grades=training_grades(seed)))
+
+
+def weights_as_bytes(network: JointSegmenter) -> bytes:
+    """The network's state dict in half precision, as the package ships it."""
+    buffer = BytesIO()
+    torch.save({name: value.half() for name, value in network.state_dict().items()}, buffer)
+    return buffer.getvalue()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Simulate, train, write the weights."""
+    parser = argparse.ArgumentParser(
+        prog="python -m monai_xray2mri.evaluation.segmentation_training", description=__doc__
+    )
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder for the weights")
+    parser.add_argument("--knees", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--slices", type=int, default=12, help="of each knee in an epoch")
+    parser.add_argument("--workers", type=int, default=1, help="processes that simulate")
+    parser.add_argument("--continue", dest="resume", action="store_true", help="start from the shipped weights")
+    options = parser.parse_args(arguments)
+    seeds = TRAINING[-options.knees :]  # the far end: models are trained from the near one
+    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+        bar = tqdm(pool.imap(simulated_pair, seeds), "knees", len(seeds), disable=not sys.stderr.isatty())
+        pairs = list(bar)
+    torch.manual_seed(0)
+    network = JointSegmenter()
+    if options.resume:
+        network.load_state_dict(shipped_segmenter().state_dict())
+    losses = fit(network, Batches(pairs, options.slices), options.epochs)
+    write_whole(options.output / WEIGHTS, weights_as_bytes(network))
+    sys.stdout.write(json.dumps({"simulator": SIMULATOR_VERSION, "knees": len(pairs), "losses": losses}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import SimpleITK as sitk
 
 from monai_xray2mri.evaluation.crop import SIDES, JointCrop, joint_crop
 from monai_xray2mri.evaluation.parts import Part, part_labels
@@ -90,8 +91,7 @@ def joint_surfaces(crop: JointCrop, parts: np.ndarray) -> dict[str, Surfaces]:
         crop: where the probabilities lie.
         parts: [8,S,H,W].
     """
-    femur = parts[Part.FEMUR] + parts[Part.FEMORAL_CYST]
-    tibia = parts[Part.TIBIA] + parts[Part.TIBIAL_CYST]
+    femur, tibia = bone_probabilities(parts)
     rows = femur.shape[1] - 1
     lower = rows - _first_crossing(femur[:, ::-1])  # in rows from the top
     upper = _first_crossing(tibia)
@@ -104,6 +104,22 @@ def joint_surfaces(crop: JointCrop, parts: np.ndarray) -> dict[str, Surfaces]:
         heights = [crop.z[0] - step * each[:, columns] for each in (lower, upper)]
         found[side] = Surfaces(crop.x[columns], crop.y, *heights)
     return found
+
+
+def bone_probabilities(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probability [S,H,W] of femur and tibia with their cysts; at most one half outside the largest piece of each.
+
+    Args:
+        parts: [8,S,H,W] probability of each :class:`~.parts.Part`.
+    """
+    femur = _largest_piece(parts[Part.FEMUR] + parts[Part.FEMORAL_CYST])
+    return femur, _largest_piece(parts[Part.TIBIA] + parts[Part.TIBIAL_CYST])
+
+
+def _largest_piece(probability: np.ndarray) -> np.ndarray:
+    pieces = sitk.ConnectedComponent(sitk.GetImageFromArray((probability > 0.5).astype(np.uint8)))
+    largest = sitk.GetArrayFromImage(sitk.RelabelComponent(pieces)) == 1
+    return np.where(largest, probability, np.minimum(probability, 0.5))
 
 
 def _first_crossing(probability: np.ndarray) -> np.ndarray:

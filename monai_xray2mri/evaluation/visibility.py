@@ -3,7 +3,7 @@
 ``python -m monai_xray2mri.evaluation.visibility [--knees N] [--visibility V ...]``
 
 Cysts, chondrocalcinosis and attrition show in the radiograph as far as the visibility says. In patients they come
-together with the other grades, so that the grades alone tell something about them, which is no leak of the radiograph's.
+together with the other grades, so that the grades alone tell something about them; no leak of the radiograph that.
 To take that apart, the knees are those of the lesion-enriched range, where each of the eight features is tossed up for
 itself: there the other grades tell nothing (``grades`` below is 0.5 but for chance), and what a classifier of
 radiograph and grades scores above it comes from the radiograph. Besides, :func:`grades_alone` tells what the grades
@@ -32,12 +32,12 @@ from monai_xray2mri.evaluation.realism import area_under_curve, cross_validated,
 from monai_xray2mri.simulation.grades import MAXIMAL_GRADES, patient_grades
 from monai_xray2mri.simulation.knee import simulate_radiograph
 from monai_xray2mri.simulation.noise import blurred
-from monai_xray2mri.simulation.radiography import JOINT_ROW, REGION_MM, REGION_PIXELS
+from monai_xray2mri.simulation.radiography import JOINT_ROW, MAGNIFICATION, REGION_MM, REGION_PIXELS
 from monai_xray2mri.simulation.seeds import LESION_ENRICHED, SIMULATOR_VERSION, TEST
 from monai_xray2mri.simulation.truth import LESION_FEATURES
 
 _MARGIN: Final = 0.02
-_PIXEL_MM: Final = REGION_MM / 1.08 / REGION_PIXELS
+_PIXEL_MM: Final = REGION_MM / MAGNIFICATION / REGION_PIXELS
 _SITES: Final[Mapping[str, tuple[float, float]]] = {
     "XRCYF": (22.0, 12.0),
     "XRCYT": (22.0, -11.0),
@@ -48,8 +48,10 @@ _SITES: Final[Mapping[str, tuple[float, float]]] = {
 _HALF_MM: Final = (9.0, 13.0)
 """Half height and half width of what is looked at."""
 _BLOBS_MM: Final = (1.0, 1.8, 3.0)
+_WIDER: Final = 1.6
 _COARSE: Final = (6, 8)
 _REPEATS: Final = 2
+_FEWEST: Final = 10
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,14 @@ class Leak:
     Attributes:
         both: area under the ROC curve of a classifier that sees the radiograph and the other grades.
         low, high: its 95 % interval.
-        grades: the same of one that sees the other grades alone.
+        radiograph: the same of one that sees the radiograph alone.
+        grades: the same of one that sees the other grades alone; chance where they are independent.
     """
 
     both: float
     low: float
     high: float
+    radiograph: float
     grades: float
 
     @property
@@ -96,14 +100,17 @@ def site_features(images: np.ndarray, stem: str) -> np.ndarray:
 
 
 def _site_features(image: Tensor, stem: str) -> np.ndarray:
-    window = _window(stem)
-    local = image[window]
+    rows, columns = _window(stem)
+    reach = round(3 * _WIDER * _BLOBS_MM[-1] / _PIXEL_MM)  # so far blurring looks
+    around = image[max(0, rows.start - reach) : rows.stop + reach, max(0, columns.start - reach) : columns.stop + reach]
+    window = tuple(slice(min(s.start, reach), min(s.start, reach) + s.stop - s.start) for s in (rows, columns))
+    local = image[rows, columns]
     spread = local.std().clamp(min=1e-3)
     coarse = F.adaptive_avg_pool2d(((local - local.mean()) / spread)[None, None], _COARSE).flatten()
     found = [coarse, _texture((local - local.mean()) / spread)]
     for width in _BLOBS_MM:
         sigma = width / _PIXEL_MM
-        blob = ((blurred(image, sigma, sigma) - blurred(image, 1.6 * sigma, 1.6 * sigma))[window]) / spread
+        blob = (blurred(around, sigma, sigma) - blurred(around, _WIDER * sigma, _WIDER * sigma))[window] / spread
         found.append(torch.stack((blob.max(), blob.min(), blob.std())))
         found.append(F.adaptive_max_pool2d(blob[None, None], (2, 3)).flatten())
         found.append(-F.adaptive_max_pool2d(-blob[None, None], (2, 3)).flatten())
@@ -137,25 +144,29 @@ def leaks(images: np.ndarray, grades: Sequence[Mapping[str, int]]) -> dict[str, 
     for stem in LESION_FEATURES:
         truth = np.array([float(knee[stem] > 0) for knee in grades])
         known = other_grades(grades, stem)
-        seen = np.concatenate((site_features(images, stem), known), 1)
-        both = discrimination(cross_validated(seen, truth, groups, logistic_scores, _REPEATS, 0), truth, groups)
-        alone = area_under_curve(cross_validated(known, truth, groups, logistic_scores, _REPEATS, 0), truth)
-        found[stem] = Leak(both.auc, both.low, both.high, alone)
+        seen = site_features(images, stem)
+        scores = [
+            cross_validated(inputs, truth, groups, logistic_scores, _REPEATS, 0)
+            for inputs in (np.concatenate((seen, known), 1), seen, known)
+        ]
+        both = discrimination(scores[0], truth, groups)
+        alone = [area_under_curve(each, truth) for each in scores[1:]]
+        found[stem] = Leak(both.auc, both.low, both.high, *alone)
     return found
 
 
-def grades_alone(knees: int) -> dict[str, float]:
-    """Area under the ROC curve by the other grades alone in patients as OAI has them; NaN where too few have it."""
+def grades_alone(knees: int) -> dict[str, float | None]:
+    """Area under the ROC curve by the other grades alone in patients as OAI has them; None where too few have it."""
     grades = [patient_grades(seed) for seed in TEST[:knees]]
     groups = np.array([str(number) for number in range(knees)])
-    found = {}
+    found: dict[str, float | None] = {}
     for stem in LESION_FEATURES:
         truth = np.array([float(knee[stem] > 0) for knee in grades])
-        if truth.sum() < 10:
-            found[stem] = float("nan")
+        if truth.sum() < _FEWEST:
+            found[stem] = None
             continue
         scores = cross_validated(other_grades(grades, stem), truth, groups, logistic_scores, 1, 0)
-        found[stem] = area_under_curve(scores, truth)
+        found[stem] = round(area_under_curve(scores, truth), 3)
     return found
 
 
@@ -176,8 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stem: {name: round(value, 3) for name, value in {**asdict(leak), "gain": leak.gain}.items()}
             for stem, leak in found.items()
         }
-    alone = grades_alone(options.patients)
-    record["grades alone, as in OAI"] = {stem: round(value, 3) for stem, value in alone.items()}
+    record["grades alone, as in OAI"] = grades_alone(options.patients)
     sys.stdout.write(json.dumps(record, indent=2) + "\n")
 
 

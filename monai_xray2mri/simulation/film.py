@@ -8,8 +8,8 @@ The steps: line integrals of both legs with their metal (``film_projection.py``)
 patient may stand aslant (``film_frame.py``); lead, grid and collimator; exposure; dust and shutter (``film_parts.py``);
 turning as the image is stored.
 
-A plain film of 0.3 mm takes about as long as its projection; a film of 0.143 mm (7.4 million pixels) a few seconds
-more, one of 0.1 mm (15 million) some ten (measured numbers: docs of the release, ``xray2mri benchmark simulate``).
+On one CPU thread the projection of both legs takes about 4 s, whatever the pixel size; what follows 0.1 s at 0.3 mm,
+0.7 s at 0.143 mm (7.4 million pixels) and 2.4 s at 0.1 mm (15 million), with at most 1.2 GB of memory.
 """
 
 from __future__ import annotations

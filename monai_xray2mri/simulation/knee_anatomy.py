@@ -41,6 +41,8 @@ _FITTING_STEPS = 3
 _TEMPLATE_CARTILAGE = {"M": 4.5, "L": 5.7}
 """Femoral and tibial cartilage together in the middle of the template's compartments in mm."""
 _CRYSTAL_HALF_MM = 0.6
+_FAR_MM = 60.0
+"""More than any distance on a lattice: where nothing is worn, not even the distance far from the bone may change."""
 _FIBULAR_GAP_MM = 0.6
 _PATELLAR_GAP_MM = 1.2
 """Least distance of fibula and tibia, patella and femur: 0.5 and 1.3 mm in the knee that the template was fitted to."""
@@ -311,7 +313,9 @@ def _attrition(tibia: Field, pathology: Pathology, top: Tensor) -> tuple[dict[st
     for stem, depth in lesions.attrition_depth(pathology, points).items():
         above = top - depth - points.z  # negative above the new surface
         worn[stem] = Field(tibia.lattice, torch.maximum(tibia.values, above) + 2.0 * smoothstep(depth, 0.6, 0.2))
-        left = torch.maximum(left, -above - 20.0 * smoothstep(depth, 0.3, 0.05))
+        # No farther than it is deep, or the soft tissues beside would follow a bone that seems far away.
+        cut = torch.minimum(-above, depth) - _FAR_MM * smoothstep(depth, 0.3, 0.05)
+        left = torch.maximum(left, cut)
     return worn, replace(tibia, values=left)
 
 

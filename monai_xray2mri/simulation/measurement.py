@@ -71,8 +71,7 @@ def keypoints(anatomy: KneeAnatomy) -> dict[str, tuple[float, float, float]]:
             found.append(_margin(bone.distance, sign, (low, high)))
     for sign in SIDES.values():
         found.append(_extreme(plateau, _ordered(sign * 1, sign * 10), (-12.0, 14.0), lowest=False))
-    roof = HeightMap(anatomy.condyles.lattice, torch.where(anatomy.condyles.values < 45, anatomy.condyles.values, 0.0))
-    found.append(_extreme(roof, (-7.0, 7.0), (-8.0, 0.0), lowest=False))
+    found.append(_notch(anatomy.condyles))
     found.append(_extreme(upper_surface(anatomy.fibula.distance, -_ABSENT_MM), (-60.0, -14.0), (-6.0, 44.0), False))
     found.append(_centroid(anatomy.patella.distance))
     places = torch.stack(found).tolist()
@@ -94,6 +93,21 @@ def _extreme(surface: HeightMap, x: Range, y: Range, lowest: bool) -> Tensor:
             lattice.low[0] + lattice.step * (columns.start + number % width),
             lattice.low[1] + lattice.step * (rows.start + number // width),
             part.flatten()[number],
+        )
+    )
+
+
+def _notch(condyles: HeightMap) -> Tensor:
+    """Top (x, y, z) of the notch's outline as rays along y show it: the femur's lowest point there, over all depths."""
+    rows, columns = condyles.window((-7.0, 7.0), (-34.0, 30.0))
+    lowest = condyles.values[rows, columns].min(0)
+    column = lowest.values.argmax()
+    lattice = condyles.lattice
+    return torch.stack(
+        (
+            lattice.low[0] + lattice.step * (columns.start + column),
+            lattice.low[1] + lattice.step * (rows.start + lowest.indices[column]),
+            lowest.values[column],
         )
     )
 

@@ -3,11 +3,12 @@
 A ray's path through a bone follows from the signed distance at its sample points: between two of them the distance is
 taken as linear, which makes the path exact for flat surfaces of any slope and leaves no steps at 2 mm.
 
-Numbers and where they come from: spongy bone of the proximal tibia is some 10 to 25 % bone, densest under the plateau
-(Hvid and Hansen, J Orthop Res 3, 1985, and others by density); the subchondral plate of the tibia is 0.5 to 3 mm
-thick, thickest in the middle of the medial plateau (Milz and Putz, J Anat 185, 1994); the femur's cortex is thin over
-the condyles and 3 to 5 mm thick in the shaft. The exact profiles are estimates, set by eye and by the mean grey
-profile of public raw crops (docs/simulation_realism.md).
+Where the numbers come from: the tibia's subchondral plate is 0.1 to 0.3 mm thick at its rim and up to 1.5 mm in the
+middle of the joint surfaces (Milz and Putz, J Anat 185:103, 1994), thickest in the medial plateau (Koszyca et al.,
+Knee 3:23, 1996). Spongy bone loses volume with age (Ding et al., J Orthop Res 20:615, 2002). The shares of bone and
+all other profiles are estimates: set so that condyles, plateau and tibia stand out from the joint space by as much as
+in 71 public raw crops (docs/simulation_realism.md). They come out lower than histology has it, since the film's
+contrast also holds what the model leaves out (how much of the soft tissue is fat, beam quality, processing).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from monai_xray2mri.simulation.lattice import Field, Grid, Points, Window
 from monai_xray2mri.simulation.noise import noise_at
 from monai_xray2mri.simulation.primitives import occupancy, smoothstep, table
 
-_SPONGY: Final[Mapping[str, float]] = {"femur": 0.095, "tibia": 0.095, "fibula": 0.08, "patella": 0.075}
+_SPONGY: Final[Mapping[str, float]] = {"femur": 0.095, "tibia": 0.095, "fibula": 0.08, "patella": 0.095}
 """Share of bone in spongy bone, away from joint surfaces."""
 _SHAFT: Final[Mapping[str, tuple[float, float]]] = {
     "femur": (34.0, 82.0),
@@ -37,7 +38,7 @@ _SHAFT: Final[Mapping[str, tuple[float, float]]] = {
 _FEMORAL_CORTEX: Final = ((0.0, 14.0, 26.0, 40.0, 60.0, 90.0, 130.0), (0.3, 0.35, 0.5, 0.9, 1.9, 3.4, 4.8))
 _TIBIAL_CORTEX: Final = ((0.0, 8.0, 20.0, 35.0, 60.0, 110.0), (0.35, 0.5, 0.8, 1.5, 3.0, 4.6))
 _FIBULAR_CORTEX: Final = ((10.0, 30.0, 60.0), (0.4, 1.0, 2.2))
-_PATELLAR_CORTEX_MM: Final = 0.2
+_PATELLAR_CORTEX_MM: Final = 0.3
 """Distance from the joint and thickness of the cortex there, in mm."""
 _CORTEX_DENSITY: Final = 0.85
 _SCLEROSIS: Final = 0.30
@@ -143,7 +144,7 @@ def _cortex(anatomy: KneeAnatomy, bone: Bone, grid: Grid) -> Tensor:
     z, factor = points.z, anatomy.shape.cortex
     if bone.name == "femur":
         # The backs of the condyles have hardly more of a shell than their joint surfaces.
-        behind = 1 - 0.65 * smoothstep(points.y, -8.0, 8.0) * smoothstep(z, 52.0, 40.0)
+        behind = 1 - 0.8 * smoothstep(points.y, -8.0, 8.0) * smoothstep(z, 66.0, 52.0)
         return factor * behind * table(z, *_FEMORAL_CORTEX)
     if bone.name == "tibia":
         return factor * table(-z, *_TIBIAL_CORTEX)
@@ -159,7 +160,7 @@ def _spongy_share(anatomy: KneeAnatomy, bone: Bone, grid: Grid, distance: Tensor
         return torch.full_like(distance, base)
     near, far = _SHAFT[bone.name]
     height = grid.points(distance.device).z.abs()
-    solid = 0.18 + 0.82 * smoothstep(height, far, near)
+    solid = 0.3 + 0.7 * smoothstep(height, far, near)
     # Trabeculae thin out towards the middle of the bone, least of all at the joint.
     hollow = 1 - 0.45 * smoothstep(-distance, 6.0, 22.0) * smoothstep(height, 8.0, 40.0)
     share = base * solid * hollow

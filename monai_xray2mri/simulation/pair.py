@@ -14,12 +14,11 @@ from monai_xray2mri.simulation.knee import check_visibility, draw_patient_knee
 from monai_xray2mri.simulation.participants import participant_traits
 from monai_xray2mri.simulation.pathology import Pathology, draw_pathology
 from monai_xray2mri.simulation.seeds import SEED_RANGES, knee_generator, seed_range_name
-from monai_xray2mri.simulation.shape import KneeShape, Pose, blended
+from monai_xray2mri.simulation.shape import KneeShape, Pose, mean_shape, resembling
 from monai_xray2mri.types import Side
 
-RIGHT_SHARE: Final = 0.85
-"""Share of the right knee's shape in the left one's; the rest is the shape of another knee. Left knees so vary by 14 %
-less than right ones."""
+SIDE_CORRELATION: Final = 0.85
+"""Of every number of the shapes of a patient's knees, about the mean knee of the patient's size: an estimate."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ def _left_knee(seed: int, right: KneeShape, given: Mapping[str, int]) -> tuple[K
     drawn = patient_grades(seed, Side.LEFT)
     del drawn["XRKL"]  # follows from the others unless it is given
     _, checked = draw_patient_knee(seed, {**drawn, **given})
-    shape = blended(right, _another_shape(seed), RIGHT_SHARE)
+    own = participant_traits(seed)
+    shape = resembling(right, _another_shape(seed), mean_shape(own.size, own.fat), SIDE_CORRELATION)
     return shape, draw_pathology(checked.grades, knee_generator(seed, "left lesions"))
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from monai_xray2mri.simulation.lattice import Field, HeightMap, Points
 from monai_xray2mri.simulation.noise import noise_knots
-from monai_xray2mri.simulation.primitives import ellipsoid, smoothstep
+from monai_xray2mri.simulation.primitives import ellipsoid, smooth_intersection, smoothstep
 
 SIDES: Final[Mapping[str, float]] = {"M": 1.0, "L": -1.0}
 CONDYLE_X: Final = 22.0
@@ -38,6 +38,7 @@ _MARGINS: Final = {
 """(x, z) of the joint margins in the middle of the knee; the tibia's height is that of its plateau."""
 _GRADED: Final = (("XRCYF", 3.6, 0.5), ("XRCYT", 3.6, 0.5), ("XRATT", 4.0, 0.4), ("XRCH", 11.0, 1.5))
 _SATELLITES: Final = 2
+_ROOT_MM: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -129,15 +130,18 @@ def osteophytes(
         if not length:
             continue
         site = pathology.sites[f"XROS{bone}{side}"]
-        x, z = _MARGINS[bone, side]
-        x = x + sign * (widening[side] + 0.15 * length - 1.8) + site.x
+        margin, z = _MARGINS[bone, side]
+        margin = margin + sign * widening[side] + site.x
+        x = margin + sign * (0.15 * length - 1.8)
         # A femoral osteophyte curls down over the joint space, a tibial one points outwards and a little up.
         height: Tensor | float = z - 0.3 * length if bone == "F" else surface.at(sign * 26.0, site.y) - 2.4
         along = sign * (points.x - x)
         curl = (-0.16 if bone == "F" else 0.14) * along
         bent = Points(points.x, points.y, points.z - curl)
         semi = (1.8 + 0.85 * length, 7.0 + 1.2 * length, 1.6 + 0.27 * length)  # reaches ``length`` beyond the margin
-        found.append(ellipsoid(bent, (x, site.y, height), semi))
+        grown = ellipsoid(bent, (x, site.y, height), semi)
+        # It grows outwards: nothing of it hangs into the joint space farther in.
+        found.append(smooth_intersection(grown, sign * (margin - points.x) - _ROOT_MM, 2.0))
     return found
 
 

@@ -68,13 +68,14 @@ class ReadingTable:
         ]
 
     def rows(self, participant: Participant) -> list[list[str]]:
-        """Both knees, once or twice each.
+        """Both knees, once or twice each; a knee with a prosthesis has no gradings and no row.
 
         Args:
             participant: whose knees.
         """
         projects = (FIRST_PROJECT, SECOND_PROJECT) if participant.longitudinal else (FIRST_PROJECT,)
-        return [self._row(participant, side, project) for project in projects for side in _SIDES]
+        sides = [side for side in _SIDES if participant.grades[side]]
+        return [self._row(participant, side, project) for project in projects for side in sides]
 
     def _row(self, participant: Participant, side: Side, project: int) -> list[str]:
         stream = f"reading {side.value} {project} {self._visit}"

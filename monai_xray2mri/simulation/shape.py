@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
@@ -117,17 +118,15 @@ _MEANS: Mapping[str, tuple[float, ...]] = {
 plateau less steep and its patellar cartilage thinner than the population's (docs/simulation_anatomy.md)."""
 
 _MEAN_SCALE = (1.05, 1.04, 1.04)
-"""The template is a small person's: bicondylar width 75.6 mm, patella 42 mm wide. Published: 82.7 mm (Greek femora, women
-and men as in OAI; hindawi.com/journals/ari/2012/679658), 76.7 mm in a younger series (foliamedica.mf.unsa.ba, article
-144), patella 44.8 mm (Iranpour; Arthroplasty 2022, article 117, table 10). Ours lies between."""
+"""The template is a small person's: bicondylar width 75.6 mm, patella 42 mm wide. Published: 82.7 mm (Greek femora,
+women and men as in OAI; hindawi.com/journals/ari/2012/679658), 76.7 mm in a younger series (foliamedica.mf.unsa.ba,
+article 144), patella 44.8 mm (Iranpour; Arthroplasty 2022, article 117, table 10). Ours lies between."""
 _SCALE_SPREADS = (0.015, 0.025, 0.02)
 _SIZE_SPREAD = 0.02
 """What is left once ``size`` brings sex and stature."""
 
 
-def draw_shape(
-    generator: torch.Generator, spread: float = 1.0, size: float = 1.0, fat: float = 1.0
-) -> KneeShape:
+def draw_shape(generator: torch.Generator, spread: float = 1.0, size: float = 1.0, fat: float = 1.0) -> KneeShape:
     """Draw a knee from the population.
 
     Args:
@@ -160,16 +159,30 @@ def draw_shape(
     return replace(KneeShape(), **drawn)  # type: ignore[arg-type]
 
 
-def blended(first: KneeShape, second: KneeShape, share: float) -> KneeShape:
-    """A shape between two: ``share`` of the first; how the knees of one person resemble each other."""
+def mean_shape(size: float = 1.0, fat: float = 1.0) -> KneeShape:
+    """The middle of what :func:`draw_shape` draws for a size and a factor on the fat."""
+    return replace(draw_shape(torch.Generator(), 0.0, size, fat), roughness=_smooth())
 
-    def between(one: object, other: object) -> object:
-        if isinstance(one, tuple) and isinstance(other, tuple):
-            return tuple(between(a, b) for a, b in zip(one, other, strict=True))
-        return share * one + (1 - share) * other  # type: ignore[operator]
+
+def resembling(shape: KneeShape, other: KneeShape, mean: KneeShape, correlation: float) -> KneeShape:
+    """A knee that resembles another: correlated with it, and as far from the mean knee as an independent draw.
+
+    Args:
+        shape: the knee that it resembles.
+        other: an independent draw.
+        mean: the mean of both.
+        correlation: of the deviations from the mean, for every number of the shape.
+    """
+    rest = math.sqrt(1 - correlation**2)
+
+    def between(one: object, drawn: object, middle: object) -> object:
+        if isinstance(one, tuple) and isinstance(drawn, tuple) and isinstance(middle, tuple):
+            return tuple(between(*parts) for parts in zip(one, drawn, middle, strict=True))
+        return middle + correlation * (one - middle) + rest * (drawn - middle)  # type: ignore[operator]
 
     names = [item.name for item in fields(KneeShape)]
-    return KneeShape(**{name: between(getattr(first, name), getattr(second, name)) for name in names})  # type: ignore[arg-type]
+    numbers = {name: between(getattr(shape, name), getattr(other, name), getattr(mean, name)) for name in names}
+    return KneeShape(**numbers)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

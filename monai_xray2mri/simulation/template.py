@@ -3,7 +3,7 @@
 Each structure is a smooth signed distance: a cubic B-spline whose knots lie 4 to 5 mm apart, so that it keeps the shape
 of the bone and none of the voxels of the map. The shipped coefficients were fitted to the label map of one real right
 knee (templates/README.md names source and licence). ``python -m monai_xray2mri.simulation.template --labels MAP
---output FILE`` fits another one, and :func:`use_template` makes the simulator vary that.
+--output FILE`` fits another one, which ``build_anatomy(template=...)`` takes (docs/simulation_anatomy.md).
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 A ray through spongy bone crosses some hundred trabeculae, so that what it meets is normally distributed about its mean
 with a variance that grows with the path, and the projected pattern is a Gaussian random field. Its power falls with
-frequency as that of a fractal (Lynch, Hawkes, Buckland-Wright, Phys Med Biol 36, 1991) and there is more of it
-across the load than along it, for the primary struts of tibia and condyles stand upright; they converge towards the
-shaft. Slopes and shares are fitted to spectra of 71 public raw crops (docs/simulation_realism.md).
+frequency as that of a fractal (fractal signature of knee radiographs: Lynch, Hawkes, Buckland-Wright, Phys Med Biol
+36:709, 1991) and there is more of it across the load than along it, for the primary struts of tibia and condyles stand
+upright; they converge towards the shaft. Slopes and shares follow the spectra of 71 public raw crops
+(docs/simulation_realism.md).
 
 A field belongs to the bone in mm of the joint plane: another crop or pixel size shows the same trabeculae.
 """
@@ -31,11 +32,11 @@ _PATCH_MM: Final = 7.0
 _PATCHES: Final = 2.0
 """Spongy bone is uneven on scales above this, by so much more than a fractal."""
 _TOP_MM: Final[Mapping[str, float]] = {"femur": 180.0, "tibia": 24.0, "fibula": 24.0, "patella": 100.0, "soft": 96.0}
-_STRUTS: Final[Mapping[str, float]] = {"femur": 0.6, "tibia": 1.7, "fibula": 0.8, "patella": 0.3, "soft": 0.5}
+_STRUTS: Final[Mapping[str, float]] = {"femur": 1.0, "tibia": 2.0, "fibula": 0.8, "patella": 0.3, "soft": 0.5}
 _SLOPE: Final[Mapping[str, float]] = {"femur": 0.5, "tibia": 0.5, "fibula": 0.5, "patella": 0.5, "soft": 0.8}
 _FAN_MM: Final[Mapping[str, tuple[float, float, float]]] = {"femur": (42.0, 27.0, 75.0), "tibia": (38.0, 24.0, 55.0)}
 """Half width of a bone at the joint and at its shaft, and the shaft's distance from the joint."""
-_BONE_TEXTURE: Final = 0.52
+_BONE_TEXTURE: Final = 0.6
 """Standard deviation in mm of bone for each root of mm of bone in trabeculae."""
 _SOFT_TEXTURE: Final = 0.016
 """Standard deviation of the share of fat among soft tissue."""

@@ -26,7 +26,7 @@ KEYPOINTS: Final = (
     "lateral tibial margin",
     "medial spine",  # tips of the intercondylar eminence
     "lateral spine",
-    "notch",  # highest point of the notch's roof in the plane of the condyles
+    "notch",  # top of its outline, seen along the rays
     "fibular head",  # its tip
     "patella",  # its centre
 )

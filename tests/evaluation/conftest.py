@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from monai_xray2mri.evaluation.surfaces import joint_affine
+from monai_xray2mri.evaluation.crop import joint_affine
 from monai_xray2mri.simulation.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.mr import Tissue
 from monai_xray2mri.simulation.seeds import VALIDATION
@@ -23,6 +23,18 @@ ABSENT = dict.fromkeys(("XRCYFM", "XRCYFL", "XRCYTM", "XRCYTL", "XRCHM", "XRCHL"
 def knee() -> SimulatedKnee:
     """A knee without narrowing and lesions."""
     return simulate_knee(VALIDATION[7], grades=ABSENT | {"XRJSM": 0, "XRJSL": 0})
+
+
+@pytest.fixture(scope="session")
+def narrow_knee() -> SimulatedKnee:
+    """The same with narrowing of both compartments."""
+    return simulate_knee(VALIDATION[7], grades=ABSENT | {"XRJSM": 2, "XRJSL": 1})
+
+
+@pytest.fixture(scope="session")
+def lesioned_knee() -> SimulatedKnee:
+    """The first knee with every cyst, chondrocalcinosis and attrition."""
+    return simulate_knee(VALIDATION[7], grades=dict.fromkeys(ABSENT, 1) | {"XRJSM": 0, "XRJSL": 0})
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
+from monai_xray2mri.evaluation.crop import joint_affine
 from monai_xray2mri.evaluation.region import JointRegion, region_from_labels, region_from_volume
 from monai_xray2mri.simulation.knee import SimulatedKnee
 from monai_xray2mri.simulation.mr import Tissue
@@ -38,24 +37,13 @@ def test_volume_and_labels_agree_on_the_region(knee: SimulatedKnee) -> None:
     assert by_volume.top == pytest.approx(by_labels.top, abs=8)
     assert by_volume.bottom == pytest.approx(by_labels.bottom, abs=8)
     one, other = (region.mask(knee.labels.shape) for region in (by_labels, by_volume))
-    assert (one & other).sum() / (one | other).sum() > 0.65
+    assert (one & other).sum() / (one | other).sum() > 0.8
 
 
 def test_the_region_holds_the_joint_space(knee: SimulatedKnee) -> None:
     region = region_from_labels(knee.labels, knee.affine)
     cartilage = np.isin(knee.labels, (Tissue.TIBIAL_CARTILAGE, Tissue.MENISCUS))
     assert cartilage[region.mask(knee.labels.shape)].sum() > 0.95 * cartilage[list(region.slices)].sum()
-
-
-def test_slabs_without_bounds_use_the_field_of_view(
-    slab: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> None:
-    volume, _, affine = slab(4.0)
-    region = region_from_volume(volume, affine)
-    rows = volume.shape[1]
-    assert region.top == pytest.approx(rows / 3, abs=3)
-    assert region.bottom == pytest.approx(2 * rows / 3, abs=3)
-    assert region.right - region.left == pytest.approx(90 / 0.625, abs=1)
 
 
 def test_bad_input_is_refused() -> None:
@@ -67,9 +55,7 @@ def test_bad_input_is_refused() -> None:
             region.check((4, 20, 20))
 
 
-def test_a_volume_without_a_joint_is_refused(
-    slab: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> None:
-    volume, _, affine = slab(4.0)
+def test_a_volume_without_a_joint_is_refused() -> None:
+    shape = (40, 128, 160)
     with pytest.raises(ValueError, match="no slice"):
-        region_from_volume(np.random.default_rng(0).random(volume.shape), affine)
+        region_from_volume(np.zeros(shape, np.float32), joint_affine((1.5, 0.625, 0.625), shape))

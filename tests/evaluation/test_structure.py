@@ -7,6 +7,7 @@ import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.extras import evaluation_library
 from monai_xray2mri.evaluation.region import JointRegion, region_from_labels
 from monai_xray2mri.evaluation.structure import (
@@ -18,7 +19,6 @@ from monai_xray2mri.evaluation.structure import (
     ssim_map,
     ssim_per_slice,
 )
-from monai_xray2mri.errors import UsageError
 from monai_xray2mri.simulation.knee import SimulatedKnee
 
 WHOLE = JointRegion(0, 64, 0, 64, (0,))

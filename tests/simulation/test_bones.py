@@ -161,7 +161,9 @@ def test_the_patella_grows_about_its_centre():
 
 def test_deformation_moves_surfaces_by_about_a_millimetre():
     own = replace(KneeShape(), deformation=shape().deformation)
-    difference = (sampled(femur(own), FINE) - sampled(femur(KneeShape()), FINE))[sampled(femur(KneeShape()), FINE).abs() < 1]
+    difference = (sampled(femur(own), FINE) - sampled(femur(KneeShape()), FINE))[
+        sampled(femur(KneeShape()), FINE).abs() < 1
+    ]
     assert 0.2 < float(difference.abs().median()) < 1.2
     assert float(difference.abs().max()) < 5
 

@@ -80,7 +80,9 @@ def test_each_osteophyte_grows_on_its_own_bone_and_side(bone, side):
     for grade in (1, 2, 3):
         usual, grown = anatomy(), anatomy(**{f"XROS{bone}{side}": grade})
         for name in ("femur", "tibia"):
-            new = (sampled(getattr(grown, name).distance, FINE) < 0) & (sampled(getattr(usual, name).distance, FINE) > 0)
+            new = (sampled(getattr(grown, name).distance, FINE) < 0) & (
+                sampled(getattr(usual, name).distance, FINE) > 0
+            )
             if name == {"F": "femur", "T": "tibia"}[bone]:
                 x, _, z = centre(new, FINE)
                 assert SIDES[side] * x > 25

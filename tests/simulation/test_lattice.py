@@ -57,9 +57,7 @@ def test_values_on_lattice_points_are_kept(lattice):
 def test_the_window_holds_just_the_points_within(lattice):
     fine = Grid(torch.arange(-50.0, 50.0, 1.5), torch.arange(60.0, -60.0, -0.7), torch.arange(-80.0, 80.0, 0.6))
     rows, heights, columns = sphere(lattice).window(fine)
-    for axis, part, (low, high) in zip(
-        (fine.x, fine.y, fine.z), (columns, rows, heights), lattice.ranges, strict=True
-    ):
+    for axis, part, (low, high) in zip((fine.x, fine.y, fine.z), (columns, rows, heights), lattice.ranges, strict=True):
         inside = (axis >= low) & (axis <= high)
         assert inside[part].all()
         assert inside.sum() == part.stop - part.start

@@ -143,7 +143,9 @@ def test_the_command_fits_a_map_however_it_is_stored(labels, template, tmp_path)
     sitk.WriteImage(stored, str(tmp_path / "map.nii.gz"))
     main(["--labels", str(tmp_path / "map.nii.gz"), "--output", str(tmp_path / "own.npz")])
     points = on_sphere((20, 0, 0), 15.0, (0, 0, 0))
-    assert torch.allclose(Template.load(tmp_path / "own.npz").at("femur", points), template.at("femur", points), atol=0.1)
+    assert torch.allclose(
+        Template.load(tmp_path / "own.npz").at("femur", points), template.at("femur", points), atol=0.1
+    )
 
 
 def test_the_shipped_template_is_a_right_knee_in_its_frame():

@@ -24,7 +24,7 @@ from monai_xray2mri.simulation.release.writer import is_complete
 
 _BLOCK: Final = 4096  # a file takes whole blocks of the disk
 _HEADER_BYTES: Final = 2048
-_TRUTH_BYTES: Final = 700_000  # compressed labels and lesions, JSON and manifest, measured
+_TRUTH_BYTES: Final = 300_000  # compressed labels and lesions, JSON and manifest, measured
 _TABLE_BYTES: Final = 2048  # of all tables, per participant
 _RESERVE_BYTES: Final = 64 << 20
 _SAMPLE: Final = 500  # participants whose films are reckoned one by one

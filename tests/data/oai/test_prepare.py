@@ -264,7 +264,7 @@ def test_tables_may_lie_elsewhere(release: Release, tmp_path: Path) -> None:
     (release.root / "X-Ray Image Assessments_ASCII").rename(tables)
     with pytest.raises(InputRefused):
         prepare(release, tmp_path / "out")
-    report = prepare(release, tmp_path / "out", tables=(tables, release.root))
+    report = prepare(release, tmp_path / "out", tables=(tables, tables))
     assert len(report.used) == 1 and report.counts["tables of readings"] == 1
 
 
