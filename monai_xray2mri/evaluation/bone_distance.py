@@ -90,7 +90,8 @@ def aligned(moving: Surface, fixed: Surface, scaled: bool) -> Surface:
             partners = moving.points[tree.query(targets)[1]]
             matrix, shift = _similarity(kept, partners, scaled)
             targets = kept @ matrix.T + shift
-        tried.append((float(tree.query(targets)[0].mean()), matrix, shift))
+        size = float(np.cbrt(np.linalg.det(matrix)))  # or a bone shrunk to a point would lie nearest
+        tried.append((float(tree.query(targets)[0].mean()) / size, matrix, shift))
     _, matrix, shift = min(tried, key=lambda each: each[0])
     return Surface((moving.points - shift) @ np.linalg.inv(matrix).T)
 

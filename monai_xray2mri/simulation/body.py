@@ -32,6 +32,7 @@ _ROUGH_MM: Final = 1.6
 _WARP_KNOT_MM: Final = 27.0
 _BUMP_KNOT_MM: Final = 8.5
 _BONE_COVER_MM: Final = 2.6
+_LEG_RADIUS_MM: Final = 50.0
 _PATH_STEPS: Final = (2.0, 4.0, 4.0)
 _PATH_LIMITS: Final = ((-110.0, 110.0), (-100.0, 100.0), (-220.0, 220.0))
 
@@ -210,8 +211,11 @@ def body_paths(shape: KneeShape, grid: Grid, pose: Pose, device: torch.device = 
     for share, number in ((1.0, 1), (0.0, 0)):
         distance = Outline(shape, share).distance(points) + _ROUGH_MM * unevenness(shape, coarse, number, device)
         path = _PATH_STEPS[1] * stretch * _share_inside(distance).sum(0)  # [Z,X]
-        found = F.grid_sample(path[None, None], place[None], padding_mode="border", align_corners=True)
-        paths.append(found[0, 0])
+        # Along a circle's chords the square of a path is 8 R s at s mm inside the edge: that is linear between the
+        # points of the lattice, on past the edge.
+        square = path.square() - 8 * _LEG_RADIUS_MM * distance.amin(0).clamp(min=0)
+        found = F.grid_sample(square[None, None], place[None], padding_mode="border", align_corners=True)
+        paths.append(found[0, 0].clamp(min=0).sqrt())
     return paths[0], torch.minimum(paths[0], paths[1])
 
 
