@@ -225,8 +225,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="all numbers instead of the table")
     options = parser.parse_args(arguments)
     template = Template.load(options.template) if options.template else None
-    torch.set_grad_enabled(False)
-    comparison = compare(*read_label_map(options.labels), options.knees, template, options.steps)
+    with torch.no_grad():
+        comparison = compare(*read_label_map(options.labels), options.knees, template, options.steps)
     sys.stdout.write(_as_json(comparison) if options.json else table(comparison))
 
 

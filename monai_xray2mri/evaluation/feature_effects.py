@@ -46,6 +46,7 @@ MR_AFFINE: Final = volume_affine(Placement()) @ np.array(
 VOXEL_MM3: Final = float(abs(np.linalg.det(MR_AFFINE[:3, :3])))
 _GAP_X_MM: Final = (17.0, 27.0)
 _GAP_Z_MM: Final = (-9.0, 10.0)
+_OPEN: Final = 0.2
 _SEEN: Final = 0.15
 """Share of the largest change below which a pixel or voxel does not belong to a feature's site."""
 
@@ -198,11 +199,18 @@ def _grown(before: Field, after: Field, scale: tuple[float, float, float]) -> fl
     return float((shares[1] - shares[0]).clamp(min=0).sum()) * before.lattice.step**3 * float(np.prod(scale))
 
 
+def _parts(profile: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
+    """What of profiles [N,Z] lies above and below their middles [N]."""
+    place = torch.arange(profile.shape[1])
+    return place <= middle[:, None], place >= middle[:, None]
+
+
 def film_gap_mm(examined: Examined) -> dict[str, float]:
     """Compartment to the width in mm of the dark gap between the bones, measured on the radiograph alone.
 
     In each column over the middle of the compartment the gap reaches from where the line integral falls most steeply
-    to where it rises most steeply again; told is the median over columns.
+    to where it rises most steeply again; told is the median over columns. A gap that is hardly darker than the bone on
+    one of its sides is closed: 0.
     """
     x, z = FILM.x, FILM.z
     rows = (z >= _GAP_Z_MM[0]) & (z <= _GAP_Z_MM[1])
@@ -216,5 +224,7 @@ def film_gap_mm(examined: Examined) -> dict[str, float]:
         place = torch.arange(slope.shape[1])
         above = torch.where(place < darkest[:, None], slope, 0.0).argmin(1)
         below = torch.where(place >= darkest[:, None], slope, 0.0).argmax(1)
-        found[side] = float((below - above).double().median()) * _PIXEL_MM
+        walls = [torch.where(part, smooth, -torch.inf).amax(1) for part in _parts(smooth, darkest)]
+        depth = torch.minimum(*walls) - smooth.gather(1, darkest[:, None])[:, 0]
+        found[side] = float(((below - above) * (depth > _OPEN)).double().median()) * _PIXEL_MM
     return found

@@ -36,9 +36,9 @@ def joint_space_from_volume(
     """Joint space width of both compartments from the volume alone.
 
     Method: the joint surfaces that the segmenter finds (:func:`~.surfaces.read_volume`); of each, a polynomial of the
-    sixth order over the middle of the plateau (16 x 24 mm times the knee's size, and 2 mm around), with Tukey's weights, after heights more
-    than 2 mm from a rougher fit were left out; the least distance of the two along z. Radiographs give the least width
-    under load; this is that of the unloaded joint, as
+    sixth order over the middle of the plateau (16 x 24 mm times :func:`knee_size`, and 2 mm around), with Tukey's
+    weights, after heights more than 2 mm from a rougher fit were left out; the least distance of the two along z.
+    Radiographs give the least width under load; this is that of the unloaded joint, as
     :attr:`~monai_xray2mri.simulation.truth.KneeTruth.joint_space_mm`.
 
     Args:

@@ -101,15 +101,15 @@ def region_from_volume(volume: np.ndarray, affine: np.ndarray, reading: JointRea
         WeightsError: the segmenter's weights are missing or damaged.
     """
     found = reading or read_volume(volume, affine)
-    femur, tibia = (bone > 0.5 for bone in bone_probabilities(found.parts))
+    femur, tibia = (np.asarray(bone > 0.5) for bone in bone_probabilities(found.parts))
     shown = np.flatnonzero(np.minimum(femur.sum(axis=(1, 2)), tibia.sum(axis=(1, 2))) > _FEWEST_VOXELS)
     if not len(shown):
         raise ValueError("no slice of the volume shows a femur over a tibia")
     x, _, z = axes_mm(volume.shape, affine)
     rows, columns = np.abs(z - found.crop.z[0]).argmin(), np.abs(x - found.crop.x[0]).argmin()
-    lowest, highest = _extent(femur[shown].any(axis=(0, 2)))[1], _extent(tibia[shown].any(axis=(0, 2)))[0]
+    lowest, highest = _extent(np.any(femur[shown], axis=(0, 2)))[1], _extent(np.any(tibia[shown], axis=(0, 2)))[0]
     top, bottom = _thirds(0, int(rows) + lowest, int(rows) + highest, len(z))
-    left, right = (int(columns) + edge for edge in _extent((femur | tibia)[shown].any(axis=(0, 1))))
+    left, right = (int(columns) + edge for edge in _extent(np.any((femur | tibia)[shown], axis=(0, 1))))
     slices = tuple(found.crop.slices[position] for position in shown)
     margin = round(_BESIDE_CORTEX_MM / abs(float(x[1] - x[0])))
     region = JointRegion(top, bottom, max(left - margin, 0), min(right + margin, len(x)), slices)

@@ -34,6 +34,12 @@ _WEIGHTS_OF_PARTS: Final = (0.5, 1.0, 1.0, 2.0, 4.0, 4.0, 5.0, 3.0)
 _LEARNING_RATE: Final = 3e-3
 _BATCH: Final = 8
 _SLAB_SHARE: Final = 0.08
+_MEAN_SHARE: Final = 0.08
+_WITHOUT_LESIONS: Final = np.array(
+    [Part.OTHER, Part.FEMUR, Part.TIBIA, Part.CARTILAGE, Part.FEMUR, Part.TIBIA, Part.CARTILAGE, Part.OTHER]
+)
+"""The part that a lesion stands in for."""
+_LARGEST_BLUR: Final = 1.6
 _LARGEST_SHIFT: Final = 4
 """Pixels by which a slice is moved up, down or aside."""
 
@@ -90,23 +96,41 @@ class Batches:
 
     def _item(self, number: int, position: int) -> tuple[np.ndarray, np.ndarray]:
         random = self._random
-        if random.random() < _SLAB_SHARE:
+        drawn = random.random()
+        if drawn < _SLAB_SHARE:
             return self._varied(*random_slabs(random))
+        if drawn < _SLAB_SHARE + _MEAN_SHARE:
+            return self._varied(*self._mean_of_knees(position))
         noisy, clean, parts = self.pairs[number]
         source = clean if random.random() < 0.3 else noisy
-        rows = np.clip(np.arange(position - 1, position + 2), 0, len(source) - 1)
         shift = random.integers(0, 2 * _LARGEST_SHIFT + 1, 2)
-        slices = _shifted(source[rows].astype(np.float32), shift)
+        slices = _shifted(_three(source, position), shift)
         return self._varied(slices, _shifted(parts[position : position + 1], shift)[0].astype(np.int64))
+
+    def _mean_of_knees(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """Average of several knees: its double contours are no lesions (the mean slice, predictions in one step)."""
+        number = self._random.integers(3, 13)
+        chosen = [self.pairs[place] for place in self._random.integers(0, len(self.pairs), number)]
+        rows = [min(position, len(parts) - 1) for _, _, parts in chosen]
+        slices = [_three(noisy, row) for (noisy, _, _), row in zip(chosen, rows, strict=True)]
+        plain = [_WITHOUT_LESIONS[parts[row]] for (_, _, parts), row in zip(chosen, rows, strict=True)]
+        votes = np.stack([np.equal(plain, part).sum(axis=0) for part in range(Part.CARTILAGE + 1)])
+        return np.mean(slices, axis=0), votes.argmax(axis=0)
 
     def _varied(self, slices: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         random = self._random
-        if random.random() < 0.3:
-            kernel = np.exp(-0.5 * np.square(np.arange(-2, 3) / random.uniform(0.4, 0.9)))
+        if random.random() < 0.4:
+            kernel = np.exp(-0.5 * np.square(np.arange(-4, 5) / random.uniform(0.4, _LARGEST_BLUR)))
             for axis in (1, 2):
                 slices = _blurred(slices, kernel / kernel.sum(), axis)
         noise = random.uniform(0, 0.03) * random.standard_normal(slices.shape)
         return (random.uniform(0.85, 1.15) * slices + noise).astype(np.float32), parts
+
+
+def _three(volume: np.ndarray, position: int) -> np.ndarray:
+    """A slice with both its neighbours: [3,H,W] float32."""
+    rows = np.clip(np.arange(position - 1, position + 2), 0, len(volume) - 1)
+    return np.asarray(volume[rows], np.float32)
 
 
 def _shifted(slices: np.ndarray, shift: np.ndarray) -> np.ndarray:

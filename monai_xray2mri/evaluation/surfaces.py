@@ -15,6 +15,8 @@ from monai_xray2mri.evaluation.crop import SIDES, JointCrop, joint_crop
 from monai_xray2mri.evaluation.parts import Part, part_labels
 from monai_xray2mri.evaluation.segmentation import JointSegmenter, part_probabilities
 
+_LEAST_CONTRAST = 0.15
+"""Difference of the 95th and the 5th percentile of a crop below which it shows nothing; knees have 0.25 and more."""
 _NEAREST_MM = 8.0
 """The notch: nothing closer to the midline belongs to a compartment."""
 
@@ -64,7 +66,11 @@ def read_volume(volume: np.ndarray, affine: np.ndarray, network: JointSegmenter 
         WeightsError: the segmenter's weights are missing or damaged.
     """
     crop = joint_crop(volume, affine)
-    parts = part_probabilities(crop, network)
+    if np.subtract(*np.percentile(crop.values, (95, 5))) < _LEAST_CONTRAST:
+        parts = np.zeros((len(Part), *crop.values.shape), np.float32)
+        parts[Part.OTHER] = 1.0
+    else:
+        parts = part_probabilities(crop, network)
     return JointReading(crop, parts, joint_surfaces(crop, parts))
 
 

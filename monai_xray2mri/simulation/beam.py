@@ -44,8 +44,8 @@ _GRANULARITY_MM2: Final = 1.2e-5
 _RESAMPLING_PIXELS: Final = 0.41
 """Blur of the reader's last step, from its own finer pixels to the image's by a linear kernel: sigma in pixels."""
 _SATURATION: Final = 150.0
-_DIRECT: Final = (0.2, 1.8)
-"""Line integrals of direct exposure beside the leg, which every reader shows black, and of where grey values begin."""
+_DIRECT: Final = (-4.0, -2.0)
+"""Signal of direct exposure beside the leg, which every reader shows black, and of where the leg begins."""
 _COARSE: Final = 8
 """Scatter and coarse structure are worked out on pixels this many times larger."""
 
@@ -132,10 +132,10 @@ def draw_exposure(generator: torch.Generator) -> Exposure:
     The ranges are set so that percentiles and spectra of regions agree with 71 public raw crops of OAI films
     (docs/simulation_realism.md).
     """
-    u = torch.rand(11, generator=generator).tolist()
+    u = torch.rand(10, generator=generator).tolist()
     processed = u[6] > 0.5
     return Exposure(
-        level=0.62 + 0.75 * u[0] ** 2.2,
+        level=0.64 + 0.58 * u[0] ** 1.8,
         contrast=0.20 + 0.32 * u[1],
         scatter=0.10 + 0.25 * u[2],
         photons=4.5e3 * math.exp(1.8 * u[3]),
@@ -143,7 +143,7 @@ def draw_exposure(generator: torch.Generator) -> Exposure:
         heel=(0.10 * (u[5] - 0.5), 0.16 * (u[8] - 0.5)),
         flattening=0.4 * u[7] if processed else 0.0,
         edges=0.5 * u[9] if processed else 0.0,
-        corner=3.5 + 4.5 * u[10],
+        corner=4.0 + 4.0 * u[9],
     )
 
 
@@ -162,7 +162,7 @@ def exposed(total: Tensor, exposure: Exposure, reference: float, pixel_mm: float
     """
     dose = _detected(total, exposure, reference, pixel_mm, noise)
     signal = -torch.log(dose)  # 0 where the film is as dense as the reference
-    leg = smoothstep(signal + reference, *_DIRECT)
+    leg = smoothstep(signal, *_DIRECT)
     if exposure.flattening or exposure.edges:
         signal = _processed(signal, exposure, pixel_mm)
     return look_up(exposure.level + exposure.contrast * signal, exposure.corner) * leg

@@ -27,7 +27,7 @@ from monai_xray2mri.simulation.lattice import Field, Grid, Points, Window
 from monai_xray2mri.simulation.noise import noise_at
 from monai_xray2mri.simulation.primitives import occupancy, smoothstep, table
 
-_SPONGY: Final[Mapping[str, float]] = {"femur": 0.095, "tibia": 0.095, "fibula": 0.08, "patella": 0.095}
+_SPONGY: Final[Mapping[str, float]] = {"femur": 0.095, "tibia": 0.095, "fibula": 0.08, "patella": 0.075}
 """Share of bone in spongy bone, away from joint surfaces."""
 _SHAFT: Final[Mapping[str, tuple[float, float]]] = {
     "femur": (34.0, 82.0),
@@ -38,7 +38,7 @@ _SHAFT: Final[Mapping[str, tuple[float, float]]] = {
 _FEMORAL_CORTEX: Final = ((0.0, 14.0, 26.0, 40.0, 60.0, 90.0, 130.0), (0.3, 0.35, 0.5, 0.9, 1.9, 3.4, 4.8))
 _TIBIAL_CORTEX: Final = ((0.0, 8.0, 20.0, 35.0, 60.0, 110.0), (0.35, 0.5, 0.8, 1.5, 3.0, 4.6))
 _FIBULAR_CORTEX: Final = ((10.0, 30.0, 60.0), (0.4, 1.0, 2.2))
-_PATELLAR_CORTEX_MM: Final = 0.3
+_PATELLAR_CORTEX_MM: Final = 0.2
 """Distance from the joint and thickness of the cortex there, in mm."""
 _CORTEX_DENSITY: Final = 0.85
 _SCLEROSIS: Final = 0.30
@@ -144,7 +144,7 @@ def _cortex(anatomy: KneeAnatomy, bone: Bone, grid: Grid) -> Tensor:
     z, factor = points.z, anatomy.shape.cortex
     if bone.name == "femur":
         # The backs of the condyles have hardly more of a shell than their joint surfaces.
-        behind = 1 - 0.8 * smoothstep(points.y, -8.0, 8.0) * smoothstep(z, 66.0, 52.0)
+        behind = 1 - 0.65 * smoothstep(points.y, -8.0, 8.0) * smoothstep(z, 52.0, 40.0)
         return factor * behind * table(z, *_FEMORAL_CORTEX)
     if bone.name == "tibia":
         return factor * table(-z, *_TIBIAL_CORTEX)
@@ -160,7 +160,7 @@ def _spongy_share(anatomy: KneeAnatomy, bone: Bone, grid: Grid, distance: Tensor
         return torch.full_like(distance, base)
     near, far = _SHAFT[bone.name]
     height = grid.points(distance.device).z.abs()
-    solid = 0.3 + 0.7 * smoothstep(height, far, near)
+    solid = 0.18 + 0.82 * smoothstep(height, far, near)
     # Trabeculae thin out towards the middle of the bone, least of all at the joint.
     hollow = 1 - 0.45 * smoothstep(-distance, 6.0, 22.0) * smoothstep(height, 8.0, 40.0)
     share = base * solid * hollow

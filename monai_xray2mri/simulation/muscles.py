@@ -33,8 +33,6 @@ _LEAN_FAT_MM: Final = 9.0
 _TIP_MM: Final = 14.0
 _FULL_MM: Final = 6.0
 _ENDLESS_MM: Final = 100.0
-_OFF_CENTRE_MM: Final = 0.01
-"""Keeps points off the very centre of an oval, where its distance is not defined."""
 _FASCIA_GAP_MM: Final = 0.7
 
 
@@ -266,7 +264,7 @@ def belly(muscle: Muscle, points: Points, factor: float = 1.0, growth: Tensor | 
         v = v - muscle.bend * (u * u - 0.4 * across * across)
     else:
         u = u - muscle.bend * (v * v - 0.4 * along * along)
-    found = ellipse(u + _OFF_CENTRE_MM, v, (across, along))
+    found = ellipse(u, v, (across, along))
     return torch.maximum(found, torch.maximum(heights[0] - points.z, points.z - heights[-1]))
 
 

@@ -29,16 +29,29 @@ def ellipse(first: Tensor, second: Tensor, semi: tuple[float | Tensor, float | T
     """Approximate signed distance of an ellipse in two coordinates (first-order: value over gradient)."""
     u, v = first / semi[0], second / semi[1]
     value = (u * u + v * v + _CENTRE).sqrt_()
-    slope = ((u * u + _CENTRE) / (semi[0] * semi[0]) + (v / semi[1]).square()).sqrt_()
-    return value * (value - 1) / slope
+    slope = (u / semi[0]).square() + (v / semi[1]).square() + _CENTRE / _least(semi) ** 2
+    return value * (value - 1) / slope.sqrt_()
 
 
 def ellipsoid(points: Points, centre: Sequence[float | Tensor], semi: Sequence[float | Tensor]) -> Tensor:
     """Approximate signed distance of an ellipsoid; ``centre`` and ``semi`` are (x, y, z)."""
     u, v, w = (points.x - centre[0]) / semi[0], (points.y - centre[1]) / semi[1], (points.z - centre[2]) / semi[2]
     value = (u * u + v * v + w * w + _CENTRE).sqrt_()
-    slope = (u * u + _CENTRE) / (semi[0] * semi[0]) + (v / semi[1]).square() + (w / semi[2]).square()
+    slope = (u / semi[0]).square() + (v / semi[1]).square() + (w / semi[2]).square() + _CENTRE / _least(semi) ** 2
     return value * (value - 1) / slope.sqrt_()
+
+
+def _least(semi: Sequence[float | Tensor]) -> float | Tensor:
+    """The shortest semi-axis, everywhere where they vary."""
+    least: float | Tensor = semi[0]
+    for other in semi[1:]:
+        if isinstance(least, Tensor):
+            least = torch.minimum(least, torch.as_tensor(other, device=least.device))
+        elif isinstance(other, Tensor):
+            least = other.clamp(max=least)
+        else:
+            least = min(least, other)
+    return least
 
 
 def band(points: Points, start: Sequence[float], end: Sequence[float], semi: tuple[float, float]) -> Tensor:

@@ -28,15 +28,12 @@ _HEIGHT_MM: Final = 192.0
 _COARSEST_MM: Final = 14.0
 _STRUT_MM: Final = 2.4
 """Struts stand upright on scales below this."""
-_PATCH_MM: Final = 7.0
-_PATCHES: Final = 2.0
-"""Spongy bone is uneven on scales above this, by so much more than a fractal."""
 _TOP_MM: Final[Mapping[str, float]] = {"femur": 180.0, "tibia": 24.0, "fibula": 24.0, "patella": 100.0, "soft": 96.0}
-_STRUTS: Final[Mapping[str, float]] = {"femur": 1.0, "tibia": 2.0, "fibula": 0.8, "patella": 0.3, "soft": 0.5}
-_SLOPE: Final[Mapping[str, float]] = {"femur": 0.5, "tibia": 0.5, "fibula": 0.5, "patella": 0.5, "soft": 0.8}
+_STRUTS: Final[Mapping[str, float]] = {"femur": 0.8, "tibia": 2.2, "fibula": 0.8, "patella": 0.3, "soft": 0.5}
+_SLOPE: Final[Mapping[str, float]] = {"femur": 0.85, "tibia": 0.85, "fibula": 0.85, "patella": 0.85, "soft": 0.8}
 _FAN_MM: Final[Mapping[str, tuple[float, float, float]]] = {"femur": (42.0, 27.0, 75.0), "tibia": (38.0, 24.0, 55.0)}
 """Half width of a bone at the joint and at its shaft, and the shaft's distance from the joint."""
-_BONE_TEXTURE: Final = 0.6
+_BONE_TEXTURE: Final = 0.56
 """Standard deviation in mm of bone for each root of mm of bone in trabeculae."""
 _SOFT_TEXTURE: Final = 0.016
 """Standard deviation of the share of fat among soft tissue."""
@@ -115,8 +112,7 @@ def _amplitude(rows: int, columns: int, slope: float, struts: float) -> Tensor:
     fractal = (radius.square() + (1 / _COARSEST_MM) ** 2) ** (-0.5 * slope)
     upright = torch.exp(-(along / (0.45 * radius + 1e-3)).square())
     fine = 1 - torch.exp(-(radius * _STRUT_MM).square())
-    patches = _PATCHES * torch.exp(-(radius * _PATCH_MM).square())
-    return fractal * (1 + patches + struts * upright * fine)
+    return fractal * (1 + struts * upright * fine)
 
 
 def fanned(x: Tensor, away: Tensor, base: float, neck: float, height: float) -> Tensor:
