@@ -21,7 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from monai_xray2mri.dicom.files import write_whole
-from monai_xray2mri.evaluation.crop import SIDES
+from monai_xray2mri.evaluation.crop import SIDES, SPACING_MM
 from monai_xray2mri.evaluation.joint_space import joint_space_from_labels, joint_space_from_volume
 from monai_xray2mri.evaluation.lesions import THRESHOLDS, best_threshold, lesion_volumes, shipped_thresholds
 from monai_xray2mri.evaluation.parts import PART_OF_LESION
@@ -32,6 +32,9 @@ from monai_xray2mri.simulation.seeds import SEED_RANGES, SIMULATOR_VERSION, VALI
 from monai_xray2mri.simulation.truth import LESION_FEATURES
 
 _NORMAL_95: Final = 1.959964
+SHOWN_MM3: Final = 20.0
+"""A graded lesion of less than this is not shown: chondrocalcinosis needs cartilage or meniscus to lie in, and
+narrowing may have left none."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Examined:
 
     Attributes:
         grades: the knee's.
+        true_sizes: feature to the volume of the true lesion in cubic mm.
         sizes: feature to the volume seen in the acquired volume in cubic mm.
         clean_sizes: the same in the volume without noise.
         true_joint_space: compartment to mm.
@@ -48,11 +52,18 @@ class Examined:
     """
 
     grades: dict[str, int]
+    true_sizes: dict[str, float]
     sizes: dict[str, float]
     clean_sizes: dict[str, float]
     true_joint_space: dict[str, float]
     joint_space: dict[str, float]
     label_joint_space: dict[str, float]
+
+    def shows(self, stem: str) -> bool | None:
+        """Whether the knee truly shows a lesion; None if it is graded with it and does not."""
+        if not self.grades[stem]:
+            return False
+        return True if self.true_sizes[stem] >= SHOWN_MM3 else None
 
 
 def examine(seed: int) -> Examined:
@@ -63,8 +74,10 @@ def examine(seed: int) -> Examined:
     """
     knee = simulate_knee(seed, grades=training_grades(seed))
     reading = read_volume(knee.volume, knee.affine)
+    voxels = np.bincount(knee.lesions.ravel(), minlength=len(LESION_FEATURES) + 1)[1:]
     return Examined(
         dict(knee.grades),
+        dict(zip(LESION_FEATURES, (float(np.prod(SPACING_MM)) * voxels).tolist(), strict=True)),
         lesion_volumes(knee.volume, knee.affine, reading),
         lesion_volumes(knee.noise_free, knee.affine),
         dict(knee.truth.joint_space_mm),
@@ -82,22 +95,28 @@ def choose_thresholds(knees: Sequence[Examined]) -> dict[str, float]:
     chosen = {}
     for part in sorted(set(PART_OF_LESION.values())):
         stems = [stem for stem in LESION_FEATURES if PART_OF_LESION[stem] is part]
-        pairs = [(knee.sizes[stem], bool(knee.grades[stem])) for knee in knees for stem in stems]
+        shown = [(knee.sizes[stem], knee.shows(stem)) for knee in knees for stem in stems]
+        pairs = [(size, bool(present)) for size, present in shown if present is not None]
         chosen[part.name.lower()] = round(best_threshold(*zip(*pairs, strict=True)), 2)
     return chosen
 
 
 def lesion_table(knees: Sequence[Examined], clean: bool = False) -> dict[str, dict[str, Any]]:
-    """Feature to sensitivity and specificity, each with its 95 % interval (Wilson) and the number of knees."""
+    """Feature to sensitivity and specificity, each with its 95 % interval (Wilson) and the number of knees.
+
+    Knees that are graded with a lesion and do not show it count for neither; ``"graded, not shown"`` is their number.
+    """
     limits = shipped_thresholds()
     table: dict[str, dict[str, Any]] = {}
     for stem in LESION_FEATURES:
-        present = np.array([bool(knee.grades[stem]) for knee in knees])
+        truth = [knee.shows(stem) for knee in knees]
+        present, absent = (np.array([each is wanted for each in truth]) for wanted in (True, False))
         sizes = np.array([(knee.clean_sizes if clean else knee.sizes)[stem] for knee in knees])
         seen = sizes >= limits[PART_OF_LESION[stem]]
         table[stem] = {
             "sensitivity": _share(int((seen & present).sum()), int(present.sum())),
-            "specificity": _share(int((~seen & ~present).sum()), int((~present).sum())),
+            "specificity": _share(int((~seen & absent).sum()), int(absent.sum())),
+            "graded, not shown": truth.count(None),
         }
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -25,7 +26,8 @@ def _examined(present: bool, seen: bool, error: float = 0.0, attrition: int = 0)
     grades |= {"XRATTM": attrition} if attrition else {}
     sizes = dict.fromkeys(LESION_FEATURES, LARGE if seen else 0.0)
     true = {"M": 3.0, "L": 4.0}
-    return Examined(grades, sizes, sizes, true, {"M": 3.0 + error, "L": 4.0 + error}, true)
+    shown = dict.fromkeys(LESION_FEATURES, 500.0 if present else 0.0)
+    return Examined(grades, shown, sizes, sizes, true, {"M": 3.0 + error, "L": 4.0 + error}, true)
 
 
 def test_sensitivity_and_specificity_are_counted() -> None:
@@ -35,6 +37,14 @@ def test_sensitivity_and_specificity_are_counted() -> None:
         assert row["sensitivity"]["value"] == 0.75
         assert row["specificity"]["value"] == 0.8
         assert (row["sensitivity"]["of"], row["specificity"]["of"]) == (4, 5)
+
+
+def test_a_graded_lesion_that_is_not_there_counts_for_neither() -> None:
+    knees = [_examined(True, True), replace(_examined(True, False), true_sizes=dict.fromkeys(LESION_FEATURES, 3.0))]
+    for row in lesion_table(knees).values():
+        assert (row["sensitivity"]["value"], row["sensitivity"]["of"]) == (1.0, 1)
+        assert row["specificity"]["of"] == 0
+        assert row["graded, not shown"] == 1
 
 
 def test_wilson_interval_of_known_shares() -> None:
