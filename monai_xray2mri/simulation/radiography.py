@@ -57,8 +57,8 @@ _STRIP_ROWS: Final = 128
 _ROWS_AT_ONCE: Final = 420
 """A film is projected in strips, for memory's sake; a joint region, which has fewer rows than this, is not."""
 _SLACK_MM: Final = 10.0
-_TOES_OUT_DEG: Final = -5.0
-"""The feet point about 10 degrees outwards (fixed-flexion frame); the knee follows by half."""
+_MEAN_ROLL_DEG: Final = 1.0
+"""How far the knee is turned outwards on the mean film: an estimate."""
 _MARROW_FAT: Final = 0.7
 """Share of yellow marrow that attenuates like fat; the rest like muscle."""
 
@@ -104,7 +104,7 @@ def draw_pose(shape: KneeShape, generator: torch.Generator) -> Pose:
         flexion=20.0 + 4.0 * flexion,
         beam_tilt=shape.slope + 1.3 * tilt,
         load=0.25 + 0.1 * load,
-        roll=1.0 + 4.0 * roll,
+        roll=_MEAN_ROLL_DEG + 4.0 * roll,
         lean=1.5 + 1.5 * lean,
     )
 
