@@ -74,7 +74,7 @@ class SliceDiffusion(nn.Module):
         schedule: NoiseSchedule,
         *,
         region_mm: float = 110.0,
-        magnification: float = 1.06,
+        magnification: float = 1.08,
         align: bool = True,
         image_size: int = 256,
         pixel_mm: float = 0.625,
@@ -103,8 +103,9 @@ class SliceDiffusion(nn.Module):
 
     @property
     def feature_width(self) -> int:
-        """Width of the one-hot code r."""
-        return self.denoiser.feature_embedding.features
+        """Width G of the guidance of the up path: 61 for the one-hot code r."""
+        width: int = self.denoiser.guide.features
+        return width
 
     def latent_shape(self) -> tuple[int, int, int]:
         """Shape (C, h, w) of the latent of one slice."""

@@ -32,7 +32,9 @@ class SliceDenoiser(nn.Module):
         context: width of a context token.
         heads: attention heads.
         groups: groups of the group normalisation.
-        features: width of the one-hot code.
+        guide: what the up path gets: a module of guidance [B,G] and depth [B] to [B,4 * channels[0]] with the attribute
+            ``features`` = G; None takes :class:`~monai_xray2mri.networks.condition.FeatureEmbedding` of the 61 numbers
+            of the radiographic features (paper 000).
         film: scale and shift after the normalisation (FiLM) instead of adding the embedding before it; only with it
             did features decide lesions in the compact size.
         sample_size: side of the latent.
@@ -47,7 +49,7 @@ class SliceDenoiser(nn.Module):
         context: int = 64,
         heads: int = 4,
         groups: int = 16,
-        features: int = 61,
+        guide: nn.Module | None = None,
         film: bool = True,
         sample_size: int = 32,
     ) -> None:
@@ -67,7 +69,7 @@ class SliceDenoiser(nn.Module):
         )
         embedding = 4 * channels[0]
         self.depth_embedding = DepthEmbedding(embedding)
-        self.feature_embedding = FeatureEmbedding(features, embedding)
+        self.guide: Any = FeatureEmbedding(61, embedding) if guide is None else guide
 
     def forward(
         self, noisy: Tensor, t: Tensor, radiograph_latent: Tensor, context: Tensor, depth: Tensor, features: Tensor
@@ -80,14 +82,14 @@ class SliceDenoiser(nn.Module):
             radiograph_latent: E2(y), [B,C,h,w].
             context: image embedding of the radiograph, [B,N,context].
             depth: d in [0,1], [B].
-            features: one-hot r, [B,61].
+            features: guidance of the up path, [B,G]; one-hot r, [B,61], in paper 000.
 
         Returns:
             The network's prediction (eps or v, as it was trained), [B,C,h,w].
         """
         unet = self.unet
         time = unet.time_embedding(unet.time_proj(t).to(noisy.dtype))  # [B,E]
-        down, up = time + self.depth_embedding(depth), time + self.feature_embedding(features, depth)
+        down, up = time + self.depth_embedding(depth), time + self.guide(features, depth)
 
         hidden = unet.conv_in(torch.cat([noisy, radiograph_latent], dim=1))  # [B,c0,h,w]
         skips: tuple[Tensor, ...] = (hidden,)

@@ -27,6 +27,8 @@ TEMPLATE_SLOPE = 2.0
 TEMPLATE_LEAN = -3.0
 """Turn in the frontal plane, in degrees, that brings the template's condyles to about one height."""
 _LONG_MM = 110.0
+_TEMPLATE_MM = (-64.0, 74.0)
+"""Range along z in which the template is used; beyond it the shafts go on as ellipses."""
 _DEFORMATION_MM = 1.1
 _ROUGHNESS_MM = 0.22
 _UPPER, _LOWER = 0, 1
@@ -120,7 +122,7 @@ def femur(template: Template, shape: KneeShape, lattice: Lattice, pose: Pose, de
     own = femur_points(lattice.points(device), pose)
     source = _varied_femur(shape, _deformed(shape, own, _UPPER))
     found = template.at("femur", source)
-    found = _continued(found, _femoral_shaft(shape, own), smoothstep(own.z, 62.0, 74.0))
+    found = _continued(found, _femoral_shaft(source), smoothstep(own.z, 62.0, _TEMPLATE_MM[1]))
     return Field(lattice, found + _rough(shape, own, _UPPER))
 
 
@@ -140,11 +142,11 @@ def _varied_femur(shape: KneeShape, points: Points) -> Points:
     return Points(x - out - thicker * (x + 2.0), y, z - up)
 
 
-def _femoral_shaft(shape: KneeShape, points: Points) -> Tensor:
+def _femoral_shaft(points: Points) -> Tensor:
     z = points.z
     knots = (55.0, 62.0, 70.0, 75.0, 90.0, 120.0, 170.0)
     centre = table(z, knots, (-1.2, -1.8, -3.5, -4.2, -5.5, -7.5, -10.0))
-    half = shape.shaft * table(z, knots, (22.5, 21.2, 20.0, 19.3, 16.8, 14.2, 13.4))
+    half = table(z, knots, (22.5, 21.2, 20.0, 19.3, 16.8, 14.2, 13.4))
     front = table(z, knots, (-35.0, -34.4, -33.5, -32.4, -31.0, -30.0, -31.0))
     back = table(z, knots, (-1.0, -1.9, -3.6, -4.0, -4.6, -4.4, -5.0))
     return ellipse(points.x - centre, points.y - (front + back) / 2, (half, (back - front) / 2))
@@ -156,7 +158,7 @@ def tibia(
     """Signed distance of the tibia without osteophytes and attrition."""
     own = tibia_points(shape, lattice.points(device), pose, place)
     source = _varied_tibia(shape, _deformed(shape, own, _LOWER))
-    found = _continued(template.at("tibia", source), _tibial_shaft(shape, own), smoothstep(-own.z, 52.0, 64.0))
+    found = _continued(template.at("tibia", source), _tibial_shaft(source), smoothstep(-own.z, 46.0, -_TEMPLATE_MM[0]))
     return Field(lattice, found + _rough(shape, own, _LOWER))
 
 
@@ -172,11 +174,11 @@ def _varied_tibia(shape: KneeShape, points: Points) -> Points:
     return Points(x, y, points.z - top * up)
 
 
-def _tibial_shaft(shape: KneeShape, points: Points) -> Tensor:
+def _tibial_shaft(points: Points) -> Tensor:
     z = points.z
     knots = (-190.0, -120.0, -80.0, -66.0, -60.0, -50.0)
-    centre = table(z, knots, (3.0, 1.5, 0.0, -0.7, -0.7, -2.0))
-    half = shape.tibia * table(z, knots, (11.5, 12.8, 15.0, 16.5, 17.3, 19.4))
+    centre = table(z, knots, (3.0, 1.35, -0.8, -1.55, -1.7, -2.15))
+    half = table(z, knots, (11.5, 12.95, 15.8, 17.35, 18.2, 19.5))
     front = table(z, knots, (-17.0, -18.0, -18.6, -18.7, -18.9, -22.2))
     back = table(z, knots, (8.5, 10.0, 12.5, 13.8, 14.3, 13.5))
     return ellipse(points.x - centre, points.y - (front + back) / 2, (half, (back - front) / 2))
@@ -249,7 +251,9 @@ def meniscus(
 
 
 def _deformed(shape: KneeShape, points: Points, part: int) -> Points:
-    x, y, z = _DEFORMATION_MM * noise_at(shape.deformation[part], points, DEFORMATION_KNOT_MM)
+    # A shaft goes on as the template ends, so that there is no step, and straight.
+    place = Points(points.x, points.y, points.z.clamp(*_TEMPLATE_MM))
+    x, y, z = _DEFORMATION_MM * noise_at(shape.deformation[part], place, DEFORMATION_KNOT_MM)
     return points.moved(x, y, z)
 
 

@@ -158,9 +158,13 @@ def draw_placement(generator: torch.Generator) -> Placement:
 
 
 def draw_pose(generator: torch.Generator) -> Pose:
-    """Draw how the knee lies in the coil: all but straight, turned by a few degrees."""
+    """Draw how the knee lies in the coil: all but straight.
+
+    The slices are laid along the condyles by hand: what is left over of the turns is as small as that of the placement
+    (half a degree is half a millimetre at the edge of the knee), an estimate.
+    """
     flexion, roll, lean = torch.randn(3, generator=generator).clamp(-2, 2).tolist()
-    return Pose(flexion=2.0 + 2.0 * flexion, roll=3.0 * roll, lean=1.5 * lean)
+    return Pose(flexion=2.0 + 0.7 * flexion, roll=0.5 * roll, lean=0.4 * lean)
 
 
 def mr_grid(placement: Placement, scale: tuple[float, float, float]) -> Grid:

@@ -46,7 +46,7 @@ def test_the_initial_noise_is_shared_by_the_slices(tiny_network: SliceDiffusion,
     """With a denoiser that ignores depth all slices are one."""
     for parameter in tiny_network.denoiser.depth_embedding.parameters():
         torch.nn.init.zeros_(parameter)
-    first = tiny_network.denoiser.feature_embedding.mlp[0]
+    first = tiny_network.denoiser.guide.mlp[0]
     with torch.no_grad():
         first.weight[:, 61:] = 0
     volume = tiny_network.generate(film, noise=noise(tiny_network))[0, 0]

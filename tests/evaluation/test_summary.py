@@ -31,7 +31,7 @@ def test_figures_with_a_known_answer(bundle: Path) -> None:
     truth = true_slices(simulate_knee(seed), network)
     assert truth.shape == (50, 256, 256)
     with torch.no_grad():  # a network that ignores the features generates no lesion
-        network.denoiser.feature_embedding.mlp[0].weight[:, :61] = 0
+        network.denoiser.guide.mlp[0].weight[:, :61] = 0
     record = summarise_knee(network, seed, mean=truth)
     assert record["psnr_mean_slice"] == np.inf
     assert record["psnr_one_step"] == pytest.approx(record["psnr_sample"])
