@@ -26,13 +26,24 @@ class DepthCode(nn.Module):
         return torch.cat([depth[:, None], angle.sin(), angle.cos()], dim=1)
 
 
-class DepthEmbedding(nn.Module):
-    """Depth for the down path, added to the time embedding: d [B] to [B,E]."""
+class ZeroLinear(nn.Linear):
+    """A linear layer that starts at zero: what it adds to a pre-trained network is nothing until it is trained."""
 
-    def __init__(self, embedding: int, frequencies: int = 8) -> None:
+    def reset_parameters(self) -> None:
+        """Set weight and bias to zero."""
+        nn.init.zeros_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+
+class DepthEmbedding(nn.Module):
+    """Depth for the down path, added to the time embedding: d [B] to [B,E]; ``zero_start``: all zeros at first."""
+
+    def __init__(self, embedding: int, frequencies: int = 8, zero_start: bool = False) -> None:
         super().__init__()
         self.code = DepthCode(frequencies)
-        self.mlp = nn.Sequential(nn.Linear(self.code.width, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+        last = ZeroLinear if zero_start else nn.Linear
+        self.mlp = nn.Sequential(nn.Linear(self.code.width, embedding), nn.SiLU(), last(embedding, embedding))
 
     def forward(self, depth: Tensor) -> Tensor:
         """Embed d."""
@@ -44,18 +55,20 @@ class FeatureEmbedding(nn.Module):
 
     A feature acts at its own place and depth (a cyst of the tibia in a few slices of its compartment), so the depth
     goes into the same multi-layer perceptron: the sum of two separate embeddings cannot say "here, and only here".
+    With ``zero_start`` it gives zeros at first, so that a pre-trained network begins as it was.
     """
 
-    def __init__(self, features: int, embedding: int, frequencies: int = 8) -> None:
+    def __init__(self, features: int, embedding: int, frequencies: int = 8, zero_start: bool = False) -> None:
         super().__init__()
         self.features = features
+        last = ZeroLinear if zero_start else nn.Linear
         self.code = DepthCode(frequencies)
         self.mlp = nn.Sequential(
             nn.Linear(features + self.code.width, embedding),
             nn.SiLU(),
             nn.Linear(embedding, embedding),
             nn.SiLU(),
-            nn.Linear(embedding, embedding),
+            last(embedding, embedding),
         )
 
     def forward(self, features: Tensor, depth: Tensor) -> Tensor:
@@ -88,6 +101,12 @@ class RadiographEncoder(nn.Module):
         side = image_size // (4 * 2 ** len(rest))
         self.position = nn.Parameter(torch.randn(1, side * side, context) * 0.02)
         self.norm = nn.LayerNorm(context)
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Number of tokens N and their width."""
+        _, number, width = self.position.shape
+        return number, width
 
     def forward(self, radiograph: Tensor) -> Tensor:
         """Tokens [B,N,C] of radiographs [B,1,H,W] in [-1,1]."""

@@ -38,6 +38,8 @@ class SliceDenoiser(nn.Module):
         film: scale and shift after the normalisation (FiLM) instead of adding the embedding before it; only with it
             did features decide lesions in the compact size.
         sample_size: side of the latent.
+        zero_start: the depth embedding, and the guide if it is made here, begin at zero, so that a pre-trained U-Net's
+            first prediction is its own.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class SliceDenoiser(nn.Module):
         guide: nn.Module | None = None,
         film: bool = True,
         sample_size: int = 32,
+        zero_start: bool = False,
     ) -> None:
         super().__init__()
         self.unet: Any = UNet2DConditionModel(
@@ -68,8 +71,8 @@ class SliceDenoiser(nn.Module):
             resnet_time_scale_shift="scale_shift" if film else "default",
         )
         embedding = 4 * channels[0]
-        self.depth_embedding = DepthEmbedding(embedding)
-        self.guide: Any = FeatureEmbedding(61, embedding) if guide is None else guide
+        self.depth_embedding = DepthEmbedding(embedding, zero_start=zero_start)
+        self.guide: Any = FeatureEmbedding(61, embedding, zero_start=zero_start) if guide is None else guide
 
     def forward(
         self, noisy: Tensor, t: Tensor, radiograph_latent: Tensor, context: Tensor, depth: Tensor, features: Tensor
