@@ -124,6 +124,7 @@ class LatentSlices(Dataset[dict[str, Tensor]]):
         if fit_scale:
             network.latent_scale.fill_(1 / self._standard_deviation())
         self.scale = float(network.latent_scale)
+        self.film_scale = self.scale if network.scale_radiograph_latent else 1.0
 
     def _slices(self, knee: int) -> Tensor:
         stored = self.source.store.array("slices")[knee].astype(np.float32)
@@ -188,14 +189,15 @@ class LatentSlices(Dataset[dict[str, Tensor]]):
         draw = int(draw_generator("look", self.source.seed, self.source.epoch, item).integers(self.draws))
         views, films = self.store.array("radiographs"), self.store.array("radiograph_latents")
         return {
-            "latent": self._latent(self.store.array("slices")[knee, position]),
+            "latent": self._latent(self.store.array("slices")[knee, position], self.scale),
             "radiograph": torch.from_numpy(views[knee, draw].astype(np.float32))[None] / 127.5 - 1,
-            "radiograph_latent": self._latent(films[knee, draw]),
+            "radiograph_latent": self._latent(films[knee, draw], self.film_scale),
             **self.source.guidance(item),
         }
 
-    def _latent(self, stored: np.ndarray) -> Tensor:
-        return torch.from_numpy(stored.astype(np.float32)) * self.scale
+    @staticmethod
+    def _latent(stored: np.ndarray, scale: float) -> Tensor:
+        return torch.from_numpy(stored.astype(np.float32)) * scale
 
     def sampler(self, count: int, lesion_share: float, seed: int = 0) -> WeightedRandomSampler:
         """Draws ``count`` slices of which ``lesion_share`` show a lesion.

@@ -18,7 +18,7 @@ def ddim(
     schedule: NoiseSchedule,
     steps: int,
     eta: float = 0.0,
-    noise: Callable[[], Tensor] | None = None,
+    noise: Callable[[int], Tensor] | None = None,
     callback: Callable[[int], None] | None = None,
 ) -> Tensor:
     """DDIM (Song et al. 2021, Eq. 12 and 16); with eta = 0 it is paper 000, Eq. 9.
@@ -29,7 +29,7 @@ def ddim(
         schedule: the noise schedule that the denoiser was trained with.
         steps: evaluations of the denoiser; one step returns its estimate of the posterior mean.
         eta: 0 deterministic, 1 ancestral.
-        noise: draws noise of the shape of z_t; needed if eta > 0.
+        noise: gives the noise [B,C,h,w] that the step of an index adds; needed if eta > 0.
         callback: called with the index of each finished step.
 
     Returns:
@@ -49,7 +49,7 @@ def ddim(
         sigma = eta * (s_next / s) * (1 - (a / a_next) ** 2).clamp(min=0).sqrt()  # Eq. 16 of Song et al.
         z_t = a_next * z_0 + (s_next**2 - sigma**2).clamp(min=0).sqrt() * eps
         if noise is not None and eta > 0 and t_next >= 0:
-            z_t = z_t + sigma * noise()
+            z_t = z_t + sigma * noise(index)
         if callback is not None:
             callback(index)
     return z_t

@@ -49,11 +49,17 @@ class NoiseSchedule(nn.Module):
         steps: T.
         rule: ``"cosine"`` or ``"scaled_linear"``.
         prediction: what the denoiser predicts, ``"epsilon"`` (the papers) or ``"v"``.
+        network_steps: T of the schedule that the denoiser's weights know, if it is another; see :meth:`network_time`.
+
+    Raises:
+        ValueError: an unknown rule or prediction, or steps out of range.
     """
 
     alpha_bar: Tensor
 
-    def __init__(self, steps: int = 1000, rule: str = "cosine", prediction: Prediction = "v") -> None:
+    def __init__(
+        self, steps: int = 1000, rule: str = "cosine", prediction: Prediction = "v", network_steps: int | None = None
+    ) -> None:
         super().__init__()
         rules: dict[str, Callable[[int], Tensor]] = {
             "cosine": cosine_alpha_bar,
@@ -63,7 +69,10 @@ class NoiseSchedule(nn.Module):
             raise ValueError(f"rule must be one of {sorted(rules)}, got {rule!r}")
         if prediction not in ("epsilon", "v"):
             raise ValueError(f"prediction must be 'epsilon' or 'v', got {prediction!r}")
+        if network_steps is not None and network_steps < 1:
+            raise ValueError(f"network_steps must be at least 1, got {network_steps}")
         self.steps, self.prediction = steps, prediction
+        self.network_steps = network_steps or steps
         self.register_buffer("alpha_bar", rules[rule](steps), persistent=False)
 
     def coefficients(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,6 +99,18 @@ class NoiseSchedule(nn.Module):
         if self.prediction == "epsilon":
             return (z_t - s * prediction) / a, prediction
         return a * z_t - s * prediction, s * z_t + a * prediction
+
+    def network_time(self, t: Tensor) -> Tensor:
+        """The time that the denoiser is told at t [B]: t itself, or where ``network_steps`` has about the same noise.
+
+        T = 2000 of paper 000 maps onto the 1000 steps of Zero-123, whose weights it starts from, as (t + 1) / 2 - 1:
+        step t of either schedule is the (t + 1)th that noise was added in, so that both ends and the noise between
+        them agree. Fractions are meant: the time embedding is continuous. Below the first step that the weights know
+        it is 0.
+        """
+        if self.network_steps == self.steps:
+            return t
+        return ((t + 1) * (self.network_steps / self.steps) - 1).clamp(min=0)
 
     def timesteps(self, count: int) -> Tensor:
         """``count`` time steps from T-1 downwards, evenly spaced, the noisiest always among them ("trailing").

@@ -7,35 +7,22 @@ state dict, and ``forward(image, features=None)`` as MONAI's tools call it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from monai_xray2mri.diffusion.depth_noise import DepthKernel, VolumeNoise
+from monai_xray2mri.diffusion.guidance import Condition, guided
+from monai_xray2mri.diffusion.precision import computing_in
 from monai_xray2mri.diffusion.samplers import ddim
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
-from monai_xray2mri.networks.condition import RadiographEncoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
 
-
-class Condition(NamedTuple):
-    """What guides the denoiser, encoded once per knee.
-
-    Attributes:
-        radiograph_latent: E2(y), [B,C,h,w].
-        context: image embedding, [B,N,context].
-        features: one-hot code r, [B,61].
-    """
-
-    radiograph_latent: Tensor
-    context: Tensor
-    features: Tensor
-
-    def expand(self, batch: int) -> Condition:
-        """The condition of one knee for ``batch`` of its slices (no copy)."""
-        return Condition(*(part.expand(batch, *part.shape[1:]) for part in self))
+_DECODED_TOGETHER = 5
+"""Slices; decoding needs more memory per slice than denoising and gains nothing from larger batches."""
 
 
 class SliceDiffusion(nn.Module):
@@ -47,12 +34,17 @@ class SliceDiffusion(nn.Module):
     Args:
         autoencoder: E1 and D.
         denoiser: U.
-        radiograph_encoder: image embedding of the radiograph.
+        radiograph_encoder: image embedding of the radiograph, [B,1,H,W] to [B,N,width]; any module with the attribute
+            ``tokens`` = (N, width).
         schedule: noise schedule.
+        describe: gives the guidance of the up path, [B,1,H,W] to [B,G], where none is given (paper 001: KOA probability
+            and intensity distribution come from the radiograph itself); without it none given is zeros, *unknown*.
         region_mm: side of the radiograph region at the detector in mm.
         magnification: of the joint plane onto the detector; with ``align`` the radiograph is drawn to the MR's scale.
         align: resample the radiograph to the field of view of the slices before E2, so that both latents lie on one
             grid; the papers do not (their region and slice have different scales).
+        latent_scale: factor of the latents (0.2 in paper 000); weights bring their own.
+        scale_radiograph_latent: the factor applies to E2(y) too; Zero-123 leaves that one unscaled.
         image_size: side of radiograph and slice in pixels.
         pixel_mm: pixel side of a slice in mm.
         slice_mm: distance of the acquired slices in mm.
@@ -61,6 +53,12 @@ class SliceDiffusion(nn.Module):
         steps: default number of sampling steps.
         guidance: default guidance scale; 1 is none.
         eta: default DDIM eta (0 in paper 000, Eq. 9).
+        noise_shared: share of the noise that all slices of a volume have in common; 1 is paper 000, Algorithm 2. See
+            :mod:`~monai_xray2mri.diffusion.depth_noise`.
+        noise_length_mm: how far along depth the rest of the noise is alike.
+
+    Raises:
+        ValueError: an impossible share or length.
     """
 
     latent_scale: Tensor
@@ -70,12 +68,15 @@ class SliceDiffusion(nn.Module):
         self,
         autoencoder: SliceAutoencoder,
         denoiser: SliceDenoiser,
-        radiograph_encoder: RadiographEncoder,
+        radiograph_encoder: nn.Module,
         schedule: NoiseSchedule,
         *,
+        describe: nn.Module | None = None,
         region_mm: float = 110.0,
         magnification: float = 1.08,
         align: bool = True,
+        latent_scale: float = 1.0,
+        scale_radiograph_latent: bool = True,
         image_size: int = 256,
         pixel_mm: float = 0.625,
         slice_mm: float = 1.5,
@@ -84,22 +85,39 @@ class SliceDiffusion(nn.Module):
         steps: int = 20,
         guidance: float = 1.0,
         eta: float = 0.0,
+        noise_shared: float = 1.0,
+        noise_length_mm: float = 1.5,
     ) -> None:
         super().__init__()
         self.autoencoder, self.denoiser = autoencoder, denoiser
-        self.radiograph_encoder, self.schedule = radiograph_encoder, schedule
+        self.radiograph_encoder: Any = radiograph_encoder
+        self.schedule, self.describe = schedule, describe
         self.region_mm, self.magnification, self.align = region_mm, magnification, align
+        self.scale_radiograph_latent = scale_radiograph_latent
         self.image_size, self.pixel_mm, self.slice_mm = image_size, pixel_mm, slice_mm
         self.acquired_slices, self.modelled_slices = acquired_slices, tuple(modelled_slices)
         self.steps, self.guidance, self.eta = steps, guidance, eta
-        self.register_buffer("latent_scale", torch.ones(()))
-        self.register_buffer("null_context", torch.zeros(radiograph_encoder.position.shape))
+        self.noise_kernel = DepthKernel(noise_shared, noise_length_mm, self.range_mm)
+        self.register_buffer("latent_scale", torch.tensor(float(latent_scale)))
+        self.register_buffer("null_context", torch.zeros(1, *self.tokens))
 
     @property
     def slices(self) -> int:
         """Number of modelled slices S."""
         first, last = self.modelled_slices
         return last - first + 1
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Number of context tokens and their width."""
+        number, width = self.radiograph_encoder.tokens
+        return number, width
+
+    @property
+    def range_mm(self) -> float:
+        """Distance in mm of depth 0 from depth 1."""
+        first, last = self.modelled_slices
+        return (last - first) * self.slice_mm
 
     @property
     def feature_width(self) -> int:
@@ -118,8 +136,7 @@ class SliceDiffusion(nn.Module):
 
     def spacing(self, slices: int | None = None) -> float:
         """Distance in mm of S slices over the modelled range."""
-        first, last = self.modelled_slices
-        return (last - first) * self.slice_mm / max((slices or self.slices) - 1, 1)
+        return self.range_mm / max((slices or self.slices) - 1, 1)
 
     def encode_slices(self, image: Tensor) -> Tensor:
         """Scaled latents z_0 [B,C,h,w] of slices [B,1,H,W] in [-1,1]."""
@@ -130,8 +147,9 @@ class SliceDiffusion(nn.Module):
         return self.autoencoder.decode(latent / self.latent_scale).clamp(-1, 1)
 
     def radiograph_latent(self, radiograph: Tensor) -> Tensor:
-        """E2(y): the radiograph [B,1,H,W] in [-1,1] through the same encoder, [B,C,h,w]; see ``align``."""
-        return self.encode_slices(self.to_slice_scale(radiograph) if self.align else radiograph)
+        """E2(y): radiographs [B,1,H,W] in [-1,1] through E1, [B,C,h,w]; ``align``, ``scale_radiograph_latent``."""
+        image = self.to_slice_scale(radiograph) if self.align else radiograph
+        return self.encode_slices(image) if self.scale_radiograph_latent else self.autoencoder.encode(image)
 
     def to_slice_scale(self, radiograph: Tensor) -> Tensor:
         """Draw the radiograph region to the scale of the slices, black around it: [B,1,H,W] to [B,1,H,W]."""
@@ -142,7 +160,9 @@ class SliceDiffusion(nn.Module):
         return F.grid_sample(smooth, grid, padding_mode="zeros", align_corners=False) - 1
 
     def condition(self, radiograph: Tensor, features: Tensor | None = None) -> Condition:
-        """Encode radiographs [B,1,H,W] in [-1,1] and one-hot features [B,61] (None = all unknown)."""
+        """Encode radiographs [B,1,H,W] in [-1,1] and features [B,G] (None: what ``describe`` says, else unknown)."""
+        if features is None and self.describe is not None:
+            features = self.describe(radiograph)
         if features is None:
             features = radiograph.new_zeros(len(radiograph), self.feature_width)
         return Condition(self.radiograph_latent(radiograph), self.radiograph_encoder(radiograph), features)
@@ -157,62 +177,90 @@ class SliceDiffusion(nn.Module):
     def bind(self, condition: Condition, depth: Tensor, guidance: float) -> Callable[[Tensor, Tensor], Tensor]:
         """The denoiser with condition and depth [B] bound, ``(z_t, t) -> prediction``; guided if guidance is not 1."""
 
-        def conditional(z_t: Tensor, t: Tensor) -> Tensor:
-            return self.denoiser(z_t, t, condition.radiograph_latent, condition.context, depth, condition.features)
+        def predict(z_t: Tensor, t: Tensor, given: Condition) -> Tensor:
+            told, depths = self.schedule.network_time(t), depth.repeat(len(z_t) // len(depth))
+            return self.denoiser(z_t, told, given.radiograph_latent, given.context, depths, given.features).to(z_t)
 
-        if guidance == 1:
-            return conditional
-        null = self.null_condition(len(depth))
+        return guided(predict, condition, self.null_condition(len(depth)), guidance)
 
-        def guided(z_t: Tensor, t: Tensor) -> Tensor:
-            free = self.denoiser(z_t, t, null.radiograph_latent, null.context, depth, null.features)
-            return free + guidance * (conditional(z_t, t) - free)
+    def generate(self, radiograph: Tensor, features: Tensor | None = None, **sampling: Any) -> Tensor:
+        """One volume [1,1,S,H,W] of a radiograph [1,1,H,W] in [-1,1], right-knee space, and features [1,G].
 
-        return guided
+        ``sampling``: see :meth:`sample`, which takes a condition that was encoded before.
+        """
+        with torch.inference_mode():
+            return self.sample(self.condition(radiograph, features), **sampling)
 
     @torch.inference_mode()
-    def generate(
+    def sample(
         self,
-        radiograph: Tensor,
-        features: Tensor | None = None,
+        condition: Condition,
         *,
-        noise: Tensor,
+        noise: VolumeNoise,
         slices: int | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        eta: float | None = None,
         chunk: int = 25,
+        dtype: torch.dtype = torch.float32,
         callback: Callable[[int], None] | None = None,
     ) -> Tensor:
-        """Paper 000, Algorithm 2: one volume, its slices sharing the initial noise, ``chunk`` slices at a time.
+        """Paper 000, Algorithm 2: one volume, ``chunk`` slices at a time.
+
+        Beside the volume itself, memory depends on ``chunk`` alone.
 
         Args:
-            radiograph: y, [1,1,H,W] in [-1,1], right-knee space.
-            features: one-hot r, [1,61]; None = unknown.
-            noise: initial noise [1,C,h,w] drawn on the CPU, shared by all slices.
+            condition: of one knee, see :meth:`condition`.
+            noise: of this volume, see :meth:`draw_noise`.
             slices: number of slices over the modelled range; None = the modelled number.
             steps: sampling steps; None = the model's default.
             guidance: guidance scale; None = the model's default.
+            eta: DDIM eta, 0 deterministic to 1 ancestral; None = the model's default.
             chunk: slices sampled together; bounds the memory, does not change the result.
-            callback: called with the number of slices whenever a chunk is done.
+            dtype: what the networks compute in; the sampler's own sums are float32.
+            callback: called with the number of slices' worth of work done since; the sum is the number of slices.
 
         Returns:
-            [1,1,S,H,W] in [-1,1], slice 0 posterior.
+            [1,1,S,H,W] float32 in [-1,1], slice 0 posterior.
         """
-        condition = self.condition(radiograph, features)
-        noise = noise.to(radiograph)
-        parts = []
-        for depth in self.depths(slices).to(radiograph).split(chunk):
-            model = self.bind(condition.expand(len(depth)), depth, self.guidance if guidance is None else guidance)
-            start = noise.expand(len(depth), *noise.shape[1:])  # [chunk,C,h,w]
-            latent = ddim(model, start, self.schedule, steps or self.steps, self.eta)
-            parts.append(self.decode_slices(latent))  # [chunk,1,H,W]
-            if callback is not None:
-                callback(len(depth))
-        return torch.cat(parts).transpose(0, 1)[None]  # [1,1,S,H,W]
+        steps, guidance = steps or self.steps, self.guidance if guidance is None else guidance
+        place = condition.radiograph_latent
+        depths = self.depths(slices)
+        volume = place.new_empty(len(depths), 1, self.image_size, self.image_size, dtype=torch.float32)
+        with computing_in(dtype, place.device):
+            for part, depth in zip(volume.split(chunk), depths.split(chunk), strict=True):
+                model = self.bind(condition.expand(len(depth)), depth.to(place), guidance)
+                latent = ddim(
+                    model,
+                    noise.initial(depth * self.range_mm).to(place),
+                    self.schedule,
+                    steps,
+                    self.eta if eta is None else eta,
+                    lambda index, depth=depth: noise.step(index, depth * self.range_mm).to(place),  # type: ignore[misc]
+                    _share_of_work(len(depth), steps, callback),
+                )  # [chunk,C,h,w]
+                for image, code in zip(part.split(_DECODED_TOGETHER), latent.split(_DECODED_TOGETHER), strict=True):
+                    image.copy_(self.decode_slices(code))  # [few,1,H,W]
+        return volume.transpose(0, 1)[None]  # [1,1,S,H,W]
 
-    def draw_noise(self, generator: torch.Generator) -> Tensor:
-        """Initial noise [1,C,h,w] of one volume, on the CPU so that it is the same for every device."""
-        return torch.randn(1, *self.latent_shape(), generator=generator)
+    def draw_noise(
+        self, generator: torch.Generator, shared: float | None = None, length_mm: float | None = None
+    ) -> VolumeNoise:
+        """The noise of one volume, drawn on the CPU so that it is the same for every device.
+
+        Args:
+            generator: on the CPU; one per volume.
+            shared: replaces the model's ``noise_shared``.
+            length_mm: replaces the model's ``noise_length_mm``.
+
+        Raises:
+            ValueError: an impossible share or length.
+        """
+        own = self.noise_kernel
+        kernel = DepthKernel(
+            own.share if shared is None else shared, own.length_mm if length_mm is None else length_mm, own.range_mm
+        )
+        return VolumeNoise(self.latent_shape(), kernel, generator)
 
     def forward(self, image: Tensor, features: Tensor | None = None) -> Tensor:
         """MONAI's view: radiographs [B,1,H,W] in [-1,1] to volumes [B,1,H,W,S], seed 0, default sampler."""
@@ -222,3 +270,14 @@ class SliceDiffusion(nn.Module):
             one = None if features is None else features[index : index + 1]
             volumes.append(self.generate(image[index : index + 1], one, noise=noise))
         return torch.cat(volumes).permute(0, 1, 3, 4, 2)  # [B,1,H,W,S]
+
+
+def _share_of_work(slices: int, steps: int, callback: Callable[[int], None] | None) -> Callable[[int], None]:
+    """A callback per step that reports the steps of so many slices as whole slices, the last step with the last one."""
+
+    def report(index: int) -> None:
+        done = slices * (index + 1) // steps - slices * index // steps
+        if callback is not None and done:
+            callback(done)
+
+    return report

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from monai_xray2mri.bundles import default_bundle, load_network
+from monai_xray2mri.diffusion.depth_noise import VolumeNoise
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.evaluation.baselines import mean_volume
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr_per_slice
@@ -37,7 +37,11 @@ def true_slices(knee: SimulatedKnee, network: SliceDiffusion) -> np.ndarray:
 
 
 def generate(
-    network: SliceDiffusion, knee: SimulatedKnee, grades: Mapping[str, int | None], noise: Tensor, steps: int | None
+    network: SliceDiffusion,
+    knee: SimulatedKnee,
+    grades: Mapping[str, int | None],
+    noise: VolumeNoise,
+    steps: int | None,
 ) -> np.ndarray:
     """[S,H,W] in 0..1 from a simulated knee's radiograph and the given grades."""
     film = torch.from_numpy(normalise_region(np.asarray(knee.radiograph), mirrored=False))[None, None]  # [1,1,H,W]

@@ -72,13 +72,40 @@ def test_eta_adds_noise_and_needs_a_source() -> None:
 
     def sample(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        noise = lambda: torch.randn(1, 4, 4, 4, generator=generator)  # noqa: E731
+        noise = lambda _: torch.randn(1, 4, 4, 4, generator=generator)  # noqa: E731
         return ddim(lambda z, t: 0.1 * z, start, schedule, 4, eta=1.0, noise=noise)
 
     assert torch.equal(sample(1), sample(1))
     assert not torch.allclose(sample(1), sample(2))
     with pytest.raises(ValueError, match="needs a source of noise"):
         ddim(lambda z, t: z, start, schedule, 4, eta=0.5)
+
+
+def test_noise_is_asked_for_by_step_and_not_for_the_last() -> None:
+    asked: list[int] = []
+
+    def noise(index: int) -> Tensor:
+        asked.append(index)
+        return torch.zeros(1, 4, 2, 2)
+
+    ddim(lambda z, t: z, torch.zeros(1, 4, 2, 2), NoiseSchedule(), 4, eta=0.5, noise=noise)
+    assert asked == [0, 1, 2]
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_any_eta_keeps_the_marginals_of_equation_4(eta: float) -> None:
+    """With the exact denoiser of data N(0, 0.5^2) every step ends at variance alpha_bar 0.5^2 + 1 - alpha_bar."""
+    schedule = NoiseSchedule(1000, "cosine", "epsilon")
+    variance = 0.25
+
+    def exact(z_t: Tensor, t: Tensor) -> Tensor:  # E[eps|z_t] of Gaussian data
+        a, s = schedule.coefficients(t, z_t)
+        return s * z_t / (a**2 * variance + s**2)
+
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(1, 4, 64, 64, generator=generator)
+    found = ddim(exact, start, schedule, 200, eta, lambda _: torch.randn(start.shape, generator=generator))
+    assert float(found.var()) == pytest.approx(variance, rel=0.05)  # 200 steps of 1000
 
 
 def test_every_step_is_reported() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import diffusers
 import pytest
 import torch
+from torch import Tensor
 
 from monai_xray2mri.diffusion.schedule import NoiseSchedule, cosine_alpha_bar, scaled_linear_alpha_bar
 
@@ -22,6 +23,37 @@ def test_2000_steps_of_paper_000_follow_the_1000_of_its_weights() -> None:
     """At t of 2000 the noise is that of t / 2 of 1000, so that pretrained weights see what they know."""
     long, short = scaled_linear_alpha_bar(2000), scaled_linear_alpha_bar(1000)
     torch.testing.assert_close(long[1::2], short, rtol=0.02, atol=1e-3)
+
+
+def test_the_network_is_told_the_time_at_which_its_weights_know_this_noise() -> None:
+    """The pairs (noise, told time) of T = 2000 lie on the curve of T = 1000; plain t / 2 misses it by more."""
+    long, short = (
+        NoiseSchedule(2000, "scaled_linear", "epsilon", network_steps=1000),
+        NoiseSchedule(1000, "scaled_linear"),
+    )
+    t = torch.arange(2000)
+    told = long.network_time(t).double()
+    assert float(told.max()) == 999
+    assert float(told.min()) == 0
+
+    def log_snr(alpha_bar: Tensor) -> Tensor:
+        return (alpha_bar.double() / (1 - alpha_bar.double())).log()
+
+    def off(time: Tensor) -> Tensor:
+        """Distance in log SNR from the curve of T = 1000, interpolated."""
+        low = time.floor().long().clamp(max=998)
+        curve = torch.lerp(log_snr(short.alpha_bar)[low], log_snr(short.alpha_bar)[low + 1], time - low)
+        return (log_snr(long.alpha_bar) - curve).abs()
+
+    assert off(told)[1:].max() < 0.07
+    assert off(told)[10:].max() < 0.011
+    assert off(t.double() / 2)[10:].max() > 0.05
+
+
+def test_the_network_of_this_schedule_is_told_t_itself() -> None:
+    t = torch.tensor([0, 7, 999])
+    assert NoiseSchedule(1000).network_time(t) is t
+    assert NoiseSchedule(1000, network_steps=1000).network_time(t) is t
 
 
 def test_equation_4_is_the_iterated_equation_2() -> None:
@@ -65,5 +97,7 @@ def test_unknown_rules_are_refused() -> None:
         NoiseSchedule(rule="linear")
     with pytest.raises(ValueError, match="more than 12 steps"):
         NoiseSchedule(10, "scaled_linear")
+    with pytest.raises(ValueError, match="network_steps must be"):
+        NoiseSchedule(network_steps=0)
     with pytest.raises(ValueError, match="prediction must be"):
         NoiseSchedule(prediction="x")  # type: ignore[arg-type]

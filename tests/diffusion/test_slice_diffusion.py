@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from monai_xray2mri.diffusion.depth_noise import VolumeNoise
 from monai_xray2mri.diffusion.inferer import SliceDiffusionInferer
+from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from tests.conftest import make_tiny_network
 
@@ -19,8 +21,8 @@ def film() -> Tensor:
     return torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(3)) * 2 - 1
 
 
-def noise(network: SliceDiffusion, seed: int = 0) -> Tensor:
-    return network.draw_noise(torch.Generator().manual_seed(seed))
+def noise(network: SliceDiffusion, seed: int = 0, **kernel: float) -> VolumeNoise:
+    return network.draw_noise(torch.Generator().manual_seed(seed), **kernel)
 
 
 def test_a_volume_has_one_slice_per_depth(tiny_network: SliceDiffusion, film: Tensor) -> None:
@@ -30,8 +32,14 @@ def test_a_volume_has_one_slice_per_depth(tiny_network: SliceDiffusion, film: Te
     assert tiny_network.generate(film, noise=noise(tiny_network), slices=7).shape == (1, 1, 7, 64, 64)
 
 
-def test_the_chunk_does_not_change_the_result(tiny_network: SliceDiffusion, film: Tensor) -> None:
-    volumes = [tiny_network.generate(film, noise=noise(tiny_network), chunk=chunk) for chunk in (1, 2, 5, 100)]
+@pytest.mark.parametrize(("share", "options"), [(1.0, {}), (0.3, {"guidance": 2.0, "eta": 1.0})])
+def test_the_chunk_does_not_change_the_result(
+    tiny_network: SliceDiffusion, film: Tensor, share: float, options: dict[str, float]
+) -> None:
+    volumes = [
+        tiny_network.generate(film, noise=noise(tiny_network, shared=share), chunk=chunk, **options)
+        for chunk in (1, 3, 100)
+    ]
     for volume in volumes[1:]:
         assert (volume - volumes[0]).abs().max() < ONE_STORED_UNIT / 2
 
@@ -51,13 +59,16 @@ def test_the_initial_noise_is_shared_by_the_slices(tiny_network: SliceDiffusion,
         first.weight[:, 61:] = 0
     volume = tiny_network.generate(film, noise=noise(tiny_network))[0, 0]
     assert (volume - volume[:1]).abs().max() < 1e-5
+    volume = tiny_network.generate(film, noise=noise(tiny_network, shared=0.5))[0, 0]
+    assert (volume - volume[:1]).abs().amax(dim=(1, 2))[1:].min() > 10 * ONE_STORED_UNIT
 
 
 def test_slices_of_another_number_lie_in_the_same_range(tiny_network: SliceDiffusion, film: Tensor) -> None:
     assert tiny_network.depths(9)[::2].tolist() == tiny_network.depths(5).tolist()
-    coarse = tiny_network.generate(film, noise=noise(tiny_network), slices=5)
-    fine = tiny_network.generate(film, noise=noise(tiny_network), slices=9)
-    assert (fine[:, :, ::2] - coarse).abs().max() < ONE_STORED_UNIT / 2
+    for kernel in ({}, {"shared": 0.2, "length_mm": 1.0}):
+        coarse = tiny_network.generate(film, noise=noise(tiny_network, **kernel), slices=5, eta=0.5)
+        fine = tiny_network.generate(film, noise=noise(tiny_network, **kernel), slices=9, eta=0.5)
+        assert (fine[:, :, ::2] - coarse).abs().max() < ONE_STORED_UNIT / 2
     assert tiny_network.spacing(5) == pytest.approx(1.5)
     assert tiny_network.spacing(9) == pytest.approx(0.75)
 
@@ -73,6 +84,115 @@ def test_guidance_one_is_none_and_zero_ignores_the_condition(tiny_network: Slice
         torch.testing.assert_close(tiny_network.bind(condition, depth, 3.0)(z, t), null + 3 * (plain - null))
 
 
+@pytest.mark.parametrize(("guidance", "batch"), [(1.0, 3), (2.0, 6)])
+def test_guidance_costs_one_call_of_twice_the_batch(
+    tiny_network: SliceDiffusion, film: Tensor, guidance: float, batch: int
+) -> None:
+    calls: list[int] = []
+    tiny_network.denoiser.register_forward_pre_hook(lambda _m, given: calls.append(len(given[0])))
+    tiny_network.generate(film, noise=noise(tiny_network), slices=3, guidance=guidance)
+    assert calls == [batch] * tiny_network.steps
+
+
+def test_the_condition_is_encoded_once(tiny_network: SliceDiffusion, film: Tensor) -> None:
+    encoded: list[int] = []
+    tiny_network.radiograph_encoder.register_forward_pre_hook(lambda _m, given: encoded.append(len(given[0])))
+    tiny_network.generate(film, noise=noise(tiny_network), chunk=1, guidance=2.0)
+    assert encoded == [1]
+
+
+def test_eta_draws_noise_of_the_volume_and_zero_draws_none(tiny_network: SliceDiffusion, film: Tensor) -> None:
+    calm, one, again, other = (
+        tiny_network.generate(film, noise=noise(tiny_network, seed), eta=eta)
+        for seed, eta in ((1, 0.0), (1, 1.0), (1, 1.0), (2, 1.0))
+    )
+    assert torch.equal(one, again)
+    assert not torch.allclose(calm, one)
+    assert not torch.allclose(one, other)
+    tiny_network.eta = 1.0
+    assert torch.equal(tiny_network.generate(film, noise=noise(tiny_network, 1)), one)
+
+
+def test_the_models_own_noise_is_the_default_and_a_request_replaces_it(film: Tensor) -> None:
+    network = make_tiny_network(noise_shared=0.25, noise_length_mm=2.0)
+    assert noise(network).kernel.share == 0.25
+    assert noise(network).kernel.length_mm == 2
+    assert noise(network).kernel.range_mm == 6
+    assert noise(network, shared=1.0).kernel.share == 1
+    assert noise(network, length_mm=3.0).kernel.length_mm == 3
+    with pytest.raises(ValueError, match="share must be"):
+        make_tiny_network(noise_shared=2.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_lower_precision_changes_little_and_gives_float32(
+    tiny_network: SliceDiffusion, film: Tensor, dtype: torch.dtype
+) -> None:
+    exact = tiny_network.generate(film, noise=noise(tiny_network))
+    seen: list[torch.dtype] = []
+    tiny_network.denoiser.unet.conv_in.register_forward_hook(lambda _m, _i, out: seen.append(out.dtype))
+    lower = tiny_network.generate(film, noise=noise(tiny_network), dtype=dtype)
+    assert set(seen) == {dtype}
+    assert lower.dtype == torch.float32
+    assert 0 < (lower - exact).abs().max() < 0.1
+    assert next(tiny_network.parameters()).dtype == torch.float32
+
+
+def test_the_guidance_of_the_up_path_can_come_from_the_radiograph(film: Tensor) -> None:
+    """Paper 001: KOA probability and intensity distribution are worked out from the radiograph itself."""
+
+    class MeanBrightness(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gain = torch.nn.Parameter(torch.full((61,), 2.0))
+
+        def forward(self, radiograph: Tensor) -> Tensor:
+            return radiograph.mean(dim=(1, 2, 3))[:, None] * self.gain
+
+    network = make_tiny_network(describe=MeanBrightness())
+    assert "describe.gain" in network.state_dict()
+    with torch.no_grad():
+        described = network.condition(film).features
+        torch.testing.assert_close(described, 2 * film.mean().expand(1, 61))
+        given = torch.eye(61)[:1]
+        assert torch.equal(network.condition(film, given).features, given)
+    assert torch.equal(
+        network.generate(film, noise=noise(network)), network.generate(film, described, noise=noise(network))
+    )
+    assert not network.null_condition(1).features.any()
+    assert not any(name.startswith("describe") for name in make_tiny_network().state_dict())
+
+
+def test_any_encoder_with_tokens_will_do(film: Tensor) -> None:
+    class OneToken(torch.nn.Module):
+        tokens = (1, 8)
+
+        def forward(self, radiograph: Tensor) -> Tensor:
+            return radiograph.mean(dim=(1, 2, 3))[:, None, None].expand(-1, *self.tokens)
+
+    network = make_tiny_network()
+    single = SliceDiffusion(
+        network.autoencoder,
+        network.denoiser,
+        OneToken(),
+        network.schedule,
+        image_size=64,
+        modelled_slices=(13, 17),
+        steps=2,
+    )
+    assert single.null_context.shape == (1, 1, 8)
+    assert single.generate(film, noise=noise(single), guidance=2.0).shape == (1, 1, 5, 64, 64)
+
+
+def test_the_denoiser_is_told_the_time_of_its_weights(film: Tensor) -> None:
+    network = make_tiny_network()
+    network.schedule = NoiseSchedule(2000, network_steps=1000)
+    told: list[float] = []
+    network.denoiser.register_forward_pre_hook(lambda _m, given: told.append(float(given[1][0])))
+    network.generate(film, noise=noise(network))
+    assert told == [999.0, 499.0]
+
+
 def test_the_null_condition_travels_with_the_weights(tiny_network: SliceDiffusion) -> None:
     assert {"null_context", "latent_scale"} <= set(tiny_network.state_dict())
 
@@ -84,6 +204,21 @@ def test_the_latent_scale_is_undone_by_the_decoder(tiny_network: SliceDiffusion)
     torch.testing.assert_close(
         tiny_network.decode_slices(tiny_network.encode_slices(image)), plain, atol=1e-5, rtol=1e-4
     )
+
+
+def test_the_radiographs_latent_can_stay_unscaled(film: Tensor) -> None:
+    scaled, unscaled = (make_tiny_network(latent_scale=0.2, scale_radiograph_latent=flag) for flag in (True, False))
+    unscaled.load_state_dict(scaled.state_dict())
+    assert float(scaled.latent_scale) == pytest.approx(0.2)
+    with torch.no_grad():
+        torch.testing.assert_close(scaled.radiograph_latent(film), 0.2 * unscaled.radiograph_latent(film))
+        torch.testing.assert_close(scaled.encode_slices(film), unscaled.encode_slices(film))
+
+
+def test_weights_bring_their_own_latent_scale() -> None:
+    network = make_tiny_network(latent_scale=0.2)
+    network.load_state_dict(make_tiny_network(latent_scale=0.7).state_dict())
+    assert float(network.latent_scale) == pytest.approx(0.7)
 
 
 def test_the_radiograph_is_drawn_to_the_scale_of_the_slices(tiny_network: SliceDiffusion) -> None:
@@ -127,4 +262,8 @@ def test_the_inferer_takes_numbers_texts_and_blanks(tiny_network: SliceDiffusion
 def test_progress_counts_slices(tiny_network: SliceDiffusion, film: Tensor) -> None:
     seen: list[int] = []
     tiny_network.generate(film, noise=noise(tiny_network), chunk=2, callback=seen.append)
-    assert seen == [2, 2, 1]
+    assert seen == [1, 1, 1, 1, 1]  # two steps each for 2, 2 and 1 slices; half a slice is not told
+    seen.clear()
+    tiny_network.generate(film, noise=noise(tiny_network), slices=11, chunk=7, steps=3, callback=seen.append)
+    assert sum(seen) == 11
+    assert all(isinstance(count, int) and count > 0 for count in seen)

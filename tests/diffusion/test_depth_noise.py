@@ -1,0 +1,119 @@
+"""Noise as a process over depth (paper 000, Algorithm 2, and beyond it)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from monai_xray2mri.diffusion.depth_noise import DepthKernel, DepthProcess, VolumeNoise
+
+SHAPE = (4, 32, 32)
+KERNELS = [
+    DepthKernel(0.0, 0.25),
+    DepthKernel(0.3, 1.5),
+    DepthKernel(0.5, 6.0),
+    DepthKernel(0.7, 60.0),
+    DepthKernel(1.0, 1.5),
+]
+
+
+def depths(slices: int, kernel: DepthKernel) -> Tensor:
+    return torch.linspace(0, 1, slices) * kernel.range_mm
+
+
+def draw(kernel: DepthKernel, seed: int = 0) -> DepthProcess:
+    return DepthProcess(SHAPE, kernel, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_spectrum_is_that_of_the_kernel(kernel: DepthKernel) -> None:
+    """Exactly stationary with variance 1; the correlation is the stated one up to the other end of the range."""
+    omega, variance = kernel.spectrum()
+    distance = torch.linspace(0, kernel.range_mm, 500, dtype=torch.float64)
+    series = kernel.share + (1 - kernel.share) * (torch.cos(distance[:, None] * omega) @ variance)
+    assert float(variance.sum()) == pytest.approx(1, abs=1e-12)
+    torch.testing.assert_close(series, kernel.correlation(distance), atol=5e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_noise_of_each_slice_is_standard_normal(kernel: DepthKernel) -> None:
+    noise = draw(kernel).at(depths(50, kernel))
+    assert noise.shape == (50, *SHAPE)
+    assert noise.dtype == torch.float32
+    flat = noise.flatten(1)
+    assert flat.mean(dim=1).abs().max() < 5 / 64  # standard error 1/64
+    assert (flat.var(dim=1) - 1).abs().max() < 5 * (2 / 4096) ** 0.5
+    assert abs(float((flat**4).mean()) - 3) < 0.3
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_neighbours_are_as_alike_as_the_kernel_says(kernel: DepthKernel) -> None:
+    place = depths(50, kernel)
+    flat = draw(kernel).at(place).flatten(1)  # [50,4096]
+    for lag in (1, 2, 5, 20):
+        found = float((flat[lag:] * flat[:-lag]).mean())
+        assert found == pytest.approx(float(kernel.correlation(place[lag])), abs=0.06), lag
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_any_number_of_slices_samples_one_process(kernel: DepthKernel) -> None:
+    process = draw(kernel)
+    coarse = process.at(depths(50, kernel))
+    torch.testing.assert_close(process.at(depths(99, kernel))[::2], coarse, atol=1e-4, rtol=0)  # rounded depths
+    torch.testing.assert_close(process.at(depths(491, kernel))[::10], coarse, atol=1e-4, rtol=0)
+    parts = [process.at(part) for part in depths(50, kernel).split(7)]
+    torch.testing.assert_close(torch.cat(parts), coarse, atol=2e-5, rtol=0)
+    torch.testing.assert_close(process.at(depths(50, kernel).flip(0)).flip(0), coarse, atol=2e-5, rtol=0)
+
+
+def test_a_share_of_one_is_the_papers_noise() -> None:
+    """One draw for all slices, the very numbers of a plain draw."""
+    noise = draw(DepthKernel(1.0), seed=3).at(torch.linspace(0, 73.5, 9))
+    plain = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(noise, plain.expand(9, -1, -1, -1))
+
+
+def test_memory_does_not_grow_with_slices_or_steps() -> None:
+    for kernel in KERNELS:
+        noise = VolumeNoise(SHAPE, kernel, torch.Generator().manual_seed(0))
+        noise.initial(depths(500, kernel))
+        noise.step(999, depths(5, kernel))
+        held = noise.process.common.nbytes + (0 if noise.process.waves is None else noise.process.waves.nbytes)
+        assert held < 9e6
+
+
+def test_each_step_has_a_process_of_its_own() -> None:
+    kernel = DepthKernel(0.4, 3.0)
+    place = depths(50, kernel)
+    noise, again = (VolumeNoise(SHAPE, kernel, torch.Generator().manual_seed(1)) for _ in range(2))
+    first, second, initial = noise.step(0, place), noise.step(1, place), noise.initial(place)
+    assert torch.equal(again.step(1, place), second)  # whatever was asked before
+    torch.testing.assert_close(noise.step(1, place[20:30]), second[20:30], atol=2e-6, rtol=0)
+    for one, other in ((first, second), (first, initial), (second, initial)):
+        assert abs(float((one * other).mean())) < 0.03
+    assert float((first[1:] * first[:-1]).mean()) == pytest.approx(float(kernel.correlation(place[1])), abs=0.05)
+
+
+def test_other_generators_give_other_noise() -> None:
+    place = torch.linspace(0, 73.5, 5)
+    for kernel in (DepthKernel(0.5), DepthKernel(1.0)):
+        one, other = (VolumeNoise(SHAPE, kernel, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+        assert abs(float((one.initial(place) * other.initial(place)).mean())) < 0.06
+        assert abs(float((one.step(0, place) * other.step(0, place)).mean())) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"share": -0.1}, "share must be within"),
+        ({"share": 1.1}, "share must be within"),
+        ({"share": float("nan")}, "share must be within"),
+        ({"length_mm": 0.1}, "length_mm must be at least 0.25"),
+        ({"length_mm": float("nan")}, "length_mm"),
+        ({"range_mm": -1.0}, "range_mm"),
+    ],
+)
+def test_impossible_kernels_are_refused(values: dict[str, float], rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        DepthKernel(**values)
