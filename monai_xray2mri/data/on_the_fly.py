@@ -123,7 +123,7 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
         _check_multiple("lanes", self.lanes, "workers of the loader", workers)
         epoch = int(self._epoch)
         for number in range(worker, self.batches, workers):
-            batch = self._batch(epoch, number)
+            batch = self.batch(epoch, number)
             yield {name: value.cpu() for name, value in batch.items()} if info else batch
 
     def knees(self, epoch: int, number: int) -> dict[int, Knee]:
@@ -164,7 +164,8 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
             "with_lesion": with_lesion,
         }
 
-    def _batch(self, epoch: int, number: int) -> dict[str, Tensor]:
+    def batch(self, epoch: int, number: int) -> dict[str, Tensor]:
+        """Batch ``number`` of an epoch, on the device; see :class:`SimulatedStream`."""
         knees = self.knees(epoch, number)
         rows = list(knees.values())
         generator = draw_generator("batch", self.seed, epoch, number)

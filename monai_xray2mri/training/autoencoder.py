@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from ignite.engine import Engine, Events
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from monai_xray2mri.data.jitter import draw_generator
 from monai_xray2mri.data.slices import StoredSlices
-from monai_xray2mri.training.handlers import save_state
+from monai_xray2mri.training.order import Division
+
+AutoencoderBatch = tuple[Tensor, Tensor, tuple[list[torch.Generator]], dict[str, Any]]
 
 
 class AutoencoderLoss(nn.Module):
@@ -75,56 +76,70 @@ class SliceCrops(Dataset[Tensor]):
 class CropBatch:
     """As :class:`SliceCrops`, of batches that a :class:`~monai_xray2mri.data.on_the_fly.SimulatedStream` simulates.
 
-    MONAI's ``prepare_batch``; the crops come from torch's global generator, as all that is drawn on a device does.
+    MONAI's ``prepare_batch``; the crops come from torch's global generator on the CPU.
 
     Args:
         size: side of a crop in pixels; a multiple of 8.
         radiograph_share: share of radiographs among the crops.
         scale_radiograph: brings radiographs [B,1,H,W] to the scale they are encoded at.
+        division: of a step into micro-batches; None takes each batch as a step.
     """
 
-    def __init__(self, size: int = 128, radiograph_share: float = 0.1, scale_radiograph: Any = None) -> None:
+    def __init__(
+        self,
+        size: int = 128,
+        radiograph_share: float = 0.1,
+        scale_radiograph: Any = None,
+        division: Division | None = None,
+    ) -> None:
         self.size, self.radiograph_share, self.scale_radiograph = size, radiograph_share, scale_radiograph
+        self.division = division
 
     def __call__(
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
-    ) -> tuple[Tensor, Tensor]:
-        """(input, target): the crops [B,1,size,size] are both."""
+    ) -> AutoencoderBatch:
+        """The crops [B,1,size,size], twice, and generators; see :class:`PrepareAutoencoderBatch`."""
         images, films = (batch[name].to(device, non_blocking=non_blocking) for name in ("slice", "radiograph"))
         if self.scale_radiograph is not None:
             films = self.scale_radiograph(films)
-        is_film = torch.rand(len(images)) < self.radiograph_share
+        count, room = len(images), images.shape[-1] - self.size + 1
+        is_film = _drawn(lambda step: torch.rand(step) < self.radiograph_share, count, self.division)
+        starts = _drawn(lambda step: torch.randint(0, room, (step, 2)), count, self.division).tolist()
         mixed = torch.where(is_film.to(images.device)[:, None, None, None], films, images)
-        starts = torch.randint(0, images.shape[-1] - self.size + 1, (len(images), 2)).tolist()
         crops = torch.stack(
             [
                 image[:, top : top + self.size, left : left + self.size]
                 for image, (top, left) in zip(mixed, starts, strict=True)
             ]
         )
-        return crops, crops
+        return crops, crops, (_generators(count, self.division),), {}
 
 
-def prepare_autoencoder_batch(
-    batch: Tensor, device: Any = None, non_blocking: bool = False, **_: Any
-) -> tuple[Tensor, Tensor]:
-    """(input, target): the image is both."""
-    image = batch.to(device, non_blocking=non_blocking)
-    return image, image
-
-
-class SaveAutoencoder:
-    """Writes the autoencoder's state dict after every epoch and at the end.
+class PrepareAutoencoderBatch:
+    """MONAI's ``prepare_batch`` of images [B,1,H,W], or of items that hold them as ``slice``.
 
     Args:
-        module: the autoencoder.
-        path: file to write.
+        division: of a step into micro-batches; None takes each batch as a step.
     """
 
-    def __init__(self, module: nn.Module, path: str | Path) -> None:
-        self.module, self.path = module, Path(path)
+    def __init__(self, division: Division | None = None) -> None:
+        self.division = division
 
-    def attach(self, engine: Engine) -> None:
-        """Attach to a trainer."""
-        engine.add_event_handler(Events.EPOCH_COMPLETED, lambda: save_state(self.module, self.path))
-        engine.add_event_handler(Events.COMPLETED, lambda: save_state(self.module, self.path))
+    def __call__(
+        self, batch: Tensor | dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
+    ) -> AutoencoderBatch:
+        """(input, target, arguments, keyword arguments): the image is both, and each has a generator on the CPU."""
+        images = batch["slice"] if isinstance(batch, dict) else batch
+        images = images.to(device, non_blocking=non_blocking)
+        return images, images, (_generators(len(images), self.division),), {}
+
+
+def _drawn(draw: Callable[[int], Tensor], count: int, division: Division | None) -> Tensor:
+    """What is drawn for the whole step, and of it this micro-batch's part [count,...]."""
+    return draw(count) if division is None else division.mine(draw(division.batch_size))
+
+
+def _generators(count: int, division: Division | None) -> list[torch.Generator]:
+    """One generator on the CPU per image, for the sampled latent."""
+    seeds = _drawn(lambda step: torch.randint(0, 2**62, (step,)), count, division)
+    return [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
-from monai_xray2mri.training.handlers import save_state
+from monai_xray2mri.training.order import Division
 
 
 class ConditionalDenoising(nn.Module):
@@ -22,6 +20,7 @@ class ConditionalDenoising(nn.Module):
     def __init__(self, network: SliceDiffusion) -> None:
         super().__init__()
         self.denoiser, self.radiograph_encoder = network.denoiser, network.radiograph_encoder
+        self.schedule = network.schedule
         self.register_buffer("null_context", network.null_context.clone(), persistent=False)
 
     def forward(
@@ -34,39 +33,54 @@ class ConditionalDenoising(nn.Module):
         features: Tensor,
         keep: Tensor,
     ) -> Tensor:
-        """Prediction [B,C,h,w]; where ``keep`` [B] is 0 the null condition stands for radiograph and features."""
-        context = torch.where(keep[:, None, None] > 0, self.radiograph_encoder(radiograph), self.null_context)
-        gate = keep[:, None]
-        return self.denoiser(noisy, t, radiograph_latent * gate[..., None, None], context, depth, features * gate)
+        """Prediction [B,C,h,w].
+
+        Where ``keep`` [B,3] is 0 the null condition stands for the context, the radiograph's latent and the features.
+        """
+        keep_context, keep_latent, keep_features = keep[..., None].unbind(dim=1)  # [B,1] each
+        context = torch.where(keep_context[..., None] > 0, self.radiograph_encoder(radiograph), self.null_context)
+        latent = radiograph_latent * keep_latent[..., None, None]
+        return self.denoiser(noisy, self.schedule.network_time(t), latent, context, depth, features * keep_features)
 
 
 class ForwardDiffusion:
     """Noises a batch of latents (paper 000, Eq. 4) and draws what is dropped; MONAI's ``prepare_batch``.
 
+    All random numbers are drawn on the CPU, for the whole step; ``division`` takes this micro-batch's part.
+
     Args:
-        network: gives the schedule, and encodes batches that hold slices instead of latents.
-        high_noise_share: share of t in the upper half of the schedule, where it is decided what is there at all.
-        lesion_weight: added to the loss weight where cysts, chondrocalcinosis or attrition lie.
+        network: gives the schedule, encodes batches that hold slices instead of latents, and describes radiographs if
+            it has a ``describe``.
+        feature_groups: widths of the groups of features that are known or unknown together.
+        high_noise_share: share of t in the upper half of the schedule, where it is decided what is there at all; 0.5
+            is the papers' even draw.
+        lesion_weight: added to the loss weight where cysts, chondrocalcinosis or attrition lie; 0 is Eq. 10.
         drop_condition: probability that radiograph and features are replaced by the null condition.
+        drop_context: probability that the image embedding alone is, as in Zero-123.
+        drop_latent: probability that the radiograph's latent alone is, as in Zero-123.
         drop_features: probability that all features are unknown.
-        drop_feature: probability that any single feature is unknown.
-        feature_groups: widths of the one-hot groups.
+        drop_feature: probability that any single group of features is unknown.
+        division: of a step into micro-batches; None takes each batch as a step.
     """
 
     def __init__(
         self,
         network: SliceDiffusion,
-        feature_groups: list[int],
+        feature_groups: Sequence[int],
         high_noise_share: float = 0.65,
         lesion_weight: float = 8.0,
         drop_condition: float = 0.05,
+        drop_context: float = 0.0,
+        drop_latent: float = 0.0,
         drop_features: float = 0.1,
         drop_feature: float = 0.1,
+        division: Division | None = None,
     ) -> None:
-        self.network, self.schedule = network, network.schedule
+        self.network, self.schedule, self.division = network, network.schedule, division
         self.groups = torch.tensor(feature_groups)
         self.high_noise_share, self.lesion_weight = high_noise_share, lesion_weight
-        self.drop_condition, self.drop_features, self.drop_feature = drop_condition, drop_features, drop_feature
+        self.drop_condition, self.drop_context, self.drop_latent = drop_condition, drop_context, drop_latent
+        self.drop_features, self.drop_feature = drop_features, drop_feature
 
     def __call__(
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
@@ -75,15 +89,26 @@ class ForwardDiffusion:
         batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
         if "latent" not in batch:
             batch |= self.encoded(batch)
+        if self.network.describe is not None:
+            batch |= self.described(batch)
         z_0 = batch["latent"]
-        t = self.draw_timesteps(len(z_0)).to(z_0.device)
-        eps = torch.randn_like(z_0)
-        keep = (torch.rand(len(z_0)) >= self.drop_condition).float().to(z_0.device)
-        features = batch["features"] * self.draw_known(len(z_0)).to(z_0.device)
+        t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
         target = self.schedule.target(z_0, t, eps)
-        weight = 1 + self.lesion_weight * batch["lesions"] * keep[:, None, None, None]
+        weight = 1 + self.lesion_weight * batch["lesions"] * keep[:, 2, None, None, None]
+        features = batch["features"] * known
         arguments = (t, batch["radiograph"], batch["radiograph_latent"], batch["depth"], features, keep)
         return self.schedule.add_noise(z_0, t, eps), (target, weight), arguments, {}
+
+    def draw(self, z_0: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Time steps [B], eps [B,C,h,w], kept parts [B,3], known features [B,G] for latents [B,C,h,w]."""
+        count = self.division.batch_size if self.division else len(z_0)
+        drawn = (
+            self.draw_timesteps(count),
+            torch.randn(count, *z_0.shape[1:]),
+            self.draw_kept(count),
+            self.draw_known(count),
+        )
+        return tuple(map(self.division.mine, drawn)) if self.division else drawn  # type: ignore[return-value]
 
     @torch.no_grad()
     def encoded(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -93,12 +118,23 @@ class ForwardDiffusion:
             "radiograph_latent": self.network.radiograph_latent(batch["radiograph"]),
         }
 
+    @torch.no_grad()
+    def described(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """``features`` [B,G] that the network itself reads from ``radiograph`` [B,1,H,W] (paper 001)."""
+        return {"features": self.network.describe(batch["radiograph"])}  # type: ignore[misc]
+
     def draw_timesteps(self, count: int) -> Tensor:
         """Time steps [count], more of them in the upper half."""
         half = self.schedule.steps // 2
         high = torch.rand(count) < self.high_noise_share
         low_t, high_t = torch.randint(0, half, (count,)), torch.randint(half, self.schedule.steps, (count,))
         return torch.where(high, high_t, low_t)
+
+    def draw_kept(self, count: int) -> Tensor:
+        """1 where context, radiograph latent and features [count,3] stay, 0 where the null condition replaces them."""
+        kept = torch.tensor([[0.0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+        limits = torch.tensor([self.drop_condition, self.drop_context, self.drop_latent]).cumsum(0)
+        return kept[torch.bucketize(torch.rand(count), limits, right=True)]
 
     def draw_known(self, count: int) -> Tensor:
         """1 where a feature's one-hot group stays, 0 where it becomes unknown: [count, sum of groups]."""
@@ -114,46 +150,3 @@ class WeightedSquaredError(nn.Module):
         """Loss of a prediction [B,C,h,w] against (target [B,C,h,w], weight [B,1,h,w])."""
         wanted, weight = target
         return (weight * (prediction.float() - wanted).square()).mean()
-
-
-class AveragedWeights:
-    """Exponential moving average of the weights (paper 000: EMA), written as the bundle's ``model.pt``.
-
-    The average starts fast and slows down, ``min(decay, (1 + n) / (10 + n))`` after n updates, so that a short run is
-    not dominated by its random start.
-
-    Args:
-        module: what is trained.
-        network: the whole network, whose state dict is written, in half precision.
-        path: file to write.
-        decay: of the average.
-        interval: iterations between two files.
-    """
-
-    def __init__(
-        self, module: ConditionalDenoising, network: SliceDiffusion, path: str | Path, decay: float, interval: int
-    ) -> None:
-        self.module, self.network, self.path = module, network, Path(path)
-        self.decay, self.interval, self.updates = decay, interval, 0
-        self.average = {name: value.detach().clone() for name, value in module.named_parameters()}
-
-    def attach(self, engine: Engine) -> None:
-        """Attach to a trainer."""
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
-        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self.write)
-        engine.add_event_handler(Events.COMPLETED, self.write)
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Move the average towards the current weights."""
-        self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        names = list(self.average)
-        current = dict(self.module.named_parameters())
-        torch._foreach_lerp_([self.average[name] for name in names], [current[name] for name in names], 1 - decay)
-
-    def write(self) -> None:
-        """Write the network with the averaged weights."""
-        averaged = copy.deepcopy(self.network)
-        ConditionalDenoising(averaged).load_state_dict(self.average)
-        save_state(averaged, self.path, half=True)

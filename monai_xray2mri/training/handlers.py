@@ -1,30 +1,37 @@
-"""Handlers and helpers that both training stages share."""
+"""Handlers that both training stages share, where MONAI has none that does the job."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
 from monai.inferers import SimpleInferer
-from torch import nn
 
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.errors import UsageError
+from monai_xray2mri.training import processes
 
 
 class AutocastInferer(SimpleInferer):
     """Runs the network in a lower precision, on any device type (MONAI's ``amp`` knows CUDA only).
 
     Args:
-        device_type: ``"cpu"`` or ``"cuda"``.
+        device_type: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         dtype: the type of matrix products and convolutions; None computes in float32.
+
+    Raises:
+        UsageError: float16 on something else than CUDA, where its loss cannot be scaled.
     """
 
     def __init__(self, device_type: str = "cpu", dtype: torch.dtype | None = torch.bfloat16) -> None:
         super().__init__()
+        if dtype == torch.float16 and device_type != "cuda":
+            raise UsageError("precision float16", "needs CUDA", device_type, "Take bfloat16 or float32.")
         self.device_type, self.dtype = device_type, dtype
 
     def __call__(self, inputs: Any, network: Any, *args: Any, **kwargs: Any) -> Any:
@@ -33,103 +40,90 @@ class AutocastInferer(SimpleInferer):
             return network(inputs, *args, **kwargs)
 
 
-class TimeBudget:
-    """Ends the run cleanly after ``minutes``; later handlers of COMPLETED still write checkpoint and weights."""
+def same(handler: Any) -> Any:
+    """The handler itself: a configuration's list of handlers holds ``_target_`` entries only, references within."""
+    return handler
 
-    def __init__(self, minutes: float | None) -> None:
-        self.minutes = minutes
-        self.start = 0.0
+
+class EndOfRun:
+    """Ends the run cleanly after so many steps or so much time; handlers of COMPLETED still write what they write.
+
+    It ends between two steps, never within one, and in all processes at the same step. Attach it last.
+
+    Args:
+        iterations: steps.
+        minutes: of time; None is no limit.
+        accumulate: micro-batches per step.
+        start: ``time.monotonic()`` that the time counts from; None is now.
+    """
+
+    def __init__(
+        self, iterations: int, minutes: float | None = None, accumulate: int = 1, start: float | None = None
+    ) -> None:
+        self.iterations, self.minutes, self.accumulate = iterations, minutes, accumulate
+        self.start = time.monotonic() if start is None else start
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer."""
-        engine.add_event_handler(Events.STARTED, self._begin)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._check)
-
-    def _begin(self, engine: Engine) -> None:
-        self.start = time.monotonic()
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.accumulate), self._check)
 
     def _check(self, engine: Engine) -> None:
-        if self.minutes is not None and time.monotonic() - self.start > 60 * self.minutes:
+        over = self.minutes is not None and processes.any_of(time.monotonic() - self.start > 60 * self.minutes)
+        if over or engine.state.iteration >= self.iterations * self.accumulate:
             engine.terminate()
 
 
-class DataEpoch:
-    """Tells a training set the number of the epoch, from which it draws its boxes, before anything is read for it.
+class RunLog:
+    """Appends what happened to a JSON-lines file: the mean loss of every ``interval`` steps, and what others add.
+
+    Each line holds ``iteration``, the number of the step, and ``seconds`` since the process began to train.
 
     Args:
-        dataset: anything with ``set_epoch``.
+        path: file.
+        interval: steps between two lines of losses.
+        accumulate: micro-batches per step.
+        optimizer: whose learning rate is noted.
     """
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-
-    def attach(self, engine: Engine) -> None:
-        """Attach to a trainer."""
-        engine.add_event_handler(Events.EPOCH_STARTED, self._tell)
-
-    def _tell(self, engine: Engine) -> None:
-        self.dataset.set_epoch(engine.state.epoch - 1)
-
-
-class LossLog:
-    """Appends the mean loss of every ``interval`` iterations to a JSON-lines file."""
-
-    def __init__(self, path: str | Path, interval: int = 100) -> None:
-        self.path, self.interval = Path(path), interval
-        self.losses: list[float] = []
+    def __init__(
+        self,
+        path: str | Path,
+        interval: int = 100,
+        accumulate: int = 1,
+        optimizer: torch.optim.Optimizer | None = None,
+    ) -> None:
+        self.path, self.interval, self.accumulate, self.optimizer = Path(path), interval, accumulate, optimizer
+        self.losses: list[torch.Tensor] = []
         self.start = time.monotonic()
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
 
     def _collect(self, engine: Engine) -> None:
         output: Any = engine.state.output
-        self.losses.append(float(output["loss"].detach()))
-        if engine.state.iteration % self.interval == 0:
-            record = {
-                "iteration": engine.state.iteration,
-                "loss": sum(self.losses) / len(self.losses),
-                "seconds": round(time.monotonic() - self.start, 1),
-            }
-            with self.path.open("a") as stream:
-                stream.write(json.dumps(record) + "\n")
+        self.losses.append(output["loss"].detach())
+        if engine.state.iteration % (self.interval * self.accumulate) == 0:
+            record = {"loss": processes.mean(float(torch.stack(self.losses).mean()))}
+            if self.optimizer is not None:
+                record["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+            self.add(engine.state.iteration // self.accumulate, record)
             self.losses.clear()
 
-
-def save_state(module: nn.Module, path: str | Path, half: bool = False) -> None:
-    """Write a state dict beside, then rename; ``half`` stores floating point numbers in half precision."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {
-        name: value.detach().cpu().half() if half and value.is_floating_point() else value.detach().cpu()
-        for name, value in module.state_dict().items()
-    }
-    beside = path.with_suffix(".part")
-    torch.save(state, beside)
-    beside.rename(path)
+    def add(self, step: int, record: dict[str, float]) -> None:
+        """Append a line; process 0 does."""
+        if processes.rank() == 0:
+            line = {"iteration": step, **record, "seconds": round(time.monotonic() - self.start, 1)}
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a") as stream:
+                stream.write(json.dumps(line) + "\n")
 
 
-def load_weights(network: SliceDiffusion, path: str | Path | None) -> SliceDiffusion:
-    """Start from the weights of a bundle (``model.pt``); None leaves the random start."""
-    if path is not None:
-        network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-    return network
+def metric_of(engine: Engine, name: str) -> Callable[[Any], float]:
+    """An ``output_transform`` for another engine's handler: the last value of a metric of ``engine``."""
+    return lambda _: float(engine.state.metrics[name])
 
 
-def load_autoencoder(network: SliceDiffusion, path: str | Path) -> SliceDiffusion:
-    """Load and freeze the autoencoder of the first stage (paper 000, Algorithm 1)."""
-    network.autoencoder.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-    network.autoencoder.requires_grad_(False).eval()
-    return network
-
-
-def warm_up_and_decay(warm_up: int, total: int) -> Any:
-    """Learning-rate factor: linear warm-up, then linear decay to 5 % at ``total`` iterations."""
-
-    def factor(iteration: int) -> float:
-        rise = min(1.0, (iteration + 1) / warm_up)
-        return rise * max(0.05, 1 - 0.95 * iteration / total)
-
-    return factor
+def has_tensorboard() -> bool:
+    """Whether this process can and should write for TensorBoard: the package is installed, and it is process 0."""
+    return find_spec("tensorboard") is not None and processes.rank() == 0

@@ -229,7 +229,7 @@ def test_the_latent_scale_is_that_of_the_first_knees(
 def test_crops_of_a_batch_train_the_autoencoder(make_stream: Callable[..., SimulatedStream]) -> None:
     batch = next(iter(make_stream(batch_size=32)))
     crop = CropBatch(size=128, radiograph_share=0.5, scale_radiograph=lambda films: films * 0 - 0.123)
-    image, target = crop(batch)
+    image, target, *_ = crop(batch)
     assert image is target
     assert image.shape == (32, 1, 128, 128)
     films = (image == -0.123).flatten(1).all(dim=1)

@@ -1,0 +1,214 @@
+"""Watching a run on validation knees: its loss, the best weights so far, sheets of pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from ignite.engine import Engine, Events
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from monai_xray2mri.data.slices import StoredSlices
+from monai_xray2mri.dicom.files import write_whole
+from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.errors import UsageError
+from monai_xray2mri.networks.autoencoder import SliceAutoencoder
+from monai_xray2mri.training import processes
+from monai_xray2mri.training.average import AveragedWeights
+from monai_xray2mri.training.handlers import RunLog
+from monai_xray2mri.training.order import Division
+
+SHOWN: Final = 8
+"""Slices of a knee on a sheet: every seventh of 50, both ends among them."""
+
+
+class EvenOrder(Sampler[list[int]]):
+    """The same items at every validation, evenly spread over a set and divided among the processes.
+
+    Args:
+        length: items of the set.
+        count: how many to take, rounded down to whole batches.
+        division: of a batch.
+
+    Raises:
+        UsageError: the set is smaller than a batch.
+    """
+
+    def __init__(self, length: int, count: int, division: Division) -> None:
+        size = division.batch_size
+        batches = min(count, length) // size
+        if batches < 1:
+            raise UsageError("validation", f"needs at least one batch of {size} slices", f"{min(count, length)}")
+        self.division = division
+        self.items = torch.linspace(0, length - 1, batches * size).round().long().unflatten(0, (size, batches)).t()
+
+    def __len__(self) -> int:
+        """Batches of this process."""
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the items of each batch."""
+        size = self.division.micro_batch
+        for batch in self.items:
+            yield batch[self.division.rank * size :][:size].tolist()
+
+
+class KeepBest:
+    """After each validation: notes the loss, and writes the averaged weights if it is the least so far.
+
+    Attach it to the trainer, behind MONAI's ``ValidationHandler`` of the same interval. Which step the best weights are
+    of, and their loss, stands in a JSON file beside them, where a run that goes on finds it.
+
+    Args:
+        validator: its metric ``loss`` judges.
+        average: the weights that were validated.
+        path: file of the best weights.
+        log: notes the loss.
+        interval: steps between two validations.
+        accumulate: micro-batches per step.
+        resume: whether the run goes on, and an earlier best one counts.
+    """
+
+    def __init__(
+        self,
+        validator: Engine,
+        average: AveragedWeights,
+        path: str | Path,
+        log: RunLog,
+        interval: int,
+        accumulate: int = 1,
+        resume: bool = False,
+    ) -> None:
+        self.validator, self.average, self.path = validator, average, Path(path)
+        self.log, self.interval, self.accumulate = log, interval, accumulate
+        self.record = self.path.with_suffix(".json")
+        known = resume and self.record.is_file()
+        self.best = float(json.loads(self.record.read_text())["validation_loss"]) if known else math.inf
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval * self.accumulate), self._judge)
+
+    def _judge(self, engine: Engine) -> None:
+        step, loss = engine.state.iteration // self.accumulate, float(self.validator.state.metrics["loss"])
+        self.log.add(step, {"validation_loss": loss})
+        if loss < self.best:
+            self.best = loss
+            self.average.write_to(self.path)
+            if processes.rank() == 0:
+                write_whole(self.record, json.dumps({"iteration": step, "validation_loss": loss}).encode())
+
+
+class SynthesisRows:
+    """Rows of a sheet for the denoiser, two per knee: radiograph and true slices; below them the generated ones.
+
+    Args:
+        network: generates.
+        source: validation knees.
+        knees: how many, the first ones.
+        steps: sampling steps; None takes the network's default.
+    """
+
+    def __init__(self, network: SliceDiffusion, source: StoredSlices, knees: int = 2, steps: int | None = None) -> None:
+        self.network, self.source, self.steps = network, source, steps
+        self.knees = min(knees, len(source) // source.slices)
+
+    def __call__(self) -> Tensor:
+        """[R,C,H,W] in [-1,1]."""
+        rows = []
+        for knee in range(self.knees):
+            first, spread = knee * self.source.slices, (self.source.slices - 1) // (SHOWN - 1)
+            items = [self.source[first + spread * place] for place in range(SHOWN)]
+            radiograph = items[0]["radiograph"]  # [1,H,W]
+            truth = torch.cat([radiograph, *(item["slice"] for item in items)])  # [C,H,W]
+            volume = self._generate(radiograph[None], items[0]["features"][None])[0, 0].cpu()  # [SHOWN,H,W]
+            rows += [truth, torch.cat([-torch.ones_like(radiograph), volume])]
+        return torch.stack(rows)
+
+    def _generate(self, radiograph: Tensor, features: Tensor) -> Tensor:
+        network = self.network
+        device = network.latent_scale.device
+        given = features.to(device) if network.describe is None else None
+        noise = network.draw_noise(torch.Generator().manual_seed(0))
+        return network.generate(radiograph.to(device), given, noise=noise, slices=SHOWN, steps=self.steps, chunk=SHOWN)
+
+
+class ReconstructionRows:
+    """Rows of a sheet for the autoencoder, two per knee: radiograph and slices; below them what comes back.
+
+    Args:
+        autoencoder: encodes and decodes.
+        source: validation knees.
+        knees: how many, the first ones.
+    """
+
+    def __init__(self, autoencoder: SliceAutoencoder, source: StoredSlices, knees: int = 2) -> None:
+        self.autoencoder, self.source = autoencoder, source
+        self.knees = min(knees, len(source) // source.slices)
+
+    @torch.inference_mode()
+    def __call__(self) -> Tensor:
+        """[R,C,H,W] in [-1,1]."""
+        device = next(self.autoencoder.parameters()).device
+        rows = []
+        for knee in range(self.knees):
+            first, spread = knee * self.source.slices, (self.source.slices - 1) // (SHOWN - 1)
+            slices = [self.source.image(first + spread * place) for place in range(SHOWN)]
+            images = torch.stack([self.source.radiograph(first), *slices])  # [C,1,H,W]
+            back = [self.autoencoder.decode(self.autoencoder.encode(image[None].to(device))) for image in images]
+            rows += [images[:, 0], torch.cat(back)[:, 0].cpu()]
+        return torch.stack(rows)
+
+
+class PictureSheets:
+    """Writes a sheet of pictures, made with the averaged weights, every so many steps; process 0 does.
+
+    Args:
+        rows: makes [R,C,H,W] in [-1,1].
+        average: the weights to show.
+        modules: put into evaluation mode meanwhile.
+        directory: folder of the sheets, named by the step.
+        interval: steps between two sheets.
+        accumulate: micro-batches per step.
+    """
+
+    def __init__(
+        self,
+        rows: Callable[[], Tensor],
+        average: AveragedWeights,
+        modules: torch.nn.Module,
+        directory: str | Path,
+        interval: int,
+        accumulate: int = 1,
+    ) -> None:
+        self.rows, self.average, self.modules, self.directory = rows, average, modules, Path(directory)
+        self.interval, self.accumulate = interval, accumulate
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval * self.accumulate), self._write)
+
+    def _write(self, engine: Engine) -> None:
+        if processes.rank() > 0:
+            return
+        self.modules.eval()  # the trainer puts what it trains back before its next iteration
+        with self.average.applied():
+            rows = self.rows()
+        encoded = io.BytesIO()
+        sheet_picture(rows).save(encoded, "PNG")
+        write_whole(self.directory / f"{engine.state.iteration // self.accumulate:08d}.png", encoded.getvalue())
+
+
+def sheet_picture(rows: Tensor) -> Image.Image:
+    """One grey picture of [R,C,H,W] in [-1,1]: R rows of C pictures each."""
+    count, columns, height, width = rows.shape
+    sheet = rows.permute(0, 2, 1, 3).reshape(count * height, columns * width)
+    grey: Any = ((sheet.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+    return Image.fromarray(grey)

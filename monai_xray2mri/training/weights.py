@@ -1,0 +1,147 @@
+"""Weights on disk: what a stage starts from and what it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.errors import UsageError, WeightsError
+
+_NAMED = 5
+
+
+def write_beside(value: Any, path: Path) -> None:
+    """``torch.save`` into a file beside, then rename: ``path`` is whole or as it was.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(value, beside)
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError where the disk is full
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"file {path.name}", "must be writable", type(error).__name__, "Free the disk.") from error
+
+
+def save_state(module: nn.Module, path: str | Path, half: bool = False) -> None:
+    """Write a state dict beside, then rename; ``half`` stores floating point numbers in half precision."""
+    state = {
+        name: value.detach().cpu().half() if half and value.is_floating_point() else value.detach().cpu()
+        for name, value in module.state_dict().items()
+    }
+    write_beside(state, Path(path))
+
+
+def read_saved(path: str | Path) -> dict[str, Any]:
+    """What a file of ``torch.save`` holds, read with ``weights_only``.
+
+    Raises:
+        WeightsError: there is none, it is damaged, or it holds something else than a dictionary.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"weights {path.name}", "must exist", "no such file")
+    try:
+        value = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # zip, pickle and end-of-file errors alike
+        raise WeightsError(
+            f"weights {path.name}", "must be an undamaged file of PyTorch tensors", type(error).__name__
+        ) from error
+    if not isinstance(value, dict):
+        raise WeightsError(f"weights {path.name}", "must hold a dictionary", type(value).__name__)
+    return value
+
+
+def differences(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """In words, which tensors are missing, too many or of another shape; empty if none."""
+    missing, extra = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    shaped = [
+        f"{name} {tuple(given[name].shape)} instead of {tuple(wanted[name].shape)}"
+        for name in sorted(given.keys() & wanted.keys())
+        if given[name].shape != wanted[name].shape
+    ]
+    parts = (("missing", missing), ("not of this network", extra), ("of another shape", shaped))
+    return "; ".join(
+        f"{len(names)} {word}: {', '.join(names[:_NAMED])}{' ...' * (len(names) > _NAMED)}"
+        for word, names in parts
+        if names
+    )
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """``load_state_dict`` that says what differs.
+
+    Raises:
+        WeightsError: tensors are missing, too many or of another shape.
+    """
+    if found := differences(state, module.state_dict()):
+        remedy = "Give weights of this architecture, or the configuration that they were trained with."
+        raise WeightsError(f"weights {name}", "must fit the network", found, remedy)
+    module.load_state_dict(dict(state))
+
+
+def load_weights(network: SliceDiffusion, path: str | Path | None) -> SliceDiffusion:
+    """Start from the weights of a bundle (``model.pt``); None leaves the random start.
+
+    Raises:
+        WeightsError: they are damaged or of another architecture.
+    """
+    if path is not None:
+        load_strictly(network, read_saved(path), Path(path).name)
+    return network
+
+
+def freeze_autoencoder(
+    network: SliceDiffusion, path: str | Path, initial_weights: str | Path | None = None
+) -> SliceDiffusion:
+    """Freeze the autoencoder (paper 000, Algorithm 1), from the first stage's file if there is one.
+
+    Args:
+        network: loaded from ``initial_weights`` if they are given.
+        path: what the first stage wrote.
+        initial_weights: whole weights, which hold an autoencoder too.
+
+    Raises:
+        WeightsError: neither is there, or the file does not fit.
+    """
+    if Path(path).is_file():
+        load_strictly(network.autoencoder, read_saved(path), Path(path).name)
+    elif initial_weights is None:
+        remedy = "Train the first stage before, or start from whole weights (initial_weights)."
+        raise WeightsError("autoencoder", "must be trained before the denoiser", f"no {Path(path).name}", remedy)
+    network.autoencoder.requires_grad_(False).eval()
+    return network
+
+
+def trained_parameters(module: nn.Module) -> list[nn.Parameter]:
+    """Parameters for the optimizer: those that are not frozen."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """First 12 hexadecimal digits of the SHA-256 of some tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def checkpoint_activations(module: nn.Module, wanted: bool) -> nn.Module:
+    """Have a module's diffusers networks compute activations again in the backward pass instead of keeping them.
+
+    The gradients are the same; a step costs about a third more arithmetic and a fraction of the memory.
+    """
+    for part in module.modules():
+        if wanted and hasattr(part, "enable_gradient_checkpointing"):
+            part.enable_gradient_checkpointing()
+    return module
