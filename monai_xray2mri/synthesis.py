@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from monai_xray2mri.bundles import bundle_version, default_bundle, load_network
 from monai_xray2mri.dicom.uids import package_version
@@ -18,6 +20,7 @@ from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError
 from monai_xray2mri.grading.features import one_hot, validate_grades
 from monai_xray2mri.radiograph.region import network_input
+from monai_xray2mri.sampling import Options
 from monai_xray2mri.study import KneeCase, plan_study, read_study
 from monai_xray2mri.types import KneeVolume, Side, Synthesis
 
@@ -25,41 +28,6 @@ DISCLAIMER = (
     "SYNTHETIC: generated from a radiograph, not acquired. Not for clinical use. "
     "It can show structures that are not there and miss ones that are."
 )
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of a synthesis; None stands for the default that the bundle holds.
-
-    Attributes:
-        seed: seed of the initial noise; every knee and sample derives its own from it.
-        samples: volumes that are drawn; their mean and, from two on, their standard deviation are returned.
-        steps: sampling steps.
-        slices: slices over the modelled depth range.
-        guidance: guidance scale.
-        chunk: slices that are computed together; bounds the memory, not the result.
-    """
-
-    seed: int = 0
-    samples: int = 1
-    steps: int | None = None
-    slices: int | None = None
-    guidance: float | None = None
-    chunk: int = 25
-
-    def check(self, longest: int) -> None:
-        """Raise UsageError if a value is out of range; ``longest`` is the number of steps of the schedule."""
-        rules = {
-            "seed": (self.seed, 0, 2**63 - 1),
-            "samples": (self.samples, 1, 64),
-            "steps": (1 if self.steps is None else self.steps, 1, longest),
-            "slices": (50 if self.slices is None else self.slices, 2, 500),
-            "guidance": (1 if self.guidance is None else self.guidance, 0, 20),
-            "chunk": (self.chunk, 1, 512),
-        }
-        for name, (value, low, high) in rules.items():
-            if not low <= value <= high:
-                raise UsageError(f"option {name}", f"must be within {low}..{high}", str(value), "Choose another value.")
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -90,6 +58,19 @@ def volume_affine(columns: int, rows: int, slices: int, pixel_mm: float, slice_m
     centre = np.array([columns - 1, rows - 1, slices - 1]) / 2
     affine[:3, 3] = -affine[:3, :3] @ centre
     return affine
+
+
+def mean_and_spread(samples: Sequence[KneeVolume]) -> tuple[KneeVolume, KneeVolume | None]:
+    """Voxel-wise mean and, of two samples or more, sample standard deviation; slice by slice, without copies of all."""
+    first = samples[0]
+    mean, spread = np.empty_like(first.voxels), np.empty_like(first.voxels)
+    for index in range(len(first.voxels)):
+        stack = np.stack([sample.voxels[index] for sample in samples])  # [N,H,W]
+        mean[index] = stack.mean(axis=0)
+        if len(samples) > 1:
+            spread[index] = stack.std(axis=0, ddof=1)
+    volume = KneeVolume(mean, first.affine, first.side)
+    return volume, KneeVolume(spread, first.affine, first.side) if len(samples) > 1 else None
 
 
 class Xray2MRI:
@@ -131,7 +112,7 @@ class Xray2MRI:
         side: Side | str | None = None,
         features: Mapping[str, object] | None = None,
         assume_spacing: bool = False,
-        progress: Callable[[int], None] | None = None,
+        progress: bool | Callable[[int], None] = False,
         **options: Any,
     ) -> Synthesis:
         """Synthesise the knee of a radiograph file or study.
@@ -141,7 +122,8 @@ class Xray2MRI:
             side: ``"R"`` or ``"L"``; needed for a bilateral film and where the file does not tell.
             features: grades by OAI name, with or without the prefix V00; absent = unknown.
             assume_spacing: for research: take a picture without spacing as one joint region.
-            progress: called with the number of slices done.
+            progress: True shows a bar with the time left where stderr is a terminal; a function is called with the
+                number of slices done since.
             **options: see :class:`Options`.
 
         Raises:
@@ -162,7 +144,11 @@ class Xray2MRI:
         if len(plan.cases) > 1:
             raise InputRefused("radiograph", "shows both knees", "no side", "Give side='R' or side='L'.")
         # 3. Generate
-        return self.synthesise(plan.cases[0], chosen, progress)
+        if callable(progress):
+            return self.synthesise(plan.cases[0], chosen, progress)
+        total = (chosen.slices or self.network.slices) * chosen.samples
+        with tqdm(total=total, unit="slice", disable=not (progress and sys.stderr.isatty())) as bar:
+            return self.synthesise(plan.cases[0], chosen, bar.update)
 
     @staticmethod
     def options(**options: Any) -> Options:
@@ -177,7 +163,9 @@ class Xray2MRI:
             raise UsageError("options", f"must be among: {known}", ", ".join(unknown), "Check the spelling.")
         return Options(**options)
 
-    def synthesise(self, case: KneeCase, options: Options, progress: Callable[[int], None] | None = None) -> Synthesis:
+    def synthesise(
+        self, case: KneeCase, options: Options, progress: Callable[[int], object] | None = None
+    ) -> Synthesis:
         """Synthesise one knee that has passed all checks.
 
         Raises:
@@ -189,26 +177,27 @@ class Xray2MRI:
         size = self.network.image_size
         film = torch.from_numpy(network_input(case.roi, size)).to(self.device)  # [1,1,H,W]
         features = torch.from_numpy(one_hot(case.grading.grades))[None].to(self.device)  # [1,61]
-        # 2. Samples, each with its own initial noise
+        with torch.inference_mode(), _memory_errors(options.chunk):
+            condition = self.network.condition(film, features)
+        # 2. Samples, each with its own noise
         samples = []
         for sample in range(options.samples):
             generator = case_generator(options.seed, self._identity(case), case.side, sample)
             with _memory_errors(options.chunk):
-                volume = self.network.generate(
-                    film,
-                    features,
-                    noise=self.network.draw_noise(generator),
+                volume = self.network.sample(
+                    condition,
+                    noise=self.network.draw_noise(generator, options.noise_shared, options.noise_length_mm),
                     slices=options.slices,
                     steps=options.steps,
                     guidance=options.guidance,
+                    eta=options.eta,
                     chunk=options.chunk,
+                    dtype=options.precision,
                     callback=progress,
                 )  # [1,1,S,H,W], slice 0 posterior, right-knee space
-            samples.append(self._to_patient(volume[0, 0].float().cpu().numpy(), case.side, options))
+            samples.append(self._to_patient(volume[0, 0].cpu().numpy(), case.side, options))
         # 3. Mean and spread
-        stack = np.stack([sample.voxels for sample in samples])  # [N,S,H,W]
-        mean = KneeVolume(stack.mean(axis=0), samples[0].affine, case.side)
-        spread = KneeVolume(stack.std(axis=0, ddof=1), mean.affine, case.side) if len(samples) > 1 else None
+        mean, spread = mean_and_spread(samples)
         return Synthesis(mean, spread, tuple(samples), case.roi, case.grading, self.provenance(case, options))
 
     def _to_patient(self, voxels: np.ndarray, side: Side, options: Options) -> KneeVolume:
@@ -230,12 +219,15 @@ class Xray2MRI:
 
     def provenance(self, case: KneeCase, options: Options) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""
-        network = self.network
+        network, kernel = self.network, self.network.noise_kernel
         resolved = asdict(options) | {
             "steps": options.steps or network.steps,
             "slices": options.slices or network.slices,
             "guidance": network.guidance if options.guidance is None else options.guidance,
-            "eta": network.eta,
+            "eta": network.eta if options.eta is None else options.eta,
+            "noise_shared": kernel.share if options.noise_shared is None else options.noise_shared,
+            "noise_length_mm": kernel.length_mm if options.noise_length_mm is None else options.noise_length_mm,
+            "dtype": str(options.precision).removeprefix("torch."),
         }
         resolved.pop("chunk")
         height, width = case.roi.box.rows, case.roi.box.columns

@@ -71,7 +71,18 @@ def tiny_network() -> SliceDiffusion:
 
 TINY = {
     "autoencoder_def": {"channels": [8, 8, 8], "groups": 4},
-    "diffusion_def": {"channels": [8, 8, 16, 16], "context": 8, "heads": 2, "groups": 4, "sample_size": 8},
+    "diffusion_def": {
+        "channels": [8, 8, 16, 16],
+        "context": 8,
+        "heads": 2,
+        "groups": 4,
+        "sample_size": 8,
+        "guide": {
+            "_target_": "monai_xray2mri.networks.condition.FeatureEmbedding",
+            "features": 61,
+            "embedding": 32,
+        },
+    },
     "encoder_def": {"channels": [8, 8, 8, 8], "context": 8, "image_size": 64},
     "network_def": {"image_size": 64, "pixel_mm": 2.5, "modelled_slices": [13, 17], "steps": 2},
 }

@@ -70,6 +70,37 @@ def test_a_sample_does_not_depend_on_how_many_are_drawn(predictor: Xray2MRI, tmp
     assert one.uncertainty is None
 
 
+def test_options_of_the_sampler_reach_the_network(predictor: Xray2MRI, tmp_path: Path) -> None:
+    knee, options = case(tmp_path), predictor.options
+    plain = predictor.synthesise(knee, options()).volume.voxels
+    for changed in ({"eta": 1.0}, {"noise_shared": 0.2}, {"guidance": 3.0}, {"dtype": "bfloat16"}):
+        assert np.abs(predictor.synthesise(knee, options(**changed)).volume.voxels - plain).max() > 0, changed
+    one, other = (options(noise_shared=0.2, noise_length_mm=length) for length in (0.5, 5.0))
+    assert np.abs(predictor.synthesise(knee, one).volume.voxels - predictor.synthesise(knee, other).volume.voxels).max()
+
+
+def test_the_condition_is_encoded_once_for_all_samples(predictor: Xray2MRI, tmp_path: Path) -> None:
+    encoded: list[int] = []
+    hook = predictor.network.radiograph_encoder.register_forward_pre_hook(lambda _m, given: encoded.append(1))
+    predictor.synthesise(case(tmp_path), predictor.options(samples=2))
+    hook.remove()
+    assert encoded == [1]
+
+
+def test_progress_counts_slices_and_shows_a_bar_on_terminals_only(
+    predictor: Xray2MRI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    film = write_film(tmp_path / "film.dcm", simulated_crop())
+    seen: list[int] = []
+    predictor(film, samples=2, progress=seen.append)
+    assert sum(seen) == 10
+    predictor(film, progress=True)
+    assert "slice" not in capfd.readouterr().err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    predictor(film, progress=True)
+    assert "5/5" in capfd.readouterr().err
+
+
 def test_a_left_knee_is_the_mirrored_right_knee(predictor: Xray2MRI, tmp_path: Path) -> None:
     """The same noise is drawn by hand, since every case has its own."""
     right, left = case(tmp_path, "R"), case(tmp_path, "L")
@@ -111,7 +142,26 @@ def test_every_case_side_and_sample_has_its_own_noise() -> None:
 def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI, tmp_path: Path) -> None:
     provenance = predictor.synthesise(case(tmp_path), predictor.options(seed=3)).provenance
     assert provenance["weights_sha256"] == predictor.weights_sha256
-    assert provenance["options"] == {"seed": 3, "samples": 1, "steps": 2, "slices": 5, "guidance": 1.0, "eta": 0.0}
+    assert provenance["options"] == {
+        "seed": 3,
+        "samples": 1,
+        "steps": 2,
+        "slices": 5,
+        "guidance": 1.0,
+        "eta": 0.0,
+        "noise_shared": predictor.network.noise_kernel.share,
+        "noise_length_mm": predictor.network.noise_kernel.length_mm,
+        "dtype": "float32",
+    }
+    chosen = predictor.options(eta=0.5, noise_shared=0.25, noise_length_mm=4.0, dtype="bfloat16")
+    resolved = predictor.provenance(case(tmp_path), chosen)["options"]
+    assert isinstance(resolved, dict)
+    assert [resolved[name] for name in ("eta", "noise_shared", "noise_length_mm", "dtype")] == [
+        0.5,
+        0.25,
+        4,
+        "bfloat16",
+    ]
     assert provenance["side_source"]
     text = json.dumps(provenance)
     assert "Test^Knee" not in text
@@ -128,6 +178,10 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
         ({"slices": 501}, "option slices"),
         ({"seed": -1}, "option seed"),
         ({"guidance": -1.0}, "option guidance"),
+        ({"eta": 1.5}, "option eta"),
+        ({"noise_shared": 1.5}, "option noise_shared"),
+        ({"noise_length_mm": 0.1}, "option noise_length_mm"),
+        ({"dtype": "int8"}, "option dtype: must be auto or one of: float32, bfloat16, float16"),
         ({"chunk": 0}, "option chunk"),
         ({"stepz": 3}, "stepz"),
     ],

@@ -34,7 +34,17 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--samples", type=int, default=1, help="volumes drawn; their mean is written")
     parser.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")
     parser.add_argument("--slices", type=int, help="slices over the depth range (default: the bundle's)")
-    parser.add_argument("--guidance", type=float, help="guidance scale (default: the bundle's)")
+    parser.add_argument("--guidance", type=float, help="guidance scale, 1 is none (default: the bundle's)")
+    parser.add_argument("--eta", type=float, help="noise that steps add, 0 none to 1 ancestral (default: the bundle's)")
+    parser.add_argument(
+        "--noise-shared", type=float, help="share of the noise common to all slices, 0 to 1 (default: the bundle's)"
+    )
+    parser.add_argument(
+        "--noise-length", type=float, metavar="MM", help="reach of the other noise along depth (default: the bundle's)"
+    )
+    parser.add_argument(
+        "--dtype", choices=["auto", "float32", "bfloat16", "float16"], default="auto", help="auto is float32"
+    )
     parser.add_argument("--chunk", type=int, default=25, help="slices computed together; bounds the memory")
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     parser.add_argument("--label", choices=["corner", "none"], default="corner", help="burn SYNTHETIC into a corner")
@@ -57,6 +67,10 @@ def run(options: argparse.Namespace) -> int:
         steps=options.steps,
         slices=options.slices,
         guidance=options.guidance,
+        eta=options.eta,
+        noise_shared=options.noise_shared,
+        noise_length_mm=options.noise_length,
+        dtype=options.dtype,
         chunk=options.chunk,
     )
     chosen.check(predictor.network.schedule.steps)

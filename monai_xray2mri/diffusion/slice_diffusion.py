@@ -203,7 +203,7 @@ class SliceDiffusion(nn.Module):
         eta: float | None = None,
         chunk: int = 25,
         dtype: torch.dtype = torch.float32,
-        callback: Callable[[int], None] | None = None,
+        callback: Callable[[int], object] | None = None,
     ) -> Tensor:
         """Paper 000, Algorithm 2: one volume, ``chunk`` slices at a time.
 
@@ -272,7 +272,7 @@ class SliceDiffusion(nn.Module):
         return torch.cat(volumes).permute(0, 1, 3, 4, 2)  # [B,1,H,W,S]
 
 
-def _share_of_work(slices: int, steps: int, callback: Callable[[int], None] | None) -> Callable[[int], None]:
+def _share_of_work(slices: int, steps: int, callback: Callable[[int], object] | None) -> Callable[[int], None]:
     """A callback per step that reports the steps of so many slices as whole slices, the last step with the last one."""
 
     def report(index: int) -> None:
