@@ -76,8 +76,7 @@ class RunCheckpoint:
             "frozen": weights_digest(self._frozen()),
             "latent_scale": _latent_scale(self.network),
             "optimizer": self.optimizer.state_dict(),
-            # Counted in steps, so that a run can go on with another number of micro-batches.
-            "lr_scheduler": {**self.lr_scheduler.state_dict(), "last_epoch": engine.state.iteration // self.accumulate},
+            "lr_scheduler": self.lr_scheduler.state_dict(),
             "average": self.average.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
@@ -101,11 +100,10 @@ class RunCheckpoint:
             if (scale := getattr(self.network, "latent_scale", None)) is not None:
                 scale.fill_(content["latent_scale"])
         self.optimizer.load_state_dict(content["optimizer"])
-        step = int(content["step"])
-        scheduler = {**content["lr_scheduler"], "last_epoch": step * self.accumulate}
-        self.lr_scheduler.load_state_dict(scheduler)
+        self.lr_scheduler.load_state_dict(content["lr_scheduler"])
         self.average.load_state_dict(content["average"])
         self._scaler = content["scaler"]
+        step = int(content["step"])
         engine.state.iteration = step * self.accumulate
         engine.state.epoch = engine.state.iteration // engine.state.epoch_length
         return step

@@ -1,36 +1,38 @@
 """What a training step costs, measured without doing it: parameters, memory and arithmetic.
 
-The step of the configuration (forward and backward pass of its micro-batches, optimizer, average) runs on PyTorch's fake
-tensors, which have shapes and types but no numbers. Every storage that is made is counted while it lives, so the peak
-is that of the real order of operations, recomputation and gradients included, at the size of a GPU with 80 GB on a
-machine with 2. What it leaves out: the allocator's fragmentation, cuDNN's and cuBLAS's work space, the CUDA context,
-and what simulates or loads the data.
+The step of the configuration (forward and backward pass of its micro-batches, optimizer, average) runs on PyTorch's
+fake tensors, which have shapes and types but no numbers. Every storage that is made is counted while it lives, so the
+peak is that of the real order of operations, recomputation and gradients included; no memory of the network's size is
+needed. What it leaves out: the allocator's fragmentation, cuDNN's and cuBLAS's work space, the CUDA context, and what
+simulates, encodes or loads the data.
 """
 
 from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Final
 
 import torch
 from monai.bundle import ConfigParser
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.errors import UsageError
 from monai_xray2mri.training.autoencoder import AutoencoderLoss
 from monai_xray2mri.training.denoiser import ConditionalDenoising, WeightedSquaredError
 from monai_xray2mri.training.weights import checkpoint_activations, trained_parameters
 
-Stage = Literal["autoencoder", "denoiser"]
-GB = 1e9
+GB: Final = 1e9
+_NORMALISATIONS: Final = (F.group_norm, F.layer_norm, F.softmax)
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,23 @@ class StepCost:
             f"stage {self.stage}: {self.parameters:,} parameters, {self.trained_parameters:,} of them trained",
             f"  batch {self.batch_size} = {self.micro_batch} slices x {self.accumulate} micro-batches"
             f" x {self.processes} processes, {self.precision}, activations {how}",
-            f"  memory per process: {self.peak_gb:.1f} GB = weights {self.weights_gb:.1f} + gradients"
-            f" {self.gradients_gb:.1f} + optimizer {self.optimizer_gb:.1f} + average {self.average_gb:.1f}"
-            f" + activations {self.activations_gb:.1f}",
+            f"  memory per process: {self.peak_gb:.2f} GB = weights {self.weights_gb:.2f} + gradients"
+            f" {self.gradients_gb:.2f} + optimizer {self.optimizer_gb:.2f} + average {self.average_gb:.2f}"
+            f" + activations {self.activations_gb:.2f}",
             f"  arithmetic per step and process: {self.flops / 1e12:.2f} TFLOP",
         ]
+
+
+class NormalisedInFloat32(TorchFunctionMode):
+    """Normalises in float32 under autocast, as CUDA does; a CPU, which stands for the GPU here, would not."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call a function, normalisations with inputs in float32."""
+        if func in _NORMALISATIONS:
+            args = tuple(value.float() if isinstance(value, Tensor) else value for value in args)
+        return func(*args, **(kwargs or {}))
 
 
 class LiveMemory(TorchDispatchMode):
@@ -134,25 +148,28 @@ class LiveMemory(TorchDispatchMode):
         self.peak = max(self.peak, self.live)
 
 
-def measure_step(
-    parser: ConfigParser, stage: Stage, *, processes: int = 1, crop: int | None = None
-) -> StepCost:
+def measure_step(parser: ConfigParser, stage: str, processes: int = 1) -> StepCost:
     """Measure a step of a stage by its configuration.
 
     Args:
-        parser: holds ``network_def``, ``batch_size``, ``accumulate``, ``checkpoint_activations`` and ``precision``.
-        stage: what is trained.
+        parser: the configuration of the stage: ``network_def``, ``batch_size``, ``accumulate``, ``precision`` ...
+        stage: what is trained, ``"autoencoder"`` or ``"denoiser"``.
         processes: that would share a step.
-        crop: side of the autoencoder's crops in pixels; None takes the whole image.
+
+    Raises:
+        UsageError: the batch does not divide evenly.
     """
     batch_size, accumulate = int(parser["batch_size"]), int(parser["accumulate"])
+    if batch_size % (accumulate * processes):
+        rule = f"must be a multiple of {accumulate} micro-batches in each of {processes} processes"
+        raise UsageError("batch size", rule, str(batch_size))
     micro_batch = batch_size // (accumulate * processes)
     again = bool(parser["checkpoint_activations"])
     dtype = parser.get_parsed_content("precision")
     memory, counter = LiveMemory(), FlopCounterMode(display=False)
-    with FakeTensorMode(allow_non_fake_inputs=True), memory:
+    with FakeTensorMode(allow_non_fake_inputs=True), NormalisedInFloat32(), memory:
         network: SliceDiffusion = parser.get_parsed_content("network_def")
-        module, forward = _work(network, stage, micro_batch, crop or network.image_size)
+        module, forward = _work(network, stage, micro_batch, parser)
         checkpoint_activations(module, again)
         weights = memory.live
         parameters = trained_parameters(module)
@@ -198,15 +215,17 @@ def _micro_batch(forward: Callable[[], Tensor], dtype: torch.dtype | None) -> No
         warnings.simplefilter("ignore")  # a CPU stands for the GPU here
         with torch.autocast("cpu", dtype=dtype, enabled=dtype is not None):
             loss = forward()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)  # Tensor.backward would leave NormalisedInFloat32 for what is computed again
 
 
 def _work(
-    network: SliceDiffusion, stage: Stage, count: int, crop: int
+    network: SliceDiffusion, stage: str, count: int, parser: ConfigParser
 ) -> tuple[nn.Module, Callable[[], Tensor]]:
     """The trained module of a stage, and a function that computes the loss of a micro-batch of zeros."""
     side = network.image_size
     if stage == "autoencoder":
+        prepared = parser["train"]["prepare_batch"].get("size")  # of crops that are cut on the device
+        crop = int(prepared or parser["train"]["dataset"]["size"])
         images = torch.zeros(count, 1, crop, crop)
         autoencoder, loss = network.autoencoder.train(), AutoencoderLoss()
         return autoencoder, lambda: loss(autoencoder(images), images)

@@ -45,6 +45,22 @@ def same(handler: Any) -> Any:
     return handler
 
 
+class EveryStep:
+    """Calls a handler after every step, where MONAI would call it after every micro-batch.
+
+    Args:
+        handler: called with the engine.
+        accumulate: micro-batches per step.
+    """
+
+    def __init__(self, handler: Callable[[Engine], Any], accumulate: int = 1) -> None:
+        self.handler, self.accumulate = handler, accumulate
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.accumulate), self.handler)
+
+
 class EndOfRun:
     """Ends the run cleanly after so many steps or so much time; handlers of COMPLETED still write what they write.
 

@@ -1,7 +1,4 @@
-"""Learning-rate factors for ``torch.optim.lr_scheduler.LambdaLR``.
-
-MONAI's ``LrScheduleHandler`` steps the scheduler after every micro-batch; ``every`` is their number per step.
-"""
+"""Learning-rate factors by step, for ``torch.optim.lr_scheduler.LambdaLR``."""
 
 from __future__ import annotations
 
@@ -9,25 +6,24 @@ from collections.abc import Callable
 from typing import Final
 
 
-def warm_up_and_decay(warm_up: int, total: int, every: int = 1) -> Callable[[int], float]:
+def warm_up_and_decay(warm_up: int, total: int) -> Callable[[int], float]:
     """Linear warm-up over ``warm_up`` steps, then linear decay to 5 % at ``total`` steps."""
 
-    def factor(iteration: int) -> float:
-        step = iteration // every
+    def factor(step: int) -> float:
         rise = min(1.0, (step + 1) / warm_up)
         return rise * max(0.05, 1 - 0.95 * step / total)
 
     return factor
 
 
-def lambda_linear(warm_up: int, total: int, every: int = 1, start: float = 1e-6) -> Callable[[int], float]:
+def lambda_linear(warm_up: int, total: int, start: float = 1e-6) -> Callable[[int], float]:
     """Papers 000 and 001: linear from ``start`` to 1 over ``warm_up`` steps, then constant, whatever ``total`` is.
 
     The papers name Latent Diffusion's rule of this name; its configuration for Zero-123 has one cycle without end.
     """
 
-    def factor(iteration: int) -> float:
-        return min(1.0, start + (1 - start) * (iteration // every) / warm_up)
+    def factor(step: int) -> float:
+        return min(1.0, start + (1 - start) * step / warm_up)
 
     return factor
 

@@ -1,96 +1,89 @@
-"""Both stages of paper 000, Algorithm 1, by the bundle's own configurations on real simulated knees."""
+"""Both stages of paper 000, Algorithm 1, by the bundle's own configurations."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from ignite.engine import Engine
 from monai.bundle import ConfigWorkflow
+from PIL import Image
 from torch import Tensor
 
-from monai_xray2mri.data.simulated import simulate_training_set
 from monai_xray2mri.data.slices import TrainingSlices
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.errors import UsageError
 from monai_xray2mri.grading.features import FEATURES
-from monai_xray2mri.training.autoencoder import AutoencoderLoss, SliceCrops
-from monai_xray2mri.training.denoiser import (
-    AveragedWeights,
-    ConditionalDenoising,
-    ForwardDiffusion,
-    WeightedSquaredError,
-)
-from monai_xray2mri.training.handlers import DataEpoch, warm_up_and_decay
+from monai_xray2mri.training.autoencoder import AutoencoderLoss, PrepareAutoencoderBatch, SliceCrops
+from monai_xray2mri.training.average import AveragedWeights
+from monai_xray2mri.training.denoiser import ConditionalDenoising, ForwardDiffusion, WeightedSquaredError
+from monai_xray2mri.training.handlers import AutocastInferer
+from monai_xray2mri.training.order import DataEpoch
+from monai_xray2mri.training.rates import lambda_linear, warm_up_and_decay
 
 GROUPS = [feature.width for feature in FEATURES]
-SMALL = {
-    "autoencoder_def#channels": [8, 8, 8],
-    "autoencoder_def#groups": 4,
-    "diffusion_def#channels": [8, 8, 16, 16],
-    "diffusion_def#groups": 4,
-    "diffusion_def#heads": 2,
-    "encoder_def#channels": [8, 8, 8, 8],
-}
+RunStage = Callable[..., ConfigWorkflow]
 
 
-@pytest.fixture(scope="module")
-def knees(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("training")
-    simulate_training_set(directory, range(1))
-    return directory
-
-
-def run_stage(bundle: Path, files: list[str], knees: Path, output: Path, /, **options: object) -> ConfigWorkflow:
-    workflow = ConfigWorkflow(
-        config_file=[str(bundle / "configs" / name) for name in files],
-        meta_file=str(bundle / "configs" / "metadata.json"),
-        logging_file=False,
-        workflow_type="train",
-        dataset_dir=str(knees),
-        output_dir=str(output),
-        device="$torch.device('cpu')",
-        **SMALL,
-        **options,
-    )
-    workflow.initialize()
-    assert not workflow.check_properties()
-    workflow.run()
-    workflow.finalize()
-    return workflow
-
-
-def test_both_stages_run_and_learn(bundle: Path, knees: Path, tmp_path: Path) -> None:
-    stages = ["train.json", "train_autoencoder.json"]
-    run_stage(bundle, stages, knees, tmp_path, iterations=60, epoch_length=30, batch_size=4)
-    run_stage(bundle, ["train.json"], knees, tmp_path, iterations=200, epoch_length=100, batch_size=4, ema_decay=0.9)
+def test_both_stages_run_learn_and_are_watched(
+    run_stage: RunStage, knees: Path, validation_knees: Path, tmp_path: Path
+) -> None:
+    watched = {"validation_dir": str(validation_knees), "val_interval": 20, "val_slices": 4, "picture_interval": 20}
+    first = ["train", "train_autoencoder", "validate", "validate_autoencoder"]
+    few = {"iterations": 20, "epoch_length": 15, "batch_size": 4, "val_knees_shown": 1}
+    run_stage(first, knees, tmp_path, **few, **watched)
+    again = {**few, "iterations": 60, "learning_rate": 3e-3, "log_interval": 20, "val_steps": 2, "ema_decay": 0.9}
+    run_stage(["train", "validate"], knees, tmp_path, **again, **watched)
     log = [json.loads(line) for line in (tmp_path / "denoiser.jsonl").read_text().splitlines()]
-    assert [record["iteration"] for record in log] == [100, 200]
-    assert log[1]["loss"] < 0.9 * log[0]["loss"]
-    start = str(tmp_path / "model.pt")
-    again = {"iterations": 100, "epoch_length": 100, "batch_size": 4, "initial_weights": start, "learning_rate": 1e-9}
-    run_stage(bundle, ["train.json"], knees, tmp_path, **again)
-    log = [json.loads(line) for line in (tmp_path / "denoiser.jsonl").read_text().splitlines()]
-    assert log[2]["loss"] < 0.95 * log[0]["loss"]  # it went on from what was learnt
+    assert [record["iteration"] for record in log] == [20, 20, 40, 40, 60, 60]
+    assert log[4]["loss"] < 0.9 * log[0]["loss"]
+    losses = {record["iteration"]: record["validation_loss"] for record in log if "validation_loss" in record}
+    assert min(losses.values()) < losses[20]
+    best = json.loads((tmp_path / "model_best.json").read_text())
+    assert losses[best["iteration"]] == best["validation_loss"] == min(losses.values())
+    assert (tmp_path / "model_best.pt").is_file() and (tmp_path / "autoencoder_best.pt").is_file()
     state = torch.load(tmp_path / "model.pt", weights_only=True)
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float16}
     assert state["latent_scale"] != 1
     frozen = torch.load(tmp_path / "autoencoder.pt", weights_only=True)
     for name, value in frozen.items():
         torch.testing.assert_close(state[f"autoencoder.{name}"], value.half())
+    for folder, steps in (("pictures", (20, 40, 60)), ("autoencoder_pictures", (20,))):
+        for step in steps:
+            with Image.open(tmp_path / folder / f"{step:08d}.png") as picture:
+                assert picture.size == (9 * 256, 2 * 256)
 
 
-def test_both_stages_train_on_knees_that_are_simulated_meanwhile(bundle: Path, tmp_path: Path) -> None:
-    few = {"knees": 4, "ring": 2, "group": 1, "reuse": 4, "iterations": 8, "epoch_length": 4, "batch_size": 2}
-    first = ["train.json", "train_autoencoder.json", "train_on_the_fly.json", "train_autoencoder_on_the_fly.json"]
-    run_stage(bundle, first, tmp_path, tmp_path, **few)
-    run_stage(bundle, ["train.json", "train_on_the_fly.json"], tmp_path, tmp_path, **few)
-    state = torch.load(tmp_path / "model.pt", weights_only=True)
-    frozen = torch.load(tmp_path / "autoencoder.pt", weights_only=True)
-    for name, value in frozen.items():
-        torch.testing.assert_close(state[f"autoencoder.{name}"], value.half())
-    assert state["latent_scale"] != 1
+def test_training_goes_on_from_given_weights(run_stage: RunStage, knees: Path, tmp_path: Path) -> None:
+    few = {"iterations": 2, "epoch_length": 2, "batch_size": 2, "half": False}
+    run_stage(["train", "train_autoencoder"], knees, tmp_path, **few)
+    run_stage(["train"], knees, tmp_path, **few)
+    start = torch.load(tmp_path / "model.pt", weights_only=True)
+    given = {"initial_weights": str(tmp_path / "model.pt"), "learning_rate": 0.0}
+    run_stage(["train"], knees, tmp_path / "other", **few, **given)  # and the autoencoder comes with them
+    after = torch.load(tmp_path / "other" / "model.pt", weights_only=True)
+    for name, value in start.items():
+        torch.testing.assert_close(after[name], value)
+
+
+def test_a_time_budget_ends_the_run_with_weights(run_stage: RunStage, knees: Path, tmp_path: Path) -> None:
+    workflow = run_stage(
+        ["train", "train_autoencoder"], knees, tmp_path, iterations=10_000, batch_size=2, accumulate=2, minutes=1 / 60
+    )
+    iteration = workflow.parser.get_parsed_content("train#trainer").state.iteration
+    assert 0 < iteration < 10_000 and iteration % 2 == 0  # between two steps
+    assert torch.load(tmp_path / "autoencoder_checkpoint.pt", weights_only=True)["step"] == iteration // 2
+    assert (tmp_path / "autoencoder.pt").is_file()
+
+
+def test_tensorboard_is_written_where_it_is_installed(run_stage: RunStage, knees: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    few = {"iterations": 2, "epoch_length": 2, "batch_size": 2, "log_interval": 1}
+    run_stage(["train", "train_autoencoder"], knees, tmp_path, **few)
+    assert list((tmp_path / "tensorboard" / "autoencoder").glob("events.out.tfevents.*"))
 
 
 def test_a_training_set_hears_of_every_epoch_before_it_is_read() -> None:
@@ -127,18 +120,24 @@ def test_crops_depend_on_seed_epoch_and_number_alone(knees: Path) -> None:
     assert not all(torch.equal(crops[item], first[item]) for item in range(40))
 
 
-def test_a_time_budget_ends_the_run_with_weights(bundle: Path, knees: Path, tmp_path: Path) -> None:
-    stages = ["train.json", "train_autoencoder.json"]
-    workflow = run_stage(bundle, stages, knees, tmp_path, iterations=10_000, batch_size=2, minutes=1 / 60)
-    assert 0 < workflow.parser.get_parsed_content("train#trainer").state.iteration < 10_000
-    assert (tmp_path / "autoencoder.pt").is_file()
-
-
 def test_autoencoder_loss_is_equation_6_plus_kl() -> None:
     image = torch.zeros(2, 1, 8, 8)
     reconstruction, kl = image + 0.5, torch.tensor([64.0, 64.0])
     assert float(AutoencoderLoss(kl_weight=0.0)((reconstruction, kl), image)) == pytest.approx(0.25)
     assert float(AutoencoderLoss(kl_weight=1.0)((image, kl), image)) == pytest.approx(64.0)
+
+
+def test_the_sampled_latent_of_an_image_has_its_own_generator(tiny_network: SliceDiffusion) -> None:
+    images = torch.rand(2, 1, 64, 64)
+    torch.manual_seed(1)
+    _, _, (generators,), _ = PrepareAutoencoderBatch()(images)
+    both, _ = tiny_network.autoencoder(images, generators)
+    torch.manual_seed(1)
+    _, _, (generators,), _ = PrepareAutoencoderBatch()(images)
+    one, _ = tiny_network.autoencoder(images[1:], generators[1:])
+    torch.testing.assert_close(both[1:], one)
+    other, _ = tiny_network.autoencoder(images[1:], generators[:1])
+    assert not torch.allclose(one, other)
 
 
 def batch(count: int = 512) -> dict[str, Tensor]:
@@ -157,9 +156,13 @@ def batch(count: int = 512) -> dict[str, Tensor]:
 
 
 def test_condition_dropout_has_the_stated_rates(tiny_network: SliceDiffusion) -> None:
-    diffusion = ForwardDiffusion(tiny_network, GROUPS, drop_condition=0.2, drop_features=0.25, drop_feature=0.1)
+    rates = {"drop_condition": 0.2, "drop_context": 0.1, "drop_latent": 0.15}
+    diffusion = ForwardDiffusion(tiny_network, GROUPS, **rates, drop_features=0.25, drop_feature=0.1)
     _, _, (t, _, _, _, features, keep), _ = diffusion(batch(4000))
-    assert float(1 - keep.mean()) == pytest.approx(0.2, abs=0.03)
+    kinds, counts = keep.unique(dim=0, return_counts=True)
+    shares = {tuple(kind): float(count) / 4000 for kind, count in zip(kinds.tolist(), counts, strict=True)}
+    wanted = {(0, 0, 0): 0.2, (0, 1, 1): 0.1, (1, 0, 1): 0.15, (1, 1, 1): 0.55}
+    assert shares == {kind: pytest.approx(share, abs=0.03) for kind, share in wanted.items()}
     assert float((features.sum(dim=1) == 0).float().mean()) == pytest.approx(0.25, abs=0.03)
     assert float(features.sum(dim=1).mean() / 19) == pytest.approx(0.75 * 0.9, abs=0.03)
     assert float((t >= 500).float().mean()) == pytest.approx(0.65, abs=0.03)
@@ -168,7 +171,7 @@ def test_condition_dropout_has_the_stated_rates(tiny_network: SliceDiffusion) ->
 def test_lesions_weigh_more_where_their_features_are_given(tiny_network: SliceDiffusion) -> None:
     diffusion = ForwardDiffusion(tiny_network, GROUPS, lesion_weight=8.0, drop_condition=0.5)
     _, (_, weight), (*_, keep), _ = diffusion(batch(64))
-    assert weight[:, 0, 0, 0].tolist() == (1 + 8 * keep).tolist()
+    assert weight[:, 0, 0, 0].tolist() == (1 + 8 * keep[:, 2]).tolist()
     assert bool((weight[:, 0, 1:] == 1).all())
 
 
@@ -185,10 +188,14 @@ def test_dropped_knees_see_the_null_condition(tiny_network: SliceDiffusion) -> N
     film = torch.rand(1, 1, 64, 64)
     with torch.no_grad():
         latent = tiny_network.radiograph_latent(film)
-        dropped = denoising(z, t, film, latent, depth, torch.ones(1, 61), torch.zeros(1))
+        dropped = denoising(z, t, film, latent, depth, torch.ones(1, 61), torch.zeros(1, 3))
         free = tiny_network.bind(tiny_network.null_condition(1), depth, 1.0)(z, t)
-        kept = denoising(z, t, film, latent, depth, torch.ones(1, 61), torch.ones(1))
-        bound = tiny_network.bind(tiny_network.condition(film, torch.ones(1, 61)), depth, 1.0)(z, t)
+        kept = denoising(z, t, film, latent, depth, torch.ones(1, 61), torch.ones(1, 3))
+        condition = tiny_network.condition(film, torch.ones(1, 61))
+        bound = tiny_network.bind(condition, depth, 1.0)(z, t)
+        alone = denoising(z, t, film, latent, depth, torch.ones(1, 61), torch.tensor([[0.0, 1, 1]]))
+        without = condition._replace(context=tiny_network.null_context)
+        torch.testing.assert_close(alone, tiny_network.bind(without, depth, 1.0)(z, t))
     torch.testing.assert_close(dropped, free)
     torch.testing.assert_close(kept, bound)
 
@@ -213,3 +220,15 @@ def test_the_learning_rate_rises_then_falls() -> None:
     assert factor(0) == pytest.approx(0.1)
     assert max(range(100), key=factor) == 9
     assert factor(100) == pytest.approx(0.05)
+
+
+def test_the_papers_learning_rate_rises_and_stays() -> None:
+    factor = lambda_linear(100, 1000)
+    assert factor(0) == pytest.approx(1e-6)
+    assert factor(50) == pytest.approx(0.5, abs=1e-5)
+    assert factor(100) == factor(999) == 1
+
+
+def test_half_precision_without_a_scaler_is_refused() -> None:
+    with pytest.raises(UsageError, match="needs CUDA"):
+        AutocastInferer("cpu", torch.float16)

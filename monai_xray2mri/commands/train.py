@@ -1,0 +1,304 @@
+"""``xray2mri train``: the stages of training, a thin front to ``monai.bundle run`` with a bundle's configurations."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from monai_xray2mri.commands.options import add_bundle
+from monai_xray2mri.errors import ExitCode, OutOfMemory, UsageError, Xray2MRIError
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
+
+STAGES: Final = ("autoencoder", "denoiser")
+WEIGHTS: Final = {"autoencoder": "autoencoder.pt", "denoiser": "model.pt"}
+"""What each stage leaves in the output folder; the second is the whole network."""
+SIZES: Final = {"compact": (), "paper": ("paper", "train_paper")}
+"""Configurations that a name of ``--config`` stands for, beyond ``train.json``."""
+PRECISIONS: Final = {"bf16": "$torch.bfloat16", "fp16": "$torch.float16", "fp32": "$None"}
+_MINUTES: Final = {"s": 1 / 60, "m": 1.0, "h": 60.0}
+_DESCRIPTION = (
+    "Trains the autoencoder, then the denoiser (paper 000, Algorithm 1), and writes autoencoder.pt and model.pt into "
+    "the output folder, with checkpoints, losses and pictures. Started by torchrun it shares each step among the "
+    "processes. --dry-run tells what a step costs and needs neither data nor a GPU."
+)
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Add the sub-command ``train``.
+
+    Args:
+        commands: where sub-commands are added.
+        common: options that all sub-commands share (``--quiet``).
+    """
+    parser = commands.add_parser("train", parents=[common], help="train a bundle's networks", description=_DESCRIPTION)
+    add_bundle(parser)
+    parser.add_argument("--stage", choices=[*STAGES, "all"], default="all", help="(default: %(default)s)")
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument("--data", type=Path, help="training set: simulated, or the output of `xray2mri prepare`")
+    data.add_argument("--on-the-fly", action="store_true", help="simulate knees while training; needs a GPU")
+    parser.add_argument(
+        "--validation", type=Path,
+        help="set with knees of the validation split to watch training by (default: --data, if it holds some)",
+    )  # fmt: skip
+    parser.add_argument("--output", type=Path, help="folder of weights, checkpoints and logs")
+    parser.add_argument(
+        "--config", nargs="+", default=["compact"],
+        help="compact, paper, a configuration of the bundle by name, or a JSON file; later ones win "
+        "(default: compact)",
+    )  # fmt: skip
+    parser.add_argument("--iterations", type=int, help="steps of a stage (default: the configuration's)")
+    parser.add_argument("--batch-size", type=int, help="slices of a step, over all micro-batches and processes")
+    parser.add_argument("--accumulate", type=int, help="micro-batches that a process divides its part of a step into")
+    parser.add_argument("--budget", help="time for all of it, e.g. 90s, 9m or 1.5h; ends cleanly, --resume goes on")
+    parser.add_argument("--resume", action="store_true", help="go on from the output's checkpoint, if there is one")
+    parser.add_argument("--initial-weights", type=Path, help="whole weights (model.pt) to start from")
+    parser.add_argument("--precision", choices=list(PRECISIONS), help="of matrix products (default: bf16)")
+    parser.add_argument("--seed", type=int, help="of all that is drawn (default: 0)")
+    parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: %(default)s)")
+    parser.add_argument("--dry-run", action="store_true", help="parameters, memory and arithmetic of a step, as JSON")
+    parser.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the options ask for.
+
+    Attributes:
+        bundle: its folder.
+        files: configurations behind ``train.json``.
+        overrides: of the configuration's top-level entries.
+        on_the_fly: whether knees are simulated meanwhile.
+        validation: whether there are validation knees.
+        processes: that share a step.
+    """
+
+    bundle: Path
+    files: tuple[str, ...]
+    overrides: dict[str, Any]
+    on_the_fly: bool
+    validation: bool
+    processes: int
+
+    def configurations(self, stage: str) -> list[str]:
+        """Paths of the configurations of a stage, in order."""
+        first = stage == "autoencoder"
+        names = ["train", *self.files, *["train_autoencoder"] * first]
+        names += ["train_on_the_fly"] * self.on_the_fly + ["train_autoencoder_on_the_fly"] * (self.on_the_fly and first)
+        names += ["validate"] * self.validation + ["validate_autoencoder"] * (self.validation and first)
+        names += ["multi_gpu_train"] * (self.processes > 1)
+        return [str(_configuration(self.bundle, name)) for name in names]
+
+    def parser(self, stage: str) -> ConfigParser:
+        """The configuration of a stage, read."""
+        from monai.bundle import ConfigParser
+
+        parser = ConfigParser()
+        parser.read_config(self.configurations(stage))
+        parser.update({name: value for name, value in self.overrides.items() if name in parser})
+        return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the sub-command out: prints the path of the weights, or with ``--dry-run`` the costs as JSON, on stdout.
+
+    Raises:
+        UsageError: options that do not fit, or a package that is missing.
+        Xray2MRIError: what a stage refuses.
+    """
+    clock = time.monotonic()
+    if find_spec("ignite") is None:
+        raise UsageError("training", "needs the extra bundle", "no ignite", "pip install monai-xray2mri[bundle]")
+    plan = _plan(options, clock)
+    stages = STAGES if options.stage == "all" else (options.stage,)
+    if options.dry_run:
+        return _dry_run(plan, stages, options.quiet)
+    if plan.processes > 1 and len(stages) > 1:
+        raise UsageError("option stage", "must name one stage under torchrun", "all")
+    _check_output(options, stages)
+    with _progress(options.quiet):
+        for stage in stages:
+            done, wanted = _run_stage(plan, stage)
+            weights = options.output / WEIGHTS[stage]
+            if done < wanted:
+                if not options.quiet:
+                    print(f"xray2mri: the budget ended stage {stage} at step {done} of {wanted}; --resume goes on",
+                          file=sys.stderr)  # fmt: skip
+                break
+    print(weights)
+    return ExitCode.DONE
+
+
+def _plan(options: argparse.Namespace, clock: float) -> Plan:
+    from monai_xray2mri.bundles import default_bundle
+    from monai_xray2mri.synthesis import choose_device
+
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    for name in ("iterations", "batch_size", "accumulate"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise UsageError(f"option {name.replace('_', '-')}", "must be at least 1", str(value))
+    bundle = options.bundle or default_bundle()
+    given = {
+        "bundle_root": str(bundle.resolve()),
+        "iterations": options.iterations,
+        "batch_size": options.batch_size,
+        "accumulate": options.accumulate,
+        "seed": options.seed,
+        "precision": PRECISIONS.get(options.precision),
+        "initial_weights": options.initial_weights and str(options.initial_weights.resolve()),
+        "minutes": options.budget and budget_minutes(options.budget),
+        "clock": clock,
+        "resume": options.resume,
+        "quiet": options.quiet,
+    }
+    validation = None
+    if not options.dry_run:
+        given |= _places(options)
+        validation = _validation(options)
+        given["validation_dir"] = validation and str(validation.resolve())
+        if processes == 1:
+            given["device"] = f"$torch.device('{choose_device(options.device)}')"
+    return Plan(
+        bundle=bundle,
+        files=tuple(name for chosen in options.config for name in SIZES.get(chosen, (chosen,))),
+        overrides={name: value for name, value in given.items() if value is not None},
+        on_the_fly=options.on_the_fly,
+        validation=validation is not None,
+        processes=processes,
+    )
+
+
+def _configuration(bundle: Path, name: str) -> Path:
+    for path in (bundle / "configs" / f"{name}.json", Path(name)):
+        if path.is_file():
+            return path
+    raise UsageError(f"configuration {name}", "must be of the bundle, or a JSON file", "no such file")
+
+
+def budget_minutes(text: str) -> float:
+    """Minutes of a time like ``90s``, ``9m`` or ``1.5h``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None or not float(match[1]):
+        raise UsageError("option budget", "must be a time with its unit, e.g. 90s, 9m or 1.5h", text)
+    return float(match[1]) * _MINUTES[match[2]]
+
+
+def _places(options: argparse.Namespace) -> dict[str, str]:
+    if options.output is None:
+        raise UsageError("option output", "must name a folder", "nothing")
+    if options.data is None and not options.on_the_fly:
+        raise UsageError("training", "needs data", "none", "Give --data DIR or --on-the-fly.")
+    places = {"output_dir": str(options.output.resolve())}
+    return places if options.data is None else {**places, "dataset_dir": str(_store(options.data).resolve())}
+
+
+def _store(folder: Path) -> Path:
+    """The set itself, where the output of ``xray2mri prepare`` was named."""
+    return folder / "store" if (folder / "store" / "index.json").is_file() else folder
+
+
+def _validation(options: argparse.Namespace) -> Path | None:
+    from monai_xray2mri.data.store import KneeStore
+
+    if options.validation is not None or options.data is None:
+        return options.validation and _store(options.validation)
+    folder = _store(options.data)
+    return folder if "validation" in KneeStore.open(folder).index.get("splits", ()) else None
+
+
+def _check_output(options: argparse.Namespace, stages: Sequence[str]) -> None:
+    for stage in stages:
+        if not options.resume and (options.output / f"{stage}_checkpoint.pt").exists():
+            remedy = "Add --resume to go on, or name another folder."
+            raise UsageError(f"output folder {options.output.name}", "must not hold another run", stage, remedy)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[None]:
+    """Losses on stderr while this lasts, by MONAI's ``StatsHandler``."""
+    logger, handler = logging.getLogger("monai_xray2mri.training"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("xray2mri: %(message)s"))
+    before = logger.level, logger.propagate
+    if not quiet:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
+
+
+def _run_stage(plan: Plan, stage: str) -> tuple[int, int]:
+    """Run a stage by its configurations; steps that are done, and steps that are wanted."""
+    import torch
+    from monai.bundle import ConfigWorkflow
+
+    known = plan.parser(stage)
+    try:
+        workflow = ConfigWorkflow(
+            config_file=plan.configurations(stage),
+            meta_file=str(plan.bundle / "configs" / "metadata.json"),
+            logging_file=False,
+            workflow_type="train",
+            **{name: value for name, value in plan.overrides.items() if name in known},
+        )
+        workflow.initialize()
+        workflow.run()
+        trainer, iterations = (workflow.parser.get_parsed_content(name) for name in ("train#trainer", "iterations"))
+        workflow.finalize()
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(stage) from error
+    except Exception as error:
+        raise _own_cause(error, stage) from error
+    return trainer.state.iteration // int(known.get_parsed_content("accumulate")), int(iterations)
+
+
+def _out_of_memory(stage: str) -> OutOfMemory:
+    remedy = "Give --accumulate, or checkpoint_activations in a --config file; --dry-run tells what a step needs."
+    return OutOfMemory(f"stage {stage}", "must fit the device's memory", "", remedy)
+
+
+def _own_cause(error: Exception, stage: str) -> Exception:
+    """MONAI wraps what a configuration's parts raise; an error of this package is what the user should hear."""
+    import torch
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, Xray2MRIError):
+            return cause
+        if isinstance(cause, torch.OutOfMemoryError):
+            return _out_of_memory(stage)
+        cause = cause.__cause__ or cause.__context__
+    return error
+
+
+def _dry_run(plan: Plan, stages: Sequence[str], quiet: bool) -> int:
+    import torch
+
+    from monai_xray2mri.training.dry_run import measure_step
+
+    costs = []
+    for stage in stages:
+        costs.append(measure_step(plan.parser(stage), stage, processes=plan.processes))
+        if not quiet:
+            print("\n".join(costs[-1].lines()), file=sys.stderr)
+    print(json.dumps({"torch": torch.__version__, "steps": [cost.as_json() for cost in costs]}, indent=2))
+    return ExitCode.DONE

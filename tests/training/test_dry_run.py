@@ -1,0 +1,85 @@
+"""The cost of a step, measured without numbers, against known answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from torch import nn
+
+from monai_xray2mri.errors import UsageError
+from monai_xray2mri.training.dry_run import LiveMemory, NormalisedInFloat32, StepCost, measure_step
+from tests.training.conftest import SMALL
+
+
+def cost(bundle: Path, stage: str = "denoiser", processes: int = 1, **options: object) -> StepCost:
+    parser = ConfigParser()
+    files = ["train", "train_autoencoder"] if stage == "autoencoder" else ["train"]
+    parser.read_config([str(bundle / "configs" / f"{name}.json") for name in files])
+    parser.update({**SMALL, "batch_size": 8, **options})
+    return measure_step(parser, stage, processes)
+
+
+def test_live_memory_counts_what_lives_and_its_peak() -> None:
+    with LiveMemory() as memory:
+        kept = torch.zeros(1000)
+        dropped = kept + 1
+        view = kept[:10]
+        del dropped
+        memory.restart()
+        (kept * 2) + 1
+    assert view.shape == (10,)
+    assert memory.live == 4000
+    assert memory.peak == 12_000
+
+
+def test_live_memory_of_a_known_backward_pass() -> None:
+    """Of a linear map and a product the backward pass needs the inputs; the peak holds them and the gradients."""
+    with LiveMemory() as memory:
+        layer, x = nn.Linear(100, 100, bias=False), torch.zeros(50, 100)
+        memory.restart()
+        y = layer(x)
+        assert memory.live == 4 * (100 * 100 + 2 * 50 * 100)
+        y.sum().backward()
+        assert memory.live == 4 * (2 * 100 * 100 + 2 * 50 * 100)
+
+
+def test_normalisation_is_in_float32_as_on_a_gpu() -> None:
+    layer, x = nn.GroupNorm(2, 4), torch.zeros(1, 4, 2, 2, dtype=torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16), NormalisedInFloat32():
+        assert layer(x).dtype == torch.float32
+
+
+def test_a_step_is_made_of_its_parts(bundle: Path) -> None:
+    whole = cost(bundle)
+    trained = 4e-9 * whole.trained_parameters
+    assert whole.gradients_gb == whole.average_gb == pytest.approx(trained)
+    assert whole.optimizer_gb == pytest.approx(2 * trained, rel=0.01)
+    assert whole.weights_gb == pytest.approx(4e-9 * whole.parameters, rel=0.02)
+    parts = whole.weights_gb + whole.gradients_gb + whole.optimizer_gb + whole.average_gb + whole.activations_gb
+    assert whole.peak_gb == pytest.approx(parts)
+    assert whole.precision == "bfloat16"
+    assert "memory per process" in "\n".join(whole.lines())
+
+
+def test_division_and_recomputation_trade_memory_for_time(bundle: Path) -> None:
+    whole, divided = cost(bundle), cost(bundle, accumulate=4)
+    assert divided.activations_gb < 0.5 * whole.activations_gb
+    assert divided.flops == pytest.approx(whole.flops, rel=1e-6)
+    again = cost(bundle, checkpoint_activations=True)
+    assert again.activations_gb < 0.8 * whole.activations_gb
+    assert 1.1 * whole.flops < again.flops < 1.4 * whole.flops
+    shared = cost(bundle, processes=2)
+    assert shared.flops == pytest.approx(whole.flops / 2, rel=1e-6)
+    full = cost(bundle, precision="$None")
+    assert full.precision == "float32" and full.activations_gb > 1.2 * whole.activations_gb
+    with pytest.raises(UsageError, match="multiple of 3"):
+        cost(bundle, accumulate=3)
+
+
+def test_the_autoencoder_has_a_step_too(bundle: Path) -> None:
+    step = cost(bundle, "autoencoder")
+    assert step.trained_parameters < step.parameters
+    assert cost(bundle, "autoencoder", batch_size=16).flops == pytest.approx(2 * step.flops, rel=1e-6)
