@@ -13,9 +13,11 @@ from pathlib import Path
 import pydicom
 from pydicom import Dataset
 
+from monai_xray2mri.dicom.marks import is_own_result
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError, Xray2MRIError
 from monai_xray2mri.grading.report import GradingReport, read_grading_report, select_grading
+from monai_xray2mri.oai_table import oai_gradings
 from monai_xray2mri.radiograph.checks import check_radiograph, check_region
 from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.reading import read_radiograph
@@ -24,6 +26,9 @@ from monai_xray2mri.types import Grading, KneeROI, Radiograph, Side
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg"})
 RADIOGRAPH_MODALITIES = frozenset({"CR", "DX"})
+
+OWN_RESULT = "result of an earlier synthesis"
+"""What comes back with its study is no input: neither its images nor the features that its report names."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,8 @@ def read_study(path: Path) -> Study:
         modality = "" if header is None else str(header.get("Modality", ""))
         if header is None:
             remarks.append(f"{name}: is neither DICOM, PNG nor JPEG and was passed over")
+        elif is_own_result(header):
+            others[OWN_RESULT] += 1
         elif modality in RADIOGRAPH_MODALITIES:
             films.append(StudyFile(name, file, header))
         elif modality == "SR":
@@ -144,12 +151,13 @@ def plan_study(
     *,
     side: Side | None = None,
     features: Mapping[Side, Grading] | None = None,
+    oai_table: Path | None = None,
     region_mm: float = 110.0,
     assume_spacing: bool = False,
 ) -> Plan:
     """The knees of a study with their features: :func:`locate_knees`, then :func:`add_gradings`, with their errors."""
     plan = locate_knees(study, side=side, region_mm=region_mm, assume_spacing=assume_spacing)
-    return add_gradings(plan, study, features)
+    return add_gradings(plan, study, features, oai_table)
 
 
 @quiet()
@@ -195,16 +203,21 @@ def locate_knees(
 
 
 @quiet()
-def add_gradings(plan: Plan, study: Study, features: Mapping[Side, Grading] | None = None) -> Plan:
-    """Give each knee its features: those of the user, else of the study's reports, else unknown.
+def add_gradings(
+    plan: Plan, study: Study, features: Mapping[Side, Grading] | None = None, oai_table: Path | None = None
+) -> Plan:
+    """Give each knee its features: those of the user, else of the study's reports, else of OAI, else unknown.
 
     Args:
         plan: of :func:`locate_knees`.
         study: whose reports are read.
         features: gradings given by the user; they replace reports.
+        oai_table: OAI's central readings, for knees that no report grades; their use has a remark.
 
     Raises:
-        InputRefused: a report contradicts itself, or no knee is left: every report is of another patient, film, knee.
+        UsageError: the table cannot be read.
+        InputRefused: a report or the table contradicts itself, or no knee is left: every report is of another patient,
+            film, knee.
     """
     headers = {file.name: file.header for file in study.reports if file.header is not None}
     reports = [read_grading_report(header, name) for name, header in headers.items()]
@@ -213,6 +226,8 @@ def add_gradings(plan: Plan, study: Study, features: Mapping[Side, Grading] | No
     for case in plan.cases:
         try:
             grading = _grading(reports, case, features)
+            if oai_table is not None and grading.source == "missing":
+                grading = _of_table(oai_table, case, grading)
         except InputRefused as refusal:
             refusals.append(refusal)
             continue
@@ -262,6 +277,17 @@ def _grading(reports: Sequence[GradingReport], case: KneeCase, features: Mapping
     if any(report.grades_knees for report in reports):
         given = replace(given, remarks=(*given.remarks, "the features given replace those of the reports"))
     return given
+
+
+def _of_table(table: Path, case: KneeCase, grading: Grading) -> Grading:
+    """The reading of a knee without gradings in OAI's table; what was there if the table does not hold the film."""
+    film, side = case.radiograph.dataset, case.side
+    found = None if film is None else oai_gradings(table, film).get(side)
+    if found is None:
+        remark = f"OAI table {table.name}: does not hold the {side.word} knee of this film"
+        return replace(grading, remarks=(*grading.remarks, remark))
+    remark = f"OAI table {table.name}: used for the {side.word} knee, which nothing else grades"
+    return replace(found, remarks=(*grading.remarks, remark, *found.remarks))
 
 
 def _newest_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:

@@ -6,8 +6,9 @@ patient, weights, options, version, label) gives other UIDs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from pydicom import Dataset
@@ -24,8 +25,11 @@ from monai_xray2mri.types import KneeVolume, Radiograph, Side
 SERIES_NUMBERS = {Side.RIGHT: 901, Side.LEFT: 902}
 """Series Number by knee, so that both knees of a film sort apart and after the study's own series."""
 
+_SAMPLE_NUMBERS = {Side.RIGHT: 9100, Side.LEFT: 9200}
 _TOLERANCE = 1e-6
 """Of the cosine between axes of the affine: what DS of 16 characters can hold, and less than any viewer asks for."""
+
+Image = TypeVar("Image", bound=SyntheticMRImage)
 
 
 def write_mr_series(
@@ -66,10 +70,19 @@ def write_mr_series(
         images = build_mr_series(
             volume, radiograph, provenance=provenance, report=report, label=label, series_number=series_number
         )
-        names = [f"IM_{image.InstanceNumber:04d}.dcm" for image in images]
-        with whole_directory(directory) as draft:
-            for name, image in zip(names, images, strict=True):
-                (draft / name).write_bytes(encoded(image))
+        return write_images(directory, images)
+
+
+def write_images(directory: Path, images: Sequence[SyntheticMRImage]) -> list[Path]:
+    """Write the images of a series as ``IM_0001.dcm`` ..., all or none.
+
+    Raises:
+        UsageError: the folder holds something or cannot be written.
+    """
+    names = [f"IM_{image.InstanceNumber:04d}.dcm" for image in images]
+    with quiet(), whole_directory(directory) as draft:
+        for name, image in zip(names, images, strict=True):
+            (draft / name).write_bytes(encoded(image))
     return [Path(directory) / name for name in names]
 
 
@@ -83,25 +96,87 @@ def build_mr_series(
     series_number: int | None = None,
 ) -> list[SyntheticMRImage]:
     """The images of `write_mr_series` in memory, with the same arguments and errors."""
-    _check_affine(volume.affine)
-    source = _header(radiograph)
+    number = SERIES_NUMBERS[volume.side] if series_number is None else series_number
+    record = SeriesRecord(volume.side, number, provenance)
+    return build_images(SyntheticMRImage, _labelled(volume, label), volume, header_of(radiograph), record, report)
+
+
+def build_sample_series(
+    volume: KneeVolume,
+    sample: int,
+    radiograph: Radiograph | Dataset,
+    mean: Sequence[SyntheticMRImage],
+    *,
+    provenance: Mapping[str, object],
+    report: Dataset | None = None,
+    label: Label = "corner",
+) -> list[SyntheticMRImage]:
+    """The images of one sample, in the frame of reference of the mean.
+
+    Args:
+        volume: the sample, on the grid of the mean.
+        sample: its number, from 1; Series Number 9101 ... (right knee) or 9201 ... (left knee).
+        radiograph: as for `write_mr_series`.
+        mean: the series of the samples' mean.
+        provenance: as for `write_mr_series`; the sample's number is added.
+        report: as for `write_mr_series`.
+        label: as for `write_mr_series`.
+
+    Raises:
+        InputRefused, ValueError: as `write_mr_series`.
+    """
+    number = _SAMPLE_NUMBERS[volume.side] + sample
+    content = f"COR T1 {{side}} KNEE sample {sample}"
+    record = SeriesRecord(volume.side, number, {**provenance, "sample": sample}, content)
+    frame = str(mean[0].FrameOfReferenceUID)
+    pixels = _labelled(volume, label)
+    return build_images(SyntheticMRImage, pixels, volume, header_of(radiograph), record, report, frame)
+
+
+def build_images(
+    kind: type[Image],
+    pixels: np.ndarray,
+    volume: KneeVolume,
+    source: Dataset,
+    record: SeriesRecord,
+    report: Dataset | None = None,
+    frame_of_reference: str | None = None,
+) -> list[Image]:
+    """Images of a series, named by a hash of all of them.
+
+    Args:
+        kind: the class of its images.
+        pixels: [S,H,W] uint16 stored values.
+        volume: whose geometry they have.
+        source: header of the radiograph.
+        record: what the images share.
+        report: header of the structured report whose gradings were used.
+        frame_of_reference: of the series that this one lies on; None = one of its own.
+
+    Raises:
+        ValueError: the geometry cannot be said in DICOM, or the provenance lacks the weights' hash.
+    """
+    check_affine(volume.affine)
+    images = [
+        kind.from_radiograph(source, plane, SlicePlane.of_affine(volume.affine, index), record, index + 1, report)
+        for index, plane in enumerate(pixels)
+    ]
+    contents = (image.content_digest() for image in images)
+    digest = fingerprint(record.provenance, frame_of_reference, *contents)
+    for image in images:
+        image.name_by(digest, frame_of_reference)
+    return images
+
+
+def _labelled(volume: KneeVolume, label: Label) -> np.ndarray:
+    """[S,H,W] stored values, with the word in the corner if wanted."""
+    check_affine(volume.affine)
     pixels = stored_pixels(volume.voxels)  # [S,H,W]
     if label == "corner":
-        pixels = burn_in(pixels, white=MAX_STORED)  # [S,H,W]
-    elif label != "none":
+        return burn_in(pixels, white=MAX_STORED)
+    if label != "none":
         raise ValueError(f"Argument 'label' must be 'corner' or 'none'. Found {label!r}.")
-    number = SERIES_NUMBERS[volume.side] if series_number is None else series_number
-    series = SeriesRecord(side=volume.side, number=number, provenance=provenance)
-    images = [
-        SyntheticMRImage.from_radiograph(
-            source, pixels[index], SlicePlane.of_affine(volume.affine, index), series, index + 1, report
-        )
-        for index in range(len(pixels))
-    ]
-    digest = fingerprint(provenance, *(image.content_digest() for image in images))
-    for image in images:
-        image.name_by(digest)
-    return images
+    return pixels
 
 
 def stored_pixels(voxels: np.ndarray) -> np.ndarray:
@@ -123,8 +198,12 @@ def stored_pixels(voxels: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(voxels, 0.0, 1.0) * MAX_STORED).astype(np.uint16)
 
 
-def _header(radiograph: Radiograph | Dataset) -> Dataset:
-    """The header that patient and study come from."""
+def header_of(radiograph: Radiograph | Dataset) -> Dataset:
+    """The header that patient and study come from; for a picture without one a stand-in of nobody.
+
+    Raises:
+        InputRefused: a header without Study Instance UID.
+    """
     if isinstance(radiograph, Dataset):
         name, header = "radiograph", radiograph
     elif radiograph.dataset is None:
@@ -136,7 +215,7 @@ def _header(radiograph: Radiograph | Dataset) -> Dataset:
     return header
 
 
-def _check_affine(affine: np.ndarray) -> None:
+def check_affine(affine: np.ndarray) -> None:
     """Refuse what DICOM's row and column cosines cannot say, and slices in another order than `KneeVolume` promises."""
     if affine.shape != (4, 4) or not np.allclose(affine[3], (0.0, 0.0, 0.0, 1.0)):
         raise ValueError("Argument 'affine' must be [4,4] with a final row of 0, 0, 0, 1.")

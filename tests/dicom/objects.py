@@ -1,0 +1,83 @@
+"""What the tests of DICOM objects share: the header of a film, and the conformance checker."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+from pydicom.uid import ComputedRadiographyImageStorage
+
+from monai_xray2mri.types import KneeVolume
+
+KNOWN_ERROR = "Error - Attribute with an even group number is not a recognized standard attribute - (0x0008,0x001c)"
+"""About Synthetic Data (0008,001C), which Debian's dicom3tools of 2022 does not know."""
+
+WEIGHTS = "0123456789abcdef" * 4
+PROVENANCE = {
+    "weights_sha256": WEIGHTS,
+    "version": "1.2.3",
+    "model": "knee_xray2mri",
+    "options": {"seed": 5, "steps": 20, "sampler": "ddim"},
+    "remarks": ["features unknown"],
+}
+
+
+def small(volume: KneeVolume, slices: int = 2) -> KneeVolume:
+    """The first slices of a volume, for tests that do not look at geometry."""
+    return replace(volume, voxels=volume.voxels[:slices])
+
+
+def film_header(**replaced: object) -> Dataset:
+    """Header of a bilateral CR film; keywords replace or add attributes, None removes them."""
+    film = Dataset()
+    attributes: dict[str, object] = {
+        "SpecificCharacterSet": "ISO_IR 192",
+        "SOPClassUID": ComputedRadiographyImageStorage,
+        "SOPInstanceUID": "1.2.826.0.1.1.1",
+        "SeriesInstanceUID": "1.2.826.0.1.1",
+        "StudyInstanceUID": "1.2.826.0.1",
+        "Modality": "CR",
+        "Rows": 1024,
+        "Columns": 1280,
+        "ImagerPixelSpacing": [0.2, 0.3],
+        "PatientOrientation": ["L", "F"],
+        "PatientName": "Doe^Jane",
+        "PatientID": "P-17",
+        "PatientBirthDate": "19550203",
+        "PatientSex": "F",
+        "StudyDate": "20160504",
+        "StudyTime": "093000",
+        "AccessionNumber": "016600000001",
+        "StudyID": "S7",
+    } | replaced
+    for keyword, value in attributes.items():
+        if value is not None:
+            setattr(film, keyword, value)
+    return film
+
+
+def program(name: str, package: str) -> str:
+    """A command of a Debian package; the test is skipped where it is absent."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} (Debian package {package}) is not installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def dciodvfy() -> Callable[[Path], list[str]]:
+    """Errors that dicom3tools' dciodvfy finds, but for the known one."""
+    command = program("dciodvfy", "dicom3tools")
+
+    def check(path: Path) -> list[str]:
+        done = subprocess.run([command, str(path)], capture_output=True, text=True, errors="replace", check=False)
+        lines = done.stderr.splitlines()
+        assert lines, "dciodvfy said nothing at all"
+        return [line for line in lines if line.startswith("Error") and not line.startswith(KNOWN_ERROR)]
+
+    return check
