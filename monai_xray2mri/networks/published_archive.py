@@ -176,6 +176,7 @@ class _Function:
     """A function that a pickle may call; unlike a Python function, nothing of it can be set by a pickle."""
 
     __slots__ = ("_call",)
+    _call: Callable[..., Any]
 
     def __init__(self, call: Callable[..., Any]) -> None:
         object.__setattr__(self, "_call", call)

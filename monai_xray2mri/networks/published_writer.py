@@ -80,14 +80,15 @@ def write_state_dict(path: Path, state: Mapping[str, PlannedTensor], progress: b
             draft.unlink()
 
 
-def _content(name: str, planned: PlannedTensor) -> memoryview:
+def _content(name: str, planned: PlannedTensor) -> Any:
+    """The tensor's bytes, as a NumPy array that shares its memory."""
     tensor = planned.make().to(planned.dtype).contiguous()
     if tuple(tensor.shape) != planned.shape:
         raise ValueError(f"{name} was planned with shape {planned.shape} and made with {tuple(tensor.shape)}")
-    return memoryview(tensor.flatten().view(torch.uint8).numpy())
+    return tensor.flatten().view(torch.uint8).numpy()
 
 
-def _write_entry(archive: zipfile.ZipFile, name: str, content: bytes | memoryview) -> None:
+def _write_entry(archive: zipfile.ZipFile, name: str, content: Any) -> None:
     info = zipfile.ZipInfo(f"{_FOLDER}/{name}")  # of 1 January 1980, not of now
     info.file_size = len(content)
     start = archive.start_dir + _LOCAL_HEADER + len(info.filename) + 4
