@@ -161,7 +161,6 @@ def _plan(options: argparse.Namespace, clock: float) -> Plan:
         "minutes": options.budget and budget_minutes(options.budget),
         "clock": clock,
         "resume": options.resume,
-        "quiet": options.quiet,
     }
     validation = None
     if not options.dry_run:
@@ -181,7 +180,10 @@ def _plan(options: argparse.Namespace, clock: float) -> Plan:
 
 
 def _configuration(bundle: Path, name: str) -> Path:
-    for path in (bundle / "configs" / f"{name}.json", Path(name)):
+    """A configuration of the bundle, else of the first knee bundle, on which others build, else a file."""
+    from monai_xray2mri.bundles import default_bundle
+
+    for path in (bundle / "configs" / f"{name}.json", default_bundle() / "configs" / f"{name}.json", Path(name)):
         if path.is_file():
             return path
     raise UsageError(f"configuration {name}", "must be of the bundle, or a JSON file", "no such file")
@@ -231,19 +233,17 @@ def _check_output(options: argparse.Namespace, stages: Sequence[str]) -> None:
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[None]:
-    """Losses on stderr while this lasts, by MONAI's ``StatsHandler``."""
+    """Losses on stderr while this lasts."""
     logger, handler = logging.getLogger("monai_xray2mri.training"), logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("xray2mri: %(message)s"))
-    before = logger.level, logger.propagate
-    if not quiet:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+    before = logger.level
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.level, logger.propagate = before
+        logger.setLevel(before)
 
 
 def _run_stage(plan: Plan, stage: str) -> tuple[int, int]:

@@ -57,7 +57,7 @@ class AveragedWeights:
         """Move the average towards the current weights."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        averages, current = list(self.average.values()), list(self.parameters.values())
+        averages, current = tuple(self.average.values()), tuple(self.parameters.values())
         torch._foreach_lerp_(averages, current, 1 - decay)
 
     def exchange(self) -> None:

@@ -104,8 +104,9 @@ class RunCheckpoint:
         self.average.load_state_dict(content["average"])
         self._scaler = content["scaler"]
         step = int(content["step"])
-        engine.state.iteration = step * self.accumulate
-        engine.state.epoch = engine.state.iteration // engine.state.epoch_length
+        state: Any = engine.state
+        state.iteration = step * self.accumulate
+        state.epoch = state.iteration // state.epoch_length
         return step
 
     def _check(self, content: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ simulates, encodes or loads the data.
 
 from __future__ import annotations
 
+import gc
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +20,6 @@ import torch
 from monai.bundle import ConfigParser
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -32,7 +31,6 @@ from monai_xray2mri.training.denoiser import ConditionalDenoising, WeightedSquar
 from monai_xray2mri.training.weights import checkpoint_activations, trained_parameters
 
 GB: Final = 1e9
-_NORMALISATIONS: Final = (F.group_norm, F.layer_norm, F.softmax)
 
 
 @dataclass(frozen=True)
@@ -93,16 +91,11 @@ class StepCost:
         ]
 
 
-class NormalisedInFloat32(TorchFunctionMode):
-    """Normalises in float32 under autocast, as CUDA does; a CPU, which stands for the GPU here, would not."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Call a function, normalisations with inputs in float32."""
-        if func in _NORMALISATIONS:
-            args = tuple(value.float() if isinstance(value, Tensor) else value for value in args)
-        return func(*args, **(kwargs or {}))
+def normalise_in_float32(module: nn.Module) -> None:
+    """Have a module normalise in float32 under autocast, as CUDA does; a CPU, which stands for the GPU, would not."""
+    for part in module.modules():
+        if isinstance(part, nn.GroupNorm | nn.LayerNorm):
+            part.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(), *inputs[1:]))
 
 
 class LiveMemory(TorchDispatchMode):
@@ -167,11 +160,12 @@ def measure_step(parser: ConfigParser, stage: str, processes: int = 1) -> StepCo
     again = bool(parser["checkpoint_activations"])
     dtype = parser.get_parsed_content("precision")
     memory, counter = LiveMemory(), FlopCounterMode(display=False)
-    with FakeTensorMode(allow_non_fake_inputs=True), NormalisedInFloat32(), memory:
+    with FakeTensorMode(allow_non_fake_inputs=True), memory:
         network: SliceDiffusion = parser.get_parsed_content("network_def")
         module, forward = _work(network, stage, micro_batch, parser)
         checkpoint_activations(module, again)
-        weights = memory.live
+        if dtype is not None:
+            normalise_in_float32(module)
         parameters = trained_parameters(module)
         average = [parameter.detach().clone() for parameter in parameters]
         optimizer = torch.optim.AdamW(parameters)
@@ -180,10 +174,12 @@ def measure_step(parser: ConfigParser, stage: str, processes: int = 1) -> StepCo
         optimizer.step()
         optimizer.zero_grad(set_to_none=False)  # as MONAI's trainer does
         state = sum(value.untyped_storage().nbytes() for value in tree_leaves(list(optimizer.state.values())))
+        gc.collect()  # of what building left in cycles
         memory.restart()
         for _ in range(min(accumulate, 2)):  # the second one adds to gradients that are there
             _micro_batch(forward, dtype)
         optimizer.step()
+    weights = sum(_bytes(value) for value in (*network.parameters(), *network.buffers()))
     gradients = sum(_bytes(parameter) for parameter in parameters)
     kept = sum(_bytes(value) for value in average)
     return StepCost(
@@ -215,7 +211,7 @@ def _micro_batch(forward: Callable[[], Tensor], dtype: torch.dtype | None) -> No
         warnings.simplefilter("ignore")  # a CPU stands for the GPU here
         with torch.autocast("cpu", dtype=dtype, enabled=dtype is not None):
             loss = forward()
-        torch.autograd.backward(loss)  # Tensor.backward would leave NormalisedInFloat32 for what is computed again
+        loss.backward()
 
 
 def _work(

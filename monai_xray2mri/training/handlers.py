@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from ignite.engine import Engine, Events
@@ -15,6 +16,8 @@ from monai.inferers import SimpleInferer
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.training import processes
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class AutocastInferer(SimpleInferer):
@@ -92,7 +95,8 @@ class EndOfRun:
 class RunLog:
     """Appends what happened to a JSON-lines file: the mean loss of every ``interval`` steps, and what others add.
 
-    Each line holds ``iteration``, the number of the step, and ``seconds`` since the process began to train.
+    Each line holds ``iteration``, the number of the step, and ``seconds`` since the process began to train. The same
+    goes to the logger of this module, for people.
 
     Args:
         path: file.
@@ -133,6 +137,8 @@ class RunLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a") as stream:
                 stream.write(json.dumps(line) + "\n")
+            told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in record.items())
+            _LOGGER.info("step %d: %s", step, told)
 
 
 def metric_of(engine: Engine, name: str) -> Callable[[Any], float]:

@@ -166,7 +166,8 @@ class DataEpoch:
         engine.add_event_handler(Events.EPOCH_STARTED, self._tell)
 
     def _tell(self, engine: Engine) -> None:
-        epoch = engine.state.epoch - 1
+        state: Any = engine.state
+        epoch = state.epoch - 1
         self.dataset.set_epoch(epoch)
         if self.order is not None:
-            self.order.begin(epoch, engine.state.iteration - epoch * engine.state.epoch_length)
+            self.order.begin(epoch, state.iteration - epoch * state.epoch_length)

@@ -68,7 +68,8 @@ class ExchangeOnLast:
     """
 
     def __init__(self, network: torch.nn.Module, accumulate: int) -> None:
-        self.network, self.accumulate = network, accumulate
+        self.network: Any = network
+        self.accumulate = accumulate
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer."""

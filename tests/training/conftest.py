@@ -26,7 +26,7 @@ SMALL = {
 }
 """The bundle's topology with few channels."""
 
-END_OF_RUN = "train#handlers#9#iterations"
+END_OF_RUN = "train#handlers#8#iterations"
 """Where a configuration ends; less than its ``iterations`` interrupts it there."""
 
 
@@ -90,7 +90,7 @@ def run_stage(bundle: Path) -> Callable[..., ConfigWorkflow]:
             dataset_dir=str(data),
             output_dir=str(output),
             device="$torch.device('cpu')",
-            **{"precision": "$None", "quiet": True, **SMALL, **options},
+            **{"precision": "$None", **SMALL, **options},
         )
         workflow.initialize()
         assert not workflow.check_properties()
