@@ -36,7 +36,8 @@ def shipped_classifier() -> KOAClassifier:
     Raises:
         WeightsError: they are missing, damaged or of another architecture.
     """
-    network = KOAClassifier()
+    with torch.device("cpu"):  # also where the caller lays out networks on another device: this one is kept
+        network = KOAClassifier()
     place = resources.files("monai_xray2mri.detection") / WEIGHTS
     try:
         with place.open("rb") as file:

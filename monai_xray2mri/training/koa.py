@@ -97,8 +97,9 @@ def varied_views(images: Tensor, generator: torch.Generator) -> Tensor:
     kernel = torch.tensor(_SMOOTHING, dtype=torch.float32)[None, None] / 16
     smooth = F.conv2d(F.pad(views, (1, 1, 1, 1), mode="replicate"), kernel)
     views = torch.lerp(views, smooth, draw(-0.3, 1.0)[:, None, None, None])
+    detail = (views - coarse).std(dim=(1, 2, 3), keepdim=True)  # noise beyond it would hide what there is to grade
     noise = torch.randn(views.shape, generator=generator)
-    return views + draw(0.0, 0.05)[:, None, None, None] * noise
+    return views + draw(0.0, 0.35)[:, None, None, None] * detail * noise
 
 
 def plain_views(images: Tensor) -> Tensor:

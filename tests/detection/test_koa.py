@@ -129,3 +129,10 @@ def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(koa.resources, "files", lambda package: tmp_path)
     with pytest.raises(WeightsError, match=r"koa\.pt"):
         koa.shipped_classifier.__wrapped__()
+
+
+def test_networks_that_are_only_laid_out_do_not_spoil_the_shipped_one() -> None:
+    shipped_classifier.cache_clear()
+    with torch.device("meta"):
+        assert DescribeKOA().classifier.temperature.is_meta
+    assert not shipped_classifier().temperature.is_meta
