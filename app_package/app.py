@@ -1,4 +1,4 @@
-"""The MONAI Deploy app: a study with a knee radiograph in, a DICOM MR series out."""
+"""The MONAI Deploy app: a study with a knee radiograph in, DICOM MR series, report and page out."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class Xray2MRIApp(Application):
         region = KneeRegionOperator(
             self, study=study, side=settings.side, region_mm=model.network.region_mm, name="knee_region"
         )
-        grading = GradingOperator(self, study=study, features=settings.features, name="grading")
+        grading = GradingOperator(
+            self, study=study, features=settings.features, oai_table=settings.oai_table, name="grading"
+        )
         diffusion = SliceDiffusionOperator(
             self, model=model, options=self._options, output=settings.output, name="slice_diffusion"
         )
@@ -61,6 +63,7 @@ class Xray2MRIApp(Application):
             self,
             output=settings.output,
             label=settings.label,
+            samples=settings.sample_series,
             allow_partial=settings.allow_partial,
             name="dicom_series_writer",
         )

@@ -65,7 +65,7 @@ def run(settings: Settings) -> None:
     from monai_xray2mri.synthesis import Xray2MRI
 
     model = Xray2MRI.from_bundle(settings.bundle, settings.device)
-    options = model.options(seed=settings.seed, steps=settings.steps)
+    options = model.options(seed=settings.seed, steps=settings.steps, samples=settings.samples)
     options.check(model.network.schedule.steps)
     require_writable(settings.output, ())
 

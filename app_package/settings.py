@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monai_xray2mri.dicom.burn_in import Label
 from monai_xray2mri.types import Side
 
 BUNDLE = "knee_xray2mri"
@@ -27,7 +28,10 @@ class Settings:
         side: the only knee wanted; None = both.
         seed: seed of the initial noise.
         steps: sampling steps; None = the bundle's.
-        features: JSON file of the features; None = the study's structured report.
+        samples: volumes that are drawn; from two on their spread is written too.
+        sample_series: also write a series per sample.
+        features: JSON or CSV file of the features; None = the study's structured report.
+        oai_table: OAI's central readings, for knees that no report grades.
         label: ``"corner"`` burns a small SYNTHETIC into the slices, ``"none"`` does not.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
         allow_partial: a study of which one knee was refused and the other written ends with exit code 0.
@@ -40,8 +44,11 @@ class Settings:
     side: Side | None
     seed: int
     steps: int | None
+    samples: int
+    sample_series: bool
     features: Path | None
-    label: str
+    oai_table: Path | None
+    label: Label
     device: str
     allow_partial: bool
     log_level: str
@@ -104,9 +111,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--side", "XRAY2MRI_SIDE", None, "the only knee wanted, R or L", type=_side, metavar="SIDE")
     add("--seed", "XRAY2MRI_SEED", 0, "seed of the initial noise", type=int, metavar="N")
     add("--steps", "XRAY2MRI_STEPS", None, "sampling steps, if not the bundle's", type=int, metavar="N")
-    add("--features", "XRAY2MRI_FEATURES", None, "JSON file of the 19 features", type=Path, metavar="FILE")
+    add("--samples", "XRAY2MRI_SAMPLES", 1, "volumes drawn; from 2 on with uncertainty", type=int, metavar="N")
+    add("--features", "XRAY2MRI_FEATURES", None, "JSON or CSV file of the 19 features", type=Path, metavar="FILE")
+    add("--oai-table", "XRAY2MRI_OAI_TABLE", None, "OAI readings, if there is no report", type=Path, metavar="FILE")
     add("--label", "XRAY2MRI_LABEL", "corner", "corner burns a small SYNTHETIC in, none does not", type=label)
     add("--device", "XRAY2MRI_DEVICE", "auto", "auto, cuda, mps or cpu", metavar="NAME")
+    series = os.environ.get("XRAY2MRI_SAMPLE_SERIES", "").lower() in TRUE
+    text = "also write a series per sample [XRAY2MRI_SAMPLE_SERIES]"
+    parser.add_argument("--sample-series", action="store_true", default=series, help=text)
     partial = os.environ.get("XRAY2MRI_ALLOW_PARTIAL", "").lower() in TRUE
     text = "end with code 0 instead of 8 if one knee was refused and another written [XRAY2MRI_ALLOW_PARTIAL]"
     parser.add_argument("--allow-partial", action="store_true", default=partial, help=text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from monai_xray2mri.dicom.burn_in import Label
 from monai_xray2mri.output import KneeResult, write_result
 from monai_xray2mri.study import KneeCase, Plan
 from monai_xray2mri.synthesis import Options, Xray2MRI
@@ -34,8 +35,9 @@ def synthesise_plan(
     options: Options,
     output: Path,
     *,
-    label: str = "corner",
+    label: Label = "corner",
     nifti: bool = False,
+    samples: bool = False,
     progress: bool = False,
 ) -> list[KneeResult]:
     """Synthesise and write every knee of a plan, one after the other.
@@ -47,6 +49,7 @@ def synthesise_plan(
         output: folder for ``knee_right`` and ``knee_left``.
         label: see :func:`monai_xray2mri.output.write_result`.
         nifti: also write NIfTI files.
+        samples: also write a series per sample.
         progress: show a progress bar on stderr.
 
     Returns:
@@ -55,5 +58,5 @@ def synthesise_plan(
     results = []
     for case in plan.cases:
         synthesis, run = synthesise_case(case, predictor, options, progress)
-        results.append(write_result(output, case, synthesis, label=label, nifti=nifti, run=run))
+        results.append(write_result(output, case, synthesis, label=label, nifti=nifti, samples=samples, run=run))
     return results

@@ -35,7 +35,8 @@ def test_synthesize_writes_series_preview_and_report(
     knee = output / "knee_right"
     assert capsys.readouterr().out.strip() == str(knee)
     assert sorted(file.name for file in knee.iterdir()) == [
-        "dicom", "mri.nii.gz", "preview.png", "report.json", "std.nii.gz",
+        "dicom", "mri.nii.gz", "page.dcm", "page.pdf", "preview.png", "report.dcm", "report.json", "std.nii.gz",
+        "uncertainty",
     ]  # fmt: skip
     report = json.loads((knee / "report.json").read_text())
     assert report["features"]["XRKL"] == 3

@@ -9,12 +9,13 @@ from typing import Any
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
+from monai_xray2mri.dicom.burn_in import Label
 from monai_xray2mri.errors import SomeCasesFailed
 from monai_xray2mri.output import write_result
 
 
 class DICOMSeriesWriterOperator(Operator):
-    """Writes for each knee a folder with the DICOM MR series, the preview picture and ``report.json``.
+    """Writes for each knee a folder with its DICOM objects, the preview picture and ``report.json``.
 
     Named inputs:
         plan: knees with features (:class:`GradingOperator`).
@@ -23,6 +24,7 @@ class DICOMSeriesWriterOperator(Operator):
     Args:
         output: the output folder.
         label: ``"corner"`` burns a small SYNTHETIC into the slices, ``"none"`` does not.
+        samples: also write a series per sample.
         allow_partial: only log which knees were refused, if others were written.
     """
 
@@ -31,11 +33,12 @@ class DICOMSeriesWriterOperator(Operator):
         fragment: Fragment,
         *args: Any,
         output: Path,
-        label: str,
+        label: Label,
+        samples: bool,
         allow_partial: bool,
         **kwargs: Any,
     ) -> None:
-        self._output, self._label, self._allow_partial = output, label, allow_partial
+        self._output, self._label, self._samples, self._allow_partial = output, label, samples, allow_partial
         self._logger = logging.getLogger("xray2mri")
         super().__init__(fragment, *args, **kwargs)
 
@@ -50,7 +53,7 @@ class DICOMSeriesWriterOperator(Operator):
         for remark in plan.remarks:
             self._logger.warning("%s", remark)
         for case, (synthesis, run) in zip(plan.cases, op_input.receive("syntheses"), strict=True):
-            result = write_result(self._output, case, synthesis, label=self._label, run=run)
+            result = write_result(self._output, case, synthesis, label=self._label, samples=self._samples, run=run)
             self._logger.info("%s knee written to %s", case.side.word, result.directory.name)
         if not plan.refusals:
             return

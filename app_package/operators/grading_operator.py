@@ -15,7 +15,7 @@ from operators.selection import selected_files
 
 
 class GradingOperator(Operator):
-    """Gives each knee its 19 radiographic features: from a file, else from a report, else unknown.
+    """Gives each knee its 19 radiographic features: from a file, else from a report, else from OAI, else unknown.
 
     Named inputs:
         plan: knees (:class:`KneeRegionOperator`).
@@ -26,11 +26,20 @@ class GradingOperator(Operator):
 
     Args:
         study: the files of the study.
-        features: JSON file that replaces the reports; None = the reports.
+        features: JSON or CSV file that replaces the reports; None = the reports.
+        oai_table: OAI's central readings for knees that no report grades.
     """
 
-    def __init__(self, fragment: Fragment, *args: Any, study: Study, features: Path | None, **kwargs: Any) -> None:
-        self._study, self._features = study, features
+    def __init__(
+        self,
+        fragment: Fragment,
+        *args: Any,
+        study: Study,
+        features: Path | None,
+        oai_table: Path | None,
+        **kwargs: Any,
+    ) -> None:
+        self._study, self._features, self._oai_table = study, features, oai_table
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -45,4 +54,5 @@ class GradingOperator(Operator):
         reports = selected_files(self._study.reports, op_input.receive("reports"))
         sides = [case.side for case in plan.cases]
         given = None if self._features is None else read_grading_file(self._features, sides)
-        op_output.emit(add_gradings(plan, replace(self._study, reports=reports), given), "plan")
+        study = replace(self._study, reports=reports)
+        op_output.emit(add_gradings(plan, study, given, self._oai_table), "plan")

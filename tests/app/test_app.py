@@ -52,6 +52,18 @@ def test_a_study_becomes_a_series(run_app, film, tiny_bundle, tmp_path, capsys):
     assert (report["features_source"], report["features"]["XRKL"]) == ("structured report", 3)
     assert len(list((output / "knee_right" / "dicom").iterdir())) == report["series"]["slices"]
     assert (output / "knee_right" / "preview.png").is_file()
+    for name in ("report.dcm", "page.dcm"):
+        assert dcmread(output / "knee_right" / name).StudyInstanceUID == dcmread(film).StudyInstanceUID
+
+
+def test_samples_give_an_uncertainty_and_series_of_their_own(run_app, film, tiny_bundle, tmp_path):
+    options = ("--steps", 1, "--samples", 2, "--sample-series")
+    assert run_app("-i", film.parent, "-o", tmp_path / "out", "-m", tiny_bundle, *options) == ExitCode.DONE
+    knee = tmp_path / "out" / "knee_right"
+    folders = [knee / "dicom", knee / "uncertainty", knee / "samples" / "sample_01", knee / "samples" / "sample_02"]
+    series = [dcmread(folder / "IM_0001.dcm") for folder in folders]
+    assert len({one.SeriesInstanceUID for one in series}) == 4
+    assert len({one.FrameOfReferenceUID for one in series}) == 1
 
 
 def test_features_of_a_file_replace_the_report_and_the_label_may_be_left_out(run_app, film, tiny_bundle, tmp_path):

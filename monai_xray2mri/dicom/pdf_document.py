@@ -1,0 +1,108 @@
+"""A result page as Encapsulated PDF (DICOM PS3.3 A.45.1) in the study of its radiograph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import highdicom as hd
+from pydicom import DataElement, Dataset
+from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
+from pydicom.valuerep import DA, TM
+
+from monai_xray2mri.dicom.marks import (
+    KNEE,
+    SOFTWARE,
+    is_instance,
+    mark_synthetic,
+    model_name,
+    sign_file,
+    software_versions,
+)
+from monai_xray2mri.dicom.quiet import quiet
+from monai_xray2mri.dicom.source import CHARACTER_SET, TYPE_2_KEYWORDS, copy_patient_and_study, source_moment
+from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
+from monai_xray2mri.types import Side
+
+SERIES_NUMBERS = {Side.RIGHT: 941, Side.LEFT: 942}
+"""Series Number by knee."""
+
+
+class ResultPage(hd.SOPClass):
+    """The page of one knee; valid when the constructor returns."""
+
+    def __init__(
+        self,
+        pdf: bytes,
+        side: Side,
+        film: Dataset,
+        images: Sequence[Dataset],
+        *,
+        provenance: Mapping[str, object],
+    ) -> None:
+        """Wrap a PDF document.
+
+        Args:
+            pdf: the document.
+            side: which knee it is about.
+            film: header of the radiograph, or the stand-in of a picture; dates are taken from it.
+            images: the series that was generated.
+            provenance: what made it, as for the series.
+
+        Raises:
+            ValueError: the provenance lacks the weights' hash.
+        """
+        placeholder = deterministic_uid("to be replaced by a hash of the content")
+        title = f"SYNTHETIC MR of {side.name} KNEE: page, not for clinical use"
+        with quiet():
+            super().__init__(
+                study_instance_uid=str(film.StudyInstanceUID),
+                series_instance_uid=placeholder,
+                series_number=SERIES_NUMBERS[side],
+                sop_instance_uid=placeholder,
+                sop_class_uid=EncapsulatedPDFStorage,
+                instance_number=1,
+                modality="DOC",
+                manufacturer=SOFTWARE,
+                transfer_syntax_uid=ExplicitVRLittleEndian,
+                series_description=title,
+                manufacturer_model_name=model_name(provenance),
+                specific_character_set=CHARACTER_SET,
+            )
+            for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
+                if keyword in self:
+                    delattr(self, keyword)  # highdicom's are the moment of writing
+            for keyword in TYPE_2_KEYWORDS:
+                setattr(self, keyword, self.get(keyword) or None)
+            self["SoftwareVersions"] = DataElement("SoftwareVersions", "LO", software_versions(provenance))
+            copy_patient_and_study(film, self)
+            mark_synthetic(self, provenance, "Generated the MR series that this page shows.")
+            self._set_document(pdf, title, film, images)
+            self.BodyPartExamined = "KNEE"
+            self.Laterality = side.value
+            self.AnatomicRegionSequence = [KNEE]
+            digest = dataset_digest(self)
+            self.SeriesInstanceUID = deterministic_uid("series", digest)
+            self.SOPInstanceUID = deterministic_uid("instance", digest)
+            sign_file(self)
+
+    def _set_document(self, pdf: bytes, title: str, film: Dataset, images: Sequence[Dataset]) -> None:
+        """SC Equipment (PS3.3 C.8.6.1) and Encapsulated Document (C.24.2)."""
+        date, time = source_moment(film)
+        self.ConversionType = "WSD"
+        self.ContentDate, self.ContentTime = (DA(date), TM(time)) if date else (None, None)
+        self.AcquisitionDateTime = None
+        self.BurnedInAnnotation = "YES"  # the page names the patient
+        self.DocumentTitle = title
+        self.ConceptNameCodeSequence = []
+        self.MIMETypeOfEncapsulatedDocument = "application/pdf"
+        self.SourceInstanceSequence = [_instance(one) for one in (film, *images) if is_instance(one)]
+        self.EncapsulatedDocumentLength = len(pdf)
+        self.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
+
+
+def _instance(dataset: Dataset) -> Dataset:
+    """SOP Instance Reference (PS3.3 table 10-11)."""
+    item = Dataset()
+    item.ReferencedSOPClassUID = dataset.SOPClassUID
+    item.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
+    return item

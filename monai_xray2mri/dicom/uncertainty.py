@@ -1,0 +1,120 @@
+"""The spread of a model's samples as a second MR series on the grid and in the frame of reference of their mean.
+
+Stored values are 16 bit; a Real World Value Mapping (PS3.3 C.7.6.16.2.11) turns them into standard deviations in units
+of the mean's intensity range. No word is burnt in: it would be read as values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import highdicom as hd
+import numpy as np
+from highdicom.sr import CodedConcept
+from pydicom import Dataset
+
+from monai_xray2mri.dicom.mr_image import SeriesRecord, SyntheticMRImage
+from monai_xray2mri.dicom.mr_series import build_images, header_of
+from monai_xray2mri.types import KneeVolume, Radiograph, Side
+
+MAX_STORED_DEVIATION = 65535
+"""Stored value of a standard deviation of 1, the whole range of intensities: 16 bits."""
+
+SERIES_NUMBERS = {Side.RIGHT: 911, Side.LEFT: 912}
+"""Series Number by knee."""
+
+SHOWN = 0.2
+"""Standard deviation that the window shows as white; the same in every series."""
+
+MEANING = "Standard deviation of the samples of a generative model (model spread); calibrated on simulated data only"
+"""What the values are, in the words that every product of them uses."""
+
+STANDARD_DEVIATION = CodedConcept("113061", "DCM", "Standard Deviation")
+NO_UNITS = CodedConcept("1", "UCUM", "no units")
+
+
+@dataclass(frozen=True)
+class SpreadSummary:
+    """A spread in a few numbers, in units of the intensity range.
+
+    Attributes:
+        samples: how many samples it was taken from.
+        mean: mean over all voxels.
+        percentile_95: 95th percentile over all voxels.
+        highest: of any voxel.
+    """
+
+    samples: int
+    mean: float
+    percentile_95: float
+    highest: float
+
+    @classmethod
+    def of(cls, deviation: np.ndarray, samples: int) -> SpreadSummary:
+        """Of [S,H,W] standard deviations of a number of samples."""
+        values = deviation.astype(np.float64)
+        high = float(np.percentile(values, 95))
+        return cls(samples, round(float(values.mean()), 6), round(high, 6), round(float(values.max()), 6))
+
+
+class UncertaintyImage(SyntheticMRImage):
+    """One slice of an uncertainty series; valid when the constructor returns."""
+
+    bits: ClassVar[int] = 16
+    window: ClassVar[tuple[int, int]] = (round(SHOWN * MAX_STORED_DEVIATION / 2), round(SHOWN * MAX_STORED_DEVIATION))
+    comments: ClassVar[str] = (
+        f"SYNTHETIC uncertainty. {MEANING}. It does not tell how far the image is from the patient. "
+        "Not for clinical use."
+    )
+
+    def _set_pixels(self, pixels: np.ndarray) -> None:
+        super()._set_pixels(pixels)
+        self.RealWorldValueMappingSequence = [deviation_mapping()]
+
+
+def deviation_mapping() -> hd.pm.RealWorldValueMapping:
+    """Stored values to standard deviations: ``value / 65535``, no units."""
+    return hd.pm.RealWorldValueMapping(
+        lut_label="SD",
+        lut_explanation="Standard deviation, in units of the intensity range",  # LO: at most 64 characters
+        unit=NO_UNITS,
+        value_range=(0, MAX_STORED_DEVIATION),
+        slope=1 / MAX_STORED_DEVIATION,
+        intercept=0.0,
+        quantity_definition=STANDARD_DEVIATION,
+    )
+
+
+def build_uncertainty_series(
+    deviation: KneeVolume,
+    radiograph: Radiograph | Dataset,
+    mean: Sequence[SyntheticMRImage],
+    *,
+    provenance: Mapping[str, object],
+    report: Dataset | None = None,
+) -> list[UncertaintyImage]:
+    """The images of the uncertainty series of one knee.
+
+    Args:
+        deviation: [S,H,W] standard deviations in units of the intensity range, on the grid of the mean; clipped to
+            [0,1].
+        radiograph: the radiograph, or its header, as for the mean.
+        mean: the series of the samples' mean, whose frame of reference is shared.
+        provenance: what made it, as for the mean.
+        report: header of the structured report whose gradings were used.
+
+    Raises:
+        InputRefused: the radiograph's header has no Study Instance UID.
+        ValueError: the grid differs from the mean's, values are not finite, or the weights' hash is missing.
+    """
+    shape = (len(mean), int(mean[0].Rows), int(mean[0].Columns))
+    if deviation.voxels.shape != shape:
+        raise ValueError(f"Argument 'deviation' must have the mean's shape {shape}. Found {deviation.voxels.shape}.")
+    if not np.isfinite(deviation.voxels).all():
+        raise ValueError("Argument 'deviation' must be finite. Found NaN or infinity.")
+    pixels = np.rint(np.clip(deviation.voxels, 0.0, 1.0) * MAX_STORED_DEVIATION).astype(np.uint16)  # [S,H,W]
+    record = SeriesRecord(deviation.side, SERIES_NUMBERS[deviation.side], provenance, "uncertainty (SD) {side} KNEE")
+    frame = str(mean[0].FrameOfReferenceUID)
+    return build_images(UncertaintyImage, pixels, deviation, header_of(radiograph), record, report, frame)
