@@ -125,7 +125,8 @@ class _Matching:
     def refuse_differences(self) -> None:
         """Raise a WeightsError that lists what does not fit."""
         extra = [key for key in self.stored if key not in self.taken and _is_wanted(key, self.ema)]
-        kinds = {"missing": self.missing, "of another shape": self.misshapen, "left over": extra}
+        missing = list(dict.fromkeys(self.missing))  # queries, keys and values of CLIP share a tensor
+        kinds = {"missing": missing, "of another shape": self.misshapen, "left over": extra}
         found = "; ".join(f"{len(keys)} {kind}: {_listed(keys)}" for kind, keys in kinds.items() if keys)
         if found:
             rule = f"must hold exactly the tensors of the layout {self.layout}"
