@@ -89,13 +89,15 @@ class ResultPage(hd.SOPClass):
         """SC Equipment (PS3.3 C.8.6.1) and Encapsulated Document (C.24.2)."""
         date, time = source_moment(film)
         self.ConversionType = "WSD"
-        self.ContentDate, self.ContentTime = (DA(date), TM(time)) if date else (None, None)
-        self.AcquisitionDateTime = None
+        for keyword in ("ContentDate", "ContentTime", "AcquisitionDateTime", "ConceptNameCodeSequence"):
+            setattr(self, keyword, None)  # type 2
+        if date:
+            self.ContentDate, self.ContentTime = DA(date), TM(time)
         self.BurnedInAnnotation = "YES"  # the page names the patient
         self.DocumentTitle = title
-        self.ConceptNameCodeSequence = []
         self.MIMETypeOfEncapsulatedDocument = "application/pdf"
-        self.SourceInstanceSequence = [_instance(one) for one in (film, *images) if is_instance(one)]
+        if sources := [_instance(one) for one in (film, *images) if is_instance(one)]:  # type 1C: not empty
+            self.SourceInstanceSequence = sources
         self.EncapsulatedDocumentLength = len(pdf)
         self.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
 

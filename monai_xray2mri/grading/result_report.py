@@ -117,7 +117,9 @@ class ResultReport(FilmReport):
             self.name_by_content()
 
 
-def _content(groups: Sequence[Dataset], film: Dataset, images: Sequence[Dataset]) -> hd.sr.MeasurementReport:
+def _content(
+    groups: Sequence[hd.sr.MeasurementsAndQualitativeEvaluations], film: Dataset, images: Sequence[Dataset]
+) -> hd.sr.MeasurementReport:
     content = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(observer_device_context=this_software()),
         procedure_reported=CodedConcept("168537006", "SCT", "Plain radiography"),
