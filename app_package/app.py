@@ -64,6 +64,7 @@ class Xray2MRIApp(Application):
             output=settings.output,
             label=settings.label,
             samples=settings.sample_series,
+            parametric_map=settings.parametric_map,
             allow_partial=settings.allow_partial,
             name="dicom_series_writer",
         )

@@ -30,6 +30,7 @@ class Settings:
         steps: sampling steps; None = the bundle's.
         samples: volumes that are drawn; from two on their spread is written too.
         sample_series: also write a series per sample.
+        parametric_map: also write the uncertainty as a Parametric Map.
         features: JSON or CSV file of the features; None = the study's structured report.
         oai_table: OAI's central readings, for knees that no report grades.
         label: ``"corner"`` burns a small SYNTHETIC into the slices, ``"none"`` does not.
@@ -46,6 +47,7 @@ class Settings:
     steps: int | None
     samples: int
     sample_series: bool
+    parametric_map: bool
     features: Path | None
     oai_table: Path | None
     label: Label
@@ -119,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     series = os.environ.get("XRAY2MRI_SAMPLE_SERIES", "").lower() in TRUE
     text = "also write a series per sample [XRAY2MRI_SAMPLE_SERIES]"
     parser.add_argument("--sample-series", action="store_true", default=series, help=text)
+    floats = os.environ.get("XRAY2MRI_PARAMETRIC_MAP", "").lower() in TRUE
+    text = "also write the uncertainty as a Parametric Map [XRAY2MRI_PARAMETRIC_MAP]"
+    parser.add_argument("--parametric-map", action="store_true", default=floats, help=text)
     partial = os.environ.get("XRAY2MRI_ALLOW_PARTIAL", "").lower() in TRUE
     text = "end with code 0 instead of 8 if one knee was refused and another written [XRAY2MRI_ALLOW_PARTIAL]"
     parser.add_argument("--allow-partial", action="store_true", default=partial, help=text)

@@ -15,6 +15,7 @@ from monai_xray2mri.dicom.files import whole_directory
 from monai_xray2mri.dicom.mr_image import SyntheticMRImage
 from monai_xray2mri.dicom.mr_series import build_mr_series, build_sample_series, header_of, write_images
 from monai_xray2mri.dicom.page import render
+from monai_xray2mri.dicom.parametric_map import UncertaintyMap
 from monai_xray2mri.dicom.pdf_document import ResultPage
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, build_uncertainty_series
@@ -46,6 +47,11 @@ class KneeResult:
     def uncertainty(self) -> Path:
         """Folder of the uncertainty series; there from two samples on."""
         return self.directory / "uncertainty"
+
+    @property
+    def parametric_map(self) -> Path:
+        """The uncertainty as a Parametric Map, if it was asked for."""
+        return self.directory / "uncertainty_map.dcm"
 
     @property
     def samples(self) -> Path:
@@ -106,6 +112,7 @@ def write_result(
     label: Label = "corner",
     nifti: bool = False,
     samples: bool = False,
+    parametric_map: bool = False,
     run: Mapping[str, object] | None = None,
 ) -> KneeResult:
     """Write the folder of one knee.
@@ -117,6 +124,7 @@ def write_result(
         label: ``"corner"`` burns a small SYNTHETIC into the slices, ``"none"`` does not.
         nifti: also write ``mri.nii.gz`` and, with several samples, ``std.nii.gz`` (intensities 0..1).
         samples: also write a series per sample.
+        parametric_map: also write the uncertainty as ``uncertainty_map.dcm``, if the radiograph has a date.
         run: what may differ between equal results (device, seconds); goes into ``report.json`` only.
 
     Raises:
@@ -126,7 +134,7 @@ def write_result(
     provenance = {**synthesis.provenance, "label": label}
     with whole_directory(result.directory) as draft:
         inside = KneeResult(draft)
-        written = _write_dicom(inside, case, synthesis, provenance, label, samples)
+        written = _write_dicom(inside, case, synthesis, provenance, label, samples, parametric_map)
         preview(synthesis, case.radiograph).save(inside.preview)
         if nifti:
             write_nifti(draft / "mri.nii.gz", synthesis.volume)
@@ -144,6 +152,7 @@ def _write_dicom(
     provenance: Mapping[str, object],
     label: Label,
     samples: bool,
+    parametric_map: bool,
 ) -> dict[str, object]:
     """Write the DICOM objects of a knee; returns what ``report.json`` says about them."""
     header = header_of(case.radiograph)
@@ -160,6 +169,9 @@ def _write_dicom(
         )
         write_images(inside.uncertainty, deviation)
         images += deviation
+        if parametric_map and can_report(header):
+            floats = UncertaintyMap(synthesis.uncertainty, header, mean, provenance=made_by)
+            inside.parametric_map.write_bytes(encoded(floats))
     for number, sample in enumerate(synthesis.samples if samples else (), start=1):
         one = build_sample_series(
             sample, number, case.radiograph, mean, provenance=made_by, report=case.report, label=label

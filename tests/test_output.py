@@ -22,6 +22,7 @@ from tests.results import case, contents, synthesis
 __all__ = ["dciodvfy"]
 
 HEADER = film_header(ImageLaterality="R")
+EVERYTHING = {"samples": True, "nifti": True, "parametric_map": True, "run": {"seconds": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def written(tmp_path_factory) -> Path:
     """A result with everything that can be asked for; tests do not change it."""
     knee = case(HEADER)
     output = tmp_path_factory.mktemp("out")
-    return write_result(output, knee, synthesis(knee), samples=True, nifti=True, run={"seconds": 1}).directory
+    return write_result(output, knee, synthesis(knee), **EVERYTHING).directory
 
 
 def test_everything_is_there(written):
@@ -37,6 +38,7 @@ def test_everything_is_there(written):
     assert folders == {".", "dicom", "uncertainty", "samples/sample_01", "samples/sample_02"}
     assert {path.name for path in written.iterdir() if path.is_file()} == {
         "mri.nii.gz", "std.nii.gz", "page.dcm", "page.pdf", "preview.png", "report.dcm", "report.json",
+        "uncertainty_map.dcm",
     }  # fmt: skip
     report = json.loads((written / "report.json").read_text())
     assert report["uncertainty"]["samples"] == 2 and report["uncertainty"]["directory"] == "uncertainty"
@@ -47,7 +49,7 @@ def test_everything_is_there(written):
 
 def test_dciodvfy_finds_no_error_in_any_object(written, dciodvfy):
     files = sorted(written.rglob("*.dcm"))
-    assert len(files) == 4 * 4 + 2
+    assert len(files) == 4 * 4 + 3
     assert {file.name: errors for file in files if (errors := dciodvfy(file))} == {}
 
 
@@ -56,7 +58,7 @@ def test_one_study_one_frame_of_reference_and_no_uid_twice(written):
     assert {one.StudyInstanceUID for one in objects} == {HEADER.StudyInstanceUID}
     assert len({one.FrameOfReferenceUID for one in objects if "FrameOfReferenceUID" in one}) == 1
     assert len({one.SOPInstanceUID for one in objects}) == len(objects)
-    assert len({one.SeriesInstanceUID for one in objects}) == len({one.SeriesNumber for one in objects}) == 6
+    assert len({one.SeriesInstanceUID for one in objects}) == len({one.SeriesNumber for one in objects}) == 7
     assert all(one.SyntheticData == "YES" for one in objects)
 
 
@@ -67,7 +69,7 @@ def uids(folder: Path) -> set[str]:
 
 def test_a_rerun_writes_the_same_bytes(written, tmp_path):
     knee = case(HEADER)
-    again = write_result(tmp_path, knee, synthesis(knee), samples=True, nifti=True, run={"seconds": 1}).directory
+    again = write_result(tmp_path, knee, synthesis(knee), **EVERYTHING).directory
     assert contents(again) == contents(written)
 
 
@@ -116,12 +118,12 @@ def test_what_comes_back_with_the_study_is_no_input(written, tmp_path):
     shutil.copytree(written, tmp_path / "study")
     for picture in ("preview.png", "page.pdf", "report.json"):
         (tmp_path / "study" / picture).unlink()
-    with pytest.raises(InputRefused, match="18 result of an earlier synthesis"):
+    with pytest.raises(InputRefused, match="19 result of an earlier synthesis"):
         read_study(tmp_path / "study")
     HEADER.save_as(tmp_path / "study" / "film.dcm", implicit_vr=False, little_endian=True)
     study = read_study(tmp_path / "study")
     assert [film.name for film in study.films] == ["film.dcm"] and study.reports == ()
-    assert "18 result of an earlier synthesis passed over: only CR, DX and SR are used" in study.remarks
+    assert "19 result of an earlier synthesis passed over: only CR, DX and SR are used" in study.remarks
 
 
 def test_left_and_right_share_a_study_and_no_series(written, tmp_path):
@@ -141,7 +143,7 @@ def test_orthanc_takes_everything_and_orders_the_slices(written):
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     held = json.loads(done.stdout)
-    assert held["stored"] == ["Success"] * 18 and held["patients"] == 1
+    assert held["stored"] == ["Success"] * 19 and held["patients"] == 1
     images = [series for series in held["series"] if series["modality"] == "MR"]
     assert len(images) == 4 and sorted(series["modality"] for series in held["series"])[:1] == ["DOC"]
     for series in images:

@@ -25,6 +25,7 @@ class DICOMSeriesWriterOperator(Operator):
         output: the output folder.
         label: ``"corner"`` burns a small SYNTHETIC into the slices, ``"none"`` does not.
         samples: also write a series per sample.
+        parametric_map: also write the uncertainty as a Parametric Map.
         allow_partial: only log which knees were refused, if others were written.
     """
 
@@ -35,10 +36,12 @@ class DICOMSeriesWriterOperator(Operator):
         output: Path,
         label: Label,
         samples: bool,
+        parametric_map: bool,
         allow_partial: bool,
         **kwargs: Any,
     ) -> None:
-        self._output, self._label, self._samples, self._allow_partial = output, label, samples, allow_partial
+        self._output, self._label, self._allow_partial = output, label, allow_partial
+        self._more = {"samples": samples, "parametric_map": parametric_map}
         self._logger = logging.getLogger("xray2mri")
         super().__init__(fragment, *args, **kwargs)
 
@@ -53,7 +56,7 @@ class DICOMSeriesWriterOperator(Operator):
         for remark in plan.remarks:
             self._logger.warning("%s", remark)
         for case, (synthesis, run) in zip(plan.cases, op_input.receive("syntheses"), strict=True):
-            result = write_result(self._output, case, synthesis, label=self._label, samples=self._samples, run=run)
+            result = write_result(self._output, case, synthesis, label=self._label, run=run, **self._more)
             self._logger.info("%s knee written to %s", case.side.word, result.directory.name)
         if not plan.refusals:
             return
