@@ -38,6 +38,7 @@ def synthesise_plan(
     label: Label = "corner",
     nifti: bool = False,
     samples: bool = False,
+    parametric_map: bool = False,
     progress: bool = False,
 ) -> list[KneeResult]:
     """Synthesise and write every knee of a plan, one after the other.
@@ -50,6 +51,7 @@ def synthesise_plan(
         label: see :func:`monai_xray2mri.output.write_result`.
         nifti: also write NIfTI files.
         samples: also write a series per sample.
+        parametric_map: also write the uncertainty as a Parametric Map.
         progress: show a progress bar on stderr.
 
     Returns:
@@ -58,5 +60,8 @@ def synthesise_plan(
     results = []
     for case in plan.cases:
         synthesis, run = synthesise_case(case, predictor, options, progress)
-        results.append(write_result(output, case, synthesis, label=label, nifti=nifti, samples=samples, run=run))
+        written = write_result(
+            output, case, synthesis, label=label, nifti=nifti, samples=samples, parametric_map=parametric_map, run=run
+        )
+        results.append(written)
     return results

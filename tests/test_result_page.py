@@ -45,7 +45,7 @@ def test_the_page_says_who_what_from_what_and_how_sure():
     ]  # fmt: skip
     assert {"seed: 5", "steps: 20", "model: knee_xray2mri 0.2.0"} <= set(model)
     assert checks[0] == "report of film.dcm: preliminary"
-    assert checks[1].startswith("3 samples: mean 0.1000") and "calibrated on simulated data only" in checks[2]
+    assert checks[1].startswith("3 samples: mean 0.1000") and "not calibrated" in checks[2]
     assert "not for clinical use" in page.warning
     assert [len(row) for row in page.pictures] == [2, 1]
 

@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
         read_study(options.input),
         side=chosen_side(options),
         features=chosen_features(options),
+        oai_table=options.oai_table,
         assume_spacing=options.assume_spacing,
     )
     knees = [

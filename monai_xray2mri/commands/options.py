@@ -21,7 +21,8 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--side", choices=["R", "L"], help="the only knee wanted, or the side of a film that does not say"
     )
-    parser.add_argument("--features", type=Path, help="JSON with the 19 radiographic features; replaces reports")
+    parser.add_argument("--features", type=Path, help="JSON or CSV with the 19 radiographic features; replaces reports")
+    parser.add_argument("--oai-table", type=Path, help="OAI's kXR_SQ_BUxx, for films without a report")
     parser.add_argument(
         "--assume-spacing",
         action="store_true",

@@ -48,6 +48,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--chunk", type=int, default=25, help="slices computed together; bounds the memory")
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     parser.add_argument("--label", choices=["corner", "none"], default="corner", help="burn SYNTHETIC into a corner")
+    parser.add_argument("--sample-series", action="store_true", help="also write a series per sample")
+    parser.add_argument("--parametric-map", action="store_true", help="also write the uncertainty as a parametric map")
     parser.add_argument("--nifti", action="store_true", help="also write mri.nii.gz (and std.nii.gz)")
     parser.add_argument("--allow-partial", action="store_true", help="exit code 0 also if only some knees were done")
     parser.set_defaults(run=run)
@@ -78,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         read_study(options.input),
         side=chosen_side(options),
         features=chosen_features(options),
+        oai_table=options.oai_table,
         region_mm=predictor.network.region_mm,
         assume_spacing=options.assume_spacing,
     )
@@ -89,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
         options.output,
         label=options.label,
         nifti=options.nifti,
+        samples=options.sample_series,
+        parametric_map=options.parametric_map,
         progress=show_progress(options),
     )
     for result in results:

@@ -65,7 +65,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--budget", help="time for all of it, e.g. 90s, 9m or 1.5h; ends cleanly, --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on from the output's checkpoint, if there is one")
     parser.add_argument("--initial-weights", type=Path, help="whole weights (model.pt) to start from")
-    parser.add_argument("--precision", choices=list(PRECISIONS), help="of matrix products (default: bf16 where the device computes it, else fp32)")
+    parser.add_argument(
+        "--precision",
+        choices=list(PRECISIONS),
+        help="of matrix products (default: bf16 where the device computes it, else fp32)",
+    )
     parser.add_argument("--seed", type=int, help="of all that is drawn (default: 0)")
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: %(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="parameters, memory and arithmetic of a step, as JSON")

@@ -70,7 +70,7 @@ class UncertaintyMap(hd.pm.ParametricMap):
                 real_world_value_mappings=[_mapping()],
                 voi_lut_transformations=[_window()],
                 transfer_syntax_uid=ExplicitVRLittleEndian,
-                content_description="Model spread; calibrated on simulated data only",
+                content_description="Model spread; not calibrated",
                 content_creator_name=SOFTWARE,
                 content_label="UNCERTAINTY",
                 series_description=f"SYNTHETIC uncertainty map {deviation.side.name} KNEE, not for clinical use",

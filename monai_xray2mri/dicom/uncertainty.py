@@ -28,7 +28,7 @@ SERIES_NUMBERS = {Side.RIGHT: 911, Side.LEFT: 912}
 SHOWN = 0.2
 """Standard deviation that the window shows as white; the same in every series."""
 
-MEANING = "Standard deviation of the samples of a generative model (model spread); calibrated on simulated data only"
+MEANING = "Standard deviation of the samples of a generative model (model spread); not calibrated"
 """What the values are, in the words that every product of them uses."""
 
 STANDARD_DEVIATION = CodedConcept("113061", "DCM", "Standard Deviation")

@@ -226,7 +226,7 @@ class SliceDiffusion(nn.Module):
         steps, guidance = steps or self.steps, self.guidance if guidance is None else guidance
         place = condition.radiograph_latent
         depths = self.depths(slices)
-        volume = place.new_empty(len(depths), 1, self.image_size, self.image_size, dtype=torch.float32)
+        volume = torch.empty(len(depths), 1, self.image_size, self.image_size, device=place.device)
         with computing_in(dtype, place.device):
             for part, depth in zip(volume.split(chunk), depths.split(chunk), strict=True):
                 model = self.bind(condition.expand(len(depth)), depth.to(place), guidance)

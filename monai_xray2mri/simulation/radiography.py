@@ -58,8 +58,8 @@ _ROWS_AT_ONCE: Final = 420
 """A film is projected in strips, for memory's sake; a joint region, which has fewer rows than this, is not."""
 _SLACK_MM: Final = 10.0
 _MEAN_ROLL_DEG: Final = 4.0
-"""How far the knee is turned outwards on the mean film: the protocol's frame turns the feet out by ten degrees, of which
-some is lost between foot and knee; an estimate."""
+"""How far the knee is turned outwards on the mean film: the protocol's frame turns the feet out by ten degrees, of
+which some is lost between foot and knee; an estimate."""
 _MARROW_FAT: Final = 0.7
 """Share of yellow marrow that attenuates like fat; the rest like muscle."""
 
