@@ -25,7 +25,7 @@ class Options:
         noise_shared: share of the noise that all slices have in common; 1 is paper 000, Algorithm 2.
         noise_length_mm: how far along depth the rest of the noise is alike.
         dtype: what the networks compute in: ``float32``, ``bfloat16``, ``float16``, or ``auto``, which is float32 on
-            every device: the others are off by more than one stored unit (docs/sampling.md).
+            every device: see docs/sampling.md for what the others cost.
         chunk: slices that are computed together; bounds the memory, not the result.
     """
 
