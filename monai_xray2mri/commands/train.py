@@ -154,14 +154,15 @@ def _plan(options: argparse.Namespace, clock: float) -> Plan:
         if (value := getattr(options, name)) is not None and value < 1:
             raise UsageError(f"option {name.replace('_', '-')}", "must be at least 1", str(value))
     bundle = options.bundle or default_bundle()
+    # A dry run asks what a GPU would need, wherever it runs.
+    precision = options.precision or ("bf16" if options.dry_run else "")
     given = {
         "bundle_root": str(bundle.resolve()),
         "iterations": options.iterations,
         "batch_size": options.batch_size,
         "accumulate": options.accumulate,
         "seed": options.seed,
-        # A dry run asks what a GPU would need, wherever it runs.
-        "precision": PRECISIONS.get(options.precision or ("bf16" if options.dry_run else None)),
+        "precision": PRECISIONS.get(precision),
         "initial_weights": options.initial_weights and str(options.initial_weights.resolve()),
         "minutes": options.budget and budget_minutes(options.budget),
         "clock": clock,
