@@ -18,7 +18,7 @@ def cost(bundle: Path, stage: str = "denoiser", processes: int = 1, **options: o
     parser = ConfigParser()
     files = ["train", "train_autoencoder"] if stage == "autoencoder" else ["train"]
     parser.read_config([str(bundle / "configs" / f"{name}.json") for name in files])
-    parser.update({**SMALL, "batch_size": 8, **options})
+    parser.update({"precision": "$torch.bfloat16", **SMALL, "batch_size": 8, **options})
     return measure_step(parser, stage, processes)
 
 
