@@ -126,7 +126,7 @@ def test_interrupted_run_leaves_nothing_half_written(start, tmp_path):
     process = start(folder, workers=2)
     wait_until(lambda: list(folder.glob("00m/0.*/.*.part")))
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=240)
     assert process.returncode != 0
     assert errors.decode().count("Traceback") == 1, "the workers are to be silent"
     assert not list(folder.rglob("*.part"))
@@ -169,7 +169,7 @@ def test_killed_worker_ends_the_run_in_words(start, tmp_path):
     process = start(tmp_path / "out", workers=2)
     wait_until(lambda: len(workers_of(process.pid)) == 2)
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=240)
     assert "OutOfMemory: a worker: must live until its knee is done" in errors.decode()
     assert not list((tmp_path / "out").rglob("*.part"))
 
