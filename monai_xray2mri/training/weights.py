@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +90,32 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], name: str) -> 
     module.load_state_dict(dict(state))
 
 
-def load_weights(network: SliceDiffusion, path: str | Path | None) -> SliceDiffusion:
+def load_weights(network: SliceDiffusion, path: str | Path | None, exchanged: Sequence[str] = ()) -> SliceDiffusion:
     """Start from the weights of a bundle (``model.pt``); None leaves the random start.
+
+    Args:
+        network: its own start stays where nothing is taken from the file.
+        path: a state dict of the whole network.
+        exchanged: modules, by their dotted names, that another method has in the same place (``denoiser.guide``): one
+            that the file does not hold in this very form keeps its start, so that a method can begin from the weights
+            of another that shares the rest.
 
     Raises:
         WeightsError: they are damaged or of another architecture.
     """
     if path is not None:
-        load_strictly(network, read_saved(path), Path(path).name)
+        state, own = read_saved(path), network.state_dict()
+        for name in exchanged:
+            given, wanted = (_within(name, tensors) for tensors in (state, own))
+            if differences(given, wanted):
+                state = {key: value for key, value in state.items() if key not in given} | wanted
+        load_strictly(network, state, Path(path).name)
     return network
+
+
+def _within(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a state dict that belong to a module."""
+    return {name: value for name, value in state.items() if name.startswith(module + ".")}
 
 
 def freeze_autoencoder(

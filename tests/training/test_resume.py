@@ -11,6 +11,7 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from monai_xray2mri.errors import UsageError, WeightsError, Xray2MRIError
+from monai_xray2mri.networks.adaptive_weight import AdaptiveWeightEmbedding
 from monai_xray2mri.training.weights import load_weights, save_state
 from tests.conftest import make_tiny_network
 from tests.training.conftest import END_OF_RUN
@@ -119,3 +120,27 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
         load_weights(network, tmp_path / "model.pt")
     with pytest.raises(WeightsError, match="no such file"):
         load_weights(network, tmp_path / "other.pt")
+
+
+def test_a_method_starts_from_the_weights_of_another(tmp_path: Path) -> None:
+    first, second = make_tiny_network(), make_tiny_network()
+    second.denoiser.guide = AdaptiveWeightEmbedding(embedding=32)
+    save_state(first, tmp_path / "features.pt")
+    with pytest.raises(WeightsError, match=r"denoiser\.guide"):
+        load_weights(second, tmp_path / "features.pt")
+
+    start = {name: value.clone() for name, value in second.denoiser.guide.state_dict().items()}
+    load_weights(second, tmp_path / "features.pt", ["denoiser.guide"])
+    same(second.denoiser.guide.state_dict(), start)
+    same(second.autoencoder.state_dict(), first.autoencoder.state_dict())
+
+    save_state(second, tmp_path / "koa.pt")
+    third = make_tiny_network()
+    third.denoiser.guide = AdaptiveWeightEmbedding(embedding=32)
+    load_weights(third, tmp_path / "koa.pt", ["denoiser.guide"])
+    same(third.state_dict(), second.state_dict())  # the same method goes on with all that it has learnt
+
+    first.denoiser.depth_embedding = torch.nn.Identity()
+    save_state(first, tmp_path / "other.pt")
+    with pytest.raises(WeightsError, match="missing"):
+        load_weights(second, tmp_path / "other.pt", ["denoiser.guide"])
