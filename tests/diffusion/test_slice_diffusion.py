@@ -10,6 +10,7 @@ from monai_xray2mri.diffusion.depth_noise import VolumeNoise
 from monai_xray2mri.diffusion.inferer import SliceDiffusionInferer
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.errors import UsageError
 from tests.conftest import make_tiny_network
 
 ONE_STORED_UNIT = 2 / 4095
@@ -257,6 +258,17 @@ def test_the_inferer_takes_numbers_texts_and_blanks(tiny_network: SliceDiffusion
     )
     assert SliceDiffusionInferer(seed="1", slices="3")(film, tiny_network).shape == (1, 1, 64, 64, 3)
     assert not torch.allclose(SliceDiffusionInferer(seed=1)(film, tiny_network), plain)
+    options = ({"eta": "1"}, {"noise_shared": 0, "noise_length_mm": "3"}, {"dtype": "bfloat16"})
+    assert not any(torch.equal(SliceDiffusionInferer(**option)(film, tiny_network), plain) for option in options)
+    with pytest.raises(UsageError, match="option steps"):
+        SliceDiffusionInferer(steps=100_000)(film, tiny_network)
+
+
+def test_the_inferer_gives_the_mean_of_samples(tiny_network: SliceDiffusion, film: Tensor) -> None:
+    generator = torch.Generator().manual_seed(7)
+    members = [tiny_network.generate(film, noise=tiny_network.draw_noise(generator)) for _ in range(3)]
+    mean = SliceDiffusionInferer(seed=7, samples="3")(film, tiny_network)
+    torch.testing.assert_close(mean.permute(0, 1, 4, 2, 3), sum(members) / 3)
 
 
 def test_progress_counts_slices(tiny_network: SliceDiffusion, film: Tensor) -> None:
