@@ -21,6 +21,7 @@ class Options:
         steps: sampling steps.
         slices: slices over the modelled depth range.
         guidance: guidance scale; 1 is none.
+        feature_guidance: guidance scale of the features alone; without it ``guidance`` holds for them too.
         eta: DDIM eta, 0 deterministic to 1 ancestral.
         noise_shared: share of the noise that all slices have in common; 1 is paper 000, Algorithm 2.
         noise_length_mm: how far along depth the rest of the noise is alike.
@@ -34,6 +35,7 @@ class Options:
     steps: int | None = None
     slices: int | None = None
     guidance: float | None = None
+    feature_guidance: float | None = None
     eta: float | None = None
     noise_shared: float | None = None
     noise_length_mm: float | None = None
@@ -49,6 +51,7 @@ class Options:
             "steps": (self.steps, 1, longest),
             "slices": (self.slices, 2, 500),
             "guidance": (self.guidance, 0, 20),
+            "feature_guidance": (self.feature_guidance, 0, 20),
             "eta": (self.eta, 0, 1),
             "noise_shared": (self.noise_shared, 0, 1),
             "noise_length_mm": (self.noise_length_mm, SHORTEST_MM, 1000),

@@ -192,6 +192,7 @@ class Xray2MRI:
                     slices=options.slices,
                     steps=options.steps,
                     guidance=options.guidance,
+                    feature_guidance=options.feature_guidance,
                     eta=options.eta,
                     chunk=options.chunk,
                     dtype=options.precision,
@@ -222,10 +223,12 @@ class Xray2MRI:
     def provenance(self, case: KneeCase, options: Options) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""
         network, kernel = self.network, self.network.noise_kernel
+        guidance, feature_guidance = network.guidance_scales(options.guidance, options.feature_guidance)
         resolved = asdict(options) | {
             "steps": options.steps or network.steps,
             "slices": options.slices or network.slices,
-            "guidance": network.guidance if options.guidance is None else options.guidance,
+            "guidance": guidance,
+            "feature_guidance": feature_guidance,
             "eta": network.eta if options.eta is None else options.eta,
             "noise_shared": kernel.share if options.noise_shared is None else options.noise_shared,
             "noise_length_mm": kernel.length_mm if options.noise_length_mm is None else options.noise_length_mm,

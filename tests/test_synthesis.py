@@ -73,7 +73,13 @@ def test_a_sample_does_not_depend_on_how_many_are_drawn(predictor: Xray2MRI, tmp
 def test_options_of_the_sampler_reach_the_network(predictor: Xray2MRI, tmp_path: Path) -> None:
     knee, options = case(tmp_path), predictor.options
     plain = predictor.synthesise(knee, options()).volume.voxels
-    for changed in ({"eta": 1.0}, {"noise_shared": 0.2}, {"guidance": 3.0}, {"dtype": "bfloat16"}):
+    for changed in (
+        {"eta": 1.0},
+        {"noise_shared": 0.2},
+        {"guidance": 3.0},
+        {"feature_guidance": 3.0},
+        {"dtype": "bfloat16"},
+    ):
         assert np.abs(predictor.synthesise(knee, options(**changed)).volume.voxels - plain).max() > 0, changed
     one, other = (options(noise_shared=0.2, noise_length_mm=length) for length in (0.5, 5.0))
     assert np.abs(predictor.synthesise(knee, one).volume.voxels - predictor.synthesise(knee, other).volume.voxels).max()
@@ -148,6 +154,7 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
         "steps": 2,
         "slices": 5,
         "guidance": 1.0,
+        "feature_guidance": 1.0,
         "eta": 0.0,
         "noise_shared": predictor.network.noise_kernel.share,
         "noise_length_mm": predictor.network.noise_kernel.length_mm,

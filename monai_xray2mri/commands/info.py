@@ -49,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
             "slices": network.slices,
             "steps": network.steps,
             "guidance": network.guidance,
+            "feature_guidance": network.guidance_scales(None, None)[1],
             "region_mm": network.region_mm,
         },
     }

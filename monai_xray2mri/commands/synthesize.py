@@ -35,6 +35,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")
     parser.add_argument("--slices", type=int, help="slices over the depth range (default: the bundle's)")
     parser.add_argument("--guidance", type=float, help="guidance scale, 1 is none (default: the bundle's)")
+    parser.add_argument(
+        "--feature-guidance", type=float,
+        help="guidance scale of the features alone, above 1 shows them more (default: --guidance, else the bundle's)",
+    )  # fmt: skip
     parser.add_argument("--eta", type=float, help="noise that steps add, 0 none to 1 ancestral (default: the bundle's)")
     parser.add_argument(
         "--noise-shared", type=float, help="share of the noise common to all slices, 0 to 1 (default: the bundle's)"
@@ -69,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
         steps=options.steps,
         slices=options.slices,
         guidance=options.guidance,
+        feature_guidance=options.feature_guidance,
         eta=options.eta,
         noise_shared=options.noise_shared,
         noise_length_mm=options.noise_length,

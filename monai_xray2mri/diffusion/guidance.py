@@ -26,30 +26,39 @@ class Condition(NamedTuple):
         """The condition of one knee for ``batch`` of its slices (no copy)."""
         return Condition(*(part.expand(batch, *part.shape[1:]) for part in self))
 
-    def beside(self, other: Condition) -> Condition:
-        """Both conditions in one batch, this one first."""
-        return Condition(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
-
 
 Predict = Callable[[Tensor, Tensor, Condition], Tensor]
 """The denoiser: (z_t [B,C,h,w], t [B], condition of B) to its prediction [B,C,h,w]."""
 
 
-def guided(predict: Predict, condition: Condition, null: Condition, scale: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """A denoiser with its condition bound: free + scale * (conditional - free), both from one call of twice the batch.
+def guided(
+    predict: Predict, condition: Condition, null: Condition, scale: float, feature_scale: float | None = None
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A denoiser with its condition bound, guided by radiograph and features, each with a scale of its own.
+
+    free + scale * (radiograph - free) + feature_scale * (both - radiograph), where *radiograph* is the prediction for
+    features that are unknown (Brooks, Holynski and Efros, InstructPix2Pix, CVPR 2023, Eq. 3, radiograph in place of the
+    image and features in place of the instruction). All predictions that count come from one call.
 
     Args:
         predict: the denoiser.
         condition: what guides it.
         null: the condition that it learnt to know as none.
-        scale: 1 is the conditional prediction alone (one call of the batch), 0 the free one.
+        scale: of the radiograph; 1 is the conditional prediction alone (one call of the batch), 0 the free one.
+        feature_scale: of the features; None the same as ``scale``, which gives the guidance of Ho and Salimans:
+            free + scale * (both - free).
     """
-    if scale == 1:
-        return lambda z_t, t: predict(z_t, t, condition)
-    both = null.beside(condition)
+    features = scale if feature_scale is None else feature_scale
+    alone = condition._replace(features=null.features)
+    shares = ((1 - scale, null), (scale - features, alone), (features, condition))
+    used = [(share, one) for share, one in shares if share != 0]
+    if len(used) == 1:
+        return lambda z_t, t: predict(z_t, t, used[0][1])
+    together = Condition(*(torch.cat(parts) for parts in zip(*(one for _, one in used), strict=True)))
 
     def model(z_t: Tensor, t: Tensor) -> Tensor:
-        free, conditional = predict(torch.cat([z_t, z_t]), torch.cat([t, t]), both).chunk(2)
-        return free + scale * (conditional - free)
+        count = len(used)
+        predictions = predict(z_t.repeat(count, 1, 1, 1), t.repeat(count), together).chunk(count)
+        return torch.stack([share * one for (share, _), one in zip(used, predictions, strict=True)]).sum(dim=0)
 
     return model

@@ -22,6 +22,7 @@ class SliceDiffusionInferer(Inferer):
         steps: sampling steps.
         slices: slices over the modelled range.
         guidance: guidance scale.
+        feature_guidance: of the features alone.
         samples: volumes per radiograph, each with noise of its own; the first is that of one sample alone.
         eta: DDIM eta.
         noise_shared: share of the noise that all slices have in common.
@@ -39,6 +40,7 @@ class SliceDiffusionInferer(Inferer):
         steps: Any = None,
         slices: Any = None,
         guidance: Any = None,
+        feature_guidance: Any = None,
         samples: Any = None,
         eta: Any = None,
         noise_shared: Any = None,
@@ -53,6 +55,7 @@ class SliceDiffusionInferer(Inferer):
             steps=int(steps or 0) or None,
             slices=int(slices or 0) or None,
             guidance=float(guidance or 0) or None,
+            feature_guidance=float(feature_guidance or 0) or None,
             eta=_number(eta),
             noise_shared=_number(noise_shared),
             noise_length_mm=float(noise_length_mm or 0) or None,
@@ -86,6 +89,7 @@ class SliceDiffusionInferer(Inferer):
             slices=chosen.slices,
             steps=chosen.steps,
             guidance=chosen.guidance,
+            feature_guidance=chosen.feature_guidance,
             eta=chosen.eta,
             chunk=chosen.chunk,
             dtype=chosen.precision,

@@ -84,6 +84,7 @@ class SliceDiffusion(nn.Module):
         modelled_slices: Sequence[int] = (13, 62),
         steps: int = 20,
         guidance: float = 1.0,
+        feature_guidance: float | None = None,
         eta: float = 0.0,
         noise_shared: float = 1.0,
         noise_length_mm: float = 1.5,
@@ -96,7 +97,7 @@ class SliceDiffusion(nn.Module):
         self.scale_radiograph_latent = scale_radiograph_latent
         self.image_size, self.pixel_mm, self.slice_mm = image_size, pixel_mm, slice_mm
         self.acquired_slices, self.modelled_slices = acquired_slices, tuple(modelled_slices)
-        self.steps, self.guidance, self.eta = steps, guidance, eta
+        self.steps, self.guidance, self.feature_guidance, self.eta = steps, guidance, feature_guidance, eta
         self.noise_kernel = DepthKernel(noise_shared, noise_length_mm, self.range_mm)
         self.register_buffer("latent_scale", torch.tensor(float(latent_scale)))
         self.register_buffer("null_context", torch.zeros(1, *self.tokens))
@@ -174,14 +175,19 @@ class SliceDiffusion(nn.Module):
             context.new_zeros(batch, *self.latent_shape()), context, context.new_zeros(batch, self.feature_width)
         )
 
-    def bind(self, condition: Condition, depth: Tensor, guidance: float) -> Callable[[Tensor, Tensor], Tensor]:
-        """The denoiser with condition and depth [B] bound, ``(z_t, t) -> prediction``; guided if guidance is not 1."""
+    def bind(
+        self, condition: Condition, depth: Tensor, guidance: float, feature_guidance: float | None = None
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        """The denoiser with condition and depth [B] bound, ``(z_t, t) -> prediction``.
+
+        Guided by :func:`~monai_xray2mri.diffusion.guidance.guided` where a scale is not 1.
+        """
 
         def predict(z_t: Tensor, t: Tensor, given: Condition) -> Tensor:
             told, depths = self.schedule.network_time(t), depth.repeat(len(z_t) // len(depth))
             return self.denoiser(z_t, told, given.radiograph_latent, given.context, depths, given.features).to(z_t)
 
-        return guided(predict, condition, self.null_condition(len(depth)), guidance)
+        return guided(predict, condition, self.null_condition(len(depth)), guidance, feature_guidance)
 
     def generate(self, radiograph: Tensor, features: Tensor | None = None, **sampling: Any) -> Tensor:
         """One volume [1,1,S,H,W] of a radiograph [1,1,H,W] in [-1,1], right-knee space, and features [1,G].
@@ -198,8 +204,10 @@ class SliceDiffusion(nn.Module):
         *,
         noise: VolumeNoise,
         slices: int | None = None,
+        depths: Tensor | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        feature_guidance: float | None = None,
         eta: float | None = None,
         chunk: int = 25,
         dtype: torch.dtype = torch.float32,
@@ -213,8 +221,10 @@ class SliceDiffusion(nn.Module):
             condition: of one knee, see :meth:`condition`.
             noise: of this volume, see :meth:`draw_noise`.
             slices: number of slices over the modelled range; None = the modelled number.
+            depths: d [S] of the slices, 0 to 1, in place of ``slices``; a slice does not depend on the others.
             steps: sampling steps; None = the model's default.
             guidance: guidance scale; None = the model's default.
+            feature_guidance: of the features alone; None = ``guidance`` if that is given, else the model's default.
             eta: DDIM eta, 0 deterministic to 1 ancestral; None = the model's default.
             chunk: slices sampled together; bounds the memory, does not change the result.
             dtype: what the networks compute in; the sampler's own sums are float32.
@@ -223,13 +233,13 @@ class SliceDiffusion(nn.Module):
         Returns:
             [1,1,S,H,W] float32 in [-1,1], slice 0 posterior.
         """
-        steps, guidance = steps or self.steps, self.guidance if guidance is None else guidance
+        steps, scales = steps or self.steps, self.guidance_scales(guidance, feature_guidance)
         place = condition.radiograph_latent
-        depths = self.depths(slices)
+        depths = self.depths(slices) if depths is None else depths
         volume = torch.empty(len(depths), 1, self.image_size, self.image_size, device=place.device)
         with computing_in(dtype, place.device):
             for part, depth in zip(volume.split(chunk), depths.split(chunk), strict=True):
-                model = self.bind(condition.expand(len(depth)), depth.to(place), guidance)
+                model = self.bind(condition.expand(len(depth)), depth.to(place), *scales)
                 latent = ddim(
                     model,
                     noise.initial(depth * self.range_mm).to(place),
@@ -242,6 +252,12 @@ class SliceDiffusion(nn.Module):
                 for image, code in zip(part.split(_DECODED_TOGETHER), latent.split(_DECODED_TOGETHER), strict=True):
                     image.copy_(self.decode_slices(code))  # [few,1,H,W]
         return volume.transpose(0, 1)[None]  # [1,1,S,H,W]
+
+    def guidance_scales(self, guidance: float | None, feature_guidance: float | None) -> tuple[float, float]:
+        """Scales of radiograph and features: what is asked for, else the model's; features follow what is asked."""
+        both = self.guidance if guidance is None else guidance
+        own = self.feature_guidance if guidance is None and self.feature_guidance is not None else both
+        return both, own if feature_guidance is None else feature_guidance
 
     def draw_noise(
         self, generator: torch.Generator, shared: float | None = None, length_mm: float | None = None

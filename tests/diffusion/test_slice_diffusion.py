@@ -85,13 +85,35 @@ def test_guidance_one_is_none_and_zero_ignores_the_condition(tiny_network: Slice
         torch.testing.assert_close(tiny_network.bind(condition, depth, 3.0)(z, t), null + 3 * (plain - null))
 
 
-@pytest.mark.parametrize(("guidance", "batch"), [(1.0, 3), (2.0, 6)])
-def test_guidance_costs_one_call_of_twice_the_batch(
-    tiny_network: SliceDiffusion, film: Tensor, guidance: float, batch: int
+def test_radiograph_and_features_have_scales_of_their_own(tiny_network: SliceDiffusion, film: Tensor) -> None:
+    depth, z, t = torch.tensor([0.5]), torch.randn(1, 4, 8, 8), torch.tensor([500])
+    condition = tiny_network.condition(film, torch.eye(61)[:1])
+    with torch.no_grad():
+        null, alone, both = (
+            tiny_network.bind(given, depth, 1.0)(z, t)
+            for given in (tiny_network.null_condition(1), tiny_network.condition(film), condition)
+        )
+        for scale, feature_scale in ((1.0, 4.0), (2.0, 0.0), (2.0, 3.0), (0.0, 1.0)):
+            expected = null + scale * (alone - null) + feature_scale * (both - alone)
+            torch.testing.assert_close(tiny_network.bind(condition, depth, scale, feature_scale)(z, t), expected)
+        torch.testing.assert_close(tiny_network.bind(condition, depth, 1.0, 0.0)(z, t), alone)
+
+
+def test_a_scale_that_is_asked_for_holds_for_the_features_too() -> None:
+    network = make_tiny_network(guidance=1.0, feature_guidance=3.0)
+    assert network.guidance_scales(None, None) == (1.0, 3.0)
+    assert network.guidance_scales(2.0, None) == (2.0, 2.0)
+    assert network.guidance_scales(None, 0.0) == (1.0, 0.0)
+    assert network.guidance_scales(2.0, 5.0) == (2.0, 5.0)
+
+
+@pytest.mark.parametrize(("scales", "batch"), [((1.0, None), 3), ((2.0, None), 6), ((1.0, 2.0), 6), ((2.0, 3.0), 9)])
+def test_guidance_costs_one_call_of_all_that_count(
+    tiny_network: SliceDiffusion, film: Tensor, scales: tuple[float, float | None], batch: int
 ) -> None:
     calls: list[int] = []
     tiny_network.denoiser.register_forward_pre_hook(lambda _m, given: calls.append(len(given[0])))
-    tiny_network.generate(film, noise=noise(tiny_network), slices=3, guidance=guidance)
+    tiny_network.generate(film, noise=noise(tiny_network), slices=3, guidance=scales[0], feature_guidance=scales[1])
     assert calls == [batch] * tiny_network.steps
 
 
