@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -58,7 +58,7 @@ class Examination:
 
 
 @one_thread()
-def examine_again(seed: int, redrawn: Collection[str] = (), nuisance: int = 1) -> Examination:
+def examine_again(seed: int, redrawn: Collection[str] = (), nuisance: int = 1, forward_mm: float = 0.0) -> Examination:
     """The MR examination of :func:`~monai_xray2mri.simulation.knee.simulate_knee` with some of its streams drawn again.
 
     With none of them it is that knee's, with all of them that of ``simulate_knee(seed, nuisance=nuisance)``.
@@ -67,6 +67,7 @@ def examine_again(seed: int, redrawn: Collection[str] = (), nuisance: int = 1) -
         seed: the knee's.
         redrawn: names of streams, see :data:`REDRAWN`.
         nuisance: number of the other examination, not 0.
+        forward_mm: how far the field of view is moved forward, which shows what lies between the slices.
 
     Raises:
         InputRefused: the seed lies in no range.
@@ -77,6 +78,7 @@ def examine_again(seed: int, redrawn: Collection[str] = (), nuisance: int = 1) -
 
     shape, pathology = draw_patient_knee(seed)
     placement = mr.draw_placement(generator("mr placement"))
+    placement = replace(placement, y=placement.y - forward_mm)  # y runs backwards
     grid = mr.mr_grid(placement, shape.scale)
     low, high = grid.z_range
     anatomy = build_anatomy(shape, pathology, mr.draw_pose(generator("mr pose")), (low - 2, high + 2))

@@ -1,0 +1,65 @@
+"""One self-contained HTML page: tables and pictures, no scripts, nothing to fetch."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+from monai_xray2mri.evaluation.studies.study import Table
+from monai_xray2mri.evaluation.tables import text
+from monai_xray2mri.synthesis import DISCLAIMER
+
+_STYLE: Final = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ccc }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
+th, td { border: 1px solid #ddd; padding: .3rem .6rem; text-align: left; font-variant-numeric: tabular-nums }
+th { background: #f4f4f4 } caption { text-align: left; font-weight: 600; padding: .3rem 0 }
+img { max-width: 100% } .note { color: #555; margin-top: -.5rem } .red { color: #a00000; font-weight: 600 }
+"""
+
+
+def page(
+    title: str,
+    sections: Sequence[tuple[str, Sequence[Table], Sequence[tuple[str, bytes]]]],
+    settings: Mapping[str, Any],
+    failed: Mapping[str, Mapping[str, str]],
+) -> str:
+    """The page.
+
+    Args:
+        title: of the page.
+        sections: heading, tables, and pictures (caption and PNG) of each study.
+        settings: of the run, at the end.
+        failed: study to knee to the reason why it was skipped.
+    """
+    parts = [f"<h1>{escape(title)}</h1>", f'<p class="red">{escape(DISCLAIMER)}</p>']
+    for heading, tables, pictures in sections:
+        parts.append(f"<h2>{escape(heading)}</h2>")
+        parts += [_picture(caption, png) for caption, png in pictures]
+        parts += [_table(table) for table in tables]
+    skipped = [(study, knee, reason) for study, knees in failed.items() for knee, reason in knees.items()]
+    if skipped:
+        parts.append(_table(Table("", "Skipped knees", ("study", "knee", "reason"), skipped)))
+    rows = [(name, text(value)) for name, value in settings.items()]
+    parts.append("<h2>Settings</h2>" + _table(Table("", "", ("setting", "value"), rows)))
+    body = "\n".join(parts)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style></head><body>\n{body}\n</body></html>\n"
+    )
+
+
+def _picture(caption: str, png: bytes) -> str:
+    data = base64.b64encode(png).decode()
+    return f'<figure><img alt="{escape(caption, quote=True)}" src="data:image/png;base64,{data}"></figure>'
+
+
+def _table(table: Table) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(text(value))}</td>" for value in row) + "</tr>" for row in table.rows)
+    caption = f"<caption>{escape(table.title)}</caption>" if table.title else ""
+    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"

@@ -1,0 +1,54 @@
+"""Kernel inception distance on features of the project's own encoder: do generated slices look like acquired ones?
+
+Binkowski et al., ICLR 2018: the squared maximum mean discrepancy of two sets of features with the kernel
+k(x, y) = (x.y / d + 1)^3, in its unbiased form, which may fall below 0. Inception's features were learnt on photographs
+and their weights come from the network; here the features are the latent of the evaluated bundle's own autoencoder,
+averaged over a grid of 4 x 4 and standardised by the acquired set, so that values compare within one bundle only. The
+number of slices is always stated: slices of one knee are alike, and the number of knees limits what it can tell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+
+GRID = 4
+
+
+@torch.inference_mode()
+def slice_features(network: SliceDiffusion, slices: np.ndarray) -> np.ndarray:
+    """Features [S,16 C] of slices [S,H,W] in 0 to 1: the latent's mean over each cell of a 4 x 4 grid."""
+    images = torch.from_numpy(np.asarray(slices, np.float32))[:, None].to(network.null_context) * 2 - 1
+    latents = torch.cat([network.encode_slices(part) for part in images.split(5)])  # [S,C,h,w]
+    return F.adaptive_avg_pool2d(latents, GRID).flatten(1).cpu().numpy()
+
+
+def kernel_distance(generated: np.ndarray, acquired: np.ndarray) -> float:
+    """KID of features [N,D] and [M,D], standardised by the acquired ones.
+
+    The terms of a slice with itself are left out of both sets, so that two sets of the same distribution give 0 in the
+    mean; of the *same* slices in the same order those of the pairs are left out too, so that equal sets give 0.
+
+    Raises:
+        ValueError: fewer than two slices in either set, or different features.
+    """
+    if min(len(generated), len(acquired)) < 2 or generated.shape[1:] != acquired.shape[1:]:
+        raise ValueError(f"needs two sets of two slices at least, got {generated.shape} and {acquired.shape}")
+    mean, spread = acquired.mean(axis=0), np.maximum(acquired.std(axis=0), 1e-6)
+    x, y = ((each.astype(np.float64) - mean) / spread for each in (generated, acquired))
+    within = [_without_diagonal(_kernel(each, each)) for each in (x, y)]
+    between = _kernel(x, y)
+    across = _without_diagonal(between) if len(x) == len(y) else float(between.mean())
+    return float(sum(within) - 2 * across)
+
+
+def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray((x @ y.T / x.shape[1] + 1) ** 3)
+
+
+def _without_diagonal(matrix: np.ndarray) -> float:
+    count = len(matrix)
+    return float((matrix.sum() - np.trace(matrix)) / (count * (count - 1)))

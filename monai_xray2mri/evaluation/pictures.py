@@ -1,0 +1,95 @@
+"""Pictures of generated slices, as the papers' tables show them (paper 000, Tables II to IV)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from monai_xray2mri.data.store import SLICES
+from monai_xray2mri.evaluation.cases import EvaluationKnee
+from monai_xray2mri.evaluation.figures import new_figure
+from monai_xray2mri.evaluation.methods import generated
+from monai_xray2mri.evaluation.sobel import sobel_difference
+from monai_xray2mri.evaluation.studies.hidden import KINDS, with_hidden
+from monai_xray2mri.evaluation.studies.study import Setting
+from monai_xray2mri.simulation.truth import LESION_FEATURES
+
+MIDDLE: Final = 22
+"""Position of the shown slice, through the middle of the joint."""
+GRADES: Final = (0, 2, 4)
+_BETWEEN: Final = 5
+
+
+def grid(pictures: Sequence[Sequence[tuple[str, np.ndarray | None, str]]]) -> Any:
+    """A figure of rows of pictures: title, [H,W], and kind (``"film"``, ``"slice"``, ``"difference"``)."""
+    columns = max(map(len, pictures))
+    figure, _ = new_figure(1, 1.5 * columns, 1.62 * len(pictures))
+    figure.clear()
+    axes = figure.subplots(len(pictures), columns, squeeze=False)
+    ranges = {"film": (-1, 1, "gray"), "slice": (0, 0.9, "gray"), "difference": (0, 0.15, "magma")}
+    for row, line in zip(axes, pictures, strict=True):
+        for panel in row:
+            panel.axis("off")
+        for panel, (title, image, kind) in zip(row, line, strict=False):
+            if image is not None:
+                low, high, colours = ranges[kind]
+                panel.imshow(image, cmap=colours, vmin=low, vmax=high, interpolation="antialiased")
+            panel.set_title(title, fontsize=6)
+    return figure
+
+
+def compared(setting: Setting, knees: Sequence[EvaluationKnee]) -> Any:
+    """Film, true slice and each method's, with the Sobel differences below (Table II)."""
+    lines = []
+    for knee in knees:
+        truth = knee.volume[MIDDLE]
+        found = {
+            name: generated(method, knee.inputs.at((MIDDLE,)), 1, setting.seed)[0, 0]
+            for name, method in setting.methods.items()
+        }
+        slices = [(name, image, "slice") for name, image in found.items()]
+        lines.append([(f"film, KL {knee.grade}", knee.inputs.radiograph, "film"), ("true", truth, "slice"), *slices])
+        differences = [("", sobel_difference(image[None], truth[None])[0], "difference") for image in found.values()]
+        lines.append([("", None, "film"), ("", None, "slice"), *differences])
+    return grid(lines)
+
+
+def switched(setting: Setting, knees: Sequence[EvaluationKnee]) -> Any:
+    """For each kind of hidden feature a knee that has it: true slice, generated with it, without it, unknown."""
+    lines = []
+    for stem, name in KINDS.items():
+        for knee in knees:
+            codes = [1 + LESION_FEATURES.index(f"{stem}{side}") for side in "ML"]
+            mask = np.isin(knee.lesions, codes) if knee.lesions is not None else np.zeros(1, bool)
+            if not mask.any():
+                continue
+            place = int(mask.sum(axis=(1, 2)).argmax())
+            inputs, own = knee.inputs.at((place,)), knee.inputs.grades
+            told = {"as graded": own, "absent": with_hidden(own, 0), "unknown": with_hidden(own, None)}
+            line = [(f"{name}: film", knee.inputs.radiograph, "film"), ("true", knee.volume[place], "slice")]
+            for title, grades in told.items():
+                image = generated(setting.bundle, inputs.given(grades), 1, setting.seed)[0, 0]
+                line.append((title, image, "slice"))
+            lines.append(line)
+            break
+    return grid(lines)
+
+
+def between(setting: Setting, knee: EvaluationKnee) -> Any:
+    """Slices generated between two neighbours, with the true neighbours at the ends (Table IV)."""
+    first, last = MIDDLE / (SLICES - 1), (MIDDLE + 1) / (SLICES - 1)
+    depths = tuple(np.linspace(first, last, _BETWEEN + 2).tolist())
+    found = generated(setting.bundle, replace(knee.inputs, depths=depths), 1, setting.seed)[0]
+    line = [("true", knee.volume[MIDDLE], "slice")]
+    line += [(f"d {depth:.4f}", image, "slice") for depth, image in zip(depths, found, strict=True)]
+    return grid([[*line, ("true, next", knee.volume[MIDDLE + 1], "slice")]])
+
+
+def one_of_each_grade(knees: Sequence[EvaluationKnee]) -> list[EvaluationKnee]:
+    """The first knee of each shown grade, where there is one."""
+    first: Mapping[int | None, EvaluationKnee] = {knee.grade: knee for knee in reversed(knees)}
+    chosen = [first[grade] for grade in GRADES if grade in first]
+    return chosen or list(knees[:1])

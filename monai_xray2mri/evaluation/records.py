@@ -1,0 +1,94 @@
+"""Records of a run: JSON lines, one per knee and study, written as they come, so that a killed run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from monai_xray2mri.dicom.files import write_whole
+from monai_xray2mri.errors import UsageError
+
+Row = dict[str, Any]
+"""Measures of one knee under one method and condition: name to number, text, or a list of numbers."""
+SETTINGS: Final = "settings.json"
+
+
+class RecordFile:
+    """Records of one study in ``<folder>/<study>.jsonl``.
+
+    A line is ``{"knee": name, "participant": name, "rows": [row, ...]}`` or ``{"knee": name, "failed": reason}``.
+    What a killed run left half-written at the end is dropped.
+
+    Args:
+        folder: of the run's records.
+        study: its name.
+    """
+
+    def __init__(self, folder: Path, study: str) -> None:
+        self.path = folder / f"{study}.jsonl"
+        self.lines: dict[str, dict[str, Any]] = {}
+        if self.path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        text = self.path.read_text()
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            write_whole(self.path, whole.encode())
+        for line in whole.splitlines():
+            record = json.loads(line)
+            self.lines[record["knee"]] = record
+
+    def __contains__(self, knee: str) -> bool:
+        """Whether a knee was measured, or found unfit, before."""
+        return knee in self.lines
+
+    def add(self, knee: str, participant: str, rows: Sequence[Row]) -> None:
+        """Write one knee's rows."""
+        self._append({"knee": knee, "participant": participant, "rows": list(rows)})
+
+    def fail(self, knee: str, reason: str) -> None:
+        """Write that a knee was skipped, and why."""
+        self._append({"knee": knee, "failed": reason})
+
+    def _append(self, record: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a") as stream:
+            stream.write(json.dumps(record) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        self.lines[record["knee"]] = record
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, each with ``knee`` and ``participant``."""
+        return [
+            {"knee": record["knee"], "participant": record["participant"], **row}
+            for record in self.lines.values()
+            for row in record.get("rows", ())
+        ]
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Knee to the reason why it was skipped."""
+        return {name: record["failed"] for name, record in self.lines.items() if "failed" in record}
+
+
+def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write a run's settings, or see that a folder's earlier run had the same.
+
+    Raises:
+        UsageError: it holds a run with others; the message says which differ.
+    """
+    path, wanted = folder / SETTINGS, json.loads(json.dumps(settings))
+    if path.exists():
+        there = json.loads(path.read_text())
+        differ = [name for name in sorted({*there, *wanted}) if there.get(name) != wanted.get(name)]
+        if differ:
+            rule, remedy = "must be empty or hold a run with these settings", "Name another folder."
+            raise UsageError(f"output folder {folder.name}", rule, f"others: {', '.join(differ)}", remedy)
+        return
+    write_whole(path, json.dumps(wanted, indent=1).encode())

@@ -1,0 +1,123 @@
+"""What a run leaves behind: ``metrics.json``, tables, figures, ``report.html``, and the calibration for the bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from monai_xray2mri.dicom.files import write_whole
+from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.evaluation import pictures
+from monai_xray2mri.evaluation.cases import EvaluationKnee
+from monai_xray2mri.evaluation.figures import FIGURES, png, svg
+from monai_xray2mri.evaluation.html_report import page
+from monai_xray2mri.evaluation.studies.calibration import CALIBRATION, calibrate
+from monai_xray2mri.evaluation.studies.comparison import COMPARISON
+from monai_xray2mri.evaluation.studies.hidden import HIDDEN_FEATURES
+from monai_xray2mri.evaluation.studies.study import Table
+from monai_xray2mri.evaluation.suite import Run, Task
+from monai_xray2mri.evaluation.tables import metrics, write_tables
+
+METRICS_FILE: Final = "metrics.json"
+REPORT: Final = "report.html"
+_LOOKED_AT: Final = 12
+"""Knees among which the shown ones are sought."""
+
+
+def write_results(run: Run, output: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Write everything into the output folder, from the records alone but for the pictures.
+
+    Returns:
+        What ``metrics.json`` holds.
+
+    Raises:
+        UsageError: matplotlib is not installed, or the folder cannot be written.
+    """
+    sections = []
+    for task in run.tasks:
+        rows = task.rows
+        if not rows:
+            continue
+        tables = task.study.tables(rows)
+        write_tables(output / "tables", tables)
+        drawn = _figures(task, tables, output / "figures") + _pictures(run, task, output / "figures")
+        sections.append((task.study.title, tables, drawn))
+    found = metrics(_rows(run, COMPARISON.name)) | {"skipped": run.failed, "settings": dict(settings)}
+    write_whole(output / METRICS_FILE, (json.dumps(found, indent=2) + "\n").encode())
+    _write_calibration(run, output, settings)
+    write_whole(output / REPORT, page("Evaluation of Xray2MRI", sections, settings, run.failed).encode())
+    return found
+
+
+def _rows(run: Run, study: str) -> list[dict[str, Any]]:
+    return next((task.rows for task in run.tasks if task.study.name == study), [])
+
+
+def _figures(task: Task, tables: list[Table], folder: Path) -> list[tuple[str, bytes]]:
+    if not tables:  # too few knees to calibrate
+        return []
+    drawn = []
+    for name, caption, draw in FIGURES.get(task.study.name, ()):
+        drawn.append((caption, _written(draw(task.rows), name, folder)))
+    return drawn
+
+
+def _written(figure: Any, name: str, folder: Path) -> bytes:
+    picture = png(figure)
+    write_whole(folder / f"{name}.png", picture)
+    write_whole(folder / f"{name}.svg", svg(figure))
+    return picture
+
+
+def _pictures(run: Run, task: Task, folder: Path) -> list[tuple[str, bytes]]:
+    """Pictures of the first knees; they are drawn once, and again only where they are missing."""
+    wanted = {
+        COMPARISON.name: ("slices", "Slices of the methods, and Sobel differences (after paper 000, Table II)"),
+        HIDDEN_FEATURES.name: ("hidden_slices", "Hidden features on and off (after paper 000, Table III)"),
+        "depth": ("between", "Slices between two true ones (after paper 000, Table IV)"),
+    }
+    if task.study.name not in wanted:
+        return []
+    name, caption = wanted[task.study.name]
+    there = folder / f"{name}.png"
+    if there.is_file():
+        return [(caption, there.read_bytes())]
+    knees = _first_knees(task)
+    if not knees:
+        return []
+    run.fit(lambda: None)
+    setting = run.setting
+    if task.study is COMPARISON:
+        figure = pictures.compared(setting, pictures.one_of_each_grade(knees))
+    elif task.study is HIDDEN_FEATURES:
+        figure = pictures.switched(setting, knees)
+    else:
+        figure = pictures.between(setting, knees[0])
+    return [(caption, _written(figure, name, folder))]
+
+
+def _first_knees(task: Task) -> list[EvaluationKnee]:
+    (cohort,) = task.cohorts.values()
+    found = []
+    for index, name in enumerate(cohort.names[:_LOOKED_AT]):
+        if name not in task.records.failed:
+            try:
+                found.append(cohort[index])
+            except InputRefused:
+                continue
+    return found
+
+
+def _write_calibration(run: Run, output: Path, settings: Mapping[str, Any]) -> None:
+    rows = _rows(run, CALIBRATION.name)
+    if not rows:
+        return
+    split = CALIBRATION.splits[0]
+    record = run.setting.bundle.record
+    try:
+        found = calibrate(rows, {"simulator": settings["simulator"], **record}, split)
+    except UsageError:
+        return  # the report says by an empty table that there were too few knees
+    write_whole(output / "calibration.json", (json.dumps(found.record(), indent=2) + "\n").encode())

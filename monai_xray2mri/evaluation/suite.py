@@ -1,0 +1,236 @@
+"""Suites of studies: what each costs, running them knee by knee, and going on where a run was interrupted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.evaluation.cases import Cohort, EvaluationKnee, PreparedCohort, SimulatedCohort
+from monai_xray2mri.evaluation.methods import FittedMethod, generated
+from monai_xray2mri.evaluation.records import RecordFile, Row
+from monai_xray2mri.evaluation.studies.calibration import CALIBRATION
+from monai_xray2mri.evaluation.studies.comparison import COMPARISON, SHIFTED
+from monai_xray2mri.evaluation.studies.depth import DEPTH
+from monai_xray2mri.evaluation.studies.features import FEATURE_GROUPS
+from monai_xray2mri.evaluation.studies.films import FILMS
+from monai_xray2mri.evaluation.studies.hidden import HIDDEN_FEATURES
+from monai_xray2mri.evaluation.studies.joint_space import JOINT_SPACE
+from monai_xray2mri.evaluation.studies.quality import QUALITY
+from monai_xray2mri.evaluation.studies.real_films import REAL_FILMS, FilmCohort
+from monai_xray2mri.evaluation.studies.sampler import SAMPLER
+from monai_xray2mri.evaluation.studies.study import PROFILES, Profile, Setting, Study
+
+STUDIES: Final = {
+    study.name: study
+    for study in (
+        COMPARISON, QUALITY, HIDDEN_FEATURES, FEATURE_GROUPS, JOINT_SPACE, DEPTH, SAMPLER, FILMS, SHIFTED, CALIBRATION,
+        REAL_FILMS,
+    )
+}  # fmt: skip
+"""All studies by name, in the order in which they run."""
+QUICK_KNEES: Final = 10
+TRAINING_KNEES: Final = {"quick": 40, "cpu": 80, "full": 500}
+"""Training knees that methods without weights are fitted to."""
+_PREPARED: Final = {"calibration": "validation"}
+"""Split of a prepared set that stands for a range of seeds that it does not have."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where knees come from.
+
+    Attributes:
+        seed: chooses simulated knees.
+        data: prepared set; None: simulated knees.
+        films: folder of real crops; None: no such study.
+        knees: of every study; None: what the study states.
+    """
+
+    seed: int = 0
+    data: Path | None = None
+    films: Path | None = None
+    knees: int | None = None
+
+    def cohort(self, study: Study, split: str, profile: Profile, number: int | None = None) -> Cohort:
+        """Knees of one split for a study.
+
+        Raises:
+            UsageError: there are none.
+        """
+        knees = self.knees or number or study.knees[profile.name]
+        if split == "films":
+            if self.films is None:
+                raise UsageError("study real_films", "needs a folder of crops", "none", "Give --films.")
+            return FilmCohort(self.films, knees)
+        if self.data is not None:
+            return PreparedCohort(self.data, _PREPARED.get(split, split), knees)
+        return SimulatedCohort(split, knees, self.seed)
+
+    def training(self, knees: int) -> Iterator[EvaluationKnee]:
+        """Training knees to fit methods to."""
+        if self.data is None:
+            yield from SimulatedCohort("training", knees)
+            return
+        cohort = PreparedCohort(self.data, "training", knees)
+        for index in range(len(cohort.names)):
+            yield cohort[index]
+
+
+@dataclass
+class Task:
+    """One study of a run.
+
+    Attributes:
+        study: what is measured.
+        cohorts: split to its knees.
+        records: what was measured before, and is measured now.
+    """
+
+    study: Study
+    cohorts: dict[str, Cohort]
+    records: RecordFile
+
+    @property
+    def todo(self) -> list[tuple[str, int]]:
+        """Split and index of the knees that are not recorded."""
+        return [
+            (split, index)
+            for split, cohort in self.cohorts.items()
+            for index, name in enumerate(cohort.names)
+            if self.key(split, name) not in self.records
+        ]
+
+    def key(self, split: str, name: str) -> str:
+        """Name of a knee in the records; two splits of a prepared set share no knee, and seeds tell theirs."""
+        return name if len(self.cohorts) == 1 else f"{split}/{name}"
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows of this run's knees: a folder may hold those of more."""
+        wanted = {self.key(split, name) for split, cohort in self.cohorts.items() for name in cohort.names}
+        return [row for row in self.records.rows if row["knee"] in wanted]
+
+
+@dataclass
+class Run:
+    """A suite with its setting.
+
+    Attributes:
+        setting: methods and profile.
+        tasks: the studies.
+        source: where knees come from.
+        training_knees: that methods without weights are fitted to.
+        fitted: whether they are.
+    """
+
+    setting: Setting
+    tasks: list[Task]
+    source: Source
+    training_knees: int
+    fitted: bool = field(default=False)
+
+    def cost(self) -> tuple[float, float]:
+        """Slices that are left to generate, and knees that are left to simulate."""
+        slices = sum(len(task.todo) * task.study.slices(self.setting) for task in self.tasks)
+        knees = sum(len(task.todo) * task.study.simulations for task in self.tasks) if self.setting.simulated else 0
+        fits = any(isinstance(method, FittedMethod) for method in self.setting.methods.values())
+        return slices, knees + (self.training_knees if fits and slices and self.setting.simulated else 0)
+
+    def fit(self, tick: Callable[[], object]) -> None:
+        """Show training knees to the methods that ask for them, once; ``tick`` after each knee."""
+        wanting = [method for method in self.setting.methods.values() if isinstance(method, FittedMethod)]
+        if self.fitted or not wanting:
+            return
+        knees = list(self._training(tick))
+        for method in wanting:
+            method.fit(knees)
+        self.fitted = True
+
+    def _training(self, tick: Callable[[], object]) -> Iterator[EvaluationKnee]:
+        for knee in self.source.training(self.training_knees):
+            # The rest of a simulated knee is several times as large and of no use here.
+            yield EvaluationKnee(knee.inputs, knee.volume.copy(), knee.participant)
+            tick()
+
+    def measure(self, task: Task, split: str, index: int) -> None:
+        """Measure one knee and record it, or why it cannot be."""
+        cohort = task.cohorts[split]
+        key = task.key(split, cohort.names[index])
+        try:
+            knee = cohort[index]
+            rows = [{"split": split, **row} for row in task.study.measure(self.setting, knee)]
+        except InputRefused as error:
+            task.records.fail(key, str(error))
+            return
+        task.records.add(key, knee.participant, rows)
+
+    @property
+    def failed(self) -> dict[str, dict[str, str]]:
+        """Study to the knees that were skipped, with the reason."""
+        return {task.study.name: task.records.failed for task in self.tasks if task.records.failed}
+
+
+def chosen_studies(suite: str, names: Sequence[str] | None, source: Source) -> list[Study]:
+    """Studies of a suite, or the named ones.
+
+    Raises:
+        UsageError: an unknown name, or a study that these knees cannot answer.
+    """
+    if names:
+        unknown = sorted(set(names) - set(STUDIES))
+        if unknown:
+            raise UsageError("option studies", f"must be among: {', '.join(STUDIES)}", ", ".join(unknown))
+        chosen = [study for name, study in STUDIES.items() if name in names]
+        if source.data is not None and any(study.needs_simulation for study in chosen):
+            asked = ", ".join(study.name for study in chosen if study.needs_simulation)
+            raise UsageError("option studies", "must not ask what only simulated knees know", asked)
+        return chosen
+    if suite == "quick":
+        return [COMPARISON]
+    return [
+        study
+        for study in STUDIES.values()
+        if not (study.needs_simulation and source.data is not None) and not (study is REAL_FILMS and not source.films)
+    ]
+
+
+def plan(setting: Setting, studies: Sequence[Study], source: Source, suite: str, folder: Path) -> Run:
+    """A run of studies that records into a folder.
+
+    Raises:
+        UsageError: a study has no knees.
+    """
+    profile, quick = setting.profile, suite == "quick"
+    tasks = [
+        Task(
+            study,
+            {split: source.cohort(study, split, profile, QUICK_KNEES if quick else None) for split in study.splits},
+            RecordFile(folder, study.name),
+        )
+        for study in studies
+    ]
+    return Run(setting, tasks, source, TRAINING_KNEES["quick" if quick else profile.name])
+
+
+def profile_of(suite: str, name: str) -> Profile:
+    """The profile; the quick suite looks at every tenth slice where many samples are asked for."""
+    return Profile("cpu", 10) if suite == "quick" and name == "cpu" else PROFILES[name]
+
+
+def seconds_per_slice(run: Run) -> float:
+    """Time of one slice with the bundle's default sampler, from one call of two after another that warms up."""
+    cohort = next(iter(run.tasks[0].cohorts.values()))
+    inputs = cohort[0].inputs.at((20, 30))
+    device = run.setting.bundle.network.null_context.device
+    for _ in range(2):
+        start = time.perf_counter()
+        generated(run.setting.bundle, inputs, 1, run.setting.seed)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+    return (time.perf_counter() - start) / 2
