@@ -35,10 +35,8 @@ def write_beside(value: Any, path: Path) -> None:
 
 def save_state(module: nn.Module, path: str | Path, half: bool = False) -> None:
     """Write a state dict beside, then rename; ``half`` stores floating point numbers in half precision."""
-    state = {
-        name: value.detach().cpu().half() if half and value.is_floating_point() else value.detach().cpu()
-        for name, value in module.state_dict().items()
-    }
+    stored = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    state = {name: value.half() if half and value.is_floating_point() else value for name, value in stored.items()}
     write_beside(state, Path(path))
 
 
@@ -150,7 +148,9 @@ def weights_digest(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(state):
         digest.update(name.encode())
-        digest.update(state[name].detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        # A copy, because PyTorch calls a tensor contiguous whatever the stride of a side of length 1.
+        value = state[name].detach().cpu().clone(memory_format=torch.contiguous_format)
+        digest.update(value.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:12]
 
 
