@@ -9,7 +9,9 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 EXTRAS := deploy,bundle,test
 
-.PHONY: setup demo test lint clean
+LABEL := .venv-label
+
+.PHONY: setup demo test setup-label test-label lint clean
 
 setup: $(INSTALLED)
 	@:
@@ -30,8 +32,22 @@ demo: setup
 	@echo "Synthetic MR series, preview picture and report of each knee:"
 	@find demo_out -mindepth 2 -maxdepth 2 | sort
 
+# A process per core with one thread each: threads of several processes that share cores slow each other down.
 test: setup
-	$(BIN)/python -m pytest --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --cov --cov-report=term
+
+# MONAI Label in an environment of its own: what it is built against does not fit the Deploy SDK's (docs/slicer.md).
+setup-label: $(LABEL)/installed
+	@:
+
+$(LABEL)/installed: pyproject.toml constraints.txt requirements-label.txt hatch_build.py monai_xray2mri/deploy_hook.pth
+	"$(PYTHON)" -m venv $(LABEL)
+	$(LABEL)/bin/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[bundle]" -r requirements-label.txt
+	$(LABEL)/bin/python -m pip install --disable-pip-version-check --no-deps monailabel==0.8.5 pydicom-seg==0.4.1
+	@touch $@
+
+test-label: setup-label
+	OMP_NUM_THREADS=1 $(LABEL)/bin/python -m pytest tests/label
 
 lint: setup
 	$(BIN)/ruff check .
@@ -39,5 +55,5 @@ lint: setup
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv build dist demo_in demo_out .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.* coverage.xml
+	rm -rf .venv $(LABEL) build dist demo_in demo_out .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
