@@ -55,7 +55,7 @@ def detect_lesions(volume: np.ndarray, affine: np.ndarray, reading: JointReading
     """Whether the volume shows each feature of ``LESION_FEATURES``: its volume against a threshold.
 
     The thresholds come with the package; they were chosen on the validation range of the simulator
-    (:mod:`~monai_xray2mri.evaluation.lesion_report`).
+    (:mod:`~monai_xray2mri.evaluation.detector_report`).
 
     Raises:
         ValueError: as :func:`lesion_volumes`.
