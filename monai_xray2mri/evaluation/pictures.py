@@ -12,6 +12,7 @@ from monai_xray2mri.data.store import SLICES
 from monai_xray2mri.evaluation.cases import EvaluationKnee
 from monai_xray2mri.evaluation.figures import new_figure
 from monai_xray2mri.evaluation.methods import generated
+from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.sobel import sobel_difference
 from monai_xray2mri.evaluation.studies.hidden import KINDS, with_hidden
 from monai_xray2mri.evaluation.studies.study import Setting
@@ -57,24 +58,23 @@ def compared(setting: Setting, knees: Sequence[EvaluationKnee]) -> Any:
     return grid(lines)
 
 
-def switched(setting: Setting, knees: Sequence[EvaluationKnee]) -> Any:
+def switched(setting: Setting, knees: Mapping[str, EvaluationKnee]) -> Any:
     """For each kind of hidden feature a knee that has it: true slice, generated with it, without it, unknown."""
     lines = []
     for stem, name in KINDS.items():
-        for knee in knees:
-            codes = [1 + LESION_FEATURES.index(f"{stem}{side}") for side in "ML"]
-            mask = np.isin(knee.lesions, codes) if knee.lesions is not None else np.zeros(1, bool)
-            if not mask.any():
-                continue
-            place = int(mask.sum(axis=(1, 2)).argmax())
-            inputs, own = knee.inputs.at((place,)), knee.inputs.grades
-            told = {"as graded": own, "absent": with_hidden(own, 0), "unknown": with_hidden(own, None)}
-            line = [(f"{name}: film", knee.inputs.radiograph, "film"), ("true", knee.volume[place], "slice")]
-            for title, grades in told.items():
-                image = generated(setting.bundle, inputs.given(grades), 1, setting.seed)[0, 0]
-                line.append((title, image, "slice"))
-            lines.append(line)
-            break
+        if name not in knees:
+            continue
+        knee = knees[name]
+        codes = [1 + LESION_FEATURES.index(f"{stem}{side}") for side in "ML"]
+        mask = np.isin(knee.lesions if knee.lesions is not None else np.zeros_like(knee.volume), codes)
+        place = int(mask.sum(axis=(1, 2)).argmax())
+        inputs, own = knee.inputs.at((place,)), knee.inputs.grades
+        told = {"as graded": own, "absent": with_hidden(own, 0), "unknown": with_hidden(own, None)}
+        line = [(f"{name}: film", knee.inputs.radiograph, "film"), ("true", knee.volume[place], "slice")]
+        for title, grades in told.items():
+            image = generated(setting.bundle, inputs.given(grades), 1, setting.seed)[0, 0]
+            line.append((title, image, "slice"))
+        lines.append(line)
     return grid(lines)
 
 
@@ -88,8 +88,12 @@ def between(setting: Setting, knee: EvaluationKnee) -> Any:
     return grid([[*line, ("true, next", knee.volume[MIDDLE + 1], "slice")]])
 
 
-def one_of_each_grade(knees: Sequence[EvaluationKnee]) -> list[EvaluationKnee]:
-    """The first knee of each shown grade, where there is one."""
-    first: Mapping[int | None, EvaluationKnee] = {knee.grade: knee for knee in reversed(knees)}
-    chosen = [first[grade] for grade in GRADES if grade in first]
-    return chosen or list(knees[:1])
+def one_of_each_grade(rows: Sequence[Row]) -> list[str]:
+    """Names of the first knees of the shown grades; of the first knee at all where none has one of them."""
+    first: dict[Any, str] = {row.get("grade"): str(row["knee"]) for row in reversed(rows)}
+    return [first[grade] for grade in GRADES if grade in first] or [str(rows[0]["knee"])]
+
+
+def one_of_each_kind(rows: Sequence[Row]) -> dict[str, str]:
+    """Kind of hidden feature to the first knee in which its contrast was measured."""
+    return {str(row["kind"]): str(row["knee"]) for row in reversed(rows) if "kind" in row}

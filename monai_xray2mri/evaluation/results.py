@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from monai_xray2mri.dicom.files import write_whole
-from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation import pictures
 from monai_xray2mri.evaluation.cases import EvaluationKnee
 from monai_xray2mri.evaluation.figures import FIGURES, png, svg
@@ -22,8 +22,6 @@ from monai_xray2mri.evaluation.tables import metrics, write_tables
 
 METRICS_FILE: Final = "metrics.json"
 REPORT: Final = "report.html"
-_LOOKED_AT: Final = 12
-"""Knees among which the shown ones are sought."""
 
 
 def write_results(run: Run, output: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,30 +82,24 @@ def _pictures(run: Run, task: Task, folder: Path) -> list[tuple[str, bytes]]:
     there = folder / f"{name}.png"
     if there.is_file():
         return [(caption, there.read_bytes())]
-    knees = _first_knees(task)
-    if not knees:
-        return []
     run.fit(lambda: None)
-    setting = run.setting
+    setting, rows = run.setting, task.rows
     if task.study is COMPARISON:
-        figure = pictures.compared(setting, pictures.one_of_each_grade(knees))
+        figure = pictures.compared(setting, _knees(task, pictures.one_of_each_grade(rows)))
     elif task.study is HIDDEN_FEATURES:
-        figure = pictures.switched(setting, knees)
+        chosen = pictures.one_of_each_kind(rows)
+        if not chosen:
+            return []
+        figure = pictures.switched(setting, dict(zip(chosen, _knees(task, chosen.values()), strict=True)))
     else:
-        figure = pictures.between(setting, knees[0])
+        figure = pictures.between(setting, _knees(task, [str(rows[0]["knee"])])[0])
     return [(caption, _written(figure, name, folder))]
 
 
-def _first_knees(task: Task) -> list[EvaluationKnee]:
+def _knees(task: Task, names: Iterable[str]) -> list[EvaluationKnee]:
+    """Knees of a study that were measured before, by name."""
     (cohort,) = task.cohorts.values()
-    found = []
-    for index, name in enumerate(cohort.names[:_LOOKED_AT]):
-        if name not in task.records.failed:
-            try:
-                found.append(cohort[index])
-            except InputRefused:
-                continue
-    return found
+    return [cohort[list(cohort.names).index(name)] for name in names]
 
 
 def _write_calibration(run: Run, output: Path, settings: Mapping[str, Any]) -> None:
