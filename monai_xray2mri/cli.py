@@ -11,7 +11,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from monai_xray2mri.commands import benchmark, check, import_weights, info, prepare, report, simulate, synthesize, train
+from monai_xray2mri.commands import (
+    benchmark,
+    check,
+    evaluate,
+    import_weights,
+    info,
+    label_app,
+    prepare,
+    report,
+    simulate,
+    synthesize,
+    train,
+)
 from monai_xray2mri.commands.options import RED_LINE
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import ExitCode, Xray2MRIError, describe_unexpected
@@ -47,7 +59,19 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
-    for module in (synthesize, check, report, simulate, prepare, train, import_weights, benchmark, info):
+    for module in (
+        synthesize,
+        check,
+        report,
+        simulate,
+        prepare,
+        train,
+        evaluate,
+        import_weights,
+        benchmark,
+        label_app,
+        info,
+    ):
         module.add_command(commands, common)
     return parser
 

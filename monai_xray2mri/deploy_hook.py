@@ -5,7 +5,8 @@ command line and imports this module only for a script or module named ``monai..
 ``python -m monai.bundle``); any other start pays microseconds. Nothing is run here yet either: a finder waits until the
 script imports ``holoscan_cli.__main__``, then puts this package's command in front of that module's ``main``.
 Importing this package has by then loaded the CUDA runtime without which MONAI's own commands fail beside the SDK
-(:mod:`monai_xray2mri.cuda_runtime`).
+(:mod:`monai_xray2mri.cuda_runtime`). MONAI Label's server is helped to start beside pydicom 3
+(:mod:`monai_xray2mri.label.pydicom_names`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
+
+from monai_xray2mri.label.pydicom_names import know_old_name
 
 TARGET = "holoscan_cli.__main__"
 
@@ -44,3 +47,5 @@ def _load(execute_module: Callable[[ModuleType], None], module: ModuleType) -> N
 
 if "exec" in sys.orig_argv:
     sys.meta_path.insert(0, ExecFinder())
+if "monailabel.main" in sys.orig_argv:
+    know_old_name()

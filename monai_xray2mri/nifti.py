@@ -20,10 +20,19 @@ def write_nifti(path: Path, volume: KneeVolume) -> None:
         path: a file named ``.nii`` or ``.nii.gz``.
         volume: [S,H,W] and its affine.
     """
-    image = SimpleITK.GetImageFromArray(volume.voxels.astype(np.float32))
+    SimpleITK.WriteImage(image_of(volume), str(path))
+
+
+def image_of(volume: KneeVolume) -> SimpleITK.Image:
+    """A volume with its geometry and what it is, as SimpleITK writes it to files of many kinds.
+
+    Args:
+        volume: [S,H,W] and its affine.
+    """
+    image = SimpleITK.GetImageFromArray(volume.voxels)
     spacing = np.linalg.norm(volume.affine[:3, :3], axis=0)
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(volume.affine[:3, 3].tolist())
     image.SetDirection((volume.affine[:3, :3] / spacing).flatten().tolist())
     image.SetMetaData("ITK_FileNotes", NOTE)  # becomes the header's descrip
-    SimpleITK.WriteImage(image, str(path))
+    return image

@@ -19,6 +19,7 @@ from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError, Xray2MRIEr
 from monai_xray2mri.grading.report import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.oai_table import oai_gradings
 from monai_xray2mri.radiograph.checks import check_radiograph, check_region
+from monai_xray2mri.radiograph.image_files import is_image_file
 from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.radiograph.region import find_knees
@@ -105,7 +106,7 @@ def read_study(path: Path) -> Study:
     """Sort the files of a study.
 
     Args:
-        path: a folder (read recursively) or one file, DICOM, PNG or JPEG.
+        path: a folder (read recursively) of DICOM, PNG or JPEG, or one such file, also NIfTI or NRRD.
 
     Raises:
         UsageError: the path does not exist or cannot be read.
@@ -117,7 +118,7 @@ def read_study(path: Path) -> Study:
     films, reports, others, remarks = [], [], Counter[str](), []
     for file in _files(path):
         name = file.name if path.is_file() else str(file.relative_to(path))
-        if file.suffix.lower() in PICTURES:
+        if file.suffix.lower() in PICTURES or (path.is_file() and is_image_file(file)):
             films.append(StudyFile(name, file))
             continue
         header = _header(file)

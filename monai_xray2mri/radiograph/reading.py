@@ -1,4 +1,4 @@
-"""Radiographs from DICOM files and data sets, and from PNG and JPEG for researchers."""
+"""Radiographs from DICOM files and data sets; from PNG, JPEG, NIfTI and NRRD for researchers and viewers."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
 from monai_xray2mri.radiograph.header_checks import check_subject
+from monai_xray2mri.radiograph.image_files import is_image_file, read_image_file
+from monai_xray2mri.radiograph.inflation import require_bounded
 from monai_xray2mri.radiograph.laterality import sides_of
 from monai_xray2mri.radiograph.pictures import read_picture
 from monai_xray2mri.radiograph.presentation import present_bone_bright
@@ -45,7 +47,7 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 
 
 def read_radiograph(path: Path, name: str | None = None) -> Radiograph:
-    """Read a radiograph from a DICOM (with or without preamble), PNG or JPEG file.
+    """Read a radiograph from a DICOM (with or without preamble), PNG, JPEG, NIfTI or NRRD file.
 
     Args:
         path: the file.
@@ -69,10 +71,16 @@ def read_radiograph(path: Path, name: str | None = None) -> Radiograph:
         raise InputRefused(f"radiograph {name}", "must be readable", "no permission or a broken medium") from None
     if start.startswith((_PNG, _JPEG)):
         return read_picture(path, name)
+    if is_image_file(path):
+        return read_image_file(path, name)
     if start[128:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
         raise InputRefused(
-            f"file {name}", "must be a DICOM, PNG or JPEG file", "another kind of file", "Give the radiograph itself."
+            f"file {name}",
+            "must be a DICOM, PNG, JPEG, NIfTI or NRRD file",
+            "another kind of file",
+            "Give the radiograph itself.",
         )
+    require_bounded(path, name)
     return radiograph_from_dataset(_read_dataset(path, name), name, path)
 
 

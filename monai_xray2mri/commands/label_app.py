@@ -1,0 +1,56 @@
+"""``xray2mri label-app``: the MONAI Label app and the module for 3D Slicer, as folders to start from."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from monai_xray2mri.commands.options import RED_LINE
+from monai_xray2mri.errors import ExitCode
+
+_DESCRIPTION = (
+    "Writes the folder of a MONAI Label app, and in its folder slicer_module the module for 3D Slicer. "
+    f"docs/slicer.md goes on from there. {RED_LINE}"
+)
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Add the sub-command ``label-app``.
+
+    Args:
+        commands: where sub-commands are added.
+        common: options that all sub-commands share (``--quiet``).
+    """
+    parser = commands.add_parser(
+        "label-app", parents=[common], help="the app for MONAI Label and 3D Slicer", description=_DESCRIPTION
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of the app; it must not exist or be empty")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the sub-command out; prints the app's folder on stdout.
+
+    Raises:
+        UsageError: the folder holds something, or cannot be written.
+    """
+    from monai_xray2mri.dicom.files import whole_directory
+
+    source = Path(__file__).parents[1] / "label"
+    ignored = shutil.ignore_patterns("__pycache__")
+    with whole_directory(options.output) as draft:
+        shutil.copytree(source / "app_folder", draft, dirs_exist_ok=True, ignore=ignored)
+        shutil.copytree(source / "slicer_module", draft / "slicer_module", ignore=ignored)
+    print(options.output)
+    if not options.quiet:
+        start = f"python -m monailabel.main start_server --app {options.output} --studies RADIOGRAPHS --host 127.0.0.1"
+        print(f"xray2mri: start it with: {start}", file=sys.stderr)
+        if find_spec("monailabel") is None:
+            extra = (
+                'MONAI Label is not installed here: pip install "monai-xray2mri[label]", in an environment of its own'
+            )
+            print(f"xray2mri: {extra}", file=sys.stderr)
+    return ExitCode.DONE

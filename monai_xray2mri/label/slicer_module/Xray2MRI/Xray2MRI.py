@@ -1,0 +1,244 @@
+"""3D Slicer module: synthetic knee MR from a radiograph, through a MONAI Label server.
+
+Add the folder of this file in Edit, Application Settings, Modules, Additional module paths, and restart Slicer. It
+needs the extension MONAILabel, whose client it uses.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import ctk
+import qt
+import slicer
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleWidget,
+)
+from Xray2MRILib import Knee, Refused, Server, Settings, SyntheticKnee
+
+RED_LINE = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
+ADDRESS_SETTING = "Xray2MRI/serverAddress"
+UNKNOWN = "unknown"
+
+
+class Xray2MRI(ScriptedLoadableModule):
+    """What Slicer lists."""
+
+    def __init__(self, parent: Any) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        parent.title = "Xray2MRI"
+        parent.categories = ["Image Synthesis"]
+        parent.dependencies = []
+        parent.contributors = ["The monai_xray2mri contributors"]
+        parent.helpText = f"Makes a synthetic knee MR volume from a radiograph with a MONAI Label server. {RED_LINE}"
+        parent.acknowledgementText = "Uses the client of MONAI Label."
+
+
+class Xray2MRIWidget(ScriptedLoadableModuleWidget):
+    """The module's panel, from top to bottom: server, radiograph, features, settings, button, warning."""
+
+    def setup(self) -> None:
+        """Build the panel."""
+        ScriptedLoadableModuleWidget.setup(self)
+        self.logic = Xray2MRILogic()
+        self._build_server()
+        self._build_radiograph()
+        self._build_features()
+        self._build_settings()
+        self.runButton = qt.QPushButton("Make synthetic MR volume")
+        self.runButton.enabled = False
+        self.runButton.connect("clicked(bool)", self.onRun)
+        self.layout.addWidget(self.runButton)
+        self.warning = qt.QLabel(RED_LINE)
+        self.warning.wordWrap = True
+        self.warning.styleSheet = "color: #b00020; font-weight: bold"
+        self.layout.addWidget(self.warning)
+        self.layout.addStretch(1)
+
+    def onConnect(self, *_: Any) -> None:  # noqa: N802
+        """Ask the server for its models and features."""
+        address = self.address.text.strip()
+        try:
+            self.logic.connect(address)
+        except Refused as refusal:
+            slicer.util.errorDisplay(str(refusal))
+            return
+        qt.QSettings().setValue(ADDRESS_SETTING, address)
+        self.model.clear()
+        self.model.addItems(self.logic.server.models)
+        self.warning.text = self.logic.server.warning
+        self._fill_features()
+        self.runButton.enabled = True
+
+    def onModel(self, model: str) -> None:  # noqa: N802
+        """Show the defaults of the chosen model."""
+        for field, name in ((self.steps, "steps"), (self.samples, "samples"), (self.slices, "slices")):
+            value = self.logic.server.default(model, name) if model else None
+            if value is not None:
+                field.value = value
+
+    def onRun(self, *_: Any) -> None:  # noqa: N802
+        """Make the volume and show it. Slicer waits meanwhile; the server's window shows the progress."""
+        settings = Settings(
+            steps=self.steps.value, samples=self.samples.value, slices=self.slices.value, seed=self.seed.value
+        )
+        try:
+            with slicer.util.WaitCursor():
+                file = self.logic.file_of(self.volume.currentNode(), self.path.currentPath)
+                knee = Knee(file, self.side.currentData, self._grades(), self.assumeSpacing.checked)
+                result = self.logic.server.synthesise(self.model.currentText, knee, settings)
+                self.logic.show(result)
+        except Refused as refusal:
+            slicer.util.errorDisplay(str(refusal))
+            return
+        self.warning.text = result.warning
+
+    def _build_server(self) -> None:
+        form = self._section("1. Server")
+        self.address = qt.QLineEdit(qt.QSettings().value(ADDRESS_SETTING, "http://127.0.0.1:8000"))
+        self.address.toolTip = "Address of the MONAI Label server, as its window shows it"
+        connect = qt.QPushButton("Connect")
+        connect.connect("clicked(bool)", self.onConnect)
+        self.model = qt.QComboBox()
+        self.model.connect("currentTextChanged(QString)", self.onModel)
+        form.addRow("Address:", self.address)
+        form.addRow("", connect)
+        form.addRow("Model:", self.model)
+
+    def _build_radiograph(self) -> None:
+        form = self._section("2. Radiograph")
+        self.path = ctk.ctkPathLineEdit()
+        self.path.filters = ctk.ctkPathLineEdit.Files
+        self.path.toolTip = "DICOM, PNG, JPEG, NIfTI or NRRD; DICOM is best, it holds side and pixel spacing"
+        self.volume = slicer.qMRMLNodeComboBox()
+        self.volume.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+        self.volume.addEnabled = self.volume.removeEnabled = False
+        self.volume.noneEnabled = True
+        self.volume.setMRMLScene(slicer.mrmlScene)
+        self.side = qt.QComboBox()
+        for text, code in (("as the file says", ""), ("right", "R"), ("left", "L")):
+            self.side.addItem(text, code)
+        self.assumeSpacing = qt.QCheckBox("take a picture without pixel spacing as one knee of 110 mm")
+        form.addRow("File:", self.path)
+        form.addRow("or loaded image:", self.volume)
+        form.addRow("Side:", self.side)
+        form.addRow("", self.assumeSpacing)
+
+    def _build_features(self) -> None:
+        form = self._section("3. Radiographic features (optional)", collapsed=True)
+        self.features = qt.QTableWidget(0, 2)
+        self.features.setHorizontalHeaderLabels(["Feature", "Grade"])
+        self.features.horizontalHeader().setStretchLastSection(True)
+        self.features.verticalHeader().visible = False
+        form.addRow(self.features)
+
+    def _build_settings(self) -> None:
+        form = self._section("4. Settings", collapsed=True)
+        self.steps = self._number(1, 1000, 20, "more steps take longer; the default is what the model was judged with")
+        self.samples = self._number(1, 64, 1, "from two samples on, their mean is shown, with the uncertainty")
+        self.slices = self._number(2, 500, 50, "slices over the modelled range")
+        self.seed = self._number(0, 2**31 - 1, 0, "another seed draws another volume")
+        for text, field in (
+            ("Steps:", self.steps),
+            ("Samples:", self.samples),
+            ("Slices:", self.slices),
+            ("Seed:", self.seed),
+        ):
+            form.addRow(text, field)
+
+    def _section(self, title: str, collapsed: bool = False) -> Any:
+        button = ctk.ctkCollapsibleButton()
+        button.text, button.collapsed = title, collapsed
+        self.layout.addWidget(button)
+        return qt.QFormLayout(button)
+
+    @staticmethod
+    def _number(low: int, high: int, value: int, tip: str) -> Any:
+        field = qt.QSpinBox()
+        field.minimum, field.maximum, field.value, field.toolTip = low, high, value, tip
+        return field
+
+    def _fill_features(self) -> None:
+        """One row per feature that the server knows, each with its grades to choose from."""
+        features = self.logic.server.features
+        self.features.setRowCount(len(features))
+        for row, feature in enumerate(features):
+            name = qt.QTableWidgetItem(f"{feature['description']} ({feature['name']})")
+            name.setFlags(qt.Qt.ItemIsEnabled)
+            self.features.setItem(row, 0, name)
+            grades = qt.QComboBox()
+            grades.addItems([UNKNOWN, *(str(grade) for grade in range(feature["highest"] + 1))])
+            self.features.setCellWidget(row, 1, grades)
+        self.features.resizeColumnToContents(0)
+
+    def _grades(self) -> dict[str, int]:
+        """Feature to grade, of those that are known."""
+        chosen = {}
+        for row, feature in enumerate(self.logic.server.features):
+            text = self.features.cellWidget(row, 1).currentText
+            if text != UNKNOWN:
+                chosen[feature["name"]] = int(text)
+        return chosen
+
+
+class Xray2MRILogic(ScriptedLoadableModuleLogic):
+    """What the module does with Slicer's scene; what it asks the server is in ``Xray2MRILib``."""
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.server: Any = None
+        self.folder = tempfile.mkdtemp(dir=slicer.app.temporaryPath)
+
+    def connect(self, address: str) -> None:
+        """Connect to a server.
+
+        Raises:
+            Refused: it does not answer, or the extension MONAILabel is missing.
+        """
+        try:
+            from MONAILabelLib import MONAILabelClient
+        except ImportError as error:
+            raise Refused("Install the extension MONAILabel first: View, Extensions Manager.") from error
+        server = Server(MONAILabelClient(address, self.folder), self.folder)
+        server.connect()
+        self.server = server
+
+    def file_of(self, node: Any, path: str) -> str:
+        """The radiograph's file: the one named, else the DICOM file of a loaded image, else a copy of its pixels.
+
+        Raises:
+            Refused: neither is chosen.
+        """
+        if path:
+            return path
+        if node is None:
+            raise Refused("Choose the radiograph: a file, or an image that is loaded.")
+        for instance in (node.GetAttribute("DICOM.instanceUIDs") or "").split():
+            if file := slicer.dicomDatabase.fileForInstance(instance):
+                return file
+        copy = f"{self.folder}/radiograph.nrrd"
+        if not slicer.util.saveNode(node, copy):
+            raise Refused("The image could not be written to Slicer's temporary folder.")
+        return copy
+
+    def show(self, result: SyntheticKnee) -> None:
+        """Load volume and uncertainty, in a layout of three planes with the window of the intensities."""
+        side = {"R": " right", "L": " left"}.get(result.side, "")
+        volume = self._load(result.volume, f"SYNTHETIC MR{side}", level=0.5, window=1.0)
+        uncertainty = None
+        if result.uncertainty is not None:
+            uncertainty = self._load(result.uncertainty, f"SYNTHETIC MR{side} uncertainty", level=0.1, window=0.2)
+            uncertainty.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeFileInferno.txt")
+        slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+        slicer.util.setSliceViewerLayers(background=volume, foreground=uncertainty, foregroundOpacity=0, fit=True)
+
+    @staticmethod
+    def _load(file: str, name: str, level: float, window: float) -> Any:
+        node = slicer.util.loadVolume(file, {"name": name, "singleFile": True})
+        display = node.GetDisplayNode()
+        display.AutoWindowLevelOff()
+        display.SetWindowLevel(window, level)
+        return node

@@ -1,0 +1,83 @@
+"""Next Sample of MONAI Label's own viewer plug-ins: makes a volume and hands it out as the next image."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.tasks.strategy import Strategy
+
+from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.label.answers import UnknownName, answered
+from monai_xray2mri.label.store import is_radiograph, volume_name
+from monai_xray2mri.label.task import MODEL, SynthesisTask
+from monai_xray2mri.types import Side
+
+logger = logging.getLogger(__name__)
+
+
+class Generate(Strategy):
+    """The newest radiograph's knee that has no synthetic volume yet, with the volume made on the spot.
+
+    Plug-ins show what a strategy returns as an image, and inference results as masks: this is the way in which an
+    unmodified plug-in shows a synthetic volume.
+
+    Args:
+        task: of synthesis.
+        infer: the app's; takes a request.
+        defaults: parameters of requests that the server was started with.
+    """
+
+    def __init__(
+        self, task: SynthesisTask, infer: Callable[[dict[str, Any]], Any], defaults: Mapping[str, Any]
+    ) -> None:
+        super().__init__("Synthetic MR volume of the newest radiograph that has none")
+        self.task, self.infer, self.defaults = task, infer, defaults
+
+    def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> str:
+        """The name of the volume in the datastore.
+
+        Args:
+            request: parameters of a synthesis; ``image`` names the radiograph.
+            datastore: the server's.
+
+        Raises:
+            HTTPException: there is no radiograph, or none that can be used; it holds the reasons.
+        """
+        with answered():
+            wanted = {**self.defaults, **request}
+            reasons, done = [], ""
+            for name in self._radiographs(wanted, datastore):
+                try:
+                    sides = self.task.sides(Path(datastore.get_image_uri(name)), wanted)
+                except (InputRefused, UsageError) as error:
+                    logger.warning("Passed over: %s", error)
+                    reasons.append(str(error))
+                    continue
+                for side in sides:
+                    if volume_name(name, side) not in datastore.list_images():
+                        return self._generate(name, side, wanted)
+                    done = done or volume_name(name, side)
+            if not done:
+                raise InputRefused("studies folder", "needs a radiograph of a knee", " | ".join(reasons) or "none")
+            return done
+
+    def _radiographs(self, wanted: Mapping[str, Any], datastore: Datastore) -> Iterator[str]:
+        """Names of radiographs, the newest first."""
+        if name := wanted.get("image"):
+            if name not in datastore.list_images():
+                raise UnknownName("image", "must be in the datastore", "no image of that name", "Check the name.")
+            yield str(name)
+            return
+        files = {name: Path(datastore.get_image_uri(name)) for name in datastore.list_images()}
+        films = [name for name, file in files.items() if is_radiograph(name, file)]
+        yield from sorted(films, key=lambda name: (-files[name].stat().st_mtime, name))
+
+    def _generate(self, name: str, side: Side, wanted: Mapping[str, Any]) -> str:
+        request = {**wanted, "model": MODEL, "image": name, "side": str(side), "save_image": True}
+        result = self.infer(request)
+        Path(result["file"]).unlink()
+        return str(result["params"]["volume"])

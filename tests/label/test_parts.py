@@ -1,0 +1,159 @@
+"""What the MONAI Label parts do without a server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+import torch
+from monai.data import MetaTensor
+
+from monai_xray2mri.cli import main
+from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
+from monai_xray2mri.label.answers import UnknownName, answered, status_of
+from monai_xray2mri.label.bundle_parts import ScaleToStoredd, require_one_model, require_weights_of
+from monai_xray2mri.label.request import read_request
+from monai_xray2mri.label.store import is_radiograph, is_result, study_of, uncertainty_name, volume_name
+from monai_xray2mri.label.volume_file import EXTENSIONS, FULL_SCALE, write_volume
+from monai_xray2mri.sampling import Options
+from monai_xray2mri.synthesis import volume_affine
+from monai_xray2mri.types import KneeVolume, Side
+from tests.label.conftest import Radiographs
+
+
+def test_a_request_may_hold_numbers_texts_lists_and_nothing() -> None:
+    plain = read_request({})
+    assert (plain.side, plain.features, plain.options) == (None, None, Options())
+    assert (plain.extension, plain.dtype, plain.assume_spacing) == (".nrrd", "float32", False)
+    assert read_request({"steps": "", "samples": 0, "side": ["", "R", "L"], "assume_spacing": "false"}) == plain
+    asked = read_request(
+        {"steps": "20", "seed": str(2**63 - 1), "guidance": "0", "slices": 12.0, "dtype": "bfloat16",
+         "side": "left", "assume_spacing": 1,
+         "features": '{"V00XRKL": "2", "XRJSM": ""}', "result_dtype": "int16", "model": "of MONAI Label"}
+    )  # fmt: skip
+    assert asked.options == Options(steps=20, seed=2**63 - 1, slices=12, dtype="bfloat16")
+    assert (asked.side, asked.dtype, asked.assume_spacing) == (Side.LEFT, "int16", True)
+    assert asked.features is not None and asked.features.grades["XRKL"] == 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"steps": "1.5"}, "steps: must be a whole number"),
+        ({"eta": "much"}, "eta: must be a number"),
+        ({"side": "both"}, "side: must be R, L or empty"),
+        ({"assume_spacing": "perhaps"}, "assume_spacing: must be true or false"),
+        ({"result_extension": ".png"}, "result_extension: must be one of"),
+        ({"features": "KL 2"}, "features: must be JSON"),
+        ({"features": [1]}, "features: must map names to grades"),
+    ],
+)
+def test_what_a_request_cannot_mean_is_named(parameters: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_request(parameters)
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+@pytest.mark.parametrize("dtype", FULL_SCALE)
+def test_volumes_are_written_in_place(tmp_path: Path, extension: str, dtype: str) -> None:
+    voxels = np.random.default_rng(0).random((4, 5, 6), dtype=np.float32)
+    volume = KneeVolume(voxels, volume_affine(6, 5, 4, 0.625, 1.5), Side.LEFT)
+    image = SimpleITK.ReadImage(str(write_volume(tmp_path / f"volume{extension}", volume, dtype)))
+    values = SimpleITK.GetArrayFromImage(image)
+    assert str(values.dtype) == dtype
+    tolerance = 0 if dtype == "float32" else 0.51 / FULL_SCALE[dtype]
+    np.testing.assert_allclose(values / FULL_SCALE[dtype], voxels, atol=tolerance)
+    for index in ((0, 0, 0), (5, 4, 3)):
+        place = (volume.affine @ (*index, 1))[:3]
+        np.testing.assert_allclose(image.TransformIndexToPhysicalPoint(index), place, atol=1e-4)
+
+
+def test_integers_of_the_bundle_app_fill_their_range() -> None:
+    volume = MetaTensor(torch.tensor([[-0.1, 0.5, 1.2]]), affine=torch.eye(4) * 2)
+    assert ScaleToStoredd("pred", "uint8")({"pred": volume})["pred"].tolist() == [[0, 128, 255]]
+    scaled = ScaleToStoredd("pred", "int16")({"pred": volume})["pred"]
+    assert scaled.tolist() == [[0, 2048, 4095]] and torch.equal(scaled.affine, volume.affine)
+    assert ScaleToStoredd("pred", "")({"pred": volume})["pred"] is volume
+
+
+def test_a_bundle_has_one_model_with_all_weights(tmp_path: Path) -> None:
+    network = torch.nn.Linear(2, 2)
+    models = tmp_path / "models"
+    models.mkdir()
+    with pytest.raises(WeightsError, match=r"models/model.pt and no other .pt file \(found: none\)"):
+        require_one_model(tmp_path)
+    torch.save(network.state_dict(), models / "model.pt")
+    require_one_model(tmp_path)
+    require_weights_of(tmp_path, network)
+    with pytest.raises(WeightsError, match=r"1 missing and 0 unknown, e\.g\. extra"):
+        network.register_buffer("extra", torch.zeros(1))
+        require_weights_of(tmp_path, network)
+    (models / "a.pt").touch()
+    with pytest.raises(WeightsError, match=r"a\.pt, model\.pt.*shortest name"):
+        require_one_model(tmp_path)
+
+
+def test_the_store_tells_radiographs_from_reports_and_results(radiographs: Radiographs) -> None:
+    for name, expected in {"right": True, "picture": True, "nifti": True, "reading": False}.items():
+        assert is_radiograph(name, getattr(radiographs, name)) is expected, name
+    for name in (volume_name("right", Side.RIGHT), uncertainty_name("right", Side.LEFT)):
+        assert is_result(name) and not is_radiograph(name, radiographs.nrrd)
+    assert not is_result("right")
+
+
+def test_a_radiograph_is_read_with_the_reports_of_its_study(radiographs: Radiographs) -> None:
+    (report,) = study_of(radiographs.right, radiographs.folder).reports
+    assert report.name == "reading.dcm"
+    assert study_of(radiographs.left, radiographs.folder).reports == ()
+    assert study_of(radiographs.right, None).reports == ()
+    assert study_of(radiographs.picture, radiographs.folder).reports == ()
+
+
+def test_errors_have_their_status_and_stay_themselves_outside_a_server() -> None:
+    kinds = {InputRefused: 422, UsageError: 400, UnknownName: 404, OutOfMemory: 503, WeightsError: 500}
+    assert {kind: status_of(kind("a", "b")) for kind in kinds} == kinds
+    if "monailabel" not in sys.modules:
+        with pytest.raises(InputRefused), answered():
+            raise InputRefused("a", "b")
+
+
+def test_the_app_is_written_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app = tmp_path / "new" / "app"
+    assert main(["label-app", "--output", str(app)]) == ExitCode.DONE
+    printed = capsys.readouterr()
+    assert (printed.out, "monailabel.main start_server --app" in printed.err) == (f"{app}\n", True)
+    assert {str(file.relative_to(app)) for file in app.rglob("*.py")} == {
+        "main.py",
+        "slicer_module/Xray2MRI/Xray2MRI.py",
+        "slicer_module/Xray2MRI/Xray2MRILib/__init__.py",
+        "slicer_module/Xray2MRI/Xray2MRILib/server.py",
+    }
+    assert main(["label-app", "--output", str(app)]) == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("word", ["monailabel.main", "monai.bundle"])
+def test_pydicoms_former_module_is_found_for_monai_label_only(word: str) -> None:
+    """By the line that every start of Python reads (deploy_hook.pth)."""
+    program = (
+        f"import sys; sys.orig_argv[1:] = ['-m', {word!r}]; import monai_xray2mri.deploy_hook\n"
+        "from pydicom._storage_sopclass_uids import SegmentationStorage; print(SegmentationStorage)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    found = ended.stdout.strip() == "1.2.840.10008.5.1.4.1.1.66.4"
+    assert found is (word == "monailabel.main"), ended.stderr
+
+
+def test_the_slicer_modules_server_reads_reasons() -> None:
+    """The text of MONAI Label's client holds the server's answer as JSON, or anything else."""
+    sys.path.insert(0, str(Path(__file__).parents[2] / "monai_xray2mri" / "label" / "slicer_module" / "Xray2MRI"))
+    from Xray2MRILib.server import _reason
+
+    message = "Status: 422; Response: " + json.dumps({"detail": "radiograph a.dcm: {odd}"})
+    assert _reason(message) == "radiograph a.dcm: {odd}"
+    assert _reason('Status: 422; Response: {"detail": [{"msg": "Field required"}]}') == "Field required"
+    assert _reason("Status: 500; Response: Internal Server Error") == "Status: 500; Response: Internal Server Error"
