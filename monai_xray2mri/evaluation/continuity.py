@@ -30,12 +30,13 @@ from monai_xray2mri.diffusion.depth_noise import SHORTEST_MM
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.evaluation.lesions import lesion_response
 from monai_xray2mri.evaluation.noise_fit import fit_noise
-from monai_xray2mri.evaluation.summary import HIDDEN
 from monai_xray2mri.grading.features import one_hot
 from monai_xray2mri.radiograph.region import normalise_region
 from monai_xray2mri.simulation.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.seeds import SEED_RANGES, SIMULATOR_VERSION
 
+HIDDEN: Final = ("XRCY", "XRCH", "XRATT")
+"""Stems of cysts, chondrocalcinosis and attrition: what a radiograph shows badly (paper 000, Table III)."""
 LAGS: Final = (1, 2, 3, 4, 6, 8)
 """Slices apart at which correlations are compared."""
 LENGTHS_MM: Final = (0.75, 1.5, 3.0, 6.0)

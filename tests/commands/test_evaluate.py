@@ -1,0 +1,93 @@
+"""``xray2mri evaluate``, in this process, with a tiny network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monai_xray2mri.cli import main
+from monai_xray2mri.errors import ExitCode
+from monai_xray2mri.evaluation.studies.comparison import METRICS
+from monai_xray2mri.simulation.seeds import TEST
+from tests.evaluation.bundles import make_tiny_bundle
+
+SEED = 1
+FIRST = TEST.start + 1000 * SEED
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
+    return make_tiny_bundle(tmp_path_factory.mktemp("evaluate") / "tiny", bundle)
+
+
+def evaluate(bundle: Path, output: Path, *options: object) -> int:
+    return main(["evaluate", "--bundle", str(bundle), "--output", str(output), "--device", "cpu", *map(str, options)])
+
+
+def test_two_knees_end_to_end(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One knee has a volume of every method; the other is named, skipped and counted. The same command goes on."""
+    theirs, output = tmp_path / "theirs", tmp_path / "out"
+    theirs.mkdir()
+    np.save(theirs / f"{FIRST}.npy", np.full((50, 256, 256), 0.2, np.float32))
+    options = ["--knees", 2, "--seed", SEED, "--training-knees", 1, "--method", f"theirs={theirs}"]
+    assert evaluate(tiny, output, *options) == ExitCode.SOME_CASES_FAILED
+    said = capsys.readouterr()
+    assert said.out == f"{output / 'metrics.json'}\n"
+    assert "2 test knees" in said.err and "about" in said.err and "minutes" in said.err
+    assert f"knee {FIRST + 1} skipped" in said.err and "no such file" in said.err
+
+    written: dict[str, Any] = json.loads((output / "metrics.json").read_text())
+    assert list(written["methods"]) == ["tiny", "mean slice", "nearest neighbour", "theirs"]
+    for measures in written["methods"].values():
+        assert list(measures) == list(METRICS)
+        assert set(measures["psnr"]) == {"median", "mean", "ci95", "n"} and measures["psnr"]["n"] == 1
+    assert written["methods"]["theirs"]["adjacent_slice_correlation"]["median"] == pytest.approx(0, abs=1e-6)
+    assert written["skipped"] == {"comparison": {str(FIRST + 1): written["skipped"]["comparison"][str(FIRST + 1)]}}
+    settings = written["settings"]
+    assert settings["seed"] == SEED and len(settings["methods"]["tiny"]["weights_sha256"]) == 64
+    for name in ("tables/comparison.csv", "tables/comparison.md", "figures/comparison.png", "figures/comparison.svg",
+                 "figures/slices.png", "report.html"):  # fmt: skip
+        assert (output / name).stat().st_size > 100, name
+    report = (output / "report.html").read_text()
+    assert "data:image/png;base64," in report and "<script" not in report and str(FIRST + 1) in report
+
+    records = (output / "records" / "comparison.jsonl").read_bytes()
+    assert evaluate(tiny, output, *options, "-q") == ExitCode.SOME_CASES_FAILED
+    said = capsys.readouterr()
+    assert said.out == f"{output / 'metrics.json'}\n" and not said.err
+    assert (output / "records" / "comparison.jsonl").read_bytes() == records  # nothing was left to do
+    again = json.loads((output / "metrics.json").read_text())
+    assert again["methods"] == written["methods"]
+
+    assert evaluate(tiny, output, *options[:4], "--training-knees", 1) == ExitCode.USAGE
+    assert "others: methods" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--knees", 0], "option knees"),
+        (["--seed", 1000], "knees of the test range"),
+        (["--studies", "strange"], "strange"),
+        (["--studies", "real_films"], "--films"),
+        (["--method", "nothing"], "NAME=SOURCE"),
+        (["--method", "mine=nowhere:Nothing"], "package.module:Class"),
+        (["--method", "mean slice=nowhere"], "a name of its own"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_usage_errors(
+    tiny: Path, tmp_path: Path, options: list[object], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(tiny, tmp_path / "out", *options) == ExitCode.USAGE
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_missing_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(tmp_path, tmp_path / "out") == ExitCode.WEIGHTS
+    assert "inference.json" in capsys.readouterr().err
