@@ -51,10 +51,20 @@ class Xray2MRIApp(Application):
             self, rules=selection_rule("reports", "^SR$"), all_matched=True, name="report_selector"
         )
         region = KneeRegionOperator(
-            self, study=study, side=settings.side, region_mm=model.network.region_mm, name="knee_region"
+            self,
+            study=study,
+            side=settings.side,
+            region_mm=model.network.region_mm,
+            force=settings.force,
+            name="knee_region",
         )
         grading = GradingOperator(
-            self, study=study, features=settings.features, oai_table=settings.oai_table, name="grading"
+            self,
+            study=study,
+            features=settings.features,
+            oai_table=settings.oai_table,
+            estimate=settings.estimate,
+            name="grading",
         )
         diffusion = SliceDiffusionOperator(
             self, model=model, options=self._options, output=settings.output, name="slice_diffusion"

@@ -35,6 +35,8 @@ class Settings:
         oai_table: OAI's central readings, for knees that no report grades.
         label: ``"corner"`` burns a small SYNTHETIC into the slices, ``"none"`` does not.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
+        force: use also radiographs that the checks doubt; the result says so.
+        estimate: let a classifier grade a knee that nothing else grades.
         allow_partial: a study of which one knee was refused and the other written ends with exit code 0.
         log_level: how much is logged.
     """
@@ -52,6 +54,8 @@ class Settings:
     oai_table: Path | None
     label: Label
     device: str
+    force: bool
+    estimate: bool
     allow_partial: bool
     log_level: str
 
@@ -124,6 +128,12 @@ def _parser() -> argparse.ArgumentParser:
     floats = os.environ.get("XRAY2MRI_PARAMETRIC_MAP", "").lower() in TRUE
     text = "also write the uncertainty as a Parametric Map [XRAY2MRI_PARAMETRIC_MAP]"
     parser.add_argument("--parametric-map", action="store_true", default=floats, help=text)
+    forced = os.environ.get("XRAY2MRI_FORCE", "").lower() in TRUE
+    text = "use also a radiograph that the checks doubt; the result says so [XRAY2MRI_FORCE]"
+    parser.add_argument("--force", action="store_true", default=forced, help=text)
+    unknown = os.environ.get("XRAY2MRI_NO_ESTIMATE", "").lower() in TRUE
+    text = "leave a knee that nothing grades unknown instead of grading it with a classifier [XRAY2MRI_NO_ESTIMATE]"
+    parser.add_argument("--no-estimate", dest="estimate", action="store_false", default=not unknown, help=text)
     partial = os.environ.get("XRAY2MRI_ALLOW_PARTIAL", "").lower() in TRUE
     text = "end with code 0 instead of 8 if one knee was refused and another written [XRAY2MRI_ALLOW_PARTIAL]"
     parser.add_argument("--allow-partial", action="store_true", default=partial, help=text)

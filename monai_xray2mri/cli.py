@@ -27,6 +27,7 @@ from monai_xray2mri.commands import (
 from monai_xray2mri.commands.options import RED_LINE
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import ExitCode, Xray2MRIError, describe_unexpected
+from monai_xray2mri.interruption import TERMINATED, Terminated, terminable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,14 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        with quiet():  # pydicom and the Deploy SDK, if it is installed, warn about things that users cannot act on
+        # pydicom and the Deploy SDK, if it is installed, warn about things that users cannot act on
+        with terminable(), quiet():
             return int(options.run(options))
     except Xray2MRIError as error:
         print(f"xray2mri: {error}", file=sys.stderr)
         return int(error.exit_code)
+    except MemoryError:
+        print("xray2mri: out of memory; nothing half-written was left", file=sys.stderr)
+        return ExitCode.OUT_OF_MEMORY
     except Exception as error:  # its text may quote the input
         print(f"xray2mri: {describe_unexpected(error)}", file=sys.stderr)
         return ExitCode.UNEXPECTED
+    except Terminated:
+        print("xray2mri: terminated; nothing half-written was left", file=sys.stderr)
+        return TERMINATED
     except KeyboardInterrupt:
         print("xray2mri: interrupted; nothing half-written was left", file=sys.stderr)
         return 130

@@ -10,6 +10,8 @@ import traceback
 from enum import IntEnum
 from pathlib import Path
 
+FORCE = "The option --force uses it all the same, and the result says so."
+
 
 class ExitCode(IntEnum):
     """Exit codes shared by ``xray2mri`` and ``monai-deploy exec``."""
@@ -77,6 +79,15 @@ class SomeCasesFailed(Xray2MRIError):
     """Some knees were written, others were not; the message names the others."""
 
     exit_code = ExitCode.SOME_CASES_FAILED
+
+
+class DoubtfulInput(InputRefused):
+    """A picture that an automatic check doubts; a user who knows better may force its use, which is recorded."""
+
+    def __init__(self, what: str, rule: str, found: str = "", remedy: str = "") -> None:
+        if not remedy.endswith(FORCE):
+            remedy = f"{remedy} {FORCE}".strip()
+        super().__init__(what, rule, found, remedy)
 
 
 class NotAKnee(InputRefused):

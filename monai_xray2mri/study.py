@@ -18,8 +18,9 @@ from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError, Xray2MRIError
 from monai_xray2mri.grading.report import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.oai_table import oai_gradings
-from monai_xray2mri.radiograph.checks import check_radiograph, check_region
+from monai_xray2mri.radiograph.checks import check_radiograph, region_doubts, region_warnings
 from monai_xray2mri.radiograph.image_files import is_image_file
+from monai_xray2mri.radiograph.inflation import require_bounded
 from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.radiograph.region import find_knees
@@ -72,6 +73,7 @@ class KneeCase:
         grading: its features.
         report: the structured report they come from, if any.
         remarks: what the checks found worth knowing.
+        forced: whether it is used although a check of the picture doubts it; the remarks say which.
     """
 
     radiograph: Radiograph
@@ -79,6 +81,7 @@ class KneeCase:
     grading: Grading = field(default_factory=Grading)
     report: Dataset | None = None
     remarks: tuple[str, ...] = ()
+    forced: bool = False
 
     @property
     def side(self) -> Side:
@@ -121,6 +124,7 @@ def read_study(path: Path) -> Study:
         if file.suffix.lower() in PICTURES or (path.is_file() and is_image_file(file)):
             films.append(StudyFile(name, file))
             continue
+        require_bounded(file, name)
         header = _header(file)
         modality = "" if header is None else str(header.get("Modality", ""))
         if header is None:
@@ -155,15 +159,22 @@ def plan_study(
     oai_table: Path | None = None,
     region_mm: float = 110.0,
     assume_spacing: bool = False,
+    force: bool = False,
+    estimate: bool = True,
 ) -> Plan:
     """The knees of a study with their features: :func:`locate_knees`, then :func:`add_gradings`, with their errors."""
-    plan = locate_knees(study, side=side, region_mm=region_mm, assume_spacing=assume_spacing)
-    return add_gradings(plan, study, features, oai_table)
+    plan = locate_knees(study, side=side, region_mm=region_mm, assume_spacing=assume_spacing, force=force)
+    return add_gradings(plan, study, features, oai_table, estimate)
 
 
 @quiet()
 def locate_knees(
-    study: Study, *, side: Side | None = None, region_mm: float = 110.0, assume_spacing: bool = False
+    study: Study,
+    *,
+    side: Side | None = None,
+    region_mm: float = 110.0,
+    assume_spacing: bool = False,
+    force: bool = False,
 ) -> Plan:
     """Find the knees on the radiographs of a study, with all checks of the pictures.
 
@@ -172,6 +183,8 @@ def locate_knees(
         side: the only knee wanted, and what tells the side of a film that does not say it; None = both.
         region_mm: side of the region at the detector in mm; the model's.
         assume_spacing: for research: take a picture without spacing as one joint region.
+        force: use also what the checks of the picture doubt (:class:`~monai_xray2mri.errors.DoubtfulInput`), with a
+            remark. Side, spacing, age, and whether there is a knee at all cannot be forced.
 
     Returns:
         The plan with at least one case, features still unknown.
@@ -179,6 +192,8 @@ def locate_knees(
     Raises:
         InputRefused: no knee can be used; the message of the only reason, or all of them.
     """
+    from monai_xray2mri.detection.joints import find_joints  # torch takes seconds to import
+
     cases, refusals, passed_over = list[KneeCase](), list[InputRefused](), list[InputRefused]()
     for film in study.films:
         try:
@@ -191,29 +206,48 @@ def locate_knees(
             continue
         for one in wanted:  # one at a time, so that a knee that cannot be found does not cost the other one
             try:
-                (roi,) = find_knees(radiograph, side=one, width_mm=region_mm, assume_spacing=assume_spacing)
-                seen = check_region(roi, radiograph.name)
+                (roi,) = find_knees(
+                    radiograph, find_joints, side=one, width_mm=region_mm, assume_spacing=assume_spacing
+                )
+                overridden = _overridden(roi, radiograph.name, force)
             except InputRefused as refusal:
                 refusals.append(refusal)
                 continue
-            cases.append(KneeCase(radiograph, roi, remarks=(*radiograph.remarks, *warnings, *seen)))
+            remarks = (*overridden, *radiograph.remarks, *warnings, *region_warnings(roi))
+            cases.append(KneeCase(radiograph, roi, remarks=remarks, forced=bool(overridden)))
     if not cases:
         raise _joined([*refusals, *passed_over])
     remarks = (*study.remarks, *(str(refusal) for refusal in passed_over))
     return Plan(tuple(_newest_per_side(cases)), tuple(refusals), remarks)
 
 
+def _overridden(roi: KneeROI, name: str, force: bool) -> tuple[str, ...]:
+    """Remarks on the doubts that force overrides; without force the first of them is raised."""
+    from monai_xray2mri.detection.likeness import likeness_doubts
+
+    doubts = [*region_doubts(roi, name), *likeness_doubts(roi, name)]
+    if doubts and not force:
+        raise doubts[0]
+    return tuple(f"used by force: {doubt.what} {doubt.rule} (found: {doubt.found})" for doubt in doubts)
+
+
 @quiet()
 def add_gradings(
-    plan: Plan, study: Study, features: Mapping[Side, Grading] | None = None, oai_table: Path | None = None
+    plan: Plan,
+    study: Study,
+    features: Mapping[Side, Grading] | None = None,
+    oai_table: Path | None = None,
+    estimate: bool = True,
 ) -> Plan:
-    """Give each knee its features: those of the user, else of the study's reports, else of OAI, else unknown.
+    """Give each knee its features: those of the user, else of the study's reports, else of OAI, else estimated.
 
     Args:
         plan: of :func:`locate_knees`.
         study: whose reports are read.
         features: gradings given by the user; they replace reports.
         oai_table: OAI's central readings, for knees that no report grades; their use has a remark.
+        estimate: give a knee that nothing grades the Kellgren-Lawrence grade that a classifier sees in the radiograph,
+            marked as such (paper 001); else its features stay unknown.
 
     Raises:
         UsageError: the table cannot be read.
@@ -229,6 +263,8 @@ def add_gradings(
             grading = _grading(reports, case, features)
             if oai_table is not None and grading.source == "missing":
                 grading = _of_table(oai_table, case, grading)
+            if estimate and grading.source == "missing":
+                grading = _estimated(case, grading)
         except InputRefused as refusal:
             refusals.append(refusal)
             continue
@@ -289,6 +325,17 @@ def _of_table(table: Path, case: KneeCase, grading: Grading) -> Grading:
         return replace(grading, remarks=(*grading.remarks, remark))
     remark = f"OAI table {table.name}: used for the {side.word} knee, which nothing else grades"
     return replace(found, remarks=(*grading.remarks, remark, *found.remarks))
+
+
+def _estimated(case: KneeCase, grading: Grading) -> Grading:
+    """What the classifier sees in the region; what was there if the region is too narrow for it."""
+    from monai_xray2mri.detection.koa import grading_from_koa, koa_probability
+
+    try:
+        found = grading_from_koa(koa_probability(case.roi))
+    except InputRefused as refusal:
+        return replace(grading, remarks=(*grading.remarks, f"not estimated: {refusal}"))
+    return replace(found, remarks=(*grading.remarks, *found.remarks))
 
 
 def _newest_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:

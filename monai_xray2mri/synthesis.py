@@ -112,6 +112,8 @@ class Xray2MRI:
         side: Side | str | None = None,
         features: Mapping[str, object] | None = None,
         assume_spacing: bool = False,
+        force: bool = False,
+        estimate: bool = True,
         progress: bool | Callable[[int], None] = False,
         **options: Any,
     ) -> Synthesis:
@@ -122,6 +124,8 @@ class Xray2MRI:
             side: ``"R"`` or ``"L"``; needed for a bilateral film and where the file does not tell.
             features: grades by OAI name, with or without the prefix V00; absent = unknown.
             assume_spacing: for research: take a picture without spacing as one joint region.
+            force: use also a picture that the checks doubt; the result says so.
+            estimate: let a classifier grade the knee if nothing else does; marked as such.
             progress: True shows a bar with the time left where stderr is a terminal; a function is called with the
                 number of slices done since.
             **options: see :class:`Options`.
@@ -139,6 +143,8 @@ class Xray2MRI:
             features=None if features is None else dict.fromkeys(Side, validate_grades(features, source="features")),
             region_mm=self.network.region_mm,
             assume_spacing=assume_spacing,
+            force=force,
+            estimate=estimate,
         )
         # 2. One knee only
         if len(plan.cases) > 1:
@@ -252,11 +258,13 @@ class Xray2MRI:
                 "columns": width,
                 "width_mm": case.roi.width_mm,
                 "method": case.roi.method,
+                "confidence": None if case.roi.confidence is None else round(case.roi.confidence, 3),
             },
             "features": dict(case.grading.grades),
             "features_source": case.grading.source,
             "remarks": list(dict.fromkeys((*case.remarks, *case.roi.remarks, *case.grading.remarks))),
             "disclaimer": DISCLAIMER,
+            **({"forced": True} if case.forced else {}),
         }
 
 
@@ -269,6 +277,6 @@ def _memory_errors(chunk: int) -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemory("device memory", f"must hold {chunk} slices at a time", "out of memory", remedy) from error
     except RuntimeError as error:
-        if "not enough memory" not in str(error):  # the CPU allocator's words
-            raise
+        if not any(words in str(error) for words in ("not enough memory", "can't allocate memory")):
+            raise  # these are the CPU allocator's words, by platform
         raise OutOfMemory("memory", f"must hold {chunk} slices at a time", "out of memory", remedy) from error

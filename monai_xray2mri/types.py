@@ -90,8 +90,10 @@ class KneeROI:
         box: where it lies on the radiograph.
         pixels: [299,299] float32 in [0,1], as on the film (a left knee is *not* mirrored here).
         width_mm: physical side length at the detector in mm.
-        method: how it was found, for the report: ``"profile"`` (bilateral halves), ``"whole image"`` ...
+        method: how it was found, for the report: ``"detector"``, ``"whole image"`` ...
         remarks: what a user should know.
+        confidence: of the detector, 0 to 1; None if it saw no joint in a crop.
+        prosthesis: the detector's probability that the joint is a prosthesis.
     """
 
     side: Side
@@ -100,6 +102,8 @@ class KneeROI:
     width_mm: float
     method: str
     remarks: tuple[str, ...] = ()
+    confidence: float | None = None
+    prosthesis: float = 0.0
 
 
 @dataclass(frozen=True)

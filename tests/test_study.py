@@ -11,7 +11,8 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.uid import MRImageStorage
 
-from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIError
+from monai_xray2mri.detection.koa import ESTIMATED
+from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, UsageError, Xray2MRIError
 from monai_xray2mri.grading.report_writer import write_grading_report
 from monai_xray2mri.study import Plan, plan_study, read_study
 from monai_xray2mri.types import Grading, Side
@@ -38,11 +39,47 @@ def report(film: Path, side: Side = Side.RIGHT, final: bool = True, **replaced: 
 
 
 def test_a_crop_is_one_knee_with_unknown_features(film: Path) -> None:
-    found = plan(film.parent)
+    found = plan(film.parent, estimate=False)
     assert [case.side for case in found.cases] == [Side.RIGHT]
     assert found.cases[0].grading.source == "missing"
     assert found.cases[0].roi.method == "whole image"
     assert found.refusals == ()
+
+
+def test_a_knee_that_nothing_grades_is_graded_by_the_classifier_and_marked(film: Path) -> None:
+    grading = plan(film.parent).cases[0].grading
+    assert grading.source == ESTIMATED
+    assert set(grading.grades) == {"XRKL"} and grading.grades["XRKL"] in range(5)
+    assert any("not read by a person" in remark for remark in grading.remarks)
+    report(film)
+    assert plan(film.parent).cases[0].grading.source == "structured report"
+
+
+def test_what_a_check_doubts_is_refused_unless_forced(tmp_path: Path) -> None:
+    write_film(tmp_path / "film.dcm", simulated_crop()[::-1])
+    with pytest.raises(DoubtfulInput, match=r"film\.dcm.*--force"):
+        plan(tmp_path)
+    case = plan(tmp_path, force=True).cases[0]
+    assert case.forced
+    assert any("used by force" in remark and "film.dcm" in remark for remark in case.remarks)
+
+
+def test_a_film_of_the_other_knee_is_doubted(tmp_path: Path) -> None:
+    write_film(tmp_path / "film.dcm", np.ascontiguousarray(simulated_crop()[:, ::-1]), "R")
+    with pytest.raises(DoubtfulInput, match="right knee"):
+        plan(tmp_path)
+
+
+def test_force_does_not_make_a_good_knee_doubtful(film: Path) -> None:
+    case = plan(film.parent, force=True).cases[0]
+    assert not case.forced and not any("force" in remark for remark in case.remarks)
+
+
+@pytest.mark.parametrize("replaced", [{"PatientAge": "012Y"}, {"ImageLaterality": None}, {"ImagerPixelSpacing": None}])
+def test_age_side_and_spacing_cannot_be_forced(tmp_path: Path, replaced: dict[str, object]) -> None:
+    write_film(tmp_path / "film.dcm", simulated_crop(), **replaced)
+    with pytest.raises(InputRefused):
+        plan(tmp_path, force=True)
 
 
 def test_a_single_file_is_a_study(film: Path) -> None:
@@ -247,7 +284,7 @@ def test_radiographs_of_something_else_are_refused(shared_data: Path, tmp_path: 
 def test_foreign_reports_are_passed_over(shared_data: Path, film: Path) -> None:
     for name in ("highdicom_sr_document_TID1500.dcm", "dcmjs_sample-sr_TID1500.dcm"):
         shutil.copy(shared_data / "sr" / name, film.parent / name)
-    grading = plan(film.parent).cases[0].grading
+    grading = plan(film.parent, estimate=False).cases[0].grading
     assert grading.source == "missing"
     assert len([remark for remark in grading.remarks if "no knee gradings" in remark]) == 2
 

@@ -15,7 +15,7 @@ from operators.selection import selected_files
 
 
 class GradingOperator(Operator):
-    """Gives each knee its 19 radiographic features: from a file, else from a report, else from OAI, else unknown.
+    """Gives each knee its 19 radiographic features: from a file, a report, OAI's table, or a classifier.
 
     Named inputs:
         plan: knees (:class:`KneeRegionOperator`).
@@ -28,6 +28,7 @@ class GradingOperator(Operator):
         study: the files of the study.
         features: JSON or CSV file that replaces the reports; None = the reports.
         oai_table: OAI's central readings for knees that no report grades.
+        estimate: let a classifier grade a knee that nothing else grades.
     """
 
     def __init__(
@@ -37,9 +38,10 @@ class GradingOperator(Operator):
         study: Study,
         features: Path | None,
         oai_table: Path | None,
+        estimate: bool,
         **kwargs: Any,
     ) -> None:
-        self._study, self._features, self._oai_table = study, features, oai_table
+        self._study, self._features, self._oai_table, self._estimate = study, features, oai_table, estimate
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -55,4 +57,4 @@ class GradingOperator(Operator):
         sides = [case.side for case in plan.cases]
         given = None if self._features is None else read_grading_file(self._features, sides)
         study = replace(self._study, reports=reports)
-        op_output.emit(add_gradings(plan, study, given, self._oai_table), "plan")
+        op_output.emit(add_gradings(plan, study, given, self._oai_table, self._estimate), "plan")

@@ -27,12 +27,20 @@ class KneeRegionOperator(Operator):
         study: the files of the study.
         side: the only knee wanted; None = both.
         region_mm: side of the region at the detector in mm; the model's.
+        force: use also radiographs that the checks doubt.
     """
 
     def __init__(
-        self, fragment: Fragment, *args: Any, study: Study, side: Side | None, region_mm: float, **kwargs: Any
+        self,
+        fragment: Fragment,
+        *args: Any,
+        study: Study,
+        side: Side | None,
+        region_mm: float,
+        force: bool,
+        **kwargs: Any,
     ) -> None:
-        self._study, self._side, self._region_mm = study, side, region_mm
+        self._study, self._side, self._region_mm, self._force = study, side, region_mm, force
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -52,4 +60,4 @@ class KneeRegionOperator(Operator):
             remedy = "Convert it to a DICOM Part 10 file, or use: xray2mri synthesize."
             raise InputRefused("study", "needs a radiograph that MONAI Deploy can load", " | ".join(missed), remedy)
         study = replace(self._study, films=films, remarks=(*self._study.remarks, *missed))
-        op_output.emit(locate_knees(study, side=self._side, region_mm=self._region_mm), "plan")
+        op_output.emit(locate_knees(study, side=self._side, region_mm=self._region_mm, force=self._force), "plan")

@@ -2,6 +2,8 @@
 
 ``benchmark simulate`` times the simulator: each kind of output in a process of its own, so that its peak memory is its
 own; a first knee, which loads and compiles what is needed, is not counted.
+
+``benchmark mutations`` takes thousands of damaged and unusual studies through reading, checks, synthesis and writing.
 """
 
 from __future__ import annotations
@@ -72,6 +74,18 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     simulate.add_argument("--device", default="cpu", help="auto, cuda, mps or cpu (default: %(default)s)")
     simulate.add_argument("--only", nargs="+", choices=list(KINDS), help="what to measure (default: all)")
     simulate.set_defaults(run=run)
+    mutations = kinds.add_parser(
+        "mutations",
+        parents=[common],
+        help="damaged and unusual studies",
+        description="Each mutated study must end in a valid result or in a refusal that says why.",
+    )
+    mutations.add_argument("--count", type=int, default=2000, help="studies (default: %(default)s)")
+    mutations.add_argument("--seed", type=int, default=0, help="of the corpus (default: %(default)s)")
+    mutations.add_argument(
+        "--whole-every", type=int, default=1, metavar="N", help="synthesise one of N usable studies (default: all)"
+    )
+    mutations.set_defaults(run=run_mutations)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -107,6 +121,44 @@ def run(options: argparse.Namespace) -> int:
     }
     print(json.dumps(answer, indent=2))
     return ExitCode.DONE
+
+
+def run_mutations(options: argparse.Namespace) -> int:
+    """Carry ``benchmark mutations`` out: a table on stderr, unless ``--quiet``, and JSON on stdout.
+
+    Raises:
+        UsageError: fewer than one study.
+    """
+    from tqdm import tqdm
+
+    from monai_xray2mri.mutation.harness import Corpus, Harness, timed, tiny_predictor
+    from monai_xray2mri.mutation.table import summarised, table
+    from monai_xray2mri.simulation.knee import simulate_radiograph
+    from monai_xray2mri.simulation.seeds import TEST
+
+    if options.count < 1 or options.whole_every < 1:
+        raise UsageError("options count and whole-every", "must be at least 1", "less")
+    harness = Harness(Corpus(simulate_radiograph(TEST[0]), options.seed), tiny_predictor(), options.whole_every)
+    memory = peak_memory_mb()
+    studies = tqdm(range(options.count), desc="studies", unit="", disable=options.quiet or not sys.stderr.isatty())
+    rows = list(timed(harness.run(studies)))
+    summary = summarised([outcome for outcome, _ in rows])
+    if not options.quiet:
+        print(table(summary), file=sys.stderr)
+    problems = [asdict(outcome) for outcome, _ in rows if outcome.problems]
+    answer = {
+        "studies": len(rows),
+        "seed": options.seed,
+        "benign": sum(outcome.benign for outcome, _ in rows),
+        "seconds": round(sum(seconds for _, seconds in rows), 1),
+        "slowest": round(max(seconds for _, seconds in rows), 2),
+        "memory_before_mb": round(memory),
+        "memory_mb": round(peak_memory_mb()),
+        "mutations": [asdict(line) for line in summary],
+        "problems": problems,
+    }
+    print(json.dumps(answer, indent=2))
+    return ExitCode.SOME_CASES_FAILED if problems else ExitCode.DONE
 
 
 def _makers() -> dict[str, Callable[[Sequence[int], str], object]]:

@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
         features=chosen_features(options),
         oai_table=options.oai_table,
         assume_spacing=options.assume_spacing,
+        force=options.force,
+        estimate=options.estimate,
     )
     knees = [
         {
@@ -42,6 +44,9 @@ def run(options: argparse.Namespace) -> int:
             "spacing_mm": case.radiograph.spacing,
             "spacing_source": case.radiograph.spacing_source,
             "region_method": case.roi.method,
+            "confidence": case.roi.confidence,
+            "prosthesis": case.roi.prosthesis,
+            "forced": case.forced,
             "features_source": case.grading.source,
             "features": dict(case.grading.grades),
             "remarks": list(dict.fromkeys((*case.remarks, *case.roi.remarks, *case.grading.remarks))),

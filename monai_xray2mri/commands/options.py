@@ -28,6 +28,13 @@ def add_study(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="research: take a picture without pixel spacing as one joint region",
     )
+    parser.add_argument("--force", action="store_true", help="use also a picture that the checks doubt; recorded")
+    parser.add_argument(
+        "--no-estimate",
+        dest="estimate",
+        action="store_false",
+        help="leave a knee that nothing grades unknown, instead of grading it with a classifier",
+    )
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:

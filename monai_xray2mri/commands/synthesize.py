@@ -88,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
         oai_table=options.oai_table,
         region_mm=predictor.network.region_mm,
         assume_spacing=options.assume_spacing,
+        force=options.force,
+        estimate=options.estimate,
     )
     require_writable(options.output, tuple(case.side for case in plan.cases))
     results = synthesise_plan(

@@ -52,6 +52,9 @@ IMAGE_COMMENTS = (
     "is not there and miss what is. Not for clinical use."
 )
 
+FORCED = "An automatic check doubted the radiograph and was overridden."
+"""Added to the comments of a result that was forced."""
+
 _UNNAMED = deterministic_uid("to be replaced by a hash of the content")
 _LOSSY_KEYWORDS = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 
@@ -235,7 +238,7 @@ class SyntheticMRImage(hd.SOPClass):
         """Everything that says that the image is synthetic."""
         mark_synthetic(self, series.provenance)
         self.ImageType = ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
-        self.ImageComments = self.comments
+        self.ImageComments = f"{self.comments} {FORCED}" if series.provenance.get("forced") else self.comments
         self.BurnedInAnnotation = "NO"  # it speaks of identifying text (PS3.3 C.7.6.1)
         self.DerivationDescription = (
             "Generated from a radiograph by a diffusion model that was trained on pairs of radiograph and MR series; "

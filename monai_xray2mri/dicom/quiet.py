@@ -13,7 +13,8 @@ _TALKERS = ("pydicom", "highdicom", "highdicom.base")
 @contextmanager
 def quiet() -> Iterator[None]:
     """No warnings, and no log lines of the DICOM libraries, while the block runs; may be nested."""
-    loggers = [logging.getLogger(name) for name in _TALKERS]
+    known = {*_TALKERS, *logging.root.manager.loggerDict}  # a logger's children speak although it is disabled
+    loggers = [logging.getLogger(name) for name in known if name.partition(".")[0] in _TALKERS]
     before = [logger.disabled for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.errors import DoubtfulInput, InputRefused
 from monai_xray2mri.radiograph.header_checks import check_header
 from monai_xray2mri.radiograph.joint import SMALLEST_CONTRAST, SMALLEST_GAP, looks_like_a_joint, measure_joint
 from monai_xray2mri.radiograph.laterality import sides_to_use
+from monai_xray2mri.radiograph.quality import measure_quality
 from monai_xray2mri.types import KneeROI, Radiograph, Side
 
 SMALLEST_IMAGE = 128
@@ -21,6 +22,12 @@ FAINT_GAP = 0.4
 LARGEST_BURNT_OUT, LARGEST_EMPTY = 0.25, 0.6
 """Fractions of a region at its largest value (burnt-out bone) and at its smallest (air, beyond the film) above which
 too little is left. The OAI crops have at most 0.01 of either."""
+
+LARGEST_NOISE, LEAST_SHARPNESS = 0.03, 1.1
+"""Limits of :func:`~monai_xray2mri.radiograph.quality.measure_quality`; real crops have at most 0.012 and at least 1.16
+(docs/detection.md)."""
+LARGEST_PROSTHESIS = 0.5
+"""Probability of the detector above which a joint is taken for a prosthesis."""
 
 
 def check_radiograph(radiograph: Radiograph, *, side: Side | None = None, minimum_age: int = 18) -> tuple[str, ...]:
@@ -58,7 +65,7 @@ def _check_pixels(radiograph: Radiograph) -> None:
 
 
 def check_region(roi: KneeROI, name: str = "") -> tuple[str, ...]:
-    """Check that a region shows a frontal knee joint: a first look, which a trained score replaces later.
+    """Check that a region shows a frontal knee joint that can be used, by measures of its grey values.
 
     Args:
         roi: the region.
@@ -68,21 +75,48 @@ def check_region(roi: KneeROI, name: str = "") -> tuple[str, ...]:
         A warning if the joint line is faint.
 
     Raises:
-        InputRefused: the region is saturated, of inverted polarity, or does not measure like a joint (see
-            :func:`~monai_xray2mri.radiograph.joint.looks_like_a_joint` for the limits and what they were fitted on).
+        DoubtfulInput: the first of :func:`region_doubts`.
+    """
+    for doubt in region_doubts(roi, name):
+        raise doubt
+    return region_warnings(roi)
+
+
+def region_warnings(roi: KneeROI) -> tuple[str, ...]:
+    """What is worth knowing of a region that may be used."""
+    faint = measure_joint(roi.pixels).gap < FAINT_GAP
+    return (f"the {roi.side.word} knee's joint line is faint: check its region",) if faint else ()
+
+
+def region_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
+    """Why a region should not be used; nothing if all is well.
+
+    It is saturated, blurred, drowned in noise, a prosthesis, of inverted polarity, or does not measure like a joint
+    (:func:`~monai_xray2mri.radiograph.joint.looks_like_a_joint` has the limits and what they were fitted on).
+
+    Args:
+        roi: the region.
+        name: how messages call its film.
     """
     what = f"{roi.side.word} knee of {name}" if name else f"{roi.side.word} knee"
-    pixels = roi.pixels
-    _check_saturation(pixels, what)
+    checks = (
+        _saturation(roi.pixels, what),
+        _quality(roi.pixels, what),
+        _prosthesis(roi, what),
+        _joint(roi.pixels, what),
+    )
+    return [doubt for doubt in checks if doubt is not None]
+
+
+def _joint(pixels: np.ndarray, what: str) -> DoubtfulInput | None:
     measures = measure_joint(pixels)
     if looks_like_a_joint(measures):
-        faint = measures.gap < FAINT_GAP
-        return (f"the {roi.side.word} knee's joint line is faint: check its region",) if faint else ()
+        return None
     contrast = min(measures.femur, measures.tibia)
     remedy = "Give a frontal (AP or PA) radiograph of a knee."
     if max(measures.femur, measures.tibia) < -0.1:
         remedy = "Bone looks dark: check Photometric Interpretation, or invert the picture."
-    raise InputRefused(
+    return DoubtfulInput(
         what,
         f"must look like a knee joint from the front (joint line {SMALLEST_GAP} or more, bone contrast "
         f"{SMALLEST_CONTRAST} or more)",
@@ -91,10 +125,29 @@ def check_region(roi: KneeROI, name: str = "") -> tuple[str, ...]:
     )
 
 
-def _check_saturation(pixels: np.ndarray, what: str) -> None:
+def _saturation(pixels: np.ndarray, what: str) -> DoubtfulInput | None:
     low, high = float(pixels.min()), float(pixels.max())
     margin = 1e-3 * (high - low)  # resampling leaves a burnt-out area not quite at one value
     burnt_out, empty = float((pixels >= high - margin).mean()), float((pixels <= low + margin).mean())
-    if burnt_out > LARGEST_BURNT_OUT or empty > LARGEST_EMPTY:
-        found = f"{100 * burnt_out:.0f} % white, {100 * empty:.0f} % black"
-        raise InputRefused(what, "must not be saturated", found, "Export the radiograph with a wider window.")
+    if burnt_out <= LARGEST_BURNT_OUT and empty <= LARGEST_EMPTY:
+        return None
+    found = f"{100 * burnt_out:.0f} % white, {100 * empty:.0f} % black"
+    return DoubtfulInput(what, "must not be saturated", found, "Export the radiograph with a wider window.")
+
+
+def _quality(pixels: np.ndarray, what: str) -> DoubtfulInput | None:
+    seen = measure_quality(pixels)
+    if seen.noise > LARGEST_NOISE:
+        found = f"noise of {100 * seen.noise:.1f} % of the grey range, {100 * LARGEST_NOISE:g} % is the limit"
+        return DoubtfulInput(what, "must be exposed so that bone shows above the noise", found, "Give another film.")
+    if seen.sharpness < LEAST_SHARPNESS:
+        found = f"sharpness {seen.sharpness:.2f}, {LEAST_SHARPNESS:g} is the least"
+        return DoubtfulInput(what, "must be sharp", found, "Give a film that is not moved or blurred.")
+    return None
+
+
+def _prosthesis(roi: KneeROI, what: str) -> DoubtfulInput | None:
+    if roi.prosthesis <= LARGEST_PROSTHESIS:
+        return None
+    found = f"probability {roi.prosthesis:.2f}"
+    return DoubtfulInput(what, "must be without prosthesis", found, "The networks know natural knees only.")

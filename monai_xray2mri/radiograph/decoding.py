@@ -73,7 +73,7 @@ def check_pixel_description(dataset: Dataset, name: str) -> None:
     Raises:
         InputRefused: the rule that is broken and the value found.
     """
-    if "PixelData" not in dataset:
+    if not dataset.get("PixelData"):
         raise InputRefused(
             f"radiograph {name}",
             "needs pixel data",

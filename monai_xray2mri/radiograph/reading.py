@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 
@@ -22,6 +18,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
@@ -99,7 +96,7 @@ def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = Non
         NotAKnee: it is no radiograph, or a lateral or axial one.
         InputRefused: its pixels, orientation, side or spacing cannot be trusted.
     """
-    with _pydicom_silenced():
+    with quiet():
         readable = _readable(dataset)
         header = _without_pixels(readable)
         _check_class(header, name)
@@ -118,7 +115,7 @@ def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = Non
 
 def _read_dataset(path: Path, name: str) -> Dataset:
     """Read a DICOM file; one that is cut off in compressed pixel data is told from other damage."""
-    with _pydicom_silenced():
+    with quiet():
         try:
             dataset = dcmread(path, force=True)
             # pydicom drops the whole data set if an item of undefined length does not end
@@ -134,20 +131,6 @@ def _read_dataset(path: Path, name: str) -> Dataset:
                 "Fetch it again from its source.",
             ) from None
     return dataset
-
-
-@contextmanager
-def _pydicom_silenced() -> Iterator[None]:
-    """Keep pydicom's warnings and log lines back: they quote invalid values, which may be patient data."""
-    logger = logging.getLogger("pydicom")
-    disabled = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = disabled
 
 
 def _readable(dataset: Dataset) -> Dataset:

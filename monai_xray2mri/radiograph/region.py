@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.radiograph.joint import (
-    JOINT_ROW,
-    STEP,
-    JointMeasures,
-    joint_response,
-    looks_like_a_joint,
-    measure_joint,
-)
+from monai_xray2mri.radiograph.joint import JOINT_ROW, REGION_MM
 from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.resampling import cut_box, resize
 from monai_xray2mri.radiograph.words import BOTH
@@ -32,42 +26,64 @@ KNEES_APART_MM = 80.0
 """Two knees on one film are further apart than this (about the width of one)."""
 MIDLINE_MM = 15.0
 """A single knee on a film of both must lie this far from the midline for its side to be certain."""
-CANDIDATES = 8
-"""Places of highest response that are measured; the joints were among the first two on every film tried."""
+LEAST_CONFIDENCE = 0.5
+"""Confidence of the detector below which nothing is taken for a joint."""
+LARGEST_MM = 1500.0
+"""A film of a whole leg is at most 1.3 m long; what is larger has a wrong pixel spacing."""
+WIDE_FILM_MM, OFF_MIDDLE_MM = 300.0, 50.0
+"""On a film this wide, a single knee this far from the middle stands where one of two would."""
+SIZES = (0.8, 1.25)
+"""A knee that looks smaller or larger than that, relative to the usual one, is remarked."""
 
 
 @dataclass(frozen=True)
-class _Knee:
-    """A place on the film that measures like a joint: (row, column) in mm of joint line and middle."""
+class FoundJoint:
+    """A knee joint that a detector found on a film.
+
+    Attributes:
+        row: of the middle of its region, in mm from the upper border of the film.
+        column: the same from the left border.
+        side_mm: side of the box; that of the region if the pixel spacing is right.
+        confidence: 0 to 1.
+        prosthesis: probability that it is a prosthesis, 0 to 1.
+    """
 
     row: float
     column: float
-    measures: JointMeasures
+    side_mm: float
+    confidence: float
+    prosthesis: float
+
+
+Locator = Callable[[np.ndarray, tuple[float, float]], Sequence[FoundJoint]]
+"""A detector: pixels [H,W] and spacing (row, column) in mm to the joints, the most confident first."""
 
 
 def find_knees(
-    radiograph: Radiograph, *, side: Side | None = None, width_mm: float = 110.0, assume_spacing: bool = False
+    radiograph: Radiograph,
+    locate: Locator,
+    *,
+    side: Side | None = None,
+    width_mm: float = 110.0,
+    assume_spacing: bool = False,
 ) -> tuple[KneeROI, ...]:
-    """Find the region around each knee joint (papers 000 and 001, Fig. 3b).
+    """Find the region around each knee joint (papers 000 and 001, section III-B.1 and Fig. 3b).
 
-    1. The film is resampled to 1.5 mm per pixel (at the detector) and normalised locally.
-    2. A template of the joint, drawn from a formula in three sizes (``joint.py``), is correlated with it. Its dark
-       gap, bright plateau line and condyles exist once per leg.
-    3. The regions around the places of highest response are measured: bone must be brighter than the sides of the
-       leg above and below the gap. What fails is dropped.
-    4. On a film of both knees the best two places at least 80 mm apart are the knees, the patient's right one at the
-       left of the image. If only one is found, the half of the film in which it lies tells its side; the other knee
-       is refused by name. On a film of one knee a second one is a contradiction and refused.
-    5. The region is the square of ``width_mm`` whose joint line lies where it does in the crops that the networks
+    1. The detector finds joints; one of low confidence is none.
+    2. On a film of both knees the two best at least 80 mm apart are the knees, the patient's right one at the left of
+       the image. If only one is found, the half of the film in which it lies tells its side; the other knee is
+       refused by name. On a film of one knee a second one is a contradiction and refused, and so is a knee that
+       stands in the other one's half of a wide film.
+    3. The region is the square of ``width_mm`` whose joint line lies where it does in the crops that the networks
        are trained on: in the middle column, 58 % from the top.
 
-    An image that is a single-knee crop already (roughly square, 0.75 to 1.35 regions wide) is taken whole. A
-    detector network replaces steps 1 to 3 in a later version behind this function.
+    An image that is a single-knee crop already (roughly square, 0.75 to 1.35 regions wide) is taken whole.
 
     To treat the knees of a film independently, call once per side.
 
     Args:
         radiograph: the film.
+        locate: the detector, :func:`monai_xray2mri.detection.joints.find_joints`.
         side: the knee that is wanted; tells the side where the film does not.
         width_mm: side of the region at the detector in mm; belongs to the weights.
         assume_spacing: take a single-knee crop without pixel spacing as ``width_mm`` wide (research only).
@@ -80,13 +96,14 @@ def find_knees(
     """
     sides = sides_to_use(radiograph, side)
     if radiograph.spacing is None:
-        return (_assumed_crop(radiograph, sides, width_mm, assume_spacing),)
+        return (_assumed_crop(radiograph, locate, sides, width_mm, assume_spacing),)
     height = radiograph.pixels.shape[0] * radiograph.spacing[0]
     width = radiograph.pixels.shape[1] * radiograph.spacing[1]
     low, high = WHOLE_IMAGE_WIDTHS
     if _roughly_square(height, width) and low * width_mm <= width <= high * width_mm:
         _check_one_knee(radiograph, sides)
-        return (_whole_image(radiograph, sides[0], min(height, width), _size_remarks(width, width_mm)),)
+        remarks = _size_remarks(width, width_mm)
+        return (_whole_image(radiograph, locate, radiograph.spacing, sides[0], min(height, width), remarks),)
     if width < low * width_mm:
         raise InputRefused(
             f"radiograph {radiograph.name}",
@@ -94,7 +111,14 @@ def find_knees(
             f"{width:.0f} mm",
             "Give the whole film, or correct its pixel spacing.",
         )
-    knees = _assign(radiograph, _search(radiograph, width_mm), sides, width)
+    if max(height, width) > LARGEST_MM:
+        raise InputRefused(
+            f"radiograph {radiograph.name}",
+            f"must be at most {LARGEST_MM:.0f} mm long",
+            f"{max(height, width):.0f} mm by its pixel spacing",
+            "Correct its pixel spacing.",
+        )
+    knees = _assign(radiograph, locate(radiograph.pixels, radiograph.spacing), sides, width)
     return tuple(_cut(radiograph, one, knee, width_mm) for one, knee in knees.items())
 
 
@@ -128,7 +152,9 @@ def normalise_region(pixels: np.ndarray, mirrored: bool, size: int = NETWORK_SIZ
     return np.clip(2 * scaled - 1, -1, 1).astype(np.float32)
 
 
-def _assumed_crop(radiograph: Radiograph, sides: tuple[Side, ...], width_mm: float, assume_spacing: bool) -> KneeROI:
+def _assumed_crop(
+    radiograph: Radiograph, locate: Locator, sides: tuple[Side, ...], width_mm: float, assume_spacing: bool
+) -> KneeROI:
     """Take a crop without pixel spacing as one region wide, if the user says so."""
     what = f"radiograph {radiograph.name}"
     if not assume_spacing:
@@ -145,15 +171,25 @@ def _assumed_crop(radiograph: Radiograph, sides: tuple[Side, ...], width_mm: flo
         )
     _check_one_knee(radiograph, sides)
     remark = f"pixel spacing assumed: {width_mm:.0f} mm over the image width; every size is assumed"
-    return _whole_image(radiograph, sides[0], width_mm, (remark,))
+    spacing = (width_mm / columns, width_mm / columns)
+    return _whole_image(radiograph, locate, spacing, sides[0], width_mm, (remark,))
 
 
-def _whole_image(radiograph: Radiograph, side: Side, width_mm: float, remarks: tuple[str, ...]) -> KneeROI:
-    """Take the largest central square of an image as the region."""
+def _whole_image(
+    radiograph: Radiograph,
+    locate: Locator,
+    spacing: tuple[float, float],
+    side: Side,
+    width_mm: float,
+    remarks: tuple[str, ...],
+) -> KneeROI:
+    """Take the largest central square of an image as the region; the detector only says what it thinks of it."""
     rows, columns = radiograph.pixels.shape
     edge = min(rows, columns)
     box = Box((rows - edge) / 2, (columns - edge) / 2, edge, edge)
-    return KneeROI(side, box, cut_box(radiograph.pixels, box), width_mm, "whole image", remarks)
+    best = next(iter(locate(radiograph.pixels, spacing)), None)
+    seen = (None, 0.0) if best is None else (best.confidence, best.prosthesis)
+    return KneeROI(side, box, cut_box(radiograph.pixels, box), width_mm, "whole image", remarks, *seen)
 
 
 def _roughly_square(height: float, width: float) -> bool:
@@ -176,78 +212,69 @@ def _check_one_knee(radiograph: Radiograph, sides: tuple[Side, ...]) -> None:
         )
 
 
-def _search(radiograph: Radiograph, width_mm: float) -> list[_Knee]:
-    """Find the places that measure like a joint, best first."""
-    height, width = _size_mm(radiograph)
-    grid = resize(radiograph.pixels, (max(round(height / STEP), 1), max(round(width / STEP), 1)))
-    response = joint_response(grid)
-    knees = []
-    for _ in range(CANDIDATES):
-        row, column = (int(index) for index in np.unravel_index(int(response.argmax()), response.shape))
-        if response[row, column] <= 0:
-            break
-        place = (row + 0.5) * height / grid.shape[0], (column + 0.5) * width / grid.shape[1]
-        measures = measure_joint(cut_box(radiograph.pixels, _box_around(radiograph, place, width_mm)))
-        if looks_like_a_joint(measures):
-            knees.append(_Knee(*place, measures))
-        reach = round(KNEES_APART_MM / 4 / STEP)
-        response[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] = -1
-    return sorted(knees, key=lambda knee: -knee.measures.gap)
-
-
-def _assign(radiograph: Radiograph, knees: list[_Knee], sides: tuple[Side, ...], width: float) -> dict[Side, _Knee]:
-    """Tell which place is which knee."""
+def _assign(
+    radiograph: Radiograph, joints: Sequence[FoundJoint], sides: tuple[Side, ...], width: float
+) -> dict[Side, FoundJoint]:
+    """Tell which joint is which knee's."""
+    knees = [joint for joint in joints if joint.confidence >= LEAST_CONFIDENCE]
     if not knees:
-        raise _not_found(radiograph, sides)
+        raise _not_found(radiograph, sides, joints)
     best = knees[0]
     second = next((knee for knee in knees[1:] if abs(knee.column - best.column) >= KNEES_APART_MM), None)
     if radiograph.sides != BOTH:
-        if second is not None:
-            raise InputRefused(
-                f"radiograph {radiograph.name}",
-                f"must show the {sides[0].word} knee alone",
-                "two knees in the image",
-                "If it shows both, set Image Laterality (0020,0062) to B.",
-            )
+        _check_alone(radiograph, sides[0], best, second, width)
         return {sides[0]: best}
     if second is not None:
         right, left = sorted((best, second), key=lambda knee: knee.column)
         found = {Side.RIGHT: right, Side.LEFT: left}
     elif abs(best.column - width / 2) < MIDLINE_MM:
-        raise _not_found(radiograph, sides)
+        raise _not_found(radiograph, sides, joints[1:])
     else:
         found = {Side.RIGHT if best.column < width / 2 else Side.LEFT: best}
     if missing := tuple(one for one in sides if one not in found):
-        raise _not_found(radiograph, missing)
+        raise _not_found(radiograph, missing, [joint for joint in joints if joint not in found.values()])
     return {one: found[one] for one in sides}
 
 
-def _not_found(radiograph: Radiograph, sides: tuple[Side, ...]) -> InputRefused:
+def _check_alone(radiograph: Radiograph, side: Side, knee: FoundJoint, second: FoundJoint | None, width: float) -> None:
+    """Refuse a film of one knee that shows two, or shows it where the other one stands on a wide film."""
+    what, rule = f"radiograph {radiograph.name}", f"must show the {side.word} knee alone"
+    if second is not None:
+        remedy = "If it shows both, set Image Laterality (0020,0062) to B."
+        raise InputRefused(what, rule, "two knees in the image", remedy)
+    to_the_right = knee.column - width / 2  # of the image: the patient's left
+    if width >= WIDE_FILM_MM and (to_the_right if side is Side.RIGHT else -to_the_right) > OFF_MIDDLE_MM:
+        raise InputRefused(
+            what,
+            f"must show the {side.word} knee at the image's {side.opposite.word} or in its middle",
+            f"a knee {abs(to_the_right):.0f} mm from the middle in the other half",
+            "Check the side and Patient Orientation (0020,0020).",
+        )
+
+
+def _not_found(radiograph: Radiograph, sides: tuple[Side, ...], doubtful: Sequence[FoundJoint]) -> InputRefused:
     which = " and the ".join(side.word for side in sides)
+    seen = [joint.confidence for joint in doubtful if joint.confidence < LEAST_CONFIDENCE]
+    unsure = f"; the best of what looks like one has a confidence of {max(seen):.2f}" if seen else ""
     return InputRefused(
         f"radiograph {radiograph.name}",
-        f"must show the {which} knee from the front",
-        "no knee joint where it should be",
+        f"must show the {which} knee from the front, with a detector's confidence of {LEAST_CONFIDENCE} or more",
+        f"no knee joint where it should be{unsure}",
         "Give a frontal (AP or PA) film of the knee; check that bone is bright when it is displayed.",
     )
 
 
-def _size_mm(radiograph: Radiograph) -> tuple[float, float]:
-    """(height, width) in mm of a film with known spacing."""
+def _box_around(radiograph: Radiograph, knee: FoundJoint, width_mm: float) -> Box:
+    """The region of a joint in pixels: the joint line keeps its place in regions of any width."""
     row, column = radiograph.spacing or (1.0, 1.0)
-    return radiograph.pixels.shape[0] * row, radiograph.pixels.shape[1] * column
-
-
-def _box_around(radiograph: Radiograph, place: tuple[float, float], width_mm: float) -> Box:
-    """Return the region whose joint line and middle lie at a place given in mm, in pixels."""
-    row, column = radiograph.spacing or (1.0, 1.0)
-    top, left = place[0] - JOINT_ROW * width_mm, place[1] - width_mm / 2
+    joint_line = knee.row + (JOINT_ROW - 0.5) * REGION_MM
+    top, left = joint_line - JOINT_ROW * width_mm, knee.column - width_mm / 2
     return Box(top / row, left / column, width_mm / row, width_mm / column)
 
 
-def _cut(radiograph: Radiograph, side: Side, knee: _Knee, width_mm: float) -> KneeROI:
+def _cut(radiograph: Radiograph, side: Side, knee: FoundJoint, width_mm: float) -> KneeROI:
     """Cut the region around a knee, if enough of it lies on the film."""
-    box = _box_around(radiograph, (knee.row, knee.column), width_mm)
+    box = _box_around(radiograph, knee, width_mm)
     rows, columns = radiograph.pixels.shape
     beyond_rows = max(-box.top, box.top + box.rows - rows, 0) / box.rows
     beyond = max(beyond_rows, max(-box.left, box.left + box.columns - columns, 0) / box.columns)
@@ -261,4 +288,9 @@ def _cut(radiograph: Radiograph, side: Side, knee: _Knee, width_mm: float) -> Kn
     remarks: tuple[str, ...] = ()
     if beyond > OVERHANG_REMARKED:
         remarks = (f"{100 * beyond:.0f} % of the {side.word} knee's region lie beyond the film and are dark",)
-    return KneeROI(side, box, cut_box(radiograph.pixels, box), width_mm, "profile", remarks)
+    size = knee.side_mm / REGION_MM
+    if not SIZES[0] <= size <= SIZES[1]:
+        share = f"{100 * size:.0f} % of the usual size"
+        remarks += (f"the {side.word} knee shows at {share}: check the pixel spacing",)
+    pixels = cut_box(radiograph.pixels, box)
+    return KneeROI(side, box, pixels, width_mm, "detector", remarks, knee.confidence, knee.prosthesis)

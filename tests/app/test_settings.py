@@ -12,11 +12,12 @@ VARIABLES = {
     "XRAY2MRI_SAMPLES": "4", "XRAY2MRI_SAMPLE_SERIES": "1", "XRAY2MRI_PARAMETRIC_MAP": "1",
     "XRAY2MRI_OAI_TABLE": "t.txt",
     "XRAY2MRI_LABEL": "none", "XRAY2MRI_DEVICE": "cpu", "XRAY2MRI_ALLOW_PARTIAL": "yes", "XRAY2MRI_LOG_LEVEL": "error",
+    "XRAY2MRI_FORCE": "on", "XRAY2MRI_NO_ESTIMATE": "1",
 }  # fmt: skip
 OPTIONS = [
     "-i", "a", "-o", "b", "-m", "c", "-w", "w", "-l", "warn", "--side", "R", "--seed", "1", "--steps", "2",
     "--features", "g.json", "--samples", "2", "--sample-series", "--parametric-map", "--oai-table", "u.txt",
-    "--label", "corner", "--device", "auto", "--allow-partial",
+    "--label", "corner", "--device", "auto", "--allow-partial", "--force", "--no-estimate",
 ]  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def test_defaults(settings, bundle, tmp_path, monkeypatch):
         "input": "input", "output": "output", "bundle": str(bundle), "side": "None", "seed": "0", "steps": "None",
         "samples": "1", "sample_series": False, "parametric_map": False, "oai_table": "None",
         "features": "None", "label": "corner", "device": "auto", "allow_partial": False, "log_level": "INFO",
+        "force": False, "estimate": True,
     }  # fmt: skip
 
 
@@ -49,11 +51,13 @@ def test_environment_variables_are_read_and_options_win(settings, monkeypatch):
         "input": "study", "output": "results", "bundle": "net", "side": "L", "seed": "7", "steps": "3",
         "samples": "4", "sample_series": True, "parametric_map": True, "oai_table": "t.txt",
         "features": "f.json", "label": "none", "device": "cpu", "allow_partial": True, "log_level": "ERROR",
+        "force": True, "estimate": False,
     }  # fmt: skip
     assert as_text(settings.read_settings(OPTIONS)) == {
         "input": "a", "output": "b", "bundle": "c", "side": "R", "seed": "1", "steps": "2",
         "samples": "2", "sample_series": True, "parametric_map": True, "oai_table": "u.txt",
         "features": "g.json", "label": "corner", "device": "auto", "allow_partial": True, "log_level": "WARN",
+        "force": True, "estimate": False,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 from PIL import Image
 from pydicom import Dataset, dcmread
 
-from monai_xray2mri.errors import ExitCode, InputRefused, NotAKnee
-from monai_xray2mri.radiograph.checks import check_radiograph, check_region
+from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, NotAKnee
+from monai_xray2mri.radiograph.checks import check_radiograph, check_region, region_doubts, region_warnings
 from monai_xray2mri.radiograph.decoding import decode_stored_values
 from monai_xray2mri.radiograph.joint import looks_like_a_joint, measure_joint
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset
+from monai_xray2mri.radiograph.resampling import smooth
 from monai_xray2mri.simulation.knee import simulate_radiograph
 from monai_xray2mri.simulation.seeds import SEED_RANGES
 from monai_xray2mri.types import Box, KneeROI, Radiograph, Side
@@ -170,7 +172,22 @@ def test_faint_joint_lines_are_warned_about(knee_crop):
         if measure_joint(blurred).gap < 0.39:
             break
     assert looks_like_a_joint(measure_joint(blurred))
-    assert "faint" in check_region(region_of(blurred))[0]
+    assert "faint" in region_warnings(region_of(blurred))[0]
+    assert region_warnings(region_of(knee_crop)) == ()
+
+
+def test_blurred_and_noisy_regions_are_doubted(knee_crop):
+    blurred = smooth(knee_crop, 5 / 0.5)
+    noisy = knee_crop + np.random.default_rng(3).normal(0, 0.5, knee_crop.shape)
+    for pixels, rule in ((blurred, "must be sharp"), (noisy, "above the noise")):
+        assert rule in " ".join(str(doubt) for doubt in region_doubts(region_of(pixels)))
+
+
+def test_a_prosthesis_is_doubted_with_its_probability(knee_crop):
+    (doubt,) = region_doubts(replace(region_of(knee_crop), prosthesis=0.83), "film.dcm")
+    assert isinstance(doubt, DoubtfulInput)
+    assert "without prosthesis" in str(doubt) and "0.83" in str(doubt) and "--force" in str(doubt)
+    assert pickle.loads(pickle.dumps(doubt)).args == doubt.args
 
 
 def random_images() -> list[np.ndarray]:

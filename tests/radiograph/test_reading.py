@@ -13,6 +13,7 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.uid import DigitalXRayImageStorageForPresentation, MRImageStorage, SecondaryCaptureImageStorage
 
+from monai_xray2mri.detection.joints import find_joints
 from monai_xray2mri.errors import ExitCode, InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.checks import check_radiograph, check_region
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset, read_radiograph
@@ -54,7 +55,7 @@ def test_real_knees_as_cr(real_crops, make_dataset, photometric):
         dataset = make_dataset(crop / 255, bits=10, PhotometricInterpretation=photometric, **options)
         read = radiograph_from_dataset(dataset, f"{name}.dcm")
         assert check_radiograph(read) == ()
-        (roi,) = find_knees(read)
+        (roi,) = find_knees(read, find_joints)
         check_region(roi)
         assert roi.side == name[-1] and roi.method == "whole image"
         assert np.corrcoef(roi.pixels.ravel(), crop.ravel())[0, 1] > 0.999
@@ -68,7 +69,7 @@ def test_real_knees_as_pictures(shared_data, size):
         assert read.pixels.shape == (size, size) and read.dataset is None and read.spacing is None
         assert read.sides == (Side(path.stem[-1]),) and read.sides_source == "file name"
         assert any("file name" in remark for remark in read.remarks)
-        (roi,) = find_knees(read, assume_spacing=True)
+        (roi,) = find_knees(read, find_joints, assume_spacing=True)
         check_region(roi)
 
 

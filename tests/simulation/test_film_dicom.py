@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from monai_xray2mri.detection.joints import find_joints
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.radiograph.checks import check_radiograph
 from monai_xray2mri.radiograph.reading import read_radiograph
@@ -75,7 +76,7 @@ def test_reader_gets_the_same_picture_in_both_polarities(written, film):
 
 
 def test_reader_finds_the_truth_boxes(written, film):
-    found = find_knees(read_radiograph(written))
+    found = find_knees(read_radiograph(written), find_joints)
     assert [roi.side for roi in found] == [Side.RIGHT, Side.LEFT]
     for roi in found:
         truth = film.boxes[roi.side].centre
