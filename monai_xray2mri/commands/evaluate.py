@@ -189,10 +189,9 @@ def _tell_cost(planned: Run, quiet: bool) -> None:
 def _measure(planned: Run, bars: bool, quiet: bool) -> None:
     from tqdm import tqdm
 
-    if not any(task.todo for task in planned.tasks):
-        return
-    with tqdm(total=planned.training_knees, desc="training knees", unit="knee", disable=not bars) as bar:
-        planned.fit(bar.update)
+    if planned.must_fit:
+        with tqdm(total=planned.training_knees, desc="training knees", unit="knee", disable=not bars) as bar:
+            planned.fit(bar.update)
     for task in planned.tasks:
         todo = task.todo
         if todo and not quiet and not bars:

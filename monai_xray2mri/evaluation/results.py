@@ -82,9 +82,9 @@ def _pictures(run: Run, task: Task, folder: Path) -> list[tuple[str, bytes]]:
     there = folder / f"{name}.png"
     if there.is_file():
         return [(caption, there.read_bytes())]
-    run.fit(lambda: None)
     setting, rows = run.setting, task.rows
     if task.study is COMPARISON:
+        run.fit(lambda: None)
         figure = pictures.compared(setting, _knees(task, pictures.one_of_each_grade(rows)))
     elif task.study is HIDDEN_FEATURES:
         chosen = pictures.one_of_each_kind(rows)

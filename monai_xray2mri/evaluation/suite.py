@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 
 from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.evaluation.cases import Cohort, EvaluationKnee, PreparedCohort, SimulatedCohort
+from monai_xray2mri.evaluation.cases import Cohort, EvaluationKnee, KneeInputs, PreparedCohort, SimulatedCohort
 from monai_xray2mri.evaluation.methods import FittedMethod, generated
 from monai_xray2mri.evaluation.records import RecordFile, Row
 from monai_xray2mri.evaluation.studies.calibration import CALIBRATION
@@ -139,24 +140,29 @@ class Run:
         """Slices that are left to generate, and knees that are left to simulate."""
         slices = sum(len(task.todo) * task.study.slices(self.setting) for task in self.tasks)
         knees = sum(len(task.todo) * task.study.simulations for task in self.tasks) if self.setting.simulated else 0
-        fits = any(isinstance(method, FittedMethod) for method in self.setting.methods.values())
-        return slices, knees + (self.training_knees if fits and slices and self.setting.simulated else 0)
+        return slices, knees + (self.training_knees if self.must_fit and self.setting.simulated else 0)
 
     def fit(self, tick: Callable[[], object]) -> None:
         """Show training knees to the methods that ask for them, once; ``tick`` after each knee."""
-        wanting = [method for method in self.setting.methods.values() if isinstance(method, FittedMethod)]
+        wanting = self._fitted_methods
         if self.fitted or not wanting:
             return
-        knees = list(self._training(tick))
+        held = []  # in 8 bits, as training sets have them, and without what else a simulated knee knows
+        for knee in self.source.training(self.training_knees):
+            held.append((knee.inputs, np.rint(knee.volume * 255).astype(np.uint8), knee.participant))
+            tick()
         for method in wanting:
-            method.fit(knees)
+            method.fit(EvaluationKnee(inputs, volume.astype(np.float32) / 255, who) for inputs, volume, who in held)
         self.fitted = True
 
-    def _training(self, tick: Callable[[], object]) -> Iterator[EvaluationKnee]:
-        for knee in self.source.training(self.training_knees):
-            # The rest of a simulated knee is several times as large and of no use here.
-            yield EvaluationKnee(knee.inputs, knee.volume.copy(), knee.participant)
-            tick()
+    @property
+    def must_fit(self) -> bool:
+        """Whether what is left to measure needs methods that are shown training knees."""
+        return bool(self._fitted_methods) and any(task.study.every_method and task.todo for task in self.tasks)
+
+    @property
+    def _fitted_methods(self) -> list[FittedMethod]:
+        return [method for method in self.setting.methods.values() if isinstance(method, FittedMethod)]
 
     def measure(self, task: Task, split: str, index: int) -> None:
         """Measure one knee and record it, or why it cannot be."""
@@ -225,8 +231,7 @@ def profile_of(suite: str, name: str) -> Profile:
 
 def seconds_per_slice(run: Run) -> float:
     """Time of one slice with the bundle's default sampler, from one call of two after another that warms up."""
-    cohort = next(iter(run.tasks[0].cohorts.values()))
-    inputs = cohort[0].inputs.at((20, 30))
+    inputs = KneeInputs("0", np.zeros((256, 256), np.float32), {}, ()).at((20, 30))
     device = run.setting.bundle.network.null_context.device
     for _ in range(2):
         start = time.perf_counter()

@@ -105,7 +105,7 @@ def calibrate(rows: Sequence[Row], setting: Mapping[str, Any], split: str) -> Ca
         raise UsageError("calibration", "needs knees", f"none of the {split} split")
     losses, constant = (participant_mean(mine, name) for name in ("losses", "constant_losses"))
     alpha = 1 - LEVEL
-    names = sorted(str(row["knee"]) for row in mine)
+    names = sorted(str(row["knee"]).rpartition("/")[2] for row in mine)
     return Calibration(
         LEVEL,
         controlled_scale(losses, alpha),

@@ -202,7 +202,15 @@ def _named(rows: Sequence[Row]) -> list[str]:
 
 
 COMPARISON: Final = Study(
-    "comparison", "Methods compared", ("test",), {"cpu": 18, "full": 200}, measure, slices, tables, simulations=4
+    "comparison",
+    "Methods compared",
+    ("test",),
+    {"cpu": 16, "full": 200},
+    measure,
+    slices,
+    tables,
+    simulations=4,
+    every_method=True,
 )
 SHIFTED: Final = Study(
     "shifted",
@@ -217,4 +225,5 @@ SHIFTED: Final = Study(
     ],
     simulations=4,
     needs_simulation=True,
+    every_method=True,
 )

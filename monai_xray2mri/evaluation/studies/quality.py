@@ -19,7 +19,7 @@ from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.ruler import RANGE, KneeRuler
 from monai_xray2mri.evaluation.structure import rssim, ssim_per_slice
 from monai_xray2mri.evaluation.studies.conditions import condition_table
-from monai_xray2mri.evaluation.studies.study import SAMPLES, Profile, Setting, Study, Table, step_slices, where
+from monai_xray2mri.evaluation.studies.study import SAMPLES, Profile, Setting, Study, Table, step_slices
 
 WINDOWS: Final = ((5, 11), (17, 23), (27, 33), (39, 45))
 """Runs of neighbouring slices that continuity is measured on in the profile of a CPU."""
@@ -132,6 +132,13 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     ]
 
 
-QUALITY: Final = Study("quality", "What the bundle can do", ("test",), {"cpu": 8, "full": 100}, measure, slices, tables)
-
-__all__ = ["QUALITY", "measure", "reconstructed", "slices", "tables", "where"]
+QUALITY: Final = Study(
+    "quality",
+    "What the bundle can do",
+    ("test",),
+    {"cpu": 8, "full": 100},
+    measure,
+    slices,
+    tables,
+    every_method=True,
+)

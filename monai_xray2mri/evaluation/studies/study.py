@@ -98,7 +98,7 @@ class Study:
         simulations: knees that are simulated for one.
         tables: rows to tables.
         needs_simulation: only simulated knees know what it asks.
-        every_method: whether all methods are measured, or the bundle alone.
+        every_method: all methods are measured, not the bundle alone.
     """
 
     name: str
@@ -110,6 +110,7 @@ class Study:
     tables: Callable[[Sequence[Row]], list[Table]]
     simulations: int = 1
     needs_simulation: bool = False
+    every_method: bool = False
 
 
 def step_slices(
