@@ -131,8 +131,12 @@ def _main_tables(rows: Sequence[Row]) -> list[Table]:
         cells = [
             [method, *(cell(summary) for summary in found.values()), max(each.n for each in found.values())]
             for method, found in summaries(rows, tuple(headings)).items()
+            if any(each.n for each in found.values())
         ]
-        note = "Median; in brackets the 95 % bootstrap interval of the mean over participants. Range of intensities 1."
+        note = (
+            "Median; in brackets the 95 % bootstrap interval of the mean over participants. Range of intensities 1. "
+            "A volume that shows no joint has no joint space error: metrics.json tells the number of each measure."
+        )
         made.append(Table(name, title, ["method", *headings.values(), "knees"], cells, note))
     return made
 
