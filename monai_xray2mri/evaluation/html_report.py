@@ -17,7 +17,8 @@ h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bott
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
 th, td { border: 1px solid #ddd; padding: .3rem .6rem; text-align: left; font-variant-numeric: tabular-nums }
 th { background: #f4f4f4 } caption { text-align: left; font-weight: 600; padding: .3rem 0 }
-img { max-width: 100% } .note { color: #555; margin-top: -.5rem } .red { color: #a00000; font-weight: 600 }
+img { max-width: 100% } figure { margin: 1.5rem 0 } figcaption { color: #555 }
+.note { color: #555; margin-top: -.5rem } .red { color: #a00000; font-weight: 600 }
 """
 
 
@@ -54,7 +55,8 @@ def page(
 
 def _picture(caption: str, png: bytes) -> str:
     data = base64.b64encode(png).decode()
-    return f'<figure><img alt="{escape(caption, quote=True)}" src="data:image/png;base64,{data}"></figure>'
+    alt = escape(caption, quote=True)
+    return f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"><figcaption>{alt}</figcaption></figure>'
 
 
 def _table(table: Table) -> str:
