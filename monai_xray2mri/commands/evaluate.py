@@ -42,7 +42,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--films", type=Path, help="folder of real crops, GRADE/NAME[LR].png, for study real_films")
     parser.add_argument("--knees", type=int, help="knees of every study and split (default: what the study states)")
     parser.add_argument(
-        "--training-knees", type=int, help="that mean slice and nearest neighbour are fitted to (default: 40 to 500)"
+        "--training-knees", type=int, help="that mean slice and nearest neighbour are fitted to (default: 30 to 500)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of knees and samples, 0 to 999 (default: %(default)s)")
     parser.add_argument("--suite", choices=SUITES, default="quick", help="(default: %(default)s)")

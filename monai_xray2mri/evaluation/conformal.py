@@ -75,10 +75,8 @@ class Calibration:
         return asdict(self)
 
 
-def interval(
-    samples: np.ndarray, scale: float = NOMINAL, floor: float = 0.0, truth_clipped: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper bound [...] of samples [K,...], within 0 to 1 unless ``truth_clipped`` is off.
+def interval(samples: np.ndarray, scale: float = NOMINAL, floor: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper bound [...] of samples [K,...], within 0 to 1.
 
     Raises:
         ValueError: fewer than two samples.
@@ -86,8 +84,7 @@ def interval(
     if len(samples) < 2:
         raise ValueError(f"needs two samples at least, got {len(samples)}")
     mean, half = samples.mean(axis=0), scale * (samples.std(axis=0, ddof=1) + floor)
-    low, high = mean - half, mean + half
-    return (np.clip(low, 0, 1), np.clip(high, 0, 1)) if truth_clipped else (low, high)
+    return np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
 
 
 def needed_scales(samples: np.ndarray, truth: np.ndarray, floor: float = FLOOR) -> np.ndarray:
@@ -108,7 +105,7 @@ def controlled_scale(losses: np.ndarray, alpha: float, scales: np.ndarray = SCAL
     Args:
         losses: [n,L] curve of each knee.
         alpha: expected loss that is allowed.
-        scales: [L] rising.
+        scales: [L] rising; of the curves, whatever they count (half widths of an interval of one width, too).
 
     Raises:
         UsageError: too few knees for this alpha, or no scale is wide enough.
@@ -136,11 +133,6 @@ def hoeffding_bentkus(mean: float, count: int, alpha: float) -> float:
     divergence = _relative_entropy(mean, alpha)
     binomial = _binomial_below(math.ceil(count * mean), count, alpha)
     return min(1.0, math.exp(-count * divergence), math.e * binomial)
-
-
-def constant_half_width(errors: np.ndarray, alpha: float, widths: np.ndarray) -> float:
-    """Least half width of one size for all voxels, by conformal risk control; ``errors`` [n,L] are loss curves."""
-    return controlled_scale(errors, alpha, widths)
 
 
 def read_calibration(path: Path, weights_sha256: str) -> dict[str, Any] | None:

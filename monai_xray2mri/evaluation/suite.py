@@ -36,7 +36,7 @@ STUDIES: Final = {
 }  # fmt: skip
 """All studies by name, in the order in which they run."""
 QUICK_KNEES: Final = 10
-TRAINING_KNEES: Final = {"quick": 40, "cpu": 80, "full": 500}
+TRAINING_KNEES: Final = {"quick": 30, "cpu": 80, "full": 500}
 """Training knees that methods without weights are fitted to."""
 _PREPARED: Final = {"calibration": "validation"}
 """Split of a prepared set that stands for a range of seeds that it does not have."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monai_xray2mri.evaluation.bootstrap import summarise
+from monai_xray2mri.evaluation.bootstrap import Summary, summarise
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.studies.comparison import cell
 from monai_xray2mri.evaluation.studies.study import Table, column, distinct, where
 
 
@@ -34,11 +33,8 @@ def condition_table(
     return Table(name, title, [by, *measures.values(), "knees"], cells, f"{told} {note}".strip())
 
 
-def mean_cell(summary: Any, digits: int = 3) -> str:
+def mean_cell(summary: Summary, digits: int = 3) -> str:
     """A summary as a cell: mean and interval."""
-    if summary.mean is None:
+    if summary.mean is None or summary.ci95[0] is None or summary.ci95[1] is None:
         return "-"
     return f"{summary.mean:.{digits}f} [{summary.ci95[0]:.{digits}f}, {summary.ci95[1]:.{digits}f}]"
-
-
-__all__ = ["cell", "condition_table", "mean_cell"]
