@@ -71,7 +71,7 @@ def _set_absurd(film: Dataset, random: np.random.Generator) -> None:
 
 def _set_wrong_vr(film: Dataset, random: np.random.Generator) -> None:
     keyword = _needed(film, random)
-    kind, value = [("UN", random.bytes(6)), ("LO", "text"), ("US", 7), ("FD", 1.5), ("SQ", []), ("UI", "1.2")][
+    kind, value = [("OB", random.bytes(6)), ("LO", "text"), ("US", 7), ("FD", 1.5), ("SQ", []), ("UI", "1.2")][
         int(random.integers(6))
     ]
     film[keyword] = DataElement(keyword, kind, value)

@@ -5,7 +5,8 @@ lies between bright bone: the condyles above, the plateau with its brighter subc
 draws just that; its eight numbers were fitted (Nelder-Mead) on 241 crops of the training split of the OAI regions of
 Chen (2018, Mendeley Data 56rmx5bjcr) and their 71 unprocessed films. It is correlated with the locally normalised
 image (mean and standard deviation removed in a Gaussian neighbourhood), which makes it independent of exposure,
-look-up tables and contrast enhancement. The trained detector of a later version replaces this module.
+look-up tables and contrast enhancement. The detector says where a joint is; these measures say whether its region shows
+bone bright and a joint line in the right place.
 """
 
 from __future__ import annotations

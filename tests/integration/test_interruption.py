@@ -125,9 +125,9 @@ def test_read_only_output(film, tiny_bundle, small_disk):
 def test_too_little_memory(film, tiny_bundle, tmp_path):
     def limit() -> None:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + 150_000_000,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (used + 60_000_000,) * 2)
 
     output = tmp_path / "out"
-    many = ("--steps", "1", "--slices", "2000", "--chunk", "2000")
+    many = ("--steps", "1", "--slices", "500", "--chunk", "500")
     assert exit_code(start(arguments(film, tiny_bundle, output, *many), limit)) == ExitCode.OUT_OF_MEMORY
     assert_rerun_succeeds(film, tiny_bundle, output)
