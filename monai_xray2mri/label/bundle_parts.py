@@ -125,7 +125,7 @@ def require_one_model(bundle_root: Path) -> None:
     names = sorted(file.name for file in (bundle_root / "models").glob("*.pt"))
     if names != ["model.pt"]:
         raise WeightsError(
-            f"bundle {bundle_root.name}",
+            f"bundle {bundle_root.resolve().name}",
             "must hold models/model.pt and no other .pt file",
             ", ".join(names) or "none",
             "Move the others out of the folder: MONAI Label loads the one with the shortest name.",
@@ -142,7 +142,7 @@ def require_weights_of(bundle_root: Path, network: torch.nn.Module) -> None:
     found, wanted = _names(file, file.stat().st_mtime_ns), network.state_dict().keys()
     if missing := wanted ^ found:
         raise WeightsError(
-            f"bundle {bundle_root.name}",
+            f"bundle {bundle_root.resolve().name}",
             "must hold the weights of its network",
             f"{len(wanted - found)} missing and {len(missing - wanted)} unknown, e.g. {min(missing)}",
             "Restore models/model.pt of this bundle.",
