@@ -31,10 +31,12 @@ class Likeness:
 
     Attributes:
         distance: Mahalanobis distance of its features from those of known knees of that side; 5 is usual.
+        mirrored: the same distance from known knees of the other side.
         side: probability that it shows the side that it is said to be, by fibula and condyles.
     """
 
     distance: float
+    mirrored: float
     side: float
 
 
@@ -67,9 +69,10 @@ def judge_region(roi: KneeROI, network: RegionJudge | None = None) -> Likeness:
         network: None takes the shipped one.
     """
     network = network or shipped_judge()
-    features = network.describe(judged_view(torch.from_numpy(network_input(roi)), roi.width_mm))
-    _, right = network.head(features).unbind(1)
-    return Likeness(float(network.distance(features)), float(right.sigmoid()))
+    view = judged_view(torch.from_numpy(network_input(roi)), roi.width_mm)
+    features = network.describe(torch.cat([view, view.flip(-1)]))  # [2,N]
+    distance, mirrored = network.distance(features).tolist()
+    return Likeness(distance, mirrored, float(network.head(features)[0, 1].sigmoid()))
 
 
 def likeness_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
@@ -81,23 +84,22 @@ def likeness_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
     """
     what = f"{roi.side.word} knee of {name}" if name else f"{roi.side.word} knee"
     seen = judge_region(roi)
-    if seen.distance > LARGEST_DISTANCE:
-        return [
-            DoubtfulInput(
-                what,
-                "must look like a frontal radiograph of a knee (distance from known ones at most "
-                f"{LARGEST_DISTANCE:g})",
-                f"distance {seen.distance:.1f}",
-                "Give a frontal (AP or PA) radiograph of a knee.",
-            )
-        ]
-    if seen.side < OTHER_SIDE:
+    if seen.side < OTHER_SIDE and min(seen.distance, seen.mirrored) <= LARGEST_DISTANCE:
         return [
             DoubtfulInput(
                 what,
                 f"must look like a {roi.side.word} knee",
                 f"fibula and condyles of a {roi.side.opposite.word} one (probability {1 - seen.side:.2f})",
                 "Check the side in the header and Patient Orientation (0020,0020).",
+            )
+        ]
+    if seen.distance > LARGEST_DISTANCE:
+        return [
+            DoubtfulInput(
+                what,
+                f"must look like a frontal radiograph of a knee (distance of known ones at most {LARGEST_DISTANCE:g})",
+                f"distance {seen.distance:.1f}",
+                "Give a frontal (AP or PA) radiograph of a knee.",
             )
         ]
     return []

@@ -40,7 +40,8 @@ def test_the_other_side_is_doubted():
         (doubt,) = likeness_doubts(region(pixels, side), "film.dcm")
         assert isinstance(doubt, DoubtfulInput)
         assert f"{side.word} knee of film.dcm" in str(doubt)
-        assert f"of a {named} one" in str(doubt) or "distance" in str(doubt)
+        assert f"of a {named} one" in str(doubt) and "Patient Orientation" in str(doubt)
+        assert judge_region(region(pixels, side)).mirrored <= LARGEST_DISTANCE
 
 
 def unlike() -> dict[str, np.ndarray]:
