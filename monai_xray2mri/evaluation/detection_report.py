@@ -66,7 +66,7 @@ class Score:
         self.joints += len(film.joints)
         left = list(found)
         for true, kind in zip(film.joints, film.kinds, strict=True):
-            near = min(left, key=lambda joint, at=true: distance(joint, at), default=None)
+            near = nearest(left, true)
             if near is None or distance(near, true) > MATCHED_MM:
                 continue
             left.remove(near)
@@ -89,6 +89,11 @@ class Score:
             "class right": round(self.kinds_right / max(self.found, 1), 4),
             "processor seconds per film": _rounded(self.seconds),
         }
+
+
+def nearest(joints: Sequence[FoundJoint], place: tuple[float, float]) -> FoundJoint | None:
+    """The joint nearest to a place (row, column) in mm; None of none."""
+    return min(joints, key=lambda joint: distance(joint, place), default=None)
 
 
 def distance(joint: FoundJoint, place: tuple[float, float]) -> float:

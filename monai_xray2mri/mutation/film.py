@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from monai_xray2mri.radiograph.joint import REGION_MM
 from monai_xray2mri.radiograph.resampling import resize
@@ -60,8 +60,8 @@ def make_film(picture: np.ndarray) -> Dataset:
 def save(film: Dataset, folder: Path, name: str = "film.dcm") -> Path:
     """Write a film, valid or not; its identity in the file meta information follows what is left of it."""
     path = folder / name
-    film.file_meta.MediaStorageSOPClassUID = film.get("SOPClassUID") or ComputedRadiographyImageStorage
-    film.file_meta.MediaStorageSOPInstanceUID = film.get("SOPInstanceUID") or "1.2.3"
+    film.file_meta.MediaStorageSOPClassUID = UID(str(film.get("SOPClassUID") or ComputedRadiographyImageStorage))
+    film.file_meta.MediaStorageSOPInstanceUID = UID(str(film.get("SOPInstanceUID") or "1.2.3"))
     film.save_as(path, enforce_file_format=True)
     return path
 

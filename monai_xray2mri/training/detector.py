@@ -75,7 +75,7 @@ class Run:
     def averaged(self) -> KneeYOLO:
         """The running average of the weights, in evaluation mode: what is shipped."""
         network: Any = self.average.module
-        return network.eval()  # type: ignore[no-any-return]
+        return network.eval()
 
     def state(self) -> dict[str, Any]:
         """Everything that a resumed training needs."""
