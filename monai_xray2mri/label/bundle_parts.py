@@ -112,7 +112,7 @@ class ScaleToStoredd(MapTransform):
         return result
 
 
-class SaveServedKneeVolumed(SaveKneeVolumed, SaveImaged):  # type: ignore[misc]
+class SaveServedKneeVolumed(SaveKneeVolumed, SaveImaged):
     """:class:`SaveKneeVolumed` that MONAI Label leaves out, as it does with MONAI's own ``SaveImaged``."""
 
 
