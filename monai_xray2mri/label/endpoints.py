@@ -16,7 +16,7 @@ from monailabel.endpoints.user.auth import RBAC, User
 # No `from __future__ import annotations` here: FastAPI reads the types of these functions when they are registered.
 
 _REQUIRE_USER = Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))
-_OPTIONAL_FILE = File(None)
+_IMAGE_FILE, _LABEL_FILE = File(None), File(None)  # FastAPI writes the parameter's name into its object
 
 
 def run_inference(
@@ -25,8 +25,8 @@ def run_inference(
     image: str = "",
     session_id: str = "",
     params: str = Form("{}"),
-    file: UploadFile = _OPTIONAL_FILE,
-    label: UploadFile = _OPTIONAL_FILE,
+    file: UploadFile = _IMAGE_FILE,
+    label: UploadFile = _LABEL_FILE,
     output: infer.ResultType | None = None,
     user: User = _REQUIRE_USER,
 ) -> Any:

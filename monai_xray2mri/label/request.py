@@ -16,7 +16,7 @@ from monai_xray2mri.types import Grading, Side
 SIDES = {
     "": None, "R": Side.RIGHT, "L": Side.LEFT, "RIGHT": Side.RIGHT, "LEFT": Side.LEFT,
 }  # fmt: skip
-_TRUTH = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+_TRUTH = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 _COUNTS = ("samples", "steps", "slices", "chunk")
 _NUMBERS = ("guidance", "feature_guidance", "eta", "noise_shared", "noise_length_mm")
 _NEVER_ZERO = (*_COUNTS, "guidance", "feature_guidance", "noise_length_mm")
@@ -31,6 +31,8 @@ class SynthesisRequest:
         side: the knee wanted.
         features: gradings sent with the request; None if none were.
         assume_spacing: take a picture without spacing as one joint region.
+        force: use also a picture that the checks doubt.
+        estimate: let a classifier grade a knee that nothing else grades.
         options: of the synthesis.
         extension: of the result's file.
         dtype: of the result's voxels.
@@ -39,6 +41,8 @@ class SynthesisRequest:
     side: Side | None
     features: Grading | None
     assume_spacing: bool
+    force: bool
+    estimate: bool
     options: Options
     extension: str
     dtype: str
@@ -64,6 +68,8 @@ def read_request(parameters: Mapping[str, Any]) -> SynthesisRequest:
         side=side_of(parameters.get("side")),
         features=_features(parameters.get("features")),
         assume_spacing=truth_of(parameters.get("assume_spacing"), "assume_spacing"),
+        force=truth_of(parameters.get("force"), "force"),
+        estimate=truth_of(parameters.get("estimate"), "estimate", default=True),
         options=Options(**{name: value for name, value in chosen.items() if value is not None}),
         extension=_one_of(parameters, "result_extension", EXTENSIONS, ".nrrd"),
         dtype=_one_of(parameters, "result_dtype", tuple(FULL_SCALE), "float32"),
@@ -82,13 +88,15 @@ def side_of(value: object) -> Side | None:
     return SIDES[text]
 
 
-def truth_of(value: object, name: str) -> bool:
-    """Yes or no, from a truth value, number or text.
+def truth_of(value: object, name: str, default: bool = False) -> bool:
+    """Yes or no, from a truth value, number or text; the default where there is none.
 
     Raises:
         UsageError: it is none of them.
     """
     text = _text(value).lower()
+    if not text:
+        return default
     if text not in _TRUTH:
         raise UsageError(f"option {name}", "must be true or false", text[:20], _REMEDY)
     return _TRUTH[text]

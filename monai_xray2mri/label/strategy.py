@@ -37,8 +37,8 @@ class Generate(Strategy):
         super().__init__("Synthetic MR volume of the newest radiograph that has none")
         self.task, self.infer, self.defaults = task, infer, defaults
 
-    def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> str:
-        """The name of the volume in the datastore.
+    def __call__(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, str]:
+        """The volume, as ``{"id": its name in the datastore}``.
 
         Args:
             request: parameters of a synthesis; ``image`` names the radiograph.
@@ -59,11 +59,11 @@ class Generate(Strategy):
                     continue
                 for side in sides:
                     if volume_name(name, side) not in datastore.list_images():
-                        return self._generate(name, side, wanted)
+                        return {"id": self._generate(name, side, wanted)}
                     done = done or volume_name(name, side)
             if not done:
                 raise InputRefused("studies folder", "needs a radiograph of a knee", " | ".join(reasons) or "none")
-            return done
+            return {"id": done}
 
     def _radiographs(self, wanted: Mapping[str, Any], datastore: Datastore) -> Iterator[str]:
         """Names of radiographs, the newest first."""

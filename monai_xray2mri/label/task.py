@@ -50,6 +50,8 @@ class SynthesisTask(InferTask):
                 "seed": 0,
                 "guidance": network.guidance,
                 "assume_spacing": False,
+                "force": False,
+                "estimate": True,
                 "result_extension": list(EXTENSIONS),
                 "result_dtype": list(FULL_SCALE),
             },
@@ -115,6 +117,8 @@ class SynthesisTask(InferTask):
             features=None if wanted.features is None else dict.fromkeys(Side, wanted.features),
             region_mm=self.predictor.network.region_mm,
             assume_spacing=wanted.assume_spacing,
+            force=wanted.force,
+            estimate=wanted.estimate,
         )
         return plan.cases
 

@@ -53,6 +53,9 @@ def radiographs(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) ->
     image.SetSpacing((REGION_MM / pixels.shape[1], REGION_MM / pixels.shape[0], 1.0))
     SimpleITK.WriteImage(image, str(folder / "nifti.nii.gz"))
     SimpleITK.WriteImage(image, str(folder / "nrrd.nrrd"))
+    mirrored = SimpleITK.GetImageFromArray(SimpleITK.GetArrayViewFromImage(image)[:, :, ::-1])
+    mirrored.CopyInformation(image)
+    SimpleITK.WriteImage(mirrored, str(folder / "mirrored.nii"))
     return Radiographs(folder)
 
 

@@ -30,14 +30,16 @@ def test_a_request_may_hold_numbers_texts_lists_and_nothing() -> None:
     plain = read_request({})
     assert (plain.side, plain.features, plain.options) == (None, None, Options())
     assert (plain.extension, plain.dtype, plain.assume_spacing) == (".nrrd", "float32", False)
+    assert (plain.force, plain.estimate) == (False, True)
     assert read_request({"steps": "", "samples": 0, "side": ["", "R", "L"], "assume_spacing": "false"}) == plain
     asked = read_request(
         {"steps": "20", "seed": str(2**63 - 1), "guidance": "0", "slices": 12.0, "dtype": "bfloat16",
-         "side": "left", "assume_spacing": 1,
+         "side": "left", "assume_spacing": 1, "force": "true", "estimate": False,
          "features": '{"V00XRKL": "2", "XRJSM": ""}', "result_dtype": "int16", "model": "of MONAI Label"}
     )  # fmt: skip
     assert asked.options == Options(steps=20, seed=2**63 - 1, slices=12, dtype="bfloat16")
     assert (asked.side, asked.dtype, asked.assume_spacing) == (Side.LEFT, "int16", True)
+    assert (asked.force, asked.estimate) == (True, False)
     assert asked.features is not None and asked.features.grades["XRKL"] == 2
 
 

@@ -88,7 +88,13 @@ class Xray2MRIWidget(ScriptedLoadableModuleWidget):
         try:
             with slicer.util.WaitCursor():
                 file = self.logic.file_of(self.volume.currentNode(), self.path.currentPath)
-                knee = Knee(file, self.side.currentData, self._grades(), self.assumeSpacing.checked)
+                knee = Knee(
+                    file,
+                    side=self.side.currentData,
+                    features=self._grades(),
+                    assume_spacing=self.assumeSpacing.checked,
+                    force=self.force.checked,
+                )
                 result = self.logic.server.synthesise(self.model.currentText, knee, settings)
                 self.logic.show(result)
         except Refused as refusal:
@@ -122,10 +128,12 @@ class Xray2MRIWidget(ScriptedLoadableModuleWidget):
         for text, code in (("as the file says", ""), ("right", "R"), ("left", "L")):
             self.side.addItem(text, code)
         self.assumeSpacing = qt.QCheckBox("take a picture without pixel spacing as one knee of 110 mm")
+        self.force = qt.QCheckBox("use the radiograph also if the checks doubt it")
         form.addRow("File:", self.path)
         form.addRow("or loaded image:", self.volume)
         form.addRow("Side:", self.side)
         form.addRow("", self.assumeSpacing)
+        form.addRow("", self.force)
 
     def _build_features(self) -> None:
         form = self._section("3. Radiographic features (optional)", collapsed=True)

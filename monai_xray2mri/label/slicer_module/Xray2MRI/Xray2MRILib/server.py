@@ -36,12 +36,14 @@ class Knee:
         side: ``"R"`` or ``"L"``; empty where the file tells.
         features: OAI name to grade.
         assume_spacing: take a picture without pixel spacing as one joint region.
+        force: use also a radiograph that the checks doubt; the provenance says so.
     """
 
     file: str
     side: str = ""
     features: dict[str, int] = field(default_factory=dict)
     assume_spacing: bool = False
+    force: bool = False
 
 
 @dataclass
@@ -126,6 +128,7 @@ class Server:
             side=knee.side,
             features=knee.features,
             assume_spacing=knee.assume_spacing,
+            force=knee.force,
             result_extension=".nrrd",
             result_dtype="float32",
         )
