@@ -23,7 +23,7 @@ from pydicom import Dataset, dcmread
 
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
-from monai_xray2mri.errors import ExitCode, Xray2MRIError, describe_unexpected
+from monai_xray2mri.errors import ExitCode, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.mutation.benign import BENIGN
 from monai_xray2mri.mutation.film import IDENTIFIERS, make_film, save
 from monai_xray2mri.mutation.harmful import HARMFUL
@@ -37,6 +37,8 @@ from monai_xray2mri.synthesis import Xray2MRI
 
 BENIGN_SHARE: Final = 0.4
 """Share of studies that must be used, with unchanged pixels."""
+ATTEMPTS: Final = 20
+"""A few values are such that pydicom cannot write them: others are drawn then."""
 UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -74,20 +76,19 @@ class Corpus:
 
     def write(self, number: int, folder: Path) -> tuple[str, bool]:
         """Write a study into a folder; returns the mutation's name and whether it is benign."""
-        random = np.random.default_rng((self.seed, number))
-        benign = bool(random.random() < BENIGN_SHARE)
+        benign = bool(np.random.default_rng((self.seed, number)).random() < BENIGN_SHARE)
         mutations = BENIGN if benign else HARMFUL
         name = list(mutations)[number % len(mutations)]
-        folder.mkdir(parents=True)
-        mode = pydicom.config.settings.writing_validation_mode
-        pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                mutations[name](deepcopy(self.film), folder, random)
-        finally:
-            pydicom.config.settings.writing_validation_mode = mode
-        return name, benign
+        with _any_value_may_be_written():
+            for attempt in range(ATTEMPTS):
+                folder.mkdir(parents=True)
+                try:
+                    mutations[name](deepcopy(self.film), folder, np.random.default_rng((self.seed, number, attempt)))
+                except Exception:
+                    shutil.rmtree(folder)
+                else:
+                    return name, benign
+        raise UsageError(f"study {number} of the corpus", "must be writable", f"{ATTEMPTS} failed attempts")
 
 
 class Harness:
@@ -168,6 +169,18 @@ def tiny_predictor() -> Xray2MRI:
             steps=1,
         )
     return Xray2MRI(network, "tiny network of random weights", "0" * 64, "cpu")
+
+
+@contextmanager
+def _any_value_may_be_written() -> Iterator[None]:
+    settings = pydicom.config.settings
+    before, settings.writing_validation_mode = settings.writing_validation_mode, pydicom.config.IGNORE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        settings.writing_validation_mode = before
 
 
 def _identifiers(film: Dataset) -> dict[str, str]:
