@@ -102,7 +102,9 @@ class SliceDiffusion(nn.Module):
         self.register_buffer("latent_scale", torch.tensor(float(latent_scale)))
         self.register_buffer("null_context", torch.zeros(1, *self.tokens))
         # Convolutions take the layout of their weights; a fifth faster on a CPU, in training too.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for parameter in self.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     @property
     def slices(self) -> int:

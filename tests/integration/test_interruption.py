@@ -24,6 +24,16 @@ from tests.films import simulated_crop, write_film
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 LONG = ("--steps", "1000", "--samples", "50")
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import monai_xray2mri.pipeline, monai_xray2mri.synthesis
+from monai_xray2mri.cli import main
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000,) * 2)
+sys.exit(main(sys.argv[1:]))
+"""
+"""The program in an interpreter of its own, which has no memory left over from other tests."""
 
 
 @pytest.fixture
@@ -124,12 +134,10 @@ def test_read_only_output(film, tiny_bundle, small_disk):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell how much memory is in use")
 def test_too_little_memory(film, bundle, tiny_bundle, tmp_path):
     """All slices of the shipped bundle at once need gigabytes."""
-
-    def limit() -> None:
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000,) * 2)
-
     output = tmp_path / "out"
     many = ("--steps", "1", "--slices", "500", "--chunk", "500")
-    assert exit_code(start(arguments(film, bundle, output, *many), limit)) == ExitCode.OUT_OF_MEMORY
+    call = arguments(film, bundle, output, *many)
+    assert subprocess.run([sys.executable, "-c", LIMITED, *call], capture_output=True).returncode == (
+        ExitCode.OUT_OF_MEMORY
+    )
     assert_rerun_succeeds(film, tiny_bundle, output)

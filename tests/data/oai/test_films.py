@@ -44,14 +44,14 @@ def test_the_wide_region_is_the_region_with_a_margin(film: Release) -> None:
 @pytest.mark.parametrize("side", list(Side))
 def test_the_detector_finds_the_knee_within_four_millimetres(film: Release, side: Side) -> None:
     found, truth = read(film, "detector", side), bilateral_film()[1][side]
-    assert found.method == "profile"
+    assert found.method == "detector"
     error = np.subtract(found.box.centre, truth.centre) * PIXEL_MM
     assert np.abs(error).max() < 4
 
 
 def test_without_truth_the_detector_looks_unless_truth_is_asked_for(empty_release: Release) -> None:
     empty_release.add_film()
-    assert read(empty_release).method == "profile"
+    assert read(empty_release).method == "detector"
     with pytest.raises(InputRefused, match="needs a truth file"):
         read(empty_release, "truth")
 
@@ -119,4 +119,4 @@ def test_a_damaged_truth_file_is_refused(film: Release, damage: str) -> None:
     path.write_text("{" if damage == "not JSON" else json.dumps(record))
     with pytest.raises(InputRefused, match="truth file"):
         read(film)
-    assert read(film, "detector").method == "profile"
+    assert read(film, "detector").method == "detector"
