@@ -43,7 +43,7 @@ setup-label: $(LABEL)/installed
 $(LABEL)/installed: pyproject.toml constraints.txt requirements-label.txt hatch_build.py monai_xray2mri/deploy_hook.pth
 	"$(PYTHON)" -m venv $(LABEL)
 	$(LABEL)/bin/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[bundle]" -r requirements-label.txt
-	$(LABEL)/bin/python -m pip install --disable-pip-version-check --no-deps monailabel==0.8.5 pydicom-seg==0.4.1
+	$(LABEL)/bin/python -m pip install --disable-pip-version-check --no-deps monailabel==0.8.5 pydicom-seg==0.4.1 numpymaxflow==0.0.7
 	@touch $@
 
 test-label: setup-label
