@@ -118,7 +118,7 @@ class Server:
         return value if isinstance(value, int) else None
 
     def synthesise(self, model: str, knee: Knee, settings: Settings) -> SyntheticKnee:
-        """Send a radiograph and wait for its volume: seconds with a graphics card, minutes without.
+        """Send a radiograph and wait for its volume: about half a minute on one core of a processor.
 
         Raises:
             Refused: with the server's reason.
