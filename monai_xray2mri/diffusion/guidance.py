@@ -28,7 +28,7 @@ class Condition(NamedTuple):
 
 
 Predict = Callable[[Tensor, Tensor, Condition], Tensor]
-"""The denoiser: (z_t [B,C,h,w], t [B], condition of B) to its prediction [B,C,h,w]."""
+"""The denoiser: (z_t [B,C,h,w], t [B], condition of B) to its prediction [B,C,h,w]; features [m*B,G] to [m*B,C,h,w]."""
 
 
 def guided(
@@ -48,17 +48,22 @@ def guided(
         feature_scale: of the features; None the same as ``scale``, which gives the guidance of Ho and Salimans:
             free + scale * (both - free).
     """
-    features = scale if feature_scale is None else feature_scale
+    # Features that are unknown have nothing to be guided by.
+    same = feature_scale is None or torch.equal(condition.features, null.features)
+    features = scale if same or feature_scale is None else feature_scale
     alone = condition._replace(features=null.features)
     shares = ((1 - scale, null), (scale - features, alone), (features, condition))
     used = [(share, one) for share, one in shares if share != 0]
     if len(used) == 1:
         return lambda z_t, t: predict(z_t, t, used[0][1])
     together = Condition(*(torch.cat(parts) for parts in zip(*(one for _, one in used), strict=True)))
+    copies = len(used)
+    if all(one.radiograph_latent is condition.radiograph_latent for _, one in used):
+        # Only the features differ: what the denoiser computes before it looks at them is the same, and done once.
+        together, copies = condition._replace(features=together.features), 1
 
     def model(z_t: Tensor, t: Tensor) -> Tensor:
-        count = len(used)
-        predictions = predict(z_t.repeat(count, 1, 1, 1), t.repeat(count), together).chunk(count)
+        predictions = predict(z_t.repeat(copies, 1, 1, 1), t.repeat(copies), together).chunk(len(used))
         return torch.stack([share * one for (share, _), one in zip(used, predictions, strict=True)]).sum(dim=0)
 
     return model

@@ -85,14 +85,16 @@ class SliceDenoiser(nn.Module):
             radiograph_latent: E2(y), [B,C,h,w].
             context: image embedding of the radiograph, [B,N,context].
             depth: d in [0,1], [B].
-            features: guidance of the up path, [B,G]; one-hot r, [B,61], in paper 000.
+            features: guidance of the up path, [m*B,G]; one-hot r, [B,61], in paper 000. With m > 1 the rest is alike for
+                every m-th part: the down path, which never sees it, is then evaluated once.
 
         Returns:
-            The network's prediction (eps or v, as it was trained), [B,C,h,w].
+            The network's prediction (eps or v, as it was trained), [m*B,C,h,w].
         """
-        unet = self.unet
+        unet, several = self.unet, len(features) // len(noisy)
         time = unet.time_embedding(unet.time_proj(t).to(noisy.dtype))  # [B,E]
-        down, up = time + self.depth_embedding(depth), time + self.guide(features, depth)
+        down = time + self.depth_embedding(depth)
+        up = _repeated(time, several) + self.guide(features, _repeated(depth, several))
 
         hidden = unet.conv_in(torch.cat([noisy, radiograph_latent], dim=1))  # [B,c0,h,w]
         skips: tuple[Tensor, ...] = (hidden,)
@@ -100,11 +102,18 @@ class SliceDenoiser(nn.Module):
             hidden, new = block(hidden, down, **_attend(block, context))
             skips += new
         hidden = unet.mid_block(hidden, down, encoder_hidden_states=context)
+        hidden, context = _repeated(hidden, several), _repeated(context, several)  # [m*B,...]
+        skips = tuple(_repeated(skip, several) for skip in skips)
         for block in unet.up_blocks:
             count = len(block.resnets)
             skips, own = skips[:-count], skips[-count:]
             hidden = block(hidden, res_hidden_states_tuple=own, temb=up, **_attend(block, context))
         return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))  # [B,C,h,w]
+
+
+def _repeated(batch: Tensor, times: int) -> Tensor:
+    """A batch [B,...] several times over, [times*B,...]; itself for once."""
+    return batch if times == 1 else torch.cat([batch] * times)
 
 
 def _attend(block: nn.Module, context: Tensor) -> dict[str, Tensor]:

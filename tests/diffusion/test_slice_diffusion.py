@@ -107,14 +107,37 @@ def test_a_scale_that_is_asked_for_holds_for_the_features_too() -> None:
     assert network.guidance_scales(2.0, 5.0) == (2.0, 5.0)
 
 
-@pytest.mark.parametrize(("scales", "batch"), [((1.0, None), 3), ((2.0, None), 6), ((1.0, 2.0), 6), ((2.0, 3.0), 9)])
+@pytest.mark.parametrize(
+    ("scales", "known", "down", "up"),
+    [
+        ((1.0, None), True, 3, 3),
+        ((2.0, None), True, 6, 6),
+        ((1.0, 2.0), True, 3, 6),  # only the features differ, which the up path alone sees
+        ((1.0, 2.0), False, 3, 3),
+        ((2.0, 3.0), True, 9, 9),
+        ((2.0, 3.0), False, 6, 6),
+    ],
+)
 def test_guidance_costs_one_call_of_all_that_count(
-    tiny_network: SliceDiffusion, film: Tensor, scales: tuple[float, float | None], batch: int
+    tiny_network: SliceDiffusion, film: Tensor, scales: tuple[float, float | None], known: bool, down: int, up: int
 ) -> None:
-    calls: list[int] = []
-    tiny_network.denoiser.register_forward_pre_hook(lambda _m, given: calls.append(len(given[0])))
-    tiny_network.generate(film, noise=noise(tiny_network), slices=3, guidance=scales[0], feature_guidance=scales[1])
-    assert calls == [batch] * tiny_network.steps
+    calls: list[tuple[int, int]] = []
+    tiny_network.denoiser.register_forward_pre_hook(lambda _m, given: calls.append((len(given[0]), len(given[5]))))
+    features = torch.eye(61)[:1] if known else None
+    settings = {"slices": 3, "guidance": scales[0], "feature_guidance": scales[1]}
+    tiny_network.generate(film, features, noise=noise(tiny_network), **settings)
+    assert calls == [(down, up)] * tiny_network.steps
+
+
+def test_features_of_several_kinds_share_the_down_path(tiny_network: SliceDiffusion, film: Tensor) -> None:
+    denoiser, z, t, depth = tiny_network.denoiser, torch.randn(2, 4, 8, 8), torch.tensor([500, 20]), torch.rand(2)
+    latent, context, _ = tiny_network.condition(film).expand(2)
+    features = torch.eye(61)[:6]
+    with torch.no_grad():
+        together = denoiser(z, t, latent, context, depth, features)
+        apart = [denoiser(z, t, latent, context, depth, features[first : first + 2]) for first in (0, 2, 4)]
+    torch.testing.assert_close(together, torch.cat(apart))
+    assert not torch.allclose(together[:2], together[2:4])
 
 
 def test_the_condition_is_encoded_once(tiny_network: SliceDiffusion, film: Tensor) -> None:
