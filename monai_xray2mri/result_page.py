@@ -12,7 +12,7 @@ from monai_xray2mri.dicom.marks import parameters
 from monai_xray2mri.dicom.page import Page, Picture
 from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.structured_report import text_value
-from monai_xray2mri.dicom.uncertainty import MEANING, SHOWN, SpreadSummary
+from monai_xray2mri.dicom.uncertainty import SHOWN, SpreadSummary, meaning_of
 from monai_xray2mri.grading.features import FEATURES
 from monai_xray2mri.preview import film_with_box, montage
 from monai_xray2mri.study import KneeCase
@@ -49,7 +49,7 @@ def page_of(case: KneeCase, synthesis: Synthesis, header: Dataset, spread: Sprea
     columns = [
         (f"Features used ({synthesis.grading.source})", _features(synthesis.grading)),
         ("Model", _model(synthesis.provenance)),
-        ("Checks and uncertainty", [*_remarks(synthesis.provenance), *_spread(spread)]),
+        ("Checks and uncertainty", [*_remarks(synthesis.provenance), *_spread(spread, synthesis.provenance)]),
     ]
     return Page(f"Synthetic MR of the {case.side.word} knee", WARNING, _facts(header, case), [first, [mr]], columns)
 
@@ -106,8 +106,8 @@ def _cut(remark: str) -> str:
     return remark if len(remark) <= _LONGEST_REMARK else f"{remark[: _LONGEST_REMARK - 4]} ..."
 
 
-def _spread(spread: SpreadSummary | None) -> list[str]:
+def _spread(spread: SpreadSummary | None, provenance: Mapping[str, object]) -> list[str]:
     if spread is None:
         return ["One sample was drawn: no uncertainty can be given."]
     figures = f"mean {spread.mean:.4f}, 95th percentile {spread.percentile_95:.4f}, highest {spread.highest:.4f}"
-    return [f"{spread.samples} samples: {figures}.", f"{MEANING}."]
+    return [f"{spread.samples} samples: {figures}.", f"{meaning_of(provenance)}."]

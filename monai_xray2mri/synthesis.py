@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from monai_xray2mri.bundles import bundle_version, default_bundle, load_network
+from monai_xray2mri.calibration import Calibration, read_calibration
 from monai_xray2mri.dicom.uids import package_version
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError
@@ -28,6 +29,9 @@ DISCLAIMER = (
     "SYNTHETIC: generated from a radiograph, not acquired. Not for clinical use. "
     "It can show structures that are not there and miss ones that are."
 )
+
+INTERVAL = ("level", "scale", "floor", "knees", "simulator")
+"""What a result says of the calibration of its uncertainty."""
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -84,26 +88,34 @@ class Xray2MRI:
         bundle: name and version of its bundle, for the provenance.
         weights_sha256: of ``models/model.pt``.
         device: where to compute.
+        calibration: of the uncertainty, for these weights; None: it is not calibrated.
     """
 
-    def __init__(self, network: SliceDiffusion, bundle: str, weights_sha256: str, device: str = "auto") -> None:
+    def __init__(
+        self,
+        network: SliceDiffusion,
+        bundle: str,
+        weights_sha256: str,
+        device: str = "auto",
+        calibration: Calibration | None = None,
+    ) -> None:
         self.device = choose_device(device)
         self.network = network.to(self.device).eval()
-        self.bundle, self.weights_sha256 = bundle, weights_sha256
+        self.bundle, self.weights_sha256, self.calibration = bundle, weights_sha256, calibration
 
     @classmethod
     def from_bundle(cls, bundle: str | Path | None = None, device: str = "auto") -> Xray2MRI:
         """Load a bundle (None: the one that comes with the package).
 
         Raises:
-            WeightsError: see :func:`monai_xray2mri.bundles.load_network`.
+            WeightsError: see :func:`monai_xray2mri.bundles.load_network`; a damaged calibration.
             UsageError: the device is not there.
         """
         path = Path(bundle) if bundle is not None else default_bundle()
         network = load_network(path)
         version = bundle_version(path)
         digest = hashlib.sha256((path / "models" / "model.pt").read_bytes()).hexdigest()
-        return cls(network, f"{path.resolve().name} {version}", digest, device)
+        return cls(network, f"{path.resolve().name} {version}", digest, device, read_calibration(path, digest))
 
     def __call__(
         self,
@@ -228,19 +240,21 @@ class Xray2MRI:
 
     def provenance(self, case: KneeCase, options: Options) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""
-        network, kernel = self.network, self.network.noise_kernel
-        guidance, feature_guidance = network.guidance_scales(options.guidance, options.feature_guidance)
-        resolved = asdict(options) | {
-            "steps": options.steps or network.steps,
-            "slices": options.slices or network.slices,
-            "guidance": guidance,
-            "feature_guidance": feature_guidance,
-            "eta": network.eta if options.eta is None else options.eta,
-            "noise_shared": kernel.share if options.noise_shared is None else options.noise_shared,
-            "noise_length_mm": kernel.length_mm if options.noise_length_mm is None else options.noise_length_mm,
+        sampling = self.network.sampling(
+            options.steps,
+            options.guidance,
+            options.feature_guidance,
+            options.eta,
+            options.noise_shared,
+            options.noise_length_mm,
+        )
+        resolved = asdict(options) | sampling | {
+            "slices": options.slices or self.network.slices,
             "dtype": str(options.precision).removeprefix("torch."),
-        }
+        }  # fmt: skip
         resolved.pop("chunk")
+        known = self.calibration
+        calibrated = known is not None and not case.forced and known.holds_for(options.samples, sampling)
         height, width = case.roi.box.rows, case.roi.box.columns
         return {
             "software": "monai_xray2mri",
@@ -263,6 +277,7 @@ class Xray2MRI:
             "features": dict(case.grading.grades),
             "features_source": case.grading.source,
             "remarks": list(dict.fromkeys((*case.remarks, *case.roi.remarks, *case.grading.remarks))),
+            "interval": {key: getattr(known, key) for key in INTERVAL} if calibrated else None,
             "disclaimer": DISCLAIMER,
             **({"forced": True} if case.forced else {}),
         }

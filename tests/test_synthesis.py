@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 from monai_xray2mri import Xray2MRI
 from monai_xray2mri.bundles import default_bundle
+from monai_xray2mri.calibration import Calibration
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
 from monai_xray2mri.radiograph.region import network_input
 from monai_xray2mri.study import KneeCase, plan_study, read_study
@@ -169,10 +171,28 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
         4,
         "bfloat16",
     ]
-    assert provenance["side_source"]
+    assert provenance["side_source"] and provenance["interval"] is None
     text = json.dumps(provenance)
     assert "Test^Knee" not in text
     assert "T-1" not in text
+
+
+def test_the_interval_is_given_for_samples_like_the_calibrated_ones(predictor: Xray2MRI, tmp_path: Path) -> None:
+    sampling = predictor.network.sampling()
+    known = Calibration(0.9, 2.5, 2.9, 0.1, 0.12, 0.02, 8, sampling, 150, ("1", "2"), "1.0", predictor.weights_sha256)
+    calibrated = Xray2MRI(predictor.network, "tiny", predictor.weights_sha256, "cpu", known)
+    knee = case(tmp_path)
+
+    def interval(knee: KneeCase, **options: object) -> object:
+        return calibrated.provenance(knee, calibrated.options(**options))["interval"]
+
+    assert interval(knee, samples=8) == {
+        "level": 0.9, "scale": 2.5, "floor": 0.02, "knees": 150, "simulator": "1.0",
+    }  # fmt: skip
+    assert interval(knee, samples=8, steps=sampling["steps"], chunk=3) is not None
+    assert interval(knee, samples=7) is None
+    assert interval(knee, samples=8, steps=1) is None
+    assert interval(replace(knee, forced=True), samples=8) is None
 
 
 @pytest.mark.parametrize(

@@ -123,12 +123,15 @@ class SyntheticMRImage(hd.SOPClass):
     Attributes:
         bits: Bits Stored (0028,0101).
         window: Window Center and Width, the same for every series so that series compare.
-        comments: Image Comments (0020,4000).
     """
 
     bits: ClassVar[int] = 12
     window: ClassVar[tuple[int, int]] = ((MAX_STORED + 1) // 2, MAX_STORED + 1)
-    comments: ClassVar[str] = IMAGE_COMMENTS
+
+    @classmethod
+    def comments_of(cls, provenance: Mapping[str, object]) -> str:
+        """Image Comments (0020,4000) of what was made so."""
+        return IMAGE_COMMENTS
 
     def __init__(
         self, pixels: np.ndarray, plane: SlicePlane, series: SeriesRecord, instance_number: int, study_instance_uid: str
@@ -238,7 +241,8 @@ class SyntheticMRImage(hd.SOPClass):
         """Everything that says that the image is synthetic."""
         mark_synthetic(self, series.provenance)
         self.ImageType = ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
-        self.ImageComments = f"{self.comments} {FORCED}" if series.provenance.get("forced") else self.comments
+        comments = self.comments_of(series.provenance)
+        self.ImageComments = f"{comments} {FORCED}" if series.provenance.get("forced") else comments
         self.BurnedInAnnotation = "NO"  # it speaks of identifying text (PS3.3 C.7.6.1)
         self.DerivationDescription = (
             "Generated from a radiograph by a diffusion model that was trained on pairs of radiograph and MR series; "

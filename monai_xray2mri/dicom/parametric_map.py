@@ -19,7 +19,7 @@ from monai_xray2mri.dicom.mr_image import SyntheticMRImage
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import CHARACTER_SET, copy_patient_and_study, source_moment
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
-from monai_xray2mri.dicom.uncertainty import MEANING, NO_UNITS, SHOWN, STANDARD_DEVIATION
+from monai_xray2mri.dicom.uncertainty import NO_UNITS, SHOWN, STANDARD_DEVIATION, meaning_of
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.types import KneeVolume, Side
 
@@ -70,7 +70,7 @@ class UncertaintyMap(hd.pm.ParametricMap):
                 real_world_value_mappings=[_mapping()],
                 voi_lut_transformations=[_window()],
                 transfer_syntax_uid=ExplicitVRLittleEndian,
-                content_description="Model spread; not calibrated",
+                content_description="Model spread",
                 content_creator_name=SOFTWARE,
                 content_label="UNCERTAINTY",
                 series_description=f"SYNTHETIC uncertainty map {deviation.side.name} KNEE, not for clinical use",
@@ -81,7 +81,7 @@ class UncertaintyMap(hd.pm.ParametricMap):
             self.ContentDate, self.ContentTime = DA(date), TM(time or "000000")
             copy_patient_and_study(film, self)
             mark_synthetic(self, provenance, "Generated the map.")
-            self.ImageComments = f"SYNTHETIC. {MEANING}. Not for clinical use."
+            self.ImageComments = f"SYNTHETIC. {meaning_of(provenance)}. Not for clinical use."
             self._name_anatomy(deviation.side)
             self._sort_frames()
             self._name_dimensions(str(mean[0].SeriesInstanceUID))

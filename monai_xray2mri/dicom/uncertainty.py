@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import highdicom as hd
 import numpy as np
@@ -28,11 +28,21 @@ SERIES_NUMBERS = {Side.RIGHT: 911, Side.LEFT: 912}
 SHOWN = 0.2
 """Standard deviation that the window shows as white; the same in every series."""
 
-MEANING = "Standard deviation of the samples of a generative model (model spread); not calibrated"
-"""What the values are, in the words that every product of them uses."""
+_MEANING = "Standard deviation of the samples of a generative model (model spread)"
 
 STANDARD_DEVIATION = CodedConcept("113061", "DCM", "Standard Deviation")
 NO_UNITS = CodedConcept("1", "UCUM", "no units")
+
+
+def meaning_of(provenance: Mapping[str, object]) -> str:
+    """What the values are, in the words that every product of them uses; with the calibrated interval if it holds."""
+    known: Any = provenance.get("interval")
+    if not known:
+        return f"{_MEANING}; not calibrated"
+    return (
+        f"{_MEANING}, SD; mean +/- {known['scale']:.2f} x (SD + {known['floor']:g}) held {known['level']:.0%} of the "
+        f"voxels of simulated knees (calibrated on {known['knees']}), which says nothing of patients"
+    )
 
 
 @dataclass(frozen=True)
@@ -64,10 +74,14 @@ class UncertaintyImage(SyntheticMRImage):
 
     bits: ClassVar[int] = 16
     window: ClassVar[tuple[int, int]] = (round(SHOWN * MAX_STORED_DEVIATION / 2), round(SHOWN * MAX_STORED_DEVIATION))
-    comments: ClassVar[str] = (
-        f"SYNTHETIC uncertainty. {MEANING}. It does not tell how far the image is from the patient. "
-        "Not for clinical use."
-    )
+
+    @classmethod
+    def comments_of(cls, provenance: Mapping[str, object]) -> str:
+        """What the values are."""
+        return (
+            f"SYNTHETIC uncertainty. {meaning_of(provenance)}. It does not tell how far the image is from the patient. "
+            "Not for clinical use."
+        )
 
     def _set_pixels(self, pixels: np.ndarray) -> None:
         super()._set_pixels(pixels)

@@ -263,6 +263,26 @@ class SliceDiffusion(nn.Module):
         own = self.feature_guidance if guidance is None and self.feature_guidance is not None else both
         return both, own if feature_guidance is None else feature_guidance
 
+    def sampling(
+        self,
+        steps: int | None = None,
+        guidance: float | None = None,
+        feature_guidance: float | None = None,
+        eta: float | None = None,
+        noise_shared: float | None = None,
+        noise_length_mm: float | None = None,
+    ) -> dict[str, float]:
+        """The sampler that these options give: the same names, each None replaced by the model's default."""
+        scales, kernel = self.guidance_scales(guidance, feature_guidance), self.noise_kernel
+        return {
+            "steps": steps or self.steps,
+            "guidance": scales[0],
+            "feature_guidance": scales[1],
+            "eta": self.eta if eta is None else eta,
+            "noise_shared": kernel.share if noise_shared is None else noise_shared,
+            "noise_length_mm": kernel.length_mm if noise_length_mm is None else noise_length_mm,
+        }
+
     def draw_noise(
         self, generator: torch.Generator, shared: float | None = None, length_mm: float | None = None
     ) -> VolumeNoise:

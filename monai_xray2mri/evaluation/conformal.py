@@ -19,18 +19,13 @@ A knee counts once, however many voxels of it are looked at: voxels of one knee 
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from monai_xray2mri.errors import UsageError, WeightsError
+from monai_xray2mri.errors import UsageError
 
-CALIBRATION_FILE: Final = "models/calibration.json"
-"""Where the calibration lies in a bundle."""
 FLOOR: Final = 0.02
 """Intensity; about the noise of an acquired volume."""
 SCALES: Final = np.geomspace(0.05, 50.0, 241)
@@ -38,41 +33,6 @@ SCALES: Final = np.geomspace(0.05, 50.0, 241)
 LEVEL: Final = 0.9
 NOMINAL: Final = 1.6449
 """Half width of the middle 90 % of a normal distribution, in standard deviations: what a bare spread claims."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A calibration that travels with a bundle.
-
-    Attributes:
-        level: share of voxels that the interval is to hold.
-        scale: of the interval, by conformal risk control.
-        one_sided_scale: by the risk-controlling bound, with ``delta``.
-        delta: chance that the loss exceeds 1 - level all the same.
-        constant: half width in intensity of the interval of one width for all voxels at the same level.
-        floor: of the interval.
-        samples: K of each knee.
-        knees: n.
-        seeds: first and last seed of the knees.
-        simulator: its version.
-        weights_sha256: of the weights it is for.
-    """
-
-    level: float
-    scale: float
-    one_sided_scale: float
-    delta: float
-    constant: float
-    floor: float
-    samples: int
-    knees: int
-    seeds: tuple[str, str]
-    simulator: str
-    weights_sha256: str
-
-    def record(self) -> dict[str, Any]:
-        """As the file holds it."""
-        return asdict(self)
 
 
 def interval(samples: np.ndarray, scale: float = NOMINAL, floor: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -133,23 +93,6 @@ def hoeffding_bentkus(mean: float, count: int, alpha: float) -> float:
     divergence = _relative_entropy(mean, alpha)
     binomial = _binomial_below(math.ceil(count * mean), count, alpha)
     return min(1.0, math.exp(-count * divergence), math.e * binomial)
-
-
-def read_calibration(path: Path, weights_sha256: str) -> dict[str, Any] | None:
-    """The calibration of a bundle; None where there is none, or where it is of other weights.
-
-    Raises:
-        WeightsError: the file is damaged.
-    """
-    if not path.is_file():
-        return None
-    try:
-        stored: dict[str, Any] = json.loads(path.read_text())
-        float(stored["scale"]), float(stored["floor"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        rule = "must be the JSON that `xray2mri evaluate` writes"
-        raise WeightsError(f"calibration {path.name}", rule, type(error).__name__, "Calibrate again.") from error
-    return stored if stored.get("weights_sha256") == weights_sha256 else None
 
 
 def _least(scales: np.ndarray, enough: np.ndarray, count: int, alpha: float) -> float:

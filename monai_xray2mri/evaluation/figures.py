@@ -13,7 +13,7 @@ from monai_xray2mri.evaluation.conformal import SCALES
 from monai_xray2mri.evaluation.crop import SPACING_MM
 from monai_xray2mri.evaluation.extras import evaluation_library
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.studies.calibration import WIDTHS, calibrate
+from monai_xray2mri.evaluation.studies.calibration import NOT_RECORDED, WIDTHS, calibrate
 from monai_xray2mri.evaluation.studies.comparison import CEILING
 from monai_xray2mri.evaluation.studies.study import column, distinct, where
 
@@ -173,7 +173,7 @@ def widths(rows: Sequence[Row]) -> Any:
 def coverage(rows: Sequence[Row]) -> Any:
     """Coverage by region at 90 %, calibrated, one width for all, and uncalibrated, on the knees kept for it."""
     splits = distinct(rows, "split")
-    found = calibrate(rows, {"simulator": "", "weights_sha256": ""}, splits[0])
+    found = calibrate(rows, NOT_RECORDED, splits[0])
     at, width = (
         int(np.searchsorted(tried, value)) for tried, value in ((SCALES, found.scale), (WIDTHS, found.constant))
     )

@@ -11,10 +11,10 @@ import torch
 from monai.bundle import ConfigParser
 
 from monai_xray2mri.bundles import load_network
+from monai_xray2mri.calibration import read_calibration
 from monai_xray2mri.data.store import GEOMETRY, MODELLED_SLICES
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import UsageError, WeightsError
-from monai_xray2mri.evaluation.conformal import CALIBRATION_FILE, read_calibration
 from monai_xray2mri.evaluation.methods import FEATURES, RADIOGRAPH, FolderMethod, Method, NetworkMethod, weights_record
 
 GIVEN: Final = "given"
@@ -31,7 +31,7 @@ def bundle_method(bundle: Path, device: torch.device) -> NetworkMethod:
     network = load_network(bundle)
     check_geometry(network, bundle.name)
     record = weights_record(bundle / "models" / "model.pt", bundle)
-    calibration = read_calibration(bundle / CALIBRATION_FILE, str(record["weights_sha256"]))
+    calibration = read_calibration(bundle, str(record["weights_sha256"]))
     return NetworkMethod(network.to(device), record=record, calibration=calibration)
 
 

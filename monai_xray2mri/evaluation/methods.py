@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from monai_xray2mri.calibration import Calibration
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import InputRefused, UsageError
@@ -168,7 +169,7 @@ class NetworkMethod:
             given it.
         steps, guidance, feature_guidance, eta, shared, length_mm: of sampling; None = the network's own.
         record: name, version and hash of its weights, for the records.
-        calibration: of its uncertainty, see :mod:`~monai_xray2mri.evaluation.conformal`; None: not calibrated.
+        calibration: of its uncertainty, see :mod:`~monai_xray2mri.calibration`; None: not calibrated.
     """
 
     network: SliceDiffusion
@@ -180,11 +181,16 @@ class NetworkMethod:
     shared: float | None = None
     length_mm: float | None = None
     record: dict[str, Any] = field(default_factory=dict)
-    calibration: dict[str, Any] | None = None
+    calibration: Calibration | None = None
 
     def with_sampling(self, **options: Any) -> NetworkMethod:
         """The same network with another sampler, or given less."""
         return replace(self, **options)
+
+    def sampling(self) -> dict[str, float]:
+        """The sampler with all defaults filled in."""
+        own = (self.steps, self.guidance, self.feature_guidance, self.eta, self.shared, self.length_mm)
+        return self.network.sampling(*own)
 
     @torch.inference_mode()
     def condition(self, knee: KneeInputs) -> Condition:

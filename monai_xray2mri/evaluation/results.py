@@ -107,9 +107,10 @@ def _write_calibration(run: Run, output: Path, settings: Mapping[str, Any]) -> N
     if not rows:
         return
     split = CALIBRATION.splits[0]
-    record = run.setting.bundle.record
+    bundle = run.setting.bundle
+    setting = {"simulator": settings["simulator"], "sampling": bundle.sampling(), **bundle.record}
     try:
-        found = calibrate(rows, {"simulator": settings["simulator"], **record}, split)
+        found = calibrate(rows, setting, split)
     except UsageError:
         return  # the report says by an empty table that there were too few knees
     write_whole(output / "calibration.json", (json.dumps(found.record(), indent=2) + "\n").encode())

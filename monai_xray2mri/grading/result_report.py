@@ -25,7 +25,7 @@ from monai_xray2mri.dicom.mr_image import IMAGE_COMMENTS
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.uids import deterministic_uid
-from monai_xray2mri.dicom.uncertainty import MEANING, SpreadSummary
+from monai_xray2mri.dicom.uncertainty import SpreadSummary, meaning_of
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.grading.features import FEATURES
 from monai_xray2mri.grading.film_report import (
@@ -99,7 +99,7 @@ class ResultReport(FilmReport):
             raise InputRefused("result report", "needs a film with a date that it can refer to", "another one")
         groups = [_synthesis_group(grading, side, film, images, provenance, remarks, report)]
         if spread is not None:
-            groups.append(_spread_group(side, film, spread))
+            groups.append(_spread_group(side, film, spread, provenance))
         with quiet():
             super().__init__(
                 _content(groups, film, images),
@@ -168,7 +168,9 @@ def _synthesis_group(
     return group
 
 
-def _spread_group(side: Side, film: Dataset, spread: SpreadSummary) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+def _spread_group(
+    side: Side, film: Dataset, spread: SpreadSummary, provenance: Mapping[str, object]
+) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """TID 1501 Measurement Group: the spread in a few numbers."""
     values = {name: getattr(spread, name) for name in _SPREADS}
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
@@ -180,7 +182,7 @@ def _spread_group(side: Side, film: Dataset, spread: SpreadSummary) -> hd.sr.Mea
             *(hd.sr.Measurement(_SPREADS[name], value, NO_UNITS) for name, value in values.items()),
         ],
     )
-    comment = hd.sr.TextContentItem(_COMMENT, f"{MEANING}.", RelationshipTypeValues.CONTAINS)
+    comment = hd.sr.TextContentItem(_COMMENT, f"{meaning_of(provenance)}.", RelationshipTypeValues.CONTAINS)
     group[0].ContentSequence.append(comment)
     return group
 

@@ -85,8 +85,8 @@ class SliceDenoiser(nn.Module):
             radiograph_latent: E2(y), [B,C,h,w].
             context: image embedding of the radiograph, [B,N,context].
             depth: d in [0,1], [B].
-            features: guidance of the up path, [m*B,G]; one-hot r, [B,61], in paper 000. With m > 1 the rest is alike for
-                every m-th part: the down path, which never sees it, is then evaluated once.
+            features: guidance of the up path, [m*B,G]; one-hot r, [B,61], in paper 000. With m > 1 these are m kinds of
+                guidance for the same B; the down path, which never sees them, is evaluated once.
 
         Returns:
             The network's prediction (eps or v, as it was trained), [m*B,C,h,w].

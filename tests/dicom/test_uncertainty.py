@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from monai_xray2mri.dicom.mr_series import build_mr_series, build_sample_series, write_images
-from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series
+from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series, meaning_of
 from monai_xray2mri.types import Side
 from tests.dicom.objects import PROVENANCE, small
 
@@ -68,6 +68,14 @@ def test_it_says_what_it_is(written, report):
     assert "model spread" in image.ImageComments and "not calibrated" in image.ImageComments
     assert image.SyntheticData == "YES" and image.Modality == "MR"
     assert image.SourceInstanceSequence[0].ReferencedSOPInstanceUID == report.SOPInstanceUID
+
+
+def test_it_gives_the_interval_where_the_samples_are_like_the_calibrated_ones():
+    known = {"level": 0.9, "scale": 2.314, "floor": 0.02, "knees": 150, "simulator": "1.0"}
+    assert meaning_of({}).endswith("not calibrated") and meaning_of({"interval": None}) == meaning_of({})
+    said = meaning_of({"interval": known})
+    assert "mean +/- 2.31 x (SD + 0.02) held 90% of the voxels" in said and "not calibrated" not in said
+    assert said.isascii() and said in UncertaintyImage.comments_of({"interval": known})
 
 
 def test_dciodvfy_finds_no_error(tmp_path, written, dciodvfy):

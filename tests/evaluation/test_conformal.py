@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from monai_xray2mri.errors import UsageError, WeightsError
+from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.conformal import (
     SCALES,
     controlled_scale,
@@ -17,7 +14,6 @@ from monai_xray2mri.evaluation.conformal import (
     interval,
     loss_curve,
     needed_scales,
-    read_calibration,
     risk_controlling_scale,
 )
 
@@ -79,15 +75,3 @@ def test_the_needed_scale_is_the_one_whose_interval_just_reaches_the_truth() -> 
     assert (((truth >= low) & (truth <= high)) == (needed <= 2.0)).all()
     with pytest.raises(ValueError, match="two samples"):
         interval(samples[:1])
-
-
-def test_a_calibration_is_of_its_weights_alone(tmp_path: Path) -> None:
-    path = tmp_path / "calibration.json"
-    assert read_calibration(path, "abc") is None
-    path.write_text(json.dumps({"scale": 2.5, "floor": 0.02, "weights_sha256": "abc"}))
-    found = read_calibration(path, "abc")
-    assert found is not None and found["scale"] == 2.5
-    assert read_calibration(path, "other") is None
-    path.write_text("{")
-    with pytest.raises(WeightsError, match="calibration"):
-        read_calibration(path, "abc")

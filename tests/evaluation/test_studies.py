@@ -204,7 +204,8 @@ def test_calibration_covers_what_it_says_on_other_knees() -> None:
             rows.append({"split": split, "region": calibration.ALL, "losses": losses, "spread": 0.05, "nominal": 0.8,
                          "constant_losses": np.linspace(1, 0, len(calibration.WIDTHS)).tolist(),
                          "knee": f"{split}/{number}", "participant": f"{split}/{number}"})  # fmt: skip
-    found = calibration.calibrate(rows, {"simulator": "1.0", "weights_sha256": "abc"}, "calibration")
+    made_with = {"simulator": "1.0", "weights_sha256": "abc", "sampling": {"steps": 10}}
+    found = calibration.calibrate(rows, made_with, "calibration")
     assert found.knees == 200 and found.one_sided_scale > found.scale and found.record()["weights_sha256"] == "abc"
     at = int(np.searchsorted(SCALES, found.scale))
     covered = np.mean([1 - row["losses"][at] for row in rows if row["split"] == "test"])
@@ -213,7 +214,7 @@ def test_calibration_covers_what_it_says_on_other_knees() -> None:
     assert table.rows[0][0] == calibration.ALL and png(FIGURES["calibration"][0][2](rows))
     assert calibration.tables(rows[:3]) == []  # too few to promise anything
     with pytest.raises(UsageError, match="none of the x split"):
-        calibration.calibrate(rows, {"simulator": "", "weights_sha256": ""}, "x")
+        calibration.calibrate(rows, {"simulator": "", "weights_sha256": "", "sampling": {}}, "x")
 
 
 def test_one_knee_of_the_calibration(case: EvaluationKnee, setting: Setting) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from monai_xray2mri.calibration import Calibration
 from monai_xray2mri.data.store import SLICES
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.bootstrap import summarise
@@ -21,7 +22,6 @@ from monai_xray2mri.evaluation.conformal import (
     LEVEL,
     NOMINAL,
     SCALES,
-    Calibration,
     controlled_scale,
     loss_curve,
     needed_scales,
@@ -36,6 +36,8 @@ from monai_xray2mri.simulation.mr import Tissue
 WIDTHS: Final = np.geomspace(0.005, 1.0, 121)
 """Half widths of the interval of one width for all voxels that are tried."""
 DELTA: Final = 0.1
+NOT_RECORDED: Final[Mapping[str, Any]] = {"simulator": "", "weights_sha256": "", "sampling": {}}
+"""Setting of a calibration that is looked at and not kept."""
 ALL: Final = "all voxels"
 _BONE: Final = (Tissue.FEMUR, Tissue.TIBIA, Tissue.FIBULA, Tissue.PATELLA, Tissue.CORTEX)
 _CARTILAGE: Final = (Tissue.FEMORAL_CARTILAGE, Tissue.TIBIAL_CARTILAGE, Tissue.PATELLAR_CARTILAGE, Tissue.MENISCUS)
@@ -93,7 +95,7 @@ def calibrate(rows: Sequence[Row], setting: Mapping[str, Any], split: str) -> Ca
 
     Args:
         rows: of :func:`measure`, with the entry ``split``.
-        setting: ``weights_sha256`` and ``simulator``, for the record.
+        setting: ``weights_sha256``, ``simulator`` and ``sampling``, for the record.
         split: whose knees calibrate.
 
     Raises:
@@ -113,6 +115,7 @@ def calibrate(rows: Sequence[Row], setting: Mapping[str, Any], split: str) -> Ca
         controlled_scale(constant, alpha, WIDTHS),
         FLOOR,
         SAMPLES,
+        dict(setting["sampling"]),
         len(losses),
         (names[0], names[-1]),
         str(setting["simulator"]),
@@ -130,7 +133,7 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     """Coverage by region on the test knees, and widths; empty where there are too few knees to calibrate."""
     splits = distinct(rows, "split")
     try:
-        found = calibrate(rows, {"simulator": "", "weights_sha256": ""}, splits[0])
+        found = calibrate(rows, NOT_RECORDED, splits[0])
     except (UsageError, IndexError):
         return []
     tested = where(rows, split=splits[-1])

@@ -103,8 +103,8 @@ def _of_samples(samples: np.ndarray, truth: np.ndarray, method: Method) -> Row:
     }
     if len(samples) > 1:
         calibration = method.calibration if isinstance(method, NetworkMethod) else None
-        known = {"scale": NOMINAL, "floor": 0.0} if calibration is None else calibration
-        low, high = interval(samples, float(known["scale"]), float(known["floor"]))
+        bounds = (NOMINAL, 0.0) if calibration is None else (calibration.scale, calibration.floor)
+        low, high = interval(samples, *bounds)
         row["coverage90"] = float(((truth >= low) & (truth <= high)).mean())
     return row
 
