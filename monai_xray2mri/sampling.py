@@ -24,7 +24,8 @@ class Options:
         feature_guidance: guidance scale of the features alone; without it ``guidance`` holds for them too.
         eta: DDIM eta, 0 deterministic to 1 ancestral.
         noise_shared: share of the noise that all slices have in common; 1 is paper 000, Algorithm 2.
-        noise_length_mm: how far along depth the rest of the noise is alike.
+        noise_length_mm: how far along depth the finest noise is alike.
+        noise_aspect: growth of that length per wavelength of the noise in the plane.
         dtype: what the networks compute in: ``float32``, ``bfloat16``, ``float16``, or ``auto``, which is float32 on
             every device: see docs/sampling.md for what the others cost.
         chunk: slices that are computed together; bounds the memory, not the result.
@@ -39,6 +40,7 @@ class Options:
     eta: float | None = None
     noise_shared: float | None = None
     noise_length_mm: float | None = None
+    noise_aspect: float | None = None
     dtype: str = "auto"
     chunk: int = 25
 
@@ -55,6 +57,7 @@ class Options:
             "eta": (self.eta, 0, 1),
             "noise_shared": (self.noise_shared, 0, 1),
             "noise_length_mm": (self.noise_length_mm, SHORTEST_MM, 1000),
+            "noise_aspect": (self.noise_aspect, 0, 1),
             "chunk": (self.chunk, 1, 512),
         }
         for name, (value, low, high) in rules.items():

@@ -206,7 +206,9 @@ class Xray2MRI:
             with _memory_errors(options.chunk):
                 volume = self.network.sample(
                     condition,
-                    noise=self.network.draw_noise(generator, options.noise_shared, options.noise_length_mm),
+                    noise=self.network.draw_noise(
+                        generator, options.noise_shared, options.noise_length_mm, options.noise_aspect
+                    ),
                     slices=options.slices,
                     steps=options.steps,
                     guidance=options.guidance,
@@ -247,6 +249,7 @@ class Xray2MRI:
             options.eta,
             options.noise_shared,
             options.noise_length_mm,
+            options.noise_aspect,
         )
         resolved = asdict(options) | sampling | {
             "slices": options.slices or self.network.slices,

@@ -44,7 +44,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         "--noise-shared", type=float, help="share of the noise common to all slices, 0 to 1 (default: the bundle's)"
     )
     parser.add_argument(
-        "--noise-length", type=float, metavar="MM", help="reach of the other noise along depth (default: the bundle's)"
+        "--noise-length", type=float, metavar="MM", help="reach of the finest noise along depth (default: the bundle's)"
+    )
+    parser.add_argument(
+        "--noise-aspect", type=float, help="growth of that reach per wavelength in the plane (default: the bundle's)"
     )
     parser.add_argument(
         "--dtype", choices=["auto", "float32", "bfloat16", "float16"], default="auto", help="auto is float32"
@@ -77,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         eta=options.eta,
         noise_shared=options.noise_shared,
         noise_length_mm=options.noise_length,
+        noise_aspect=options.noise_aspect,
         dtype=options.dtype,
         chunk=options.chunk,
     )

@@ -4,10 +4,16 @@ The denoiser is trained on single slices with noise N(0, I). What the noise of *
 therefore free to choose, and decides how alike the generated slices are: paper 000, Algorithm 2, draws one noise for
 all slices, which makes them too much alike; independent noise makes them too different. Here
 
-    eps(d) = sqrt(share) e + sqrt(1 - share) g(d),    E[g(d) g(d')] = exp(-(d - d')^2 / (2 length^2)),
+    eps(d) = sqrt(share) e + sqrt(1 - share) g(d),    e, g(d) ~ N(0, I),
 
-with e, g(d) ~ N(0, I), so that each slice's noise is N(0, I) for any share and length. It is a function of depth in mm:
-more or fewer slices over the same range are samples of the same process.
+and each component of g's cosine transform in the plane, of wavelength w, is a process over depth of its own,
+
+    E[c(d) c(d')] = exp(-(d - d')^2 / (2 l^2)),    l^2 = length^2 + (aspect w)^2.
+
+Coarse noise, which decides where a limb lies and how wide it is, changes slowly with depth; fine noise fast, as true
+slices do: in latents of true volumes l is close to w / 8 from 10 mm to 160 mm (docs/sampling.md). The transform is
+orthonormal, so that each slice's noise is N(0, I) for any kernel. It is a function of depth in mm: more or fewer slices
+over the same range are samples of the same process.
 """
 
 from __future__ import annotations
@@ -31,8 +37,10 @@ class DepthKernel:
 
     Attributes:
         share: variance that all depths have in common, 0 to 1; 1 is paper 000's one noise per volume.
-        length_mm: standard deviation of the Gaussian that the rest's correlation falls off with, in mm.
+        length_mm: standard deviation of the Gaussian that the finest noise's correlation falls off with, in mm.
         range_mm: depths lie within 0 to this.
+        aspect: growth of that length per wavelength in the plane; 0 is one length for all.
+        pixel_mm: side of a pixel of the noise in the plane.
 
     Raises:
         ValueError: a value out of range.
@@ -41,6 +49,8 @@ class DepthKernel:
     share: float = 1.0
     length_mm: float = 1.5
     range_mm: float = 73.5
+    aspect: float = 0.0
+    pixel_mm: float = 5.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
@@ -49,22 +59,39 @@ class DepthKernel:
             raise ValueError(f"length_mm must be at least {SHORTEST_MM}, got {self.length_mm}")
         if not self.range_mm >= 0:
             raise ValueError(f"range_mm must not be negative, got {self.range_mm}")
+        if not 0 <= self.aspect <= 1:
+            raise ValueError(f"aspect must be within 0..1, got {self.aspect}")
 
-    def correlation(self, distance_mm: Tensor) -> Tensor:
-        """Correlation of the noise at depths so far apart, any shape, at most ``range_mm``."""
-        return self.share + (1 - self.share) * torch.exp(-0.5 * (distance_mm / self.length_mm) ** 2)
+    def correlation(self, distance_mm: Tensor, wavelength_mm: float = 0.0) -> Tensor:
+        """Correlation of noise of this wavelength at depths so far apart, any shape, at most ``range_mm``."""
+        length = self._length(torch.tensor(wavelength_mm, dtype=torch.float64))
+        return self.share + (1 - self.share) * torch.exp(-0.5 * (distance_mm / length) ** 2)
 
-    def spectrum(self) -> tuple[Tensor, Tensor]:
-        """Angular frequencies [K] in 1/mm and the variances [K] (sum 1) of g's components, float64.
+    def lengths(self, height: int, width: int) -> Tensor:
+        """Length in mm of each component of the cosine transform, [h,w] float64; [1,1] if they are alike."""
+        if self.aspect == 0:
+            return torch.full((1, 1), self.length_mm, dtype=torch.float64)
+        rows, columns = (torch.arange(size, dtype=torch.float64) / size for size in (height, width))
+        return self._length(2 * self.pixel_mm / torch.hypot(rows[:, None], columns))  # the mean's is infinite
+
+    def _length(self, wavelength_mm: Tensor) -> Tensor:
+        # Half the range is enough for what all slices share, and bounds the number of components.
+        longest = max(self.range_mm / 2, self.length_mm)
+        return torch.hypot(torch.tensor(self.length_mm).to(wavelength_mm), self.aspect * wavelength_mm).clamp(
+            max=longest
+        )
+
+    def spectrum(self, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Angular frequencies [K] in 1/mm and the variances [K,...] (sum 1) of processes of these lengths, float64.
 
         The Gaussian's Fourier series on a period that is longer than the range by five lengths.
         """
-        period = self.range_mm + _APART * self.length_mm
+        period = self.range_mm + _APART * float(lengths.max())
         count = math.ceil(_FINEST / self.length_mm * period / (2 * math.pi)) + 1
         omega = 2 * math.pi / period * torch.arange(count, dtype=torch.float64)
-        variance = torch.exp(-0.5 * (omega * self.length_mm) ** 2)
+        variance = torch.exp(-0.5 * (omega.reshape(-1, *[1] * lengths.dim()) * lengths) ** 2)
         variance[1:] *= 2  # +omega and -omega
-        return omega, variance / variance.sum()
+        return omega, variance / variance.sum(dim=0)
 
 
 class DepthProcess:
@@ -79,19 +106,32 @@ class DepthProcess:
     def __init__(self, shape: tuple[int, int, int], kernel: DepthKernel, generator: torch.Generator) -> None:
         self.shape, self.kernel = shape, kernel
         self.common = torch.randn(1, *shape, generator=generator)
-        self.omega, variance = kernel.spectrum()
-        self.amplitude = (variance * (1 - kernel.share)).sqrt()
-        self.waves = (
-            torch.randn(2 * len(self.omega), math.prod(shape), generator=generator) if kernel.share < 1 else None
-        )
+        self.omega, variance = kernel.spectrum(kernel.lengths(*shape[1:]))
+        self.waves: Tensor | None = None
+        if kernel.share < 1:
+            amplitude = (variance * (1 - kernel.share)).sqrt().float()[:, None]  # [K,1,h,w]
+            waves = torch.randn(2, len(self.omega), *shape, generator=generator).mul_(amplitude)
+            self.waves = waves.reshape(2 * len(self.omega), -1)  # [2K,C*h*w]
 
     def at(self, depth_mm: Tensor) -> Tensor:
         """Noise at depths [S] in mm: [S,C,h,w] float32 on the CPU; none depends on which others are asked for."""
         if self.waves is None:
             return self.common.expand(len(depth_mm), *self.shape)
         angle = depth_mm.detach().cpu().double()[:, None] * self.omega
-        basis = torch.cat([self.amplitude * angle.cos(), self.amplitude * angle.sin()], dim=1).float()  # [S,2K]
-        return math.sqrt(self.kernel.share) * self.common + (basis @ self.waves).reshape(-1, *self.shape)
+        basis = torch.cat([angle.cos(), angle.sin()], dim=1).float()  # [S,2K]
+        varying = (basis @ self.waves).reshape(-1, *self.shape)
+        if self.kernel.aspect > 0:
+            rows, columns = (cosine_transform(size) for size in self.shape[1:])
+            varying = rows.T @ varying @ columns
+        return math.sqrt(self.kernel.share) * self.common + varying
+
+
+def cosine_transform(size: int) -> Tensor:
+    """The orthonormal discrete cosine transform [k,n] (DCT-II), float32; component k has 2 n / k pixels a wave."""
+    steps = torch.arange(size, dtype=torch.float64)
+    matrix = math.sqrt(2 / size) * torch.cos(math.pi / size * (steps + 0.5) * steps[:, None])
+    matrix[0] /= math.sqrt(2)
+    return matrix.float()
 
 
 class VolumeNoise:

@@ -26,7 +26,8 @@ class SliceDiffusionInferer(Inferer):
         samples: volumes per radiograph, each with noise of its own; the first is that of one sample alone.
         eta: DDIM eta.
         noise_shared: share of the noise that all slices have in common.
-        noise_length_mm: how far along depth the rest is alike.
+        noise_length_mm: how far along depth the finest noise is alike.
+        noise_aspect: growth of that length per wavelength in the plane.
         dtype: what the networks compute in.
         chunk: slices that are computed together.
 
@@ -45,6 +46,7 @@ class SliceDiffusionInferer(Inferer):
         eta: Any = None,
         noise_shared: Any = None,
         noise_length_mm: Any = None,
+        noise_aspect: Any = None,
         dtype: Any = None,
         chunk: Any = None,
     ) -> None:
@@ -59,6 +61,7 @@ class SliceDiffusionInferer(Inferer):
             eta=_number(eta),
             noise_shared=_number(noise_shared),
             noise_length_mm=float(noise_length_mm or 0) or None,
+            noise_aspect=_number(noise_aspect),
             dtype=str(dtype or "auto"),
             chunk=int(chunk or 0) or Options.chunk,
         )
@@ -85,7 +88,7 @@ class SliceDiffusionInferer(Inferer):
         chosen = self.options
         volume: torch.Tensor = network.sample(
             condition,
-            noise=network.draw_noise(generator, chosen.noise_shared, chosen.noise_length_mm),
+            noise=network.draw_noise(generator, chosen.noise_shared, chosen.noise_length_mm, chosen.noise_aspect),
             slices=chosen.slices,
             steps=chosen.steps,
             guidance=chosen.guidance,

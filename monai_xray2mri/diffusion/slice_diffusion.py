@@ -7,6 +7,7 @@ state dict, and ``forward(image, features=None)`` as MONAI's tools call it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -55,7 +56,8 @@ class SliceDiffusion(nn.Module):
         eta: default DDIM eta (0 in paper 000, Eq. 9).
         noise_shared: share of the noise that all slices of a volume have in common; 1 is paper 000, Algorithm 2. See
             :mod:`~monai_xray2mri.diffusion.depth_noise`.
-        noise_length_mm: how far along depth the rest of the noise is alike.
+        noise_length_mm: how far along depth the finest of the other noise is alike.
+        noise_aspect: growth of that length per wavelength in the plane.
 
     Raises:
         ValueError: an impossible share or length.
@@ -88,6 +90,7 @@ class SliceDiffusion(nn.Module):
         eta: float = 0.0,
         noise_shared: float = 1.0,
         noise_length_mm: float = 1.5,
+        noise_aspect: float = 0.0,
     ) -> None:
         super().__init__()
         self.autoencoder, self.denoiser = autoencoder, denoiser
@@ -98,7 +101,9 @@ class SliceDiffusion(nn.Module):
         self.image_size, self.pixel_mm, self.slice_mm = image_size, pixel_mm, slice_mm
         self.acquired_slices, self.modelled_slices = acquired_slices, tuple(modelled_slices)
         self.steps, self.guidance, self.feature_guidance, self.eta = steps, guidance, feature_guidance, eta
-        self.noise_kernel = DepthKernel(noise_shared, noise_length_mm, self.range_mm)
+        self.noise_kernel = DepthKernel(
+            noise_shared, noise_length_mm, self.range_mm, noise_aspect, pixel_mm * autoencoder.factor
+        )
         self.register_buffer("latent_scale", torch.tensor(float(latent_scale)))
         self.register_buffer("null_context", torch.zeros(1, *self.tokens))
         # Convolutions take the layout of their weights; a fifth faster on a CPU, in training too.
@@ -271,6 +276,7 @@ class SliceDiffusion(nn.Module):
         eta: float | None = None,
         noise_shared: float | None = None,
         noise_length_mm: float | None = None,
+        noise_aspect: float | None = None,
     ) -> dict[str, float]:
         """The sampler that these options give: the same names, each None replaced by the model's default."""
         scales, kernel = self.guidance_scales(guidance, feature_guidance), self.noise_kernel
@@ -281,10 +287,15 @@ class SliceDiffusion(nn.Module):
             "eta": self.eta if eta is None else eta,
             "noise_shared": kernel.share if noise_shared is None else noise_shared,
             "noise_length_mm": kernel.length_mm if noise_length_mm is None else noise_length_mm,
+            "noise_aspect": kernel.aspect if noise_aspect is None else noise_aspect,
         }
 
     def draw_noise(
-        self, generator: torch.Generator, shared: float | None = None, length_mm: float | None = None
+        self,
+        generator: torch.Generator,
+        shared: float | None = None,
+        length_mm: float | None = None,
+        aspect: float | None = None,
     ) -> VolumeNoise:
         """The noise of one volume, drawn on the CPU so that it is the same for every device.
 
@@ -292,14 +303,13 @@ class SliceDiffusion(nn.Module):
             generator: on the CPU; one per volume.
             shared: replaces the model's ``noise_shared``.
             length_mm: replaces the model's ``noise_length_mm``.
+            aspect: replaces the model's ``noise_aspect``.
 
         Raises:
-            ValueError: an impossible share or length.
+            ValueError: an impossible share, length or aspect.
         """
-        own = self.noise_kernel
-        kernel = DepthKernel(
-            own.share if shared is None else shared, own.length_mm if length_mm is None else length_mm, own.range_mm
-        )
+        asked = {"share": shared, "length_mm": length_mm, "aspect": aspect}
+        kernel = replace(self.noise_kernel, **{name: value for name, value in asked.items() if value is not None})
         return VolumeNoise(self.latent_shape(), kernel, generator)
 
     def forward(self, image: Tensor, features: Tensor | None = None) -> Tensor:

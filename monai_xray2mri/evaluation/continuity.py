@@ -2,7 +2,7 @@
 
 Paper 000 (Fig. 6) measures the correlation of neighbouring slices and takes the true volumes' value as the benchmark.
 It is two-sided: above it slices are too much alike, below it they jump. What the initial noise of the slices has in
-common (:mod:`~monai_xray2mri.diffusion.depth_noise`) sets it; the fit here finds the share and the length at which a
+common (:mod:`~monai_xray2mri.diffusion.depth_noise`) sets it; the fit here finds the length and the aspect at which a
 bundle meets the true volumes' correlation, on knees that it was not trained on.
 
 ``python -m monai_xray2mri.evaluation.continuity --bundle bundle/knee_xray2mri --knees 4 --output continuity.json``
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -39,7 +39,7 @@ HIDDEN: Final = ("XRCY", "XRCH", "XRATT")
 """Stems of cysts, chondrocalcinosis and attrition: what a radiograph shows badly (paper 000, Table III)."""
 LAGS: Final = (1, 2, 3, 4, 6, 8)
 """Slices apart at which correlations are compared."""
-LENGTHS_MM: Final = (0.75, 1.5, 3.0, 6.0)
+LENGTHS_MM: Final = (0.75, 1.5, 3.0)
 TARGETS: Final = ("acquired", "noise-free", "reconstructed")
 """True volumes: as acquired, without noise, or as acquired through the bundle's own autoencoder."""
 
@@ -133,10 +133,10 @@ class ContinuityKnee:
         parts = [self.network.decode_slices(self.network.encode_slices(part)) for part in images.split(5)]
         return np.asarray((torch.cat(parts)[:, 0] + 1) / 2)
 
-    def generated(self, share: float, length_mm: float, lesions: bool = True) -> np.ndarray:
-        """A sample [S,H,W] with noise of this kernel; the same draw for every kernel."""
+    def generated(self, kernel: Mapping[str, float], lesions: bool = True) -> np.ndarray:
+        """A sample [S,H,W] with noise of this kernel, see ``SliceDiffusion.draw_noise``."""
         features = torch.from_numpy(one_hot(self.knee.grades if lesions else self.without_lesions))[None]
-        noise = self.network.draw_noise(torch.Generator().manual_seed(self.knee.seed), share, length_mm)
+        noise = self.network.draw_noise(torch.Generator().manual_seed(self.knee.seed), **kernel)
         return np.asarray((self.network.generate(self.film, features, noise=noise)[0, 0] + 1) / 2)
 
 
@@ -165,7 +165,7 @@ def mean_of(records: Sequence[dict[str, object]]) -> dict[str, object]:
     return answer
 
 
-def lesion_contrasts(knee: ContinuityKnee, share: float, length_mm: float) -> dict[str, float]:
+def lesion_contrasts(knee: ContinuityKnee, kernel: Mapping[str, float]) -> dict[str, float]:
     """Contrast of a knee's own lesions when its features are switched, in parts of that of the noise-free truth.
 
     See :func:`~monai_xray2mri.evaluation.lesions.lesion_response`; the acquired truth differs from 1 by its noise.
@@ -175,7 +175,7 @@ def lesion_contrasts(knee: ContinuityKnee, share: float, length_mm: float) -> di
     """
     healthy = ContinuityKnee(knee.healthy, knee.network)
     true, acquired = ((knee.truth(target), healthy.truth(target)) for target in ("noise-free", "acquired"))
-    generated = knee.generated(share, length_mm), knee.generated(share, length_mm, lesions=False)
+    generated = knee.generated(kernel), knee.generated(kernel, lesions=False)
     return {
         "generated": lesion_response(generated, true, knee.lesions),
         "acquired": lesion_response(acquired, true, knee.lesions),
@@ -188,20 +188,25 @@ def report(
     """Fit the noise, and compare the paper's shared noise, independent noise and the fitted one with the truth."""
     network = knees[0].network
 
-    def correlations(share: float, length_mm: float) -> list[float]:
+    def correlations(aspect: float, length_mm: float) -> list[float]:
         progress()
-        return np.mean([lag_correlation(knee.generated(share, length_mm)) for knee in knees], axis=0).tolist()
+        kernel = {"shared": 0.0, "length_mm": length_mm, "aspect": aspect}
+        return np.mean([lag_correlation(knee.generated(kernel)) for knee in knees], axis=0).tolist()
 
     wanted = np.mean([lag_correlation(knee.truth(target)) for knee in knees], axis=0).tolist()
     fit = fit_noise(correlations, wanted, lengths_mm)
-    kernels = {"shared": (1.0, fit.length_mm), "independent": (0.0, SHORTEST_MM), "fitted": (fit.share, fit.length_mm)}
+    kernels: dict[str, dict[str, float]] = {
+        "shared": {"shared": 1.0},
+        "independent": {"shared": 0.0, "length_mm": SHORTEST_MM, "aspect": 0.0},
+        "fitted": {"shared": 0.0, "length_mm": fit.length_mm, "aspect": fit.aspect},
+    }
     spacing = network.spacing()
     volumes = {name: mean_of([describe(knee.truth(name), spacing) for knee in knees]) for name in TARGETS}
-    for name, (share, length) in kernels.items():
-        volumes[name] = mean_of([describe(knee.generated(share, length), spacing) for knee in knees])
+    for name, kernel in kernels.items():
+        volumes[name] = mean_of([describe(knee.generated(kernel), spacing) for knee in knees])
     diseased = [knee for knee in knees if knee.lesions.any()]
     contrasts = {
-        name: mean_of([dict(lesion_contrasts(knee, *kernel)) for knee in diseased])
+        name: mean_of([dict(lesion_contrasts(knee, kernel)) for knee in diseased])
         for name, kernel in kernels.items()
         if diseased
     }
@@ -221,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", choices=sorted(SEED_RANGES), default="validation")
     parser.add_argument("--knees", type=int, default=4)
     parser.add_argument(
-        "--target", choices=TARGETS, default="acquired", help="the true volumes whose continuity counts"
+        "--target", choices=TARGETS, default="reconstructed", help="the true volumes whose continuity counts"
     )
     parser.add_argument("--lengths-mm", type=float, nargs="+", default=LENGTHS_MM, help="lengths to choose among")
     parser.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")

@@ -167,7 +167,7 @@ class NetworkMethod:
         network: on its device.
         given: which of ``"radiograph"`` and ``"features"`` it is given; a baseline that was trained without one is not
             given it.
-        steps, guidance, feature_guidance, eta, shared, length_mm: of sampling; None = the network's own.
+        steps, guidance, feature_guidance, eta, shared, length_mm, aspect: of sampling; None = the network's own.
         record: name, version and hash of its weights, for the records.
         calibration: of its uncertainty, see :mod:`~monai_xray2mri.calibration`; None: not calibrated.
     """
@@ -180,6 +180,7 @@ class NetworkMethod:
     eta: float | None = None
     shared: float | None = None
     length_mm: float | None = None
+    aspect: float | None = None
     record: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration | None = None
 
@@ -189,7 +190,7 @@ class NetworkMethod:
 
     def sampling(self) -> dict[str, float]:
         """The sampler with all defaults filled in."""
-        own = (self.steps, self.guidance, self.feature_guidance, self.eta, self.shared, self.length_mm)
+        own = (self.steps, self.guidance, self.feature_guidance, self.eta, self.shared, self.length_mm, self.aspect)
         return self.network.sampling(*own)
 
     @torch.inference_mode()
@@ -212,7 +213,7 @@ class NetworkMethod:
         volumes = []
         for sample in range(samples):
             generator = case_generator(seed, knee.name, Side.RIGHT, sample)
-            noise = network.draw_noise(generator, self.shared, self.length_mm)
+            noise = network.draw_noise(generator, self.shared, self.length_mm, self.aspect)
             volume = network.sample(
                 condition,
                 noise=noise,

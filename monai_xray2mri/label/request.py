@@ -18,7 +18,7 @@ SIDES = {
 }  # fmt: skip
 _TRUTH = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 _COUNTS = ("samples", "steps", "slices", "chunk")
-_NUMBERS = ("guidance", "feature_guidance", "eta", "noise_shared", "noise_length_mm")
+_NUMBERS = ("guidance", "feature_guidance", "eta", "noise_shared", "noise_length_mm", "noise_aspect")
 _NEVER_ZERO = (*_COUNTS, "guidance", "feature_guidance", "noise_length_mm")
 _REMEDY = "Choose another value, or leave it empty for the default."
 

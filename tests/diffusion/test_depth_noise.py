@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from monai_xray2mri.diffusion.depth_noise import DepthKernel, DepthProcess, VolumeNoise
+from monai_xray2mri.diffusion.depth_noise import DepthKernel, DepthProcess, VolumeNoise, cosine_transform
 
 SHAPE = (4, 32, 32)
 KERNELS = [
@@ -16,6 +16,8 @@ KERNELS = [
     DepthKernel(0.7, 60.0),
     DepthKernel(1.0, 1.5),
 ]
+LAYERED = DepthKernel(0.1, 1.0, aspect=0.125)
+"""Coarse noise reaches further along depth than fine noise."""
 
 
 def depths(slices: int, kernel: DepthKernel) -> Tensor:
@@ -29,14 +31,14 @@ def draw(kernel: DepthKernel, seed: int = 0) -> DepthProcess:
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_spectrum_is_that_of_the_kernel(kernel: DepthKernel) -> None:
     """Exactly stationary with variance 1; the correlation is the stated one up to the other end of the range."""
-    omega, variance = kernel.spectrum()
+    omega, variance = kernel.spectrum(torch.tensor(kernel.length_mm, dtype=torch.float64))
     distance = torch.linspace(0, kernel.range_mm, 500, dtype=torch.float64)
     series = kernel.share + (1 - kernel.share) * (torch.cos(distance[:, None] * omega) @ variance)
     assert float(variance.sum()) == pytest.approx(1, abs=1e-12)
     torch.testing.assert_close(series, kernel.correlation(distance), atol=5e-6, rtol=0)
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", [*KERNELS, LAYERED])
 def test_the_noise_of_each_slice_is_standard_normal(kernel: DepthKernel) -> None:
     noise = draw(kernel).at(depths(50, kernel))
     assert noise.shape == (50, *SHAPE)
@@ -56,7 +58,24 @@ def test_neighbours_are_as_alike_as_the_kernel_says(kernel: DepthKernel) -> None
         assert found == pytest.approx(float(kernel.correlation(place[lag])), abs=0.06), lag
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+def test_noise_reaches_as_far_as_its_wavelength_says() -> None:
+    """In the cosine transform: component k of 32 pixels of 5 mm has a wavelength of 320 / k mm."""
+    place, transform = depths(50, LAYERED), cosine_transform(32)
+    torch.testing.assert_close(transform @ transform.T, torch.eye(32), atol=1e-5, rtol=0)
+    assert LAYERED.lengths(32, 32)[3, 4] == pytest.approx((1 + (0.125 * 64) ** 2) ** 0.5)
+    assert LAYERED.lengths(32, 32)[0, 0] == LAYERED.range_mm / 2  # the mean of a slice
+    drawn = torch.cat([draw(LAYERED, seed).at(place) for seed in range(20)], dim=1)  # [50,80,32,32]
+    parts = transform @ drawn @ transform.T
+    assert (parts.square().mean(dim=(0, 1)) - 1).abs().mean() < 0.1  # coarse parts have few independent depths
+    for row, column in ((3, 4), (5, 12), (20, 21)):
+        part = parts[:, :, row, column]
+        for lag in (1, 2, 4, 8):
+            found = float((part[lag:] * part[:-lag]).mean() / part.square().mean())
+            expected = LAYERED.correlation(place[lag], 320 / (row**2 + column**2) ** 0.5)
+            assert found == pytest.approx(float(expected), abs=0.12), (row, column, lag)
+
+
+@pytest.mark.parametrize("kernel", [*KERNELS, LAYERED])
 def test_any_number_of_slices_samples_one_process(kernel: DepthKernel) -> None:
     process = draw(kernel)
     coarse = process.at(depths(50, kernel))
@@ -75,7 +94,7 @@ def test_a_share_of_one_is_the_papers_noise() -> None:
 
 
 def test_memory_does_not_grow_with_slices_or_steps() -> None:
-    for kernel in KERNELS:
+    for kernel in (*KERNELS, LAYERED):
         noise = VolumeNoise(SHAPE, kernel, torch.Generator().manual_seed(0))
         noise.initial(depths(500, kernel))
         noise.step(999, depths(5, kernel))
@@ -112,6 +131,8 @@ def test_other_generators_give_other_noise() -> None:
         ({"length_mm": 0.1}, "length_mm must be at least 0.25"),
         ({"length_mm": float("nan")}, "length_mm"),
         ({"range_mm": -1.0}, "range_mm"),
+        ({"aspect": -0.1}, "aspect must be within"),
+        ({"aspect": float("nan")}, "aspect"),
     ],
 )
 def test_impossible_kernels_are_refused(values: dict[str, float], rule: str) -> None:

@@ -13,14 +13,14 @@ from monai.bundle import ConfigParser
 from monai_xray2mri.diffusion.depth_noise import DepthKernel, DepthProcess
 from monai_xray2mri.evaluation.continuity import depth_spectrum, describe, lag_correlation, main, mean_of
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation
-from monai_xray2mri.evaluation.noise_fit import fit_noise, share_that_reaches
+from monai_xray2mri.evaluation.noise_fit import LARGEST, aspect_that_reaches, fit_noise
 
 LAGS = (1, 2, 4)
 
 
-def process(share: float, length_mm: float, seed: int = 0) -> np.ndarray:
+def process(share: float, length_mm: float, seed: int = 0, aspect: float = 0.0) -> np.ndarray:
     """A volume [50,64,64] of nothing but noise of the kernel."""
-    kernel = DepthKernel(share, length_mm)
+    kernel = DepthKernel(share, length_mm, aspect=aspect)
     drawn = DepthProcess((1, 64, 64), kernel, torch.Generator().manual_seed(seed))
     return drawn.at(torch.linspace(0, 1, 50) * kernel.range_mm)[:, 0].numpy()
 
@@ -78,25 +78,29 @@ def test_means_of_records() -> None:
         mean_of([])
 
 
-@pytest.mark.parametrize(("share", "length"), [(0.4, 2.0), (0.15, 0.75)])
-def test_the_fit_finds_the_kernel_of_the_truth(share: float, length: float) -> None:
+@pytest.mark.parametrize(("aspect", "length"), [(0.04, 0.75), (0.1, 2.0)])
+def test_the_fit_finds_the_kernel_of_the_truth(aspect: float, length: float) -> None:
     """The "method" returns its noise as the volume: the kernel of the truth is the answer."""
-    wanted = lag_correlation(process(share, length, seed=1), LAGS)
-    fit = fit_noise(lambda s, at: lag_correlation(process(s, at, seed=2), LAGS), wanted, (0.75, 2.0, 5.0), 0.002)
+
+    def drawn(aspect: float, length: float, seed: int = 2) -> list[float]:
+        return lag_correlation(process(0.0, length, seed, aspect), LAGS)
+
+    wanted = drawn(aspect, length, seed=1)
+    fit = fit_noise(drawn, wanted, (0.75, 2.0, 5.0), 0.002)
     assert fit.reached
     assert fit.length_mm == length
-    assert fit.share == pytest.approx(share, abs=0.05)
+    assert fit.aspect == pytest.approx(aspect, abs=0.01)
     assert fit.correlation == pytest.approx(wanted[0], abs=0.002)
     assert fit.beyond < 0.03
 
 
-def test_the_fit_says_when_no_share_reaches_the_truth() -> None:
-    def method(share: float, _: float) -> list[float]:
-        return [0.5 + 0.2 * share, 0.4]
+def test_the_fit_says_when_no_aspect_reaches_the_truth() -> None:
+    def method(aspect: float, _: float) -> list[float]:
+        return [0.5 + 0.2 * aspect / LARGEST, 0.4]
 
     too_smooth, too_rough = (fit_noise(method, [wanted, 0.4], [1.0]) for wanted in (0.4, 0.9))
-    assert (too_smooth.share, too_smooth.correlation, too_smooth.reached) == (0.0, 0.5, False)
-    assert (too_rough.share, too_rough.correlation, too_rough.reached) == (1.0, 0.7, False)
+    assert (too_smooth.aspect, too_smooth.correlation, too_smooth.reached) == (0.0, 0.5, False)
+    assert (too_rough.aspect, too_rough.correlation, too_rough.reached) == (LARGEST, 0.7, False)
     with pytest.raises(ValueError, match="must hold 2"):
         fit_noise(method, [0.6], [1.0])
     with pytest.raises(ValueError, match="one length"):
@@ -106,14 +110,14 @@ def test_the_fit_says_when_no_share_reaches_the_truth() -> None:
 def test_a_bent_curve_is_met_in_few_measurements() -> None:
     asked: list[float] = []
 
-    def measure(share: float) -> tuple[float, ...]:
-        asked.append(share)
-        return (share**4,)
+    def measure(aspect: float) -> tuple[float, ...]:
+        asked.append(aspect)
+        return ((aspect / LARGEST) ** 4,)
 
-    share, found = share_that_reaches(measure, 0.5, (1.0,), tolerance=0.01, most=8)
+    aspect, found = aspect_that_reaches(measure, 0.5, tolerance=0.01, most=8)
     assert found[0] == pytest.approx(0.5, abs=0.01)
-    assert share == pytest.approx(0.5**0.25, abs=0.01)
-    assert len(asked) <= 9
+    assert aspect == pytest.approx(LARGEST * 0.5**0.25, abs=0.01)
+    assert len(asked) <= 10
 
 
 @pytest.fixture
@@ -138,13 +142,13 @@ def test_the_report_is_printed_and_written(
     main([*given, "--output", str(output)])
     found = json.loads(capsys.readouterr().out)
     assert json.loads(output.read_text()) == found
-    assert (found["knees"], found["slice_mm"], found["steps"], found["target"]) == (1, 1.5, 1, "acquired")
+    assert (found["knees"], found["slice_mm"], found["steps"], found["target"]) == (1, 1.5, 1, "reconstructed")
     volumes = found["volumes"]
     assert set(volumes) == {"acquired", "noise-free", "reconstructed", "shared", "independent", "fitted"}
     adjacent = {name: record["correlation"]["1"] for name, record in volumes.items()}
     assert adjacent["acquired"] < adjacent["noise-free"] < 1
     assert adjacent["independent"] < adjacent["shared"]
-    assert found["fit"]["wanted"] == pytest.approx(adjacent["acquired"])
+    assert found["fit"]["wanted"] == pytest.approx(adjacent["reconstructed"])
     assert found["fit"]["correlation"] == pytest.approx(adjacent["fitted"])
     assert found["knees_with_lesions"] == 1
     assert found["lesion_contrast"]["shared"]["acquired"] == pytest.approx(1, abs=0.3)

@@ -94,14 +94,14 @@ def _continuity(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
     """Adjacent-slice correlation in the same windows for noises along depth, and of the truth."""
     bundle = setting.bundle
     own = bundle.network.noise_kernel
-    kernels = {
-        "shared noise (paper 000)": (1.0, own.length_mm),
-        "independent noise": (0.0, SHORTEST_MM),
-        f"the bundle's own noise (share {own.share:g}, {own.length_mm:g} mm)": (own.share, own.length_mm),
+    kernels: dict[str, dict[str, float]] = {
+        "shared noise (paper 000)": {"shared": 1.0},
+        "independent noise": {"shared": 0.0, "length_mm": SHORTEST_MM, "aspect": 0.0},
+        f"the bundle's own noise (share {own.share:g}, {own.length_mm:g} mm, aspect {own.aspect:g})": {},
     }
     windows = windows_of(setting.profile)
-    for name, (share, length) in kernels.items():
-        method = bundle.with_sampling(shared=share, length_mm=length)
+    for name, kernel in kernels.items():
+        method = bundle.with_sampling(**kernel)
         found = [generated(method, knee.inputs.at(window), 1, setting.seed)[0] for window in windows]
         mean = float(np.mean([adjacent_slice_correlation(each) for each in found]))
         yield {"noise": name, "adjacent_slice_correlation": mean}
