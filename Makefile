@@ -32,9 +32,10 @@ demo: setup
 	@echo "Synthetic MR series, preview picture and report of each knee:"
 	@find demo_out -mindepth 2 -maxdepth 2 | sort
 
-# A process per core with one thread each: threads of several processes that share cores slow each other down.
+# A process per core with one thread each: threads of several processes that share cores slow each other down. Files run
+# in order: the few long tests of the app begin first, and do not run alone at the end.
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 # MONAI Label in an environment of its own: what it is built against does not fit the Deploy SDK's (docs/slicer.md).
 setup-label: $(LABEL)/installed

@@ -78,6 +78,7 @@ def test_options_of_the_sampler_reach_the_network(predictor: Xray2MRI, tmp_path:
     for changed in (
         {"eta": 1.0},
         {"noise_shared": 0.2},
+        {"noise_shared": 0.2, "noise_aspect": 0.1},
         {"guidance": 3.0},
         {"feature_guidance": 3.0},
         {"dtype": "bfloat16"},
@@ -160,6 +161,7 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
         "eta": 0.0,
         "noise_shared": predictor.network.noise_kernel.share,
         "noise_length_mm": predictor.network.noise_kernel.length_mm,
+        "noise_aspect": predictor.network.noise_kernel.aspect,
         "dtype": "float32",
     }
     chosen = predictor.options(eta=0.5, noise_shared=0.25, noise_length_mm=4.0, dtype="bfloat16")
@@ -208,6 +210,7 @@ def test_the_interval_is_given_for_samples_like_the_calibrated_ones(predictor: X
         ({"eta": 1.5}, "option eta"),
         ({"noise_shared": 1.5}, "option noise_shared"),
         ({"noise_length_mm": 0.1}, "option noise_length_mm"),
+        ({"noise_aspect": 1.1}, "option noise_aspect"),
         ({"dtype": "int8"}, "option dtype: must be auto or one of: float32, bfloat16, float16"),
         ({"chunk": 0}, "option chunk"),
         ({"stepz": 3}, "stepz"),

@@ -160,11 +160,14 @@ def test_eta_draws_noise_of_the_volume_and_zero_draws_none(tiny_network: SliceDi
 
 
 def test_the_models_own_noise_is_the_default_and_a_request_replaces_it(film: Tensor) -> None:
-    network = make_tiny_network(noise_shared=0.25, noise_length_mm=2.0)
+    network = make_tiny_network(noise_shared=0.25, noise_length_mm=2.0, noise_aspect=0.1)
     assert noise(network).kernel.share == 0.25
     assert noise(network).kernel.length_mm == 2
     assert noise(network).kernel.range_mm == 6
+    assert noise(network).kernel.aspect == 0.1
+    assert noise(network).kernel.pixel_mm == network.pixel_mm * network.image_size / network.latent_shape()[1]
     assert noise(network, shared=1.0).kernel.share == 1
+    assert noise(network, aspect=0.0).kernel.aspect == 0
     assert noise(network, length_mm=3.0).kernel.length_mm == 3
     with pytest.raises(ValueError, match="share must be"):
         make_tiny_network(noise_shared=2.0)
