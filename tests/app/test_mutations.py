@@ -1,6 +1,9 @@
-"""Ten mutated studies through the app on real Holoscan; the package's own functions take two hundred of them."""
+"""Ten mutated studies through `monai-deploy exec`; the package's own functions take two hundred of them."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import pytest
 from pydicom import dcmread
@@ -17,16 +20,21 @@ NOT_LOADED = {"no preamble", "links"}
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_a_mutated_study_is_used_or_refused_in_words(run_app, tiny_bundle, tmp_path, caplog, capfd, number):
+def test_a_mutated_study_is_used_or_refused_in_words(repository, tiny_bundle, tmp_path, number):
     name, benign = Corpus(simulated_crop(), seed=9).write(number, tmp_path / "study")
     output = tmp_path / "out"
-    code = run_app("-i", tmp_path / "study", "-o", output, "-m", tiny_bundle, "--steps", 1, "-l", "debug")
-    told = caplog.text + "".join(capfd.readouterr())
-    assert code in ({ExitCode.DONE} if benign and name not in NOT_LOADED else {ExitCode.DONE, ExitCode.INPUT_REFUSED})
+    command = [
+        sys.executable, "-m", "monai_xray2mri.deploy", "exec", repository / "app_package", "-i", tmp_path / "study",
+        "-o", output, "-m", tiny_bundle, "-l", "DEBUG", "--", "--steps", "1",
+    ]  # fmt: skip
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
+    told = done.stdout + done.stderr
+    used_or_refused = {ExitCode.DONE, ExitCode.INPUT_REFUSED}
+    assert done.returncode in ({ExitCode.DONE} if benign and name not in NOT_LOADED else used_or_refused), told
     assert "Traceback" not in told
     assert not [value for whole in IDENTIFIERS.values() for value in whole.split("^") if value in told]
     written = [path for path in output.rglob("*") if path.is_file()] if output.exists() else []
-    if code == ExitCode.INPUT_REFUSED:
+    if done.returncode == ExitCode.INPUT_REFUSED:
         assert written == [] and told.strip()
     else:
         assert len([dcmread(path) for path in written if path.name.startswith("IM_")]) == 5
