@@ -194,9 +194,7 @@ class Xray2MRI:
         # 1. Condition
         size = self.network.image_size
         film = torch.from_numpy(network_input(case.roi, size)).to(self.device)  # [1,1,H,W]
-        # Paper 001 guides by what it reads in the radiograph itself, not by gradings.
-        described = self.network.describe is not None
-        features = None if described else torch.from_numpy(one_hot(case.grading.grades))[None].to(self.device)  # [1,61]
+        features = torch.from_numpy(one_hot(case.grading.grades))[None].to(self.device)  # [1,61]
         with torch.inference_mode(), _memory_errors(options.chunk):
             condition = self.network.condition(film, features)
         # 2. Samples, each with its own noise

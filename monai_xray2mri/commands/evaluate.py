@@ -52,12 +52,16 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         "--method", action="append", default=[], metavar="NAME=SOURCE",
         help="one more method: a bundle, weights (model.pt or model.pt:CONFIG), a folder of KNEE.npy, or MODULE:CLASS",
     )  # fmt: skip
+    parser.add_argument(
+        "--part", default="1/1", metavar="I/N",
+        help="only every N-th knee, from the I-th on, for N processes with one output folder (default: all)",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out: prints the path of ``metrics.json``.
+    """Carry the sub-command out: prints the path of ``metrics.json``, or of the records while parts are missing.
 
     Raises:
         UsageError: options that do not fit, or a package that is missing.
@@ -75,6 +79,9 @@ def run(options: argparse.Namespace) -> int:
     check_settings(options.output / "records", settings)
     _tell_cost(planned, options.quiet)
     _measure(planned, show_progress(options), options.quiet)
+    if not all([task.complete for task in planned.tasks]):  # each of them, since it reads what others have written
+        print(options.output / "records")
+        return ExitCode.DONE
     machine = _machine(options, planned, time.monotonic() - started)
     write_results(planned, options.output, settings | machine)
     print(options.output / METRICS_FILE)
@@ -89,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
 def _planned(options: argparse.Namespace) -> Run:
     from monai_xray2mri.bundles import default_bundle
     from monai_xray2mri.evaluation import suite
+    from monai_xray2mri.evaluation.records import Part
     from monai_xray2mri.evaluation.studies.study import Setting
     from monai_xray2mri.synthesis import choose_device
 
@@ -103,7 +111,7 @@ def _planned(options: argparse.Namespace) -> Run:
     setting = Setting(methods, main, profile, options.seed, options.data is None)
     studies = suite.chosen_studies(options.suite, options.studies, source)
     kind = "papers" if options.studies else options.suite
-    planned = suite.plan(setting, studies, source, kind, options.output / "records")
+    planned = suite.plan(setting, studies, source, kind, options.output / "records", Part.parse(options.part))
     planned.training_knees = options.training_knees or planned.training_knees
     return planned
 
@@ -141,7 +149,9 @@ def _settings(options: argparse.Namespace, planned: Run) -> dict[str, Any]:
         "data": options.data and options.data.name,
         "bundle": planned.setting.main,
         "methods": {
-            name: method.record if isinstance(method, NetworkMethod) else type(method).__name__
+            name: method.record | {"sampling": method.sampling()}
+            if isinstance(method, NetworkMethod)
+            else type(method).__name__
             for name, method in methods.items()
         },
     }

@@ -56,16 +56,16 @@ class DescribeKOA(nn.Module):
     Args:
         classifier: C; None takes the shipped one.
         region_mm: side of the radiograph region at the detector in mm.
-        unknown: zeros put before p and i: the features of paper 000 that a joint guide takes, *unknown* (61).
+        room: zeros put before p and i, for the features of paper 000 that a joint guide takes beside them (61).
     """
 
-    def __init__(self, classifier: KOAClassifier | None = None, region_mm: float = 110.0, unknown: int = 0) -> None:
+    def __init__(self, classifier: KOAClassifier | None = None, region_mm: float = 110.0, room: int = 0) -> None:
         super().__init__()
         own = KOAClassifier()
         own.load_state_dict((classifier or shipped_classifier()).state_dict())
         self.classifier = own.eval().requires_grad_(False)
-        self.region_mm, self.unknown = region_mm, unknown
-        self.features = unknown + GRADES + INTENSITY_BINS
+        self.region_mm, self.room = region_mm, room
+        self.features = room + GRADES + INTENSITY_BINS
 
     def train(self, mode: bool = True) -> DescribeKOA:
         """Stays in evaluation mode: C is frozen while the denoiser learns (Algorithm 1)."""
@@ -73,12 +73,12 @@ class DescribeKOA(nn.Module):
 
     @torch.no_grad()
     def forward(self, radiograph: Tensor) -> Tensor:
-        """Zeros, p and i of radiographs [B,1,H,W] in [-1,1], side by side: [B,unknown + 5 + 64]."""
+        """Zeros, p and i of radiographs [B,1,H,W] in [-1,1], side by side: [B,room + 5 + 64]."""
         # Without autocast: the description is the same whatever precision the denoiser computes in.
         with torch.autocast(radiograph.device.type, enabled=False):
             exact = radiograph.float()
             p = self.classifier.probability(classifier_view(exact, self.region_mm))
-        nothing = exact.new_zeros(len(exact), self.unknown)
+        nothing = exact.new_zeros(len(exact), self.room)
         return torch.cat([nothing, p, intensity_distribution(exact)], dim=1).to(radiograph.dtype)
 
 

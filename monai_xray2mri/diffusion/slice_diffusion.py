@@ -38,8 +38,9 @@ class SliceDiffusion(nn.Module):
         radiograph_encoder: image embedding of the radiograph, [B,1,H,W] to [B,N,width]; any module with the attribute
             ``tokens`` = (N, width).
         schedule: noise schedule.
-        describe: gives the guidance of the up path, [B,1,H,W] to [B,G], where none is given (paper 001: KOA probability
-            and intensity distribution come from the radiograph itself); without it none given is zeros, *unknown*.
+        describe: reads the guidance of the up path in the radiograph itself, [B,1,H,W] to [B,G] (paper 001: KOA
+            probability and intensity distribution); its attribute ``room`` is the number of zeros that it begins with,
+            where features go. Without it the features alone guide, zeros where they are unknown.
         region_mm: side of the radiograph region at the detector in mm.
         magnification: of the joint plane onto the detector; with ``align`` the radiograph is drawn to the MR's scale.
         align: resample the radiograph to the field of view of the slices before E2, so that both latents lie on one
@@ -170,19 +171,30 @@ class SliceDiffusion(nn.Module):
         return F.grid_sample(smooth, grid, padding_mode="zeros", align_corners=False) - 1
 
     def condition(self, radiograph: Tensor, features: Tensor | None = None) -> Condition:
-        """Encode radiographs [B,1,H,W] in [-1,1] and features [B,G] (None: what ``describe`` says, else unknown)."""
-        if features is None and self.describe is not None:
-            features = self.describe(radiograph)
-        if features is None:
-            features = radiograph.new_zeros(len(radiograph), self.feature_width)
-        return Condition(self.radiograph_latent(radiograph), self.radiograph_encoder(radiograph), features)
+        """Encode radiographs [B,1,H,W] in [-1,1] and features r [B,61] (None: unknown); see :meth:`guidance_of`."""
+        guidance = self.guidance_of(radiograph, features)
+        return Condition(self.radiograph_latent(radiograph), self.radiograph_encoder(radiograph), guidance)
 
-    def null_condition(self, batch: int) -> Condition:
-        """The condition of dropout and guidance: no radiograph, features unknown."""
+    def guidance_of(self, radiograph: Tensor, features: Tensor | None = None) -> Tensor:
+        """Guidance of the up path [B,G]: features r [B,61], or what ``describe`` reads in radiographs [B,1,H,W].
+
+        The description of paper 001 takes the place of features; one that leaves room for them (``describe.room``)
+        stands beside them.
+        """
+        if self.describe is None:
+            return radiograph.new_zeros(len(radiograph), self.feature_width) if features is None else features
+        described: Tensor = self.describe(radiograph)
+        room: int = self.describe.room  # type: ignore[assignment]
+        return described if features is None or not room else torch.cat([features, described[:, room:]], dim=1)
+
+    def null_condition(self, batch: int, features: Tensor | None = None) -> Condition:
+        """The condition of dropout and guidance: no radiograph; features r [B,61] if given, else unknown."""
         context = self.null_context.expand(batch, -1, -1)
-        return Condition(
-            context.new_zeros(batch, *self.latent_shape()), context, context.new_zeros(batch, self.feature_width)
-        )
+        guidance = context.new_zeros(batch, self.feature_width)
+        room: int = self.feature_width if self.describe is None else self.describe.room  # type: ignore[assignment]
+        if features is not None and room:
+            guidance[:, :room] = features
+        return Condition(context.new_zeros(batch, *self.latent_shape()), context, guidance)
 
     def bind(
         self, condition: Condition, depth: Tensor, guidance: float, feature_guidance: float | None = None

@@ -197,11 +197,11 @@ class NetworkMethod:
     def condition(self, knee: KneeInputs) -> Condition:
         """Encode what is given of a knee; what is not is the null condition."""
         network, null = self.network, self.network.null_condition(1)
-        features, described = None, network.describe is not None
-        if not described and FEATURES in self.given:
+        features = None
+        if FEATURES in self.given:
             features = torch.from_numpy(one_hot(knee.grades))[None].to(null.context)  # [1,61]
         if knee.radiograph is None or RADIOGRAPH not in self.given:
-            return null if features is None else null._replace(features=features)
+            return network.null_condition(1, features)
         film = torch.from_numpy(knee.radiograph)[None, None].to(null.context)  # [1,1,H,W]
         whole = network.condition(film, features)
         # Paper 001 reads its guidance in the radiograph, so that it comes and goes with it.

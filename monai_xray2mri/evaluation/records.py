@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +17,41 @@ Row = dict[str, Any]
 SETTINGS: Final = "settings.json"
 
 
+@dataclass(frozen=True)
+class Part:
+    """Which of a study's knees a process measures: every ``of``-th, from number ``number`` (1 to ``of``) on."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """From ``I/N``.
+
+        Raises:
+            UsageError: it is not that.
+        """
+        number, _, of = text.partition("/")
+        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+            raise UsageError("option part", "must be I/N with I from 1 to N", text)
+        return cls(int(number), int(of))
+
+    def holds(self, index: int) -> bool:
+        """Whether the knee of this index belongs to it."""
+        return index % self.of == self.number - 1
+
+    @property
+    def suffix(self) -> str:
+        """Of its records' file, so that processes do not write into one."""
+        return "" if self.of == 1 else f".{self.number}of{self.of}"
+
+
+ALL_KNEES: Final = Part()
+"""All knees."""
+
+
 class RecordFile:
-    """Records of one study in ``<folder>/<study>.jsonl``.
+    """Records of one study in ``<folder>/<study>.jsonl``, those of a part in ``<study>.IofN.jsonl``.
 
     A line is ``{"knee": name, "participant": name, "rows": [row, ...]}`` or ``{"knee": name, "failed": reason}``.
     What a killed run left half-written at the end is dropped.
@@ -25,22 +59,25 @@ class RecordFile:
     Args:
         folder: of the run's records.
         study: its name.
+        part: whose file is written; those of all parts are read.
     """
 
-    def __init__(self, folder: Path, study: str) -> None:
-        self.path = folder / f"{study}.jsonl"
+    def __init__(self, folder: Path, study: str, part: Part = ALL_KNEES) -> None:
+        self.path = folder / f"{study}{part.suffix}.jsonl"
         self.lines: dict[str, dict[str, Any]] = {}
-        if self.path.exists():
-            self._read()
+        self.read()
 
-    def _read(self) -> None:
-        text = self.path.read_text()
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            write_whole(self.path, whole.encode())
-        for line in whole.splitlines():
-            record = json.loads(line)
-            self.lines[record["knee"]] = record
+    def read(self) -> None:
+        """Read what all parts have written so far."""
+        files = sorted(self.path.parent.glob(f"{self.path.name.partition('.')[0]}.*jsonl"))
+        for file in files:
+            text = file.read_text()
+            whole = text[: text.rfind("\n") + 1]
+            if whole != text and file == self.path:
+                write_whole(file, whole.encode())
+            for line in whole.splitlines():
+                record = json.loads(line)
+                self.lines[record["knee"]] = record
 
     def __contains__(self, knee: str) -> bool:
         """Whether a knee was measured, or found unfit, before."""

@@ -14,7 +14,7 @@ import torch
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation.cases import Cohort, EvaluationKnee, KneeInputs, PreparedCohort, SimulatedCohort
 from monai_xray2mri.evaluation.methods import FittedMethod, generated
-from monai_xray2mri.evaluation.records import RecordFile, Row
+from monai_xray2mri.evaluation.records import ALL_KNEES, Part, RecordFile, Row
 from monai_xray2mri.evaluation.studies.calibration import CALIBRATION
 from monai_xray2mri.evaluation.studies.comparison import COMPARISON, SHIFTED
 from monai_xray2mri.evaluation.studies.depth import DEPTH
@@ -91,15 +91,27 @@ class Task:
         study: what is measured.
         cohorts: split to its knees.
         records: what was measured before, and is measured now.
+        part: which of the knees this process measures.
     """
 
     study: Study
     cohorts: dict[str, Cohort]
     records: RecordFile
+    part: Part = ALL_KNEES
 
     @property
     def todo(self) -> list[tuple[str, int]]:
-        """Split and index of the knees that are not recorded."""
+        """Split and index of the knees of this part that are not recorded."""
+        return [(split, index) for split, index in self._missing if self.part.holds(index)]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the knees of all parts are recorded."""
+        self.records.read()
+        return not self._missing
+
+    @property
+    def _missing(self) -> list[tuple[str, int]]:
         return [
             (split, index)
             for split, cohort in self.cohorts.items()
@@ -206,7 +218,9 @@ def chosen_studies(suite: str, names: Sequence[str] | None, source: Source) -> l
     ]
 
 
-def plan(setting: Setting, studies: Sequence[Study], source: Source, suite: str, folder: Path) -> Run:
+def plan(
+    setting: Setting, studies: Sequence[Study], source: Source, suite: str, folder: Path, part: Part = ALL_KNEES
+) -> Run:
     """A run of studies that records into a folder.
 
     Raises:
@@ -217,7 +231,8 @@ def plan(setting: Setting, studies: Sequence[Study], source: Source, suite: str,
         Task(
             study,
             {split: source.cohort(study, split, profile, QUICK_KNEES if quick else None) for split in study.splits},
-            RecordFile(folder, study.name),
+            RecordFile(folder, study.name, part),
+            part,
         )
         for study in studies
     ]

@@ -89,13 +89,12 @@ class ForwardDiffusion:
         batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
         if "latent" not in batch:
             batch |= self.encoded(batch)
-        if self.network.describe is not None:
-            batch |= self.described(batch)
+        guidance = self.guidance_of(batch)
         z_0 = batch["latent"]
         t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
         target = self.schedule.target(z_0, t, eps)
         weight = 1 + self.lesion_weight * batch["lesions"] * keep[:, 2, None, None, None]
-        features = batch["features"] * known
+        features = guidance * known
         arguments = (t, batch["radiograph"], batch["radiograph_latent"], batch["depth"], features, keep)
         return self.schedule.add_noise(z_0, t, eps), (target, weight), arguments, {}
 
@@ -119,9 +118,9 @@ class ForwardDiffusion:
         }
 
     @torch.no_grad()
-    def described(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """``features`` [B,G] that the network itself reads from ``radiograph`` [B,1,H,W] (paper 001)."""
-        return {"features": self.network.describe(batch["radiograph"])}  # type: ignore[misc]
+    def guidance_of(self, batch: dict[str, Tensor]) -> Tensor:
+        """Guidance [B,G] of ``features`` and of what the network itself reads from ``radiograph`` [B,1,H,W]."""
+        return self.network.guidance_of(batch["radiograph"], batch.get("features"))
 
     def draw_timesteps(self, count: int) -> Tensor:
         """Time steps [count], more of them in the upper half."""

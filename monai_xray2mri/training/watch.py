@@ -135,9 +135,10 @@ class SynthesisRows:
     def _generate(self, radiograph: Tensor, features: Tensor) -> Tensor:
         network = self.network
         device = network.latent_scale.device
-        given = features.to(device) if network.describe is None else None
         noise = network.draw_noise(torch.Generator().manual_seed(0))
-        return network.generate(radiograph.to(device), given, noise=noise, slices=SHOWN, steps=self.steps, chunk=SHOWN)
+        return network.generate(
+            radiograph.to(device), features.to(device), noise=noise, slices=SHOWN, steps=self.steps, chunk=SHOWN
+        )
 
 
 class ReconstructionRows:

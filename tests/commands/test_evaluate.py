@@ -34,6 +34,8 @@ def test_two_knees_end_to_end(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     theirs.mkdir()
     np.save(theirs / f"{FIRST}.npy", np.full((50, 256, 256), 0.2, np.float32))
     options = ["--knees", 2, "--seed", SEED, "--training-knees", 1, "--method", f"theirs={theirs}"]
+    assert evaluate(tiny, output, *options, "--part", "1/2") == ExitCode.DONE
+    assert capsys.readouterr().out == f"{output / 'records'}\n" and not (output / "metrics.json").exists()
     assert evaluate(tiny, output, *options) == ExitCode.SOME_CASES_FAILED
     said = capsys.readouterr()
     assert said.out == f"{output / 'metrics.json'}\n"

@@ -98,7 +98,7 @@ def test_the_description_is_probability_and_intensity_side_by_side() -> None:
 
 def test_a_joint_description_leaves_room_for_features() -> None:
     film = torch.rand(1, 1, 256, 256) * 2 - 1
-    joint = DescribeKOA(unknown=61)
+    joint = DescribeKOA(room=61)
     described = joint(film)
     assert described.shape == (1, joint.features) == (1, 130)
     assert not described[:, :61].any()

@@ -191,8 +191,9 @@ def test_the_guidance_of_the_up_path_can_come_from_the_radiograph(film: Tensor) 
     """Paper 001: KOA probability and intensity distribution are worked out from the radiograph itself."""
 
     class MeanBrightness(torch.nn.Module):
-        def __init__(self) -> None:
+        def __init__(self, room: int = 0) -> None:
             super().__init__()
+            self.room = room
             self.gain = torch.nn.Parameter(torch.full((61,), 2.0))
 
         def forward(self, radiograph: Tensor) -> Tensor:
@@ -204,10 +205,13 @@ def test_the_guidance_of_the_up_path_can_come_from_the_radiograph(film: Tensor) 
         described = network.condition(film).features
         torch.testing.assert_close(described, 2 * film.mean().expand(1, 61))
         given = torch.eye(61)[:1]
-        assert torch.equal(network.condition(film, given).features, given)
-    assert torch.equal(
-        network.generate(film, noise=noise(network)), network.generate(film, described, noise=noise(network))
-    )
+        assert torch.equal(network.condition(film, given).features, described)  # paper 001 is not guided by gradings
+        assert not network.null_condition(1, given).features.any()
+        network.describe = MeanBrightness(room=40)  # both papers' guidance, side by side
+        both = network.condition(film, given[:, :40]).features
+        assert torch.equal(both, torch.cat([given[:, :40], described[:, 40:]], dim=1))
+        assert torch.equal(network.null_condition(1, given[:, :40]).features[:, :40], given[:, :40])
+        assert not network.null_condition(1, given[:, :40]).features[:, 40:].any()
     assert not network.null_condition(1).features.any()
     assert not any(name.startswith("describe") for name in make_tiny_network().state_dict())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.evaluation.records import RecordFile, check_settings
+from monai_xray2mri.evaluation.records import Part, RecordFile, check_settings
 
 
 def test_records_are_there_after_a_restart_and_a_torn_line_is_not(tmp_path: Path) -> None:
@@ -25,6 +25,32 @@ def test_records_are_there_after_a_restart_and_a_torn_line_is_not(tmp_path: Path
     assert again.failed == {"2": "knee 2: must hold numbers"}
     again.add("3", "p3", [{"method": "a", "psnr": 21.0}])
     assert len(RecordFile(tmp_path, "study").rows) == 3
+
+
+def test_parts_write_files_of_their_own_and_read_all(tmp_path: Path) -> None:
+    first, second = (RecordFile(tmp_path, "films", Part(number, 2)) for number in (1, 2))
+    other = RecordFile(tmp_path, "real_films")
+    first.add("a", "p", [{"x": 1}])
+    other.add("c", "p", [])
+    second.add("b", "p", [])
+    with first.path.open("a") as stream:
+        stream.write('{"knee": "d"')  # being written while the other reads
+    assert "a" not in second
+    second.read()
+    assert "a" in second and "b" in second and "c" not in second
+    assert first.path.read_text().endswith('"d"') and {path.name for path in tmp_path.iterdir()} == {
+        "films.1of2.jsonl", "films.2of2.jsonl", "real_films.jsonl",
+    }  # fmt: skip
+    assert len(RecordFile(tmp_path, "films").lines) == 2
+
+
+def test_a_part_is_every_so_many_th_knee() -> None:
+    parts = [Part.parse(text) for text in ("1/3", "2/3", "3/3")]
+    assert [[index for index in range(7) if part.holds(index)] for part in parts] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert all(Part.parse("1/1").holds(index) for index in range(3))
+    for text in ("0/2", "3/2", "2", "a/b", "1/2/3", "-1/2"):
+        with pytest.raises(UsageError, match="I/N"):
+            Part.parse(text)
 
 
 def test_a_folder_is_for_one_run(tmp_path: Path) -> None:

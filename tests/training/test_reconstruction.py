@@ -10,7 +10,6 @@ from torch import Tensor
 
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.training.denoiser import ForwardDiffusion, WeightedSquaredError
-from monai_xray2mri.training.joint import JointForwardDiffusion
 from monai_xray2mri.training.reconstruction import DiffusionAndReconstruction, WithNoisyLatents
 
 
@@ -78,11 +77,13 @@ def test_a_part_of_the_batch_can_be_decoded(tiny_network: SliceDiffusion) -> Non
 
 def test_joint_batches_hold_the_features_beside_the_description(tiny_network: SliceDiffusion) -> None:
     class Mean(torch.nn.Module):
+        room = 61
+
         def forward(self, radiograph: Tensor) -> Tensor:
             return torch.cat([torch.zeros(len(radiograph), 61), radiograph.mean((2, 3)).expand(-1, 69)], dim=1)
 
     tiny_network.describe = Mean()
-    forward = JointForwardDiffusion(tiny_network, feature_groups=[61, 5, 64], drop_features=0, drop_feature=0)
+    forward = ForwardDiffusion(tiny_network, feature_groups=[61, 5, 64], drop_features=0, drop_feature=0)
     given = batch(tiny_network)
     *_, features, _ = forward(given)[2]
     assert torch.equal(features[:, :61], given["features"])
