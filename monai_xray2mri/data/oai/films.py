@@ -13,6 +13,7 @@ from monai_xray2mri.data.oai.release import image_files
 from monai_xray2mri.data.oai.truth import true_box
 from monai_xray2mri.data.store import GEOMETRY
 from monai_xray2mri.detection.joints import find_joints
+from monai_xray2mri.detection.likeness import likeness_doubts
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.checks import check_radiograph, check_region
@@ -95,7 +96,9 @@ def read_film_region(release: Path, folder: Path, participant: str, side: Side, 
 
 
 def _detected(radiograph: Radiograph, side: Side) -> tuple[Box, str, list[str]]:
-    """Box, method and remarks of the knee that the project's own region code finds."""
+    """Box, method and remarks of the knee that the project's own region code finds, if it looks like that knee."""
     (roi,) = find_knees(radiograph, find_joints, side=side, width_mm=REGION_MM)
     warnings = check_region(roi, radiograph.name)
+    for doubt in likeness_doubts(roi, radiograph.name):
+        raise doubt
     return roi.box, roi.method, [*roi.remarks, *warnings]

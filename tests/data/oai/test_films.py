@@ -62,6 +62,15 @@ def test_left_and_right_are_the_patients(film: Release) -> None:
     np.testing.assert_allclose(left.pixels, right.pixels[:, ::-1], atol=2e-3)
 
 
+def test_knees_that_look_like_the_other_side_are_refused_unless_the_truth_tells_where_they_lie(film: Release) -> None:
+    image = film_image()
+    image.PixelData = np.roll(image.pixel_array, 520, axis=1).tobytes()  # left and right half exchanged
+    write_series(film.day() / "00593103", [image])
+    with pytest.raises(InputRefused, match="must look like a right knee"):
+        read(film, "detector")
+    assert read(film).method == "truth"
+
+
 def test_monochrome1_gives_the_same_region(film: Release) -> None:
     usual = read(film)
     write_series(film.day() / "00593103", [film_image("MONOCHROME1")])
