@@ -40,8 +40,8 @@ def start(repository, settings, tmp_path):
     script.write_text(CALL)
     running = []
 
-    def run(folder, workers=1):
-        command = [sys.executable, str(script), str(folder), str(settings.seed), str(settings.knees), str(workers)]
+    def run(folder, workers=1, knees=settings.knees):
+        command = [sys.executable, str(script), *map(str, (folder, settings.seed, knees, workers))]
         path = os.pathsep.join([str(repository), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
         running.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE))
@@ -123,7 +123,7 @@ def test_killed_at_any_moment_and_finished_by_others_gives_the_same_bytes(releas
 
 def test_interrupted_run_leaves_nothing_half_written(start, tmp_path):
     folder = tmp_path / "interrupted"
-    process = start(folder, workers=2)
+    process = start(folder, workers=2, knees=8)  # more than are done when the signal arrives, however slow this process
     wait_until(lambda: list(folder.glob("00m/0.*/.*.part")))
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=240)
