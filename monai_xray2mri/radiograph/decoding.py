@@ -81,8 +81,10 @@ def check_pixel_description(dataset: Dataset, name: str) -> None:
             "The file may be incomplete: fetch it again from its source.",
         )
     frames = dataset.get("NumberOfFrames") or 1
-    if int(frames) != 1:
-        raise InputRefused(f"radiograph {name}", "must hold one frame", f"{frames} frames", "Give a single image.")
+    if frames != 1:
+        raise InputRefused(
+            f"radiograph {name}", "must hold one frame", f"{_number(frames)} frames", "Give a single image."
+        )
     photometric = str(dataset.get("PhotometricInterpretation") or "nothing")
     if dataset.get("SamplesPerPixel") != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise InputRefused(
@@ -96,15 +98,27 @@ def check_pixel_description(dataset: Dataset, name: str) -> None:
 
 def _check_bits(dataset: Dataset, name: str) -> None:
     allocated, stored, high = (dataset.get(k) for k in ("BitsAllocated", "BitsStored", "HighBit"))
-    if allocated not in (8, 16) or stored is None or not 8 <= stored <= allocated or high not in (None, stored - 1):
+    usual = allocated in (8, 16) and isinstance(stored, int) and 8 <= stored <= allocated
+    if not usual or high not in (None, stored - 1):
         raise InputRefused(
             f"radiograph {name}",
             "must store 8 to 16 bits in the low bits of 8 or 16",
-            f"BitsAllocated {allocated}, BitsStored {stored}, HighBit {high}",
+            f"BitsAllocated {_number(allocated)}, BitsStored {_number(stored)}, HighBit {_number(high)}",
             "Export the radiograph again.",
         )
-    if not (dataset.get("Rows") and dataset.get("Columns")):
-        raise InputRefused(f"radiograph {name}", "needs Rows and Columns", "none or zero", "The header is damaged.")
+    size = [dataset.get(keyword) for keyword in ("Rows", "Columns")]
+    if not all(isinstance(value, int) and value > 0 for value in size):
+        found = "none or zero" if not any(size) else "values that are no numbers, or zero"
+        raise InputRefused(f"radiograph {name}", "needs Rows and Columns", found, "The header is damaged.")
+    if dataset.get("PixelRepresentation") not in (None, "", 0, 1):
+        raise InputRefused(
+            f"radiograph {name}", "must have a Pixel Representation of 0 or 1", "another", "The header is damaged."
+        )
+
+
+def _number(value: object) -> str:
+    """A number as text; whatever else a damaged header may hold is not quoted."""
+    return str(value) if value is None or isinstance(value, int) else "(no number)"
 
 
 def _frame_alone(dataset: Dataset) -> Dataset:
@@ -123,6 +137,9 @@ def _frame_alone(dataset: Dataset) -> Dataset:
 def _check_complete(frame: Dataset, name: str) -> None:
     """Refuse cut-off pixel data; decoders may pad it in silence or with a warning only."""
     syntax = frame.file_meta.TransferSyntaxUID
+    if not syntax.is_transfer_syntax:
+        remedy = "Export the radiograph again."
+        raise InputRefused(f"radiograph {name}", "must name a transfer syntax of DICOM", "another UID", remedy)
     if not syntax.is_compressed or syntax.is_deflated:
         expected = frame.Rows * frame.Columns * frame.BitsAllocated // 8
         if len(frame.PixelData) < expected:

@@ -16,6 +16,8 @@ from tests.films import simulated_crop
 
 STUDIES, WHOLE_EVERY = 200, 10
 MEMORY_MB = 700
+ONCE_UNEXPECTED = (377, 435, 585, 889, 953, 1235, 1433)
+"""Studies of the benchmark that once ended with a defect: unknown transfer syntax, numbers that are texts, unknown VR."""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,11 @@ def outcomes(corpus: Corpus) -> list[Outcome]:
 def test_every_study_ends_well(outcomes):
     assert [outcome for outcome in outcomes if outcome.problems] == []
     assert {outcome.code for outcome in outcomes} == {ExitCode.DONE, ExitCode.INPUT_REFUSED}
+
+
+def test_what_was_a_defect_once_ends_well(corpus):
+    found = list(Harness(corpus, tiny_predictor(), WHOLE_EVERY).run(ONCE_UNEXPECTED))
+    assert [(outcome.number, outcome.problems) for outcome in found if outcome.problems] == []
 
 
 def test_at_least_thirty_per_cent_are_benign_and_used(outcomes):

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK
-from pydicom import Dataset, dcmread
+from pydicom import DataElement, Dataset, dcmread
+from pydicom.datadict import tag_for_keyword
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
@@ -180,6 +182,32 @@ def test_garbage_as_jpeg_lossless_is_refused_without_naming_temporary_files(knee
 def test_images_that_are_no_grey_film_are_refused(knee_crop, make_dataset, attributes, part):
     with pytest.raises(InputRefused, match=part):
         radiograph_from_dataset(make_dataset(knee_crop, **attributes), "film.dcm")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "part"),
+    [
+        ("Rows", "SECRET", "needs Rows and Columns.*no numbers"),
+        ("Columns", "SECRET", "needs Rows and Columns"),
+        ("BitsStored", "SECRET", r"BitsStored \(no number\)"),
+        ("BitsAllocated", "SECRET", r"BitsAllocated \(no number\)"),
+        ("NumberOfFrames", "SECRET", r"\(no number\) frames"),
+        ("PixelRepresentation", "SECRET", "Pixel Representation of 0 or 1"),
+    ],
+)
+def test_numbers_that_are_texts_are_refused_and_not_quoted(knee_crop, make_dataset, keyword, value, part):
+    dataset = make_dataset(knee_crop)
+    dataset[keyword] = DataElement(tag_for_keyword(keyword), "LO", value)
+    with pytest.raises(InputRefused, match=part) as refusal:
+        radiograph_from_dataset(dataset, "film.dcm")
+    assert "SECRET" not in str(refusal.value)
+
+
+def test_an_unknown_transfer_syntax_is_refused(knee_crop, make_dataset):
+    dataset = make_dataset(knee_crop)
+    dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.5.1.4.1.1.1")
+    with pytest.raises(InputRefused, match="must name a transfer syntax"):
+        radiograph_from_dataset(dataset, "film.dcm")
 
 
 def test_one_frame_may_be_counted(knee_crop, make_dataset):
