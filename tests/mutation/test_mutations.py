@@ -17,7 +17,7 @@ from tests.films import simulated_crop
 STUDIES, WHOLE_EVERY = 200, 10
 MEMORY_MB = 700
 ONCE_UNEXPECTED = (377, 435, 585, 889, 953, 1235, 1433)
-"""Studies of the benchmark that once ended with a defect: unknown transfer syntax, numbers that are texts, unknown VR."""
+"""Studies of the benchmark that once met a defect: unknown transfer syntax, numbers that are texts, unknown VR."""
 
 
 @pytest.fixture(scope="module")
