@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import highdicom
 import numpy as np
 import pytest
+import SimpleITK
 from pydicom import dcmread
 
 from monai_xray2mri.dicom.mr_series import build_mr_series
@@ -37,6 +41,18 @@ def test_frames_run_from_anterior_to_posterior_with_their_own_values(tmp_path, m
     for index, group in enumerate(read.PerFrameFunctionalGroupsSequence):
         expected = (volume.affine @ (0, 0, index, 1))[:3]
         assert group.PlanePositionSequence[0].ImagePositionPatient == pytest.approx(expected)
+
+
+def test_dcmqi_which_slicer_loads_maps_with_reads_the_same_volume(tmp_path, make, volume):
+    path, tool = tmp_path / "map.dcm", Path(sys.executable).with_name("paramap2itkimage")
+    path.write_bytes(encoded(make()))
+    command = [tool, "--inputDICOM", path, "--outputDirectory", tmp_path, "--outputType", "nrrd"]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60)
+    image = SimpleITK.ReadImage(str(tmp_path / "pmap.nrrd"))
+    marker = np.argwhere(SimpleITK.GetArrayViewFromImage(image) == 1.0)
+    assert image.GetSize() == volume.voxels.shape[::-1] and len(marker) == 1
+    place = image.TransformIndexToPhysicalPoint([int(index) for index in marker[0][::-1]])
+    assert place == pytest.approx((volume.affine @ (10, 5, 2, 1))[:3], abs=1e-3)
 
 
 def test_highdicom_finds_every_voxel_where_the_affine_puts_it(tmp_path, make, volume):
