@@ -294,6 +294,11 @@ def _header(file: Path) -> Dataset | None:
             part_10 = stream.read(132).endswith(b"DICM")
         header = pydicom.dcmread(file, stop_before_pixels=True, force=not part_10)
         known = part_10 or ("SOPClassUID" in header and "StudyInstanceUID" in header)
+        for tag in list(header.keys()):
+            try:
+                header[tag]
+            except Exception:  # a value that cannot be read is as good as none, see radiograph.reading
+                del header[tag]
     except Exception:  # a damaged file breaks anywhere in the parser; it is passed over like any other non-DICOM file
         return None
     return header if known else None

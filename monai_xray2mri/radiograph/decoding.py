@@ -73,7 +73,8 @@ def check_pixel_description(dataset: Dataset, name: str) -> None:
     Raises:
         InputRefused: the rule that is broken and the value found.
     """
-    if not dataset.get("PixelData"):
+    pixel_data = dataset.get("PixelData")
+    if not isinstance(pixel_data, bytes) or not pixel_data:
         raise InputRefused(
             f"radiograph {name}",
             "needs pixel data",

@@ -187,6 +187,7 @@ def test_images_that_are_no_grey_film_are_refused(knee_crop, make_dataset, attri
 @pytest.mark.parametrize(
     ("keyword", "value", "part"),
     [
+        ("PixelData", "SECRET", "needs pixel data"),
         ("Rows", "SECRET", "needs Rows and Columns.*no numbers"),
         ("Columns", "SECRET", "needs Rows and Columns"),
         ("BitsStored", "SECRET", r"BitsStored \(no number\)"),
