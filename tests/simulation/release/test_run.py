@@ -23,11 +23,13 @@ from monai_xray2mri.simulation.release.plan import held
 from monai_xray2mri.simulation.release.run import simulate_release
 
 CALL = """
+import signal
 import sys
 from pathlib import Path
 from monai_xray2mri.simulation.release.run import simulate_release
 from monai_xray2mri.simulation.release.settings import ReleaseSettings
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     settings = ReleaseSettings(int(sys.argv[2]), int(sys.argv[3]), films="plain")
     simulate_release(Path(sys.argv[1]), settings, workers=int(sys.argv[4]))
 """
