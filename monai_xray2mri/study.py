@@ -15,7 +15,6 @@ from pydicom import Dataset
 
 from monai_xray2mri.dicom.marks import is_own_result
 from monai_xray2mri.dicom.quiet import quiet
-from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError, Xray2MRIError
 from monai_xray2mri.grading.report import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.oai_table import oai_gradings
@@ -305,7 +304,7 @@ def _header(file: Path) -> Dataset | None:
 
 
 def _require_one(files: Sequence[StudyFile], keyword: str, what: str) -> None:
-    values = {text_value(file.header, keyword) for file in files if file.header is not None}
+    values = {str(file.header.get(keyword, "")) for file in files if file.header is not None}
     if len(values) > 1:
         raise InputRefused(
             "input", f"must be of one {what}", f"radiographs of {len(values)}", f"Give one {what} at a time."

@@ -79,12 +79,12 @@ def run(options: argparse.Namespace) -> int:
     check_settings(options.output / "records", settings)
     _tell_cost(planned, options.quiet)
     _measure(planned, show_progress(options), options.quiet)
-    if not all([task.complete for task in planned.tasks]):  # each of them, since it reads what others have written
+    if all([task.complete for task in planned.tasks]):  # each of them, since it reads what others have written
+        machine = _machine(options, planned, time.monotonic() - started)
+        write_results(planned, options.output, settings | machine)
+        print(options.output / METRICS_FILE)
+    else:
         print(options.output / "records")
-        return ExitCode.DONE
-    machine = _machine(options, planned, time.monotonic() - started)
-    write_results(planned, options.output, settings | machine)
-    print(options.output / METRICS_FILE)
     failed = planned.failed
     if failed and not options.quiet:
         for study, knees in failed.items():
