@@ -69,14 +69,15 @@ def run(options: argparse.Namespace) -> int:
     """
     from monai_xray2mri.evaluation.extras import evaluation_library
     from monai_xray2mri.evaluation.records import check_settings
-    from monai_xray2mri.evaluation.results import METRICS_FILE, write_results
+    from monai_xray2mri.evaluation.results import METRICS_FILE, forget_pictures, write_results
 
     for name in ("matplotlib", "skimage", "scipy"):
         evaluation_library(name)  # said before hours of computing, not after
     started = time.monotonic()
     planned = _planned(options)
     settings = _settings(options, planned)
-    check_settings(options.output / "records", settings)
+    if check_settings(options.output / "records", settings):
+        forget_pictures(options.output)
     _tell_cost(planned, options.quiet)
     _measure(planned, show_progress(options), options.quiet)
     if all([task.complete for task in planned.tasks]):  # each of them, since it reads what others have written

@@ -14,7 +14,7 @@ from monai_xray2mri.evaluation.crop import SPACING_MM
 from monai_xray2mri.evaluation.extras import evaluation_library
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.studies.calibration import NOT_RECORDED, WIDTHS, calibrate
-from monai_xray2mri.evaluation.studies.comparison import CEILING
+from monai_xray2mri.evaluation.studies.comparison import CEILING, TRUE
 from monai_xray2mri.evaluation.studies.study import column, distinct, where
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
@@ -60,7 +60,7 @@ def _saved(figure: Any, kind: str, **options: Any) -> bytes:
 
 def boxes(rows: Sequence[Row]) -> Any:
     """Box plots of the methods (paper 000, Fig. 5; paper 001, Fig. 5), the ceiling in grey."""
-    methods = [name for name in distinct(rows, "method") if name != "true volume"]
+    methods = [name for name in distinct(rows, "method") if name != TRUE]
     figure, axes = new_figure(len(_BOXES), width=2.6 + 0.25 * len(methods), height=4.2)
     for panel, (name, label) in zip(axes, _BOXES.items(), strict=True):
         values = [_finite(where(rows, method=method), name) for method in methods]
@@ -79,7 +79,7 @@ def spectra(rows: Sequence[Row]) -> Any:
     for place, method in enumerate(distinct(rows, "method")):
         power = np.mean([row["depth_power"] for row in where(rows, method=method)], axis=0)
         frequency = np.linspace(0, 1 / (2 * SPACING_MM[0]), len(power))
-        colour = "black" if method == "true volume" else COLOURS[(place - 1) % len(COLOURS)]
+        colour = "black" if method == TRUE else COLOURS[(place - 1) % len(COLOURS)]
         panel.semilogy(frequency[1:], power[1:], label=method, color=colour)
     panel.set(xlabel="frequency along depth in 1/mm", ylabel="power in intensity² mm")
     panel.legend(fontsize=7, frameon=False)

@@ -53,8 +53,8 @@ ALL_KNEES: Final = Part()
 class RecordFile:
     """Records of one study in ``<folder>/<study>.jsonl``, those of a part in ``<study>.IofN.jsonl``.
 
-    A line is ``{"knee": name, "participant": name, "rows": [row, ...]}`` or ``{"knee": name, "failed": reason}``.
-    What a killed run left half-written at the end is dropped.
+    A line is ``{"knee": name, "participant": name, "rows": [row, ...]}`` or ``{"knee": name, "failed": reason}``; where
+    methods were added later, a knee has more than one. What a killed run left half-written at the end is dropped.
 
     Args:
         folder: of the run's records.
@@ -69,6 +69,7 @@ class RecordFile:
 
     def read(self) -> None:
         """Read what all parts have written so far."""
+        self.lines = {}
         files = sorted(self.path.parent.glob(f"{self.path.name.partition('.')[0]}.*jsonl"))
         for file in files:
             text = file.read_text()
@@ -76,8 +77,12 @@ class RecordFile:
             if whole != text and file == self.path:
                 write_whole(file, whole.encode())
             for line in whole.splitlines():
-                record = json.loads(line)
-                self.lines[record["knee"]] = record
+                self._take(json.loads(line))
+
+    def _take(self, record: dict[str, Any]) -> None:
+        earlier = self.lines.get(record["knee"], {})
+        rows = [*earlier.get("rows", ()), *record.get("rows", ())]
+        self.lines[record["knee"]] = earlier | record | {"rows": rows}
 
     def __contains__(self, knee: str) -> bool:
         """Whether a knee was measured, or found unfit, before."""
@@ -97,7 +102,11 @@ class RecordFile:
             stream.write(json.dumps(record) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
-        self.lines[record["knee"]] = record
+        self._take(record)
+
+    def methods_of(self, knee: str) -> frozenset[str]:
+        """Methods that a knee has rows of."""
+        return frozenset(str(row["method"]) for row in self.lines.get(knee, {}).get("rows", ()) if "method" in row)
 
     @property
     def rows(self) -> list[Row]:
@@ -105,7 +114,7 @@ class RecordFile:
         return [
             {"knee": record["knee"], "participant": record["participant"], **row}
             for record in self.lines.values()
-            for row in record.get("rows", ())
+            for row in record["rows"]
         ]
 
     @property
@@ -114,18 +123,24 @@ class RecordFile:
         return {name: record["failed"] for name, record in self.lines.items() if "failed" in record}
 
 
-def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+def check_settings(folder: Path, settings: Mapping[str, Any]) -> bool:
     """Write a run's settings, or see that a folder's earlier run had the same.
+
+    Methods may be added, and left out: those that both have must be the same.
+
+    Returns:
+        Whether methods were added to those of an earlier run.
 
     Raises:
         UsageError: it holds a run with others; the message says which differ.
     """
     path, wanted = folder / SETTINGS, json.loads(json.dumps(settings))
-    if path.exists():
-        there = json.loads(path.read_text())
-        differ = [name for name in sorted({*there, *wanted}) if there.get(name) != wanted.get(name)]
-        if differ:
-            rule, remedy = "must be empty or hold a run with these settings", "Name another folder."
-            raise UsageError(f"output folder {folder.name}", rule, f"others: {', '.join(differ)}", remedy)
-        return
-    write_whole(path, json.dumps(wanted, indent=1).encode())
+    there = json.loads(path.read_text()) if path.exists() else wanted
+    known, methods = there.get("methods", {}), wanted.get("methods", {})
+    differ = [name for name in sorted({*there, *wanted} - {"methods"}) if there.get(name) != wanted.get(name)]
+    differ += [f"method {name}" for name in methods if known.get(name, methods[name]) != methods[name]]
+    if differ:
+        rule, remedy = "must be empty or hold a run with these settings", "Name another folder."
+        raise UsageError(f"output folder {folder.name}", rule, f"others: {', '.join(differ)}", remedy)
+    write_whole(path, json.dumps(wanted | {"methods": known | methods}, indent=1).encode())
+    return not methods.keys() <= known.keys()

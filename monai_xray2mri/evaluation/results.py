@@ -11,6 +11,7 @@ from monai_xray2mri.dicom.files import write_whole
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation import pictures
 from monai_xray2mri.evaluation.cases import EvaluationKnee
+from monai_xray2mri.evaluation.claims import claims_table
 from monai_xray2mri.evaluation.figures import FIGURES, png, svg
 from monai_xray2mri.evaluation.html_report import page
 from monai_xray2mri.evaluation.studies.calibration import CALIBRATION, calibrate
@@ -22,6 +23,7 @@ from monai_xray2mri.evaluation.tables import metrics, write_tables
 
 METRICS_FILE: Final = "metrics.json"
 REPORT: Final = "report.html"
+_COMPARED: Final = "slices"
 
 
 def write_results(run: Run, output: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +35,11 @@ def write_results(run: Run, output: Path, settings: Mapping[str, Any]) -> dict[s
     Raises:
         UsageError: matplotlib is not installed, or the folder cannot be written.
     """
-    sections = []
+    sections: list[tuple[str, list[Table], list[tuple[str, bytes]]]] = []
+    claims = claims_table({task.study.name: task.rows for task in run.tasks}, run.setting.methods, run.setting.main)
+    if claims is not None:
+        write_tables(output / "tables", [claims])
+        sections.append((claims.title, [claims], []))
     for task in run.tasks:
         rows = task.rows
         if not rows:
@@ -47,6 +53,12 @@ def write_results(run: Run, output: Path, settings: Mapping[str, Any]) -> dict[s
     _write_calibration(run, output, settings)
     write_whole(output / REPORT, page("Evaluation of Xray2MRI", sections, settings, run.failed).encode())
     return found
+
+
+def forget_pictures(output: Path) -> None:
+    """Remove the picture that shows all methods, for methods were added; it is drawn again with the results."""
+    for path in (output / "figures").glob(f"{_COMPARED}.*"):
+        path.unlink()
 
 
 def _rows(run: Run, study: str) -> list[dict[str, Any]]:
@@ -72,7 +84,7 @@ def _written(figure: Any, name: str, folder: Path) -> bytes:
 def _pictures(run: Run, task: Task, folder: Path) -> list[tuple[str, bytes]]:
     """Pictures of the first knees; they are drawn once, and again only where they are missing."""
     wanted = {
-        COMPARISON.name: ("slices", "Slices of the methods, and Sobel differences (after paper 000, Table II)"),
+        COMPARISON.name: (_COMPARED, "Slices of the methods, and Sobel differences (after paper 000, Table II)"),
         HIDDEN_FEATURES.name: ("hidden_slices", "Hidden features on and off (after paper 000, Table III)"),
         "depth": ("between", "Slices between two true ones (after paper 000, Table IV)"),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from monai_xray2mri.evaluation.cases import Cohort, EvaluationKnee, KneeInputs, 
 from monai_xray2mri.evaluation.methods import FittedMethod, generated
 from monai_xray2mri.evaluation.records import ALL_KNEES, Part, RecordFile, Row
 from monai_xray2mri.evaluation.studies.calibration import CALIBRATION
-from monai_xray2mri.evaluation.studies.comparison import COMPARISON, SHIFTED
+from monai_xray2mri.evaluation.studies.comparison import CEILING, COMPARISON, SHIFTED, TRUE
 from monai_xray2mri.evaluation.studies.depth import DEPTH
 from monai_xray2mri.evaluation.studies.features import FEATURE_GROUPS
 from monai_xray2mri.evaluation.studies.films import FILMS
@@ -92,12 +92,14 @@ class Task:
         cohorts: split to its knees.
         records: what was measured before, and is measured now.
         part: which of the knees this process measures.
+        methods: all that are compared; those that a folder's earlier run did not have are measured in addition.
     """
 
     study: Study
     cohorts: dict[str, Cohort]
     records: RecordFile
     part: Part = ALL_KNEES
+    methods: tuple[str, ...] = ()
 
     @property
     def todo(self) -> list[tuple[str, int]]:
@@ -116,8 +118,20 @@ class Task:
             (split, index)
             for split, cohort in self.cohorts.items()
             for index, name in enumerate(cohort.names)
-            if self.key(split, name) not in self.records
+            if self._lacks(self.key(split, name))
         ]
+
+    def _lacks(self, key: str) -> bool:
+        """Whether a knee has not been measured, or not with all methods; one that was found unfit lacks nothing."""
+        if key not in self.records or not self.study.compares:
+            return key not in self.records
+        return key not in self.records.failed and not self.records.methods_of(key).issuperset(self.methods)
+
+    def setting_of(self, setting: Setting, split: str, index: int) -> Setting:
+        """The setting for one knee: without the methods that it was measured with before."""
+        if not self.study.compares:
+            return setting
+        return replace(setting, done=self.records.methods_of(self.key(split, self.cohorts[split].names[index])))
 
     def key(self, split: str, name: str) -> str:
         """Name of a knee in the records; two splits of a prepared set share no knee, and seeds tell theirs."""
@@ -125,9 +139,30 @@ class Task:
 
     @property
     def rows(self) -> list[Row]:
-        """Rows of this run's knees: a folder may hold those of more."""
-        wanted = {self.key(split, name) for split, cohort in self.cohorts.items() for name in cohort.names}
-        return [row for row in self.records.rows if row["knee"] in wanted]
+        """Rows of this run's knees and methods, in the order of the methods: a folder may hold those of more.
+
+        A knee that cannot be used with one of the methods is left out for all: they are compared on equal knees.
+        """
+        failed = self.failed
+        rows = [row for row in self.records.rows if row["knee"] in self._keys and row["knee"] not in failed]
+        if not self.study.compares:
+            return rows
+        order = {name: place for place, name in enumerate((TRUE, *self.methods, CEILING))}
+        return sorted((row for row in rows if row["method"] in order), key=lambda row: order[row["method"]])
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Knees of this run that were skipped, with the reason."""
+        refused = {
+            row["knee"]: f"{row['method']}: {row['refused']}"
+            for row in self.records.rows
+            if "refused" in row and row["method"] in self.methods
+        }
+        return {key: reason for key, reason in (refused | self.records.failed).items() if key in self._keys}
+
+    @property
+    def _keys(self) -> set[str]:
+        return {self.key(split, name) for split, cohort in self.cohorts.items() for name in cohort.names}
 
 
 @dataclass
@@ -150,7 +185,9 @@ class Run:
 
     def cost(self) -> tuple[float, float]:
         """Slices that are left to generate, and knees that are left to simulate."""
-        slices = sum(len(task.todo) * task.study.slices(self.setting) for task in self.tasks)
+        slices = sum(
+            task.study.slices(task.setting_of(self.setting, *each)) for task in self.tasks for each in task.todo
+        )
         knees = sum(len(task.todo) * task.study.simulations for task in self.tasks) if self.setting.simulated else 0
         return slices, knees + (self.training_knees if self.must_fit and self.setting.simulated else 0)
 
@@ -170,7 +207,14 @@ class Run:
     @property
     def must_fit(self) -> bool:
         """Whether what is left to measure needs methods that are shown training knees."""
-        return bool(self._fitted_methods) and any(task.study.every_method and task.todo for task in self.tasks)
+        fitted = {name for name, method in self.setting.methods.items() if isinstance(method, FittedMethod)}
+        asked = (
+            fitted if task.study.fitted else fitted & task.setting_of(self.setting, *each).todo.keys()
+            for task in self.tasks
+            if task.study.fitted or task.study.compares
+            for each in task.todo
+        )
+        return any(asked)
 
     @property
     def _fitted_methods(self) -> list[FittedMethod]:
@@ -182,7 +226,8 @@ class Run:
         key = task.key(split, cohort.names[index])
         try:
             knee = cohort[index]
-            rows = [{"split": split, **row} for row in task.study.measure(self.setting, knee)]
+            setting = task.setting_of(self.setting, split, index)
+            rows = [{"split": split, **row} for row in task.study.measure(setting, knee)]
         except InputRefused as error:
             task.records.fail(key, str(error))
             return
@@ -191,7 +236,7 @@ class Run:
     @property
     def failed(self) -> dict[str, dict[str, str]]:
         """Study to the knees that were skipped, with the reason."""
-        return {task.study.name: task.records.failed for task in self.tasks if task.records.failed}
+        return {task.study.name: failed for task in self.tasks if (failed := task.failed)}
 
 
 def chosen_studies(suite: str, names: Sequence[str] | None, source: Source) -> list[Study]:
@@ -233,6 +278,7 @@ def plan(
             {split: source.cohort(study, split, profile, QUICK_KNEES if quick else None) for split in study.splits},
             RecordFile(folder, study.name, part),
             part,
+            tuple(setting.methods),
         )
         for study in studies
     ]

@@ -10,11 +10,8 @@ from typing import Any
 
 from monai_xray2mri.dicom.files import write_whole
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.studies.comparison import CEILING, METRICS, summaries
+from monai_xray2mri.evaluation.studies.comparison import CEILING, METRICS, TRUE, summaries
 from monai_xray2mri.evaluation.studies.study import Table
-
-TRUE: str = "true volume"
-"""The row of the true volume itself among those of the methods."""
 
 
 def csv_text(table: Table) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
@@ -65,8 +67,41 @@ def test_two_knees_end_to_end(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     again = json.loads((output / "metrics.json").read_text())
     assert again["methods"] == written["methods"]
 
-    assert evaluate(tiny, output, *options[:4], "--training-knees", 1) == ExitCode.USAGE
-    assert "others: methods" in capsys.readouterr().err
+
+def test_a_method_is_added_to_a_run_at_its_own_cost(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The methods of the first run are not asked again; a knee that the new one lacks is skipped for all."""
+    theirs, output = tmp_path / "theirs", tmp_path / "out"
+    theirs.mkdir()
+    np.save(theirs / f"{FIRST}.npy", np.full((50, 256, 256), 0.2, np.float32))
+    options = ["--knees", 2, "--seed", SEED, "--training-knees", 1]
+    assert evaluate(tiny, output, *options) == ExitCode.DONE
+    alone = json.loads((output / "metrics.json").read_text())
+    lines = (output / "records" / "comparison.jsonl").read_text().splitlines()
+    picture = (output / "figures" / "slices.png").read_bytes()
+    capsys.readouterr()
+
+    assert evaluate(tiny, output, *options, "--method", f"theirs={theirs}") == ExitCode.SOME_CASES_FAILED
+    said = capsys.readouterr()
+    assert f"knee {FIRST + 1} skipped: theirs:" in said.err and "volumes of 50 slices" not in said.err
+    more = (output / "records" / "comparison.jsonl").read_text().splitlines()
+    assert more[: len(lines)] == lines and len(more) == len(lines) + 2
+    assert [row["method"] for line in more[len(lines) :] for row in json.loads(line)["rows"]] == ["theirs", "theirs"]
+    both = json.loads((output / "metrics.json").read_text())
+    assert list(both["methods"]) == [*alone["methods"], "theirs"]
+    assert {one["psnr"]["n"] for one in both["methods"].values()} == {1}
+    assert (output / "figures" / "slices.png").read_bytes() != picture
+
+    assert evaluate(tiny, output, *options, "-q") == ExitCode.DONE
+    assert json.loads((output / "metrics.json").read_text())["methods"] == alone["methods"]
+
+    changed = tmp_path / "tiny"
+    shutil.copytree(tiny, changed)
+    weights = torch.load(changed / "models" / "model.pt", weights_only=True)
+    torch.save(weights | {"latent_scale": weights["latent_scale"] + 1}, changed / "models" / "model.pt")
+    assert evaluate(changed, output, *options) == ExitCode.USAGE
+    assert "others: method tiny" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

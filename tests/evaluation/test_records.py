@@ -53,8 +53,31 @@ def test_a_part_is_every_so_many_th_knee() -> None:
             Part.parse(text)
 
 
+def test_rows_of_methods_that_were_added_join_those_of_the_knee(tmp_path: Path) -> None:
+    records = RecordFile(tmp_path, "study")
+    records.add("1", "p1", [{"method": "a", "psnr": 20.0}])
+    records.add("1", "p1", [{"method": "b", "psnr": 21.0}])
+    for each in (records, RecordFile(tmp_path, "study")):
+        assert each.methods_of("1") == {"a", "b"} and each.methods_of("2") == frozenset()
+        assert [row["psnr"] for row in each.rows] == [20.0, 21.0]
+        each.read()
+        assert len(each.rows) == 2
+
+
 def test_a_folder_is_for_one_run(tmp_path: Path) -> None:
-    check_settings(tmp_path, {"seed": 0, "methods": ("a", "b")})
-    check_settings(tmp_path, {"seed": 0, "methods": ["a", "b"]})
+    check_settings(tmp_path, {"seed": 0, "films": ("a", "b")})
+    assert not check_settings(tmp_path, {"seed": 0, "films": ["a", "b"]})
     with pytest.raises(UsageError, match="others: seed"):
-        check_settings(tmp_path, {"seed": 1, "methods": ["a", "b"]})
+        check_settings(tmp_path, {"seed": 1, "films": ["a", "b"]})
+    with pytest.raises(UsageError, match="others: films"):
+        check_settings(tmp_path, {"seed": 0})
+
+
+def test_methods_may_be_added_and_left_out_but_not_changed(tmp_path: Path) -> None:
+    first, second = {"ours": {"sha": "1"}}, {"theirs": {"sha": "2"}}
+    assert not check_settings(tmp_path, {"methods": first})
+    assert check_settings(tmp_path, {"methods": first | second})
+    assert not check_settings(tmp_path, {"methods": first})
+    with pytest.raises(UsageError, match="others: method theirs"):
+        check_settings(tmp_path, {"methods": first | {"theirs": {"sha": "3"}}})
+    assert not check_settings(tmp_path, {"methods": second | first})

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from monai_xray2mri.data.store import SLICES
+from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation.bootstrap import Summary, holm, paired_p_value, summarise
 from monai_xray2mri.evaluation.cases import EvaluationKnee
 from monai_xray2mri.evaluation.conformal import NOMINAL, interval
@@ -30,6 +31,8 @@ from monai_xray2mri.evaluation.studies.study import (
 
 CEILING: Final = "the same knee examined again"
 """The row of the ceiling among those of the methods."""
+TRUE: Final = "true volume"
+"""The row of the true volume itself among those of the methods."""
 METRICS: Final[Mapping[str, str]] = {
     "psnr": "PSNR dB",
     "psnr_mean8": "PSNR of the mean of 8, dB",
@@ -57,27 +60,39 @@ TESTED: Final = ("psnr", "ssim", "rssim", "edge_agreement", "joint_space_width_e
 
 
 def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
-    """A row for each method, one for the ceiling of a simulated knee, and one for the true volume itself."""
+    """A row for each method, one for the ceiling of a simulated knee, and one for the true volume itself.
+
+    A method whose volume cannot be used has ``refused``, the reason, in place of measures.
+    """
     ruler, profile = KneeRuler(knee), setting.profile
-    methods: dict[str, Method] = dict(setting.methods)
-    if setting.simulated and has_ceiling(int(knee.name), profile):
+    methods: dict[str, Method] = setting.todo
+    if setting.simulated and CEILING not in setting.done and has_ceiling(int(knee.name), profile):
         methods[CEILING] = AnotherExamination()
-    yield {
-        "method": "true volume",
-        "grade": knee.grade,
-        "features": _features(setting, knee.volume, profile),
-        **{name: ruler.measure(knee.volume)[name] for name in ("adjacent_slice_correlation", "depth_power")},
-    }
-    for name, method in methods.items():
-        few = generated(method, knee.inputs.at(profile.few), SAMPLES, setting.seed)
-        whole = few[0] if profile.stride == 1 else generated(method, knee.inputs, 1, setting.seed)[0]
+    if TRUE not in setting.done:
         yield {
-            "method": name,
+            "method": TRUE,
             "grade": knee.grade,
-            **ruler.measure(whole),
-            **_of_samples(few, knee.volume[list(profile.few)], method),
-            "features": _features(setting, whole, profile),
+            "features": _features(setting, knee.volume, profile),
+            **{name: ruler.measure(knee.volume)[name] for name in ("adjacent_slice_correlation", "depth_power")},
         }
+    for name, method in methods.items():
+        try:
+            row = _measured(setting, knee, method, ruler)
+        except InputRefused as error:
+            row = {"refused": str(error)}
+        yield {"method": name, **row}
+
+
+def _measured(setting: Setting, knee: EvaluationKnee, method: Method, ruler: KneeRuler) -> Row:
+    profile = setting.profile
+    few = generated(method, knee.inputs.at(profile.few), SAMPLES, setting.seed)
+    whole = few[0] if profile.stride == 1 else generated(method, knee.inputs, 1, setting.seed)[0]
+    return {
+        "grade": knee.grade,
+        **ruler.measure(whole),
+        **_of_samples(few, knee.volume[list(profile.few)], method),
+        "features": _features(setting, whole, profile),
+    }
 
 
 def has_ceiling(seed: int, profile: Profile) -> bool:
@@ -111,7 +126,7 @@ def _of_samples(samples: np.ndarray, truth: np.ndarray, method: Method) -> Row:
 
 def slices(setting: Setting) -> float:
     """Slices of one knee: a volume, and 8 samples of few slices, for each network."""
-    networks = sum(isinstance(method, NetworkMethod) for method in setting.methods.values())
+    networks = sum(isinstance(method, NetworkMethod) for method in setting.todo.values())
     profile = setting.profile
     return networks * (SAMPLES * len(profile.few) + (0 if profile.stride == 1 else SLICES))
 
@@ -156,7 +171,7 @@ def cell(summary: Summary, digits: int = 3) -> str:
 
 
 def _tests(rows: Sequence[Row]) -> list[Table]:
-    methods = [name for name in distinct(rows, "method") if name not in ("true volume", CEILING)]
+    methods = [name for name in distinct(rows, "method") if name not in (TRUE, CEILING)]
     cells = []
     for metric in TESTED:
         pairs = {pair: _differences(rows, pair, metric) for pair in combinations(methods, 2)}
@@ -190,7 +205,7 @@ def _per_grade(rows: Sequence[Row]) -> Table:
     for grade in sorted({row["grade"] for row in rows if row.get("grade") is not None}):
         of_grade = where(rows, grade=grade)
         for method, found in summaries(of_grade, ("psnr", "ssim", "rssim", "joint_space_width_error_mm")).items():
-            if method != "true volume":
+            if method != TRUE:
                 cells.append([grade, method, *map(cell, found.values()), found["psnr"].n])
     head = ["KL grade", "method", *(METRICS[m] for m in ("psnr", "ssim", "rssim", "joint_space_width_error_mm"))]
     return Table("comparison_grades", "Per Kellgren-Lawrence grade", [*head, "knees"], cells)
@@ -198,7 +213,7 @@ def _per_grade(rows: Sequence[Row]) -> Table:
 
 def _kid(rows: Sequence[Row]) -> Table:
     features = {name: np.concatenate([row["features"] for row in where(rows, method=name)]) for name in _named(rows)}
-    true = features.pop("true volume")
+    true = features.pop(TRUE)
     cells = [
         [name, f"{kernel_distance(found, true):.4f}", len(found)] for name, found in features.items() if len(true) > 1
     ]
@@ -221,7 +236,7 @@ COMPARISON: Final = Study(
     slices,
     tables,
     simulations=4,
-    every_method=True,
+    compares=True,
 )
 SHIFTED: Final = Study(
     "shifted",
@@ -236,5 +251,5 @@ SHIFTED: Final = Study(
     ],
     simulations=4,
     needs_simulation=True,
-    every_method=True,
+    compares=True,
 )

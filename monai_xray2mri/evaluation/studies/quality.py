@@ -140,5 +140,5 @@ QUALITY: Final = Study(
     measure,
     slices,
     tables,
-    every_method=True,
+    fitted=True,
 )

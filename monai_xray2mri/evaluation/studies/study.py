@@ -48,6 +48,7 @@ class Setting:
         profile: how much is computed.
         seed: of whatever is drawn.
         simulated: whether knees are simulated, so that their truth is known beyond the volume.
+        done: methods that the knee at hand has been measured with before.
     """
 
     methods: Mapping[str, Method]
@@ -55,6 +56,12 @@ class Setting:
     profile: Profile
     seed: int
     simulated: bool
+    done: frozenset[str] = frozenset()
+
+    @property
+    def todo(self) -> dict[str, Method]:
+        """The methods that the knee at hand has not been measured with."""
+        return {name: method for name, method in self.methods.items() if name not in self.done}
 
     @property
     def bundle(self) -> NetworkMethod:
@@ -98,7 +105,8 @@ class Study:
         simulations: knees that are simulated for one.
         tables: rows to tables.
         needs_simulation: only simulated knees know what it asks.
-        every_method: all methods are measured, not the bundle alone.
+        compares: all methods are measured, not the bundle alone; each row tells its ``method``.
+        fitted: methods are asked that must be shown training knees.
     """
 
     name: str
@@ -110,7 +118,8 @@ class Study:
     tables: Callable[[Sequence[Row]], list[Table]]
     simulations: int = 1
     needs_simulation: bool = False
-    every_method: bool = False
+    compares: bool = False
+    fitted: bool = False
 
 
 def step_slices(
