@@ -22,9 +22,9 @@ from monai_xray2mri.dicom.uncertainty import SpreadSummary, build_uncertainty_se
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.grading.result_report import ResultReport, can_report
 from monai_xray2mri.nifti import write_nifti
+from monai_xray2mri.plan import KneeCase
 from monai_xray2mri.preview import preview
 from monai_xray2mri.result_page import page_moment, page_of
-from monai_xray2mri.study import KneeCase
 from monai_xray2mri.types import Side, Synthesis
 
 

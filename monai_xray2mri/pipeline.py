@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from monai_xray2mri.dicom.burn_in import Label
 from monai_xray2mri.output import KneeResult, write_result
-from monai_xray2mri.study import KneeCase, Plan
+from monai_xray2mri.plan import KneeCase, Plan
 from monai_xray2mri.synthesis import Options, Xray2MRI
 from monai_xray2mri.types import Synthesis
 

@@ -14,8 +14,8 @@ from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.dicom.uncertainty import SHOWN, SpreadSummary, meaning_of
 from monai_xray2mri.grading.features import FEATURES
+from monai_xray2mri.plan import KneeCase
 from monai_xray2mri.preview import film_with_box, montage
-from monai_xray2mri.study import KneeCase
 from monai_xray2mri.types import Grading, Synthesis
 
 WARNING = (

@@ -20,9 +20,10 @@ from monai_xray2mri.dicom.uids import package_version
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError
 from monai_xray2mri.grading.features import one_hot, validate_grades
+from monai_xray2mri.plan import KneeCase, plan_study
 from monai_xray2mri.radiograph.region import network_input
 from monai_xray2mri.sampling import Options
-from monai_xray2mri.study import KneeCase, plan_study, read_study
+from monai_xray2mri.study import read_study
 from monai_xray2mri.types import KneeVolume, Side, Synthesis
 
 DISCLAIMER = (
@@ -143,7 +144,7 @@ class Xray2MRI:
             **options: see :class:`Options`.
 
         Raises:
-            InputRefused: see :func:`monai_xray2mri.study.plan_study`; also a bilateral film without ``side``.
+            InputRefused: see :func:`monai_xray2mri.plan.plan_study`; also a bilateral film without ``side``.
             UsageError: an option is unknown or out of range.
         """
         # 1. Check options and inputs

@@ -9,7 +9,7 @@ import numpy as np
 from pydicom import Dataset
 
 from monai_xray2mri.grading.features import validate_grades
-from monai_xray2mri.study import KneeCase
+from monai_xray2mri.plan import KneeCase
 from monai_xray2mri.types import Box, KneeROI, KneeVolume, Radiograph, Side, Synthesis
 
 PROVENANCE = {

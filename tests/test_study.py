@@ -14,7 +14,8 @@ from pydicom.uid import MRImageStorage
 from monai_xray2mri.detection.koa import ESTIMATED
 from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, UsageError, Xray2MRIError
 from monai_xray2mri.grading.report_writer import write_grading_report
-from monai_xray2mri.study import Plan, plan_study, read_study
+from monai_xray2mri.plan import Plan, plan_study
+from monai_xray2mri.study import read_study
 from monai_xray2mri.types import Grading, Side
 from tests.films import read_picture, real_crops, simulated_crop, write_film
 

@@ -16,8 +16,9 @@ from monai_xray2mri import Xray2MRI
 from monai_xray2mri.bundles import default_bundle
 from monai_xray2mri.calibration import Calibration
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
+from monai_xray2mri.plan import KneeCase, plan_study
 from monai_xray2mri.radiograph.region import network_input
-from monai_xray2mri.study import KneeCase, plan_study, read_study
+from monai_xray2mri.study import read_study
 from monai_xray2mri.synthesis import _memory_errors, case_generator, choose_device, volume_affine
 from monai_xray2mri.types import Side
 from tests.films import simulated_crop, write_film

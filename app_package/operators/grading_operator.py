@@ -10,7 +10,8 @@ from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
 from monai_xray2mri.grading.files import read_grading_file
-from monai_xray2mri.study import Study, add_gradings
+from monai_xray2mri.plan import add_gradings
+from monai_xray2mri.study import Study
 from operators.selection import selected_files
 
 

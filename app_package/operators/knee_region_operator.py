@@ -9,7 +9,8 @@ from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.study import Study, locate_knees
+from monai_xray2mri.plan import locate_knees
+from monai_xray2mri.study import Study
 from monai_xray2mri.types import Side
 from operators.selection import selected_files
 
@@ -21,7 +22,7 @@ class KneeRegionOperator(Operator):
         radiographs: selected CR and DX series (SDK's series selector).
 
     Named outputs:
-        plan: :class:`monai_xray2mri.study.Plan`, features still unknown.
+        plan: :class:`monai_xray2mri.plan.Plan`, features still unknown.
 
     Args:
         study: the files of the study.

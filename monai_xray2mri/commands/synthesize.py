@@ -66,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
     from monai_xray2mri.output import require_writable
     from monai_xray2mri.pipeline import synthesise_plan
-    from monai_xray2mri.study import plan_study, read_study
+    from monai_xray2mri.plan import plan_study
+    from monai_xray2mri.study import read_study
     from monai_xray2mri.synthesis import Xray2MRI
 
     predictor = Xray2MRI.from_bundle(options.bundle, options.device)

@@ -12,8 +12,9 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from monai_xray2mri.nifti import write_nifti
+from monai_xray2mri.plan import plan_study
 from monai_xray2mri.radiograph.region import network_input
-from monai_xray2mri.study import plan_study, read_study
+from monai_xray2mri.study import read_study
 from monai_xray2mri.synthesis import volume_affine
 from monai_xray2mri.types import KneeVolume, Side
 

@@ -17,7 +17,7 @@ from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.label.request import SynthesisRequest, read_request, truth_of
 from monai_xray2mri.label.store import study_of, uncertainty_name, volume_name
 from monai_xray2mri.label.volume_file import EXTENSIONS, FULL_SCALE, write_volume
-from monai_xray2mri.study import KneeCase, plan_study
+from monai_xray2mri.plan import KneeCase, plan_study
 from monai_xray2mri.synthesis import DISCLAIMER, Xray2MRI
 from monai_xray2mri.types import KneeVolume, Side
 

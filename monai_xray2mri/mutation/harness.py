@@ -31,8 +31,9 @@ from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.networks.condition import RadiographEncoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
 from monai_xray2mri.pipeline import synthesise_plan
+from monai_xray2mri.plan import plan_study
 from monai_xray2mri.radiograph.reading import read_radiograph
-from monai_xray2mri.study import plan_study, read_study
+from monai_xray2mri.study import read_study
 from monai_xray2mri.synthesis import Xray2MRI
 
 BENIGN_SHARE: Final = 0.4

@@ -10,7 +10,8 @@ from pydicom import dcmread
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.study import KneeCase, Plan, add_gradings, read_study
+from monai_xray2mri.plan import KneeCase, Plan, add_gradings
+from monai_xray2mri.study import read_study
 from monai_xray2mri.types import Box, Grading, KneeROI, Radiograph, Side
 from tests.films import write_film
 
