@@ -9,19 +9,22 @@ from typing import Any, Final
 import numpy as np
 
 from monai_xray2mri.data.store import SLICES
-from monai_xray2mri.evaluation.cases import EvaluationKnee
+from monai_xray2mri.evaluation.cases import MODELLED, EvaluationKnee
+from monai_xray2mri.evaluation.crop import SPACING_MM
 from monai_xray2mri.evaluation.figures import new_figure
 from monai_xray2mri.evaluation.methods import generated
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.sobel import sobel_difference
 from monai_xray2mri.evaluation.studies.hidden import KINDS, with_hidden
 from monai_xray2mri.evaluation.studies.study import Setting
+from monai_xray2mri.simulation.mr import Tissue
 from monai_xray2mri.simulation.truth import LESION_FEATURES
 
 MIDDLE: Final = 22
 """Position of the shown slice, through the middle of the joint."""
 GRADES: Final = (0, 2, 4)
 _BETWEEN: Final = 5
+_BONE_MM2: Final = 100.0
 
 
 def grid(pictures: Sequence[Sequence[tuple[str, np.ndarray | None, str]]]) -> Any:
@@ -79,13 +82,26 @@ def switched(setting: Setting, knees: Mapping[str, EvaluationKnee]) -> Any:
 
 
 def between(setting: Setting, knee: EvaluationKnee) -> Any:
-    """Slices generated between two neighbours, with the true neighbours at the ends (Table IV)."""
-    first, last = MIDDLE / (SLICES - 1), (MIDDLE + 1) / (SLICES - 1)
-    depths = tuple(np.linspace(first, last, _BETWEEN + 2).tolist())
-    found = generated(setting.bundle, replace(knee.inputs, depths=depths), 1, setting.seed)[0]
-    line = [("true", knee.volume[MIDDLE], "slice")]
-    line += [(f"d {depth:.4f}", image, "slice") for depth, image in zip(depths, found, strict=True)]
-    return grid([[*line, ("true, next", knee.volume[MIDDLE + 1], "slice")]])
+    """Slices generated between two neighbours, with the true neighbours at the ends (Table IV; paper 001, Table 2).
+
+    Two stages, as paper 001 shows them: where muscle gives way to bone, and through the joint.
+    """
+    lines = []
+    for stage, place in (("bone begins", first_bone(knee)), ("joint", MIDDLE)):
+        depths = tuple(np.linspace(place, place + 1, _BETWEEN + 2) / (SLICES - 1))
+        found = generated(setting.bundle, replace(knee.inputs, depths=depths), 1, setting.seed)[0]
+        line = [(f"{stage}: true", knee.volume[place], "slice")]
+        line += [(f"d {depth:.4f}", image, "slice") for depth, image in zip(depths, found, strict=True)]
+        lines.append([*line, ("true, next", knee.volume[place + 1], "slice")])
+    return grid(lines)
+
+
+def first_bone(knee: EvaluationKnee) -> int:
+    """Position of the last slice from behind before femur or tibia cover a square centimetre; 0 if nobody knows."""
+    if knee.simulated is None:
+        return 0
+    bone = np.isin(knee.simulated.labels[MODELLED], (Tissue.FEMUR, Tissue.TIBIA)).sum(axis=(1, 2))
+    return max(0, int(np.argmax(bone * float(np.prod(SPACING_MM[1:])) >= _BONE_MM2)) - 1)
 
 
 def one_of_each_grade(rows: Sequence[Row]) -> list[str]:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation import pictures
-from monai_xray2mri.evaluation.cases import EvaluationKnee, simulated_case
+from monai_xray2mri.evaluation.cases import MODELLED, EvaluationKnee, simulated_case
 from monai_xray2mri.evaluation.conformal import SCALES
 from monai_xray2mri.evaluation.figures import FIGURES, png, svg
 from monai_xray2mri.evaluation.html_report import page
@@ -26,6 +26,7 @@ from monai_xray2mri.evaluation.studies.study import Profile, Setting, Table, ste
 from monai_xray2mri.evaluation.suite import STUDIES, Source, chosen_studies
 from monai_xray2mri.evaluation.tables import csv_text, markdown, metrics
 from monai_xray2mri.simulation.knee import simulate_knee
+from monai_xray2mri.simulation.mr import Tissue
 from monai_xray2mri.simulation.seeds import LESION_ENRICHED
 from monai_xray2mri.simulation.truth import LESION_FEATURES
 from tests.evaluation.bundles import make_setting, make_tiny_bundle
@@ -226,6 +227,16 @@ def test_one_knee_of_the_calibration(case: EvaluationKnee, setting: Setting) -> 
         assert (np.diff(row["losses"]) <= 0).all() and row["spread"] > 0
     positions = {calibration.positions_of(str(name), 5)[0] for name in range(400)}
     assert len(positions) == 50  # all depths come up
+
+
+def test_where_bone_begins(case: EvaluationKnee) -> None:
+    """Behind it lies less than a square centimetre of femur and tibia, before it more."""
+    place = pictures.first_bone(case)
+    assert case.simulated is not None and 0 < place < 25
+    labels = case.simulated.labels[MODELLED]
+    square_cm = np.isin(labels, (Tissue.FEMUR, Tissue.TIBIA)).sum(axis=(1, 2)) * 0.625**2 / 100
+    assert square_cm[place] < 1 <= square_cm[place + 1]
+    assert pictures.first_bone(replace(case, simulated=None)) == 0
 
 
 def test_crops_of_real_films(tmp_path: Path) -> None:
