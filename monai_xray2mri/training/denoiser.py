@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.training.order import Division
 
+
 JOINT_ROW: Final = 0.46
-"""Where the joint line lies in a slice, as a share of its height: the field of view is centred a little below it."""
+"""Where the joint line lies in a slice, as a share of its height: technicians centre the field of view a little below."""
 JOINT_MM: Final = (12.0, 35.0)
 """Standard deviations, across and along the joint line, of the region around it: cartilage and the bone next to it."""
 

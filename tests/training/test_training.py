@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.grading.features import FEATURES
 from monai_xray2mri.training.autoencoder import AutoencoderLoss, PrepareAutoencoderBatch, SliceCrops
 from monai_xray2mri.training.average import AveragedWeights
-from monai_xray2mri.training.denoiser import ConditionalDenoising, ForwardDiffusion, WeightedSquaredError, joint_region
+from monai_xray2mri.training.denoiser import ConditionalDenoising, ForwardDiffusion, WeightedSquaredError
 from monai_xray2mri.training.handlers import AutocastInferer
 from monai_xray2mri.training.order import DataEpoch
 from monai_xray2mri.training.rates import lambda_linear, warm_up_and_decay
@@ -174,24 +173,6 @@ def test_lesions_weigh_more_where_their_features_are_given(tiny_network: SliceDi
     _, (_, weight), (*_, keep), _ = diffusion(batch(64))
     assert weight[:, 0, 0, 0].tolist() == (1 + 8 * keep[:, 2]).tolist()
     assert bool((weight[:, 0, 1:] == 1).all())
-
-
-def test_the_joint_line_weighs_more(tiny_network: SliceDiffusion) -> None:
-    """The weight falls by e^-0.5 over 12 mm across the joint line and over 35 mm along it; far from it, it is 1."""
-    region = joint_region(256, 160.0)
-    row, column = divmod(int(region.argmax()), 256)
-    assert (row + 0.5) / 256 == pytest.approx(0.46, abs=0.002) and column in (127, 128)
-    down, along = round(12 / 0.625), 127 + 35 / 0.625
-    assert float(region[row + down, 128]) == pytest.approx(math.exp(-0.5), abs=0.03)
-    assert float(region[row, int(along)]) == pytest.approx(math.exp(-0.5), abs=0.03)
-    torch.testing.assert_close(region, region.flip(1))
-    assert float(region[0].max()) < 1e-6
-
-    diffusion = ForwardDiffusion(tiny_network, GROUPS, lesion_weight=0.0, joint_weight=4.0)
-    _, (_, weight), _, _ = diffusion(batch(2))
-    side = tiny_network.image_size // tiny_network.autoencoder.factor
-    wanted = 1 + 4 * joint_region(side, tiny_network.image_size * tiny_network.pixel_mm)
-    torch.testing.assert_close(weight, wanted.expand(2, 1, side, side))
 
 
 def test_the_loss_is_the_weighted_squared_error() -> None:
