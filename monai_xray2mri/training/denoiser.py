@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.training.order import Division
-
-
-JOINT_ROW: Final = 0.46
-"""Where the joint line lies in a slice, as a share of its height: technicians centre the field of view a little below."""
-JOINT_MM: Final = (12.0, 35.0)
-"""Standard deviations, across and along the joint line, of the region around it: cartilage and the bone next to it."""
-
-
-def joint_region(side: int, field_mm: float) -> Tensor:
-    """1 at the joint line in the middle of a slice, falling as a normal density around it: [h,w].
-
-    Args:
-        side: h = w, pixels or latents.
-        field_mm: side of the slice in mm.
-    """
-    place = (torch.arange(side) + 0.5) / side
-    rows, columns = (((place - at) * field_mm / sd) ** 2 for at, sd in zip((JOINT_ROW, 0.5), JOINT_MM, strict=True))
-    return torch.exp(-0.5 * (rows[:, None] + columns))
 
 
 class ConditionalDenoising(nn.Module):
@@ -73,7 +55,6 @@ class ForwardDiffusion:
         high_noise_share: share of t in the upper half of the schedule, where it is decided what is there at all; 0.5
             is the papers' even draw.
         lesion_weight: added to the loss weight where cysts, chondrocalcinosis or attrition lie; 0 is Eq. 10.
-        joint_weight: added to the loss weight at the joint line, less around it (:func:`joint_region`); 0 is Eq. 10.
         drop_condition: probability that radiograph and features are replaced by the null condition.
         drop_context: probability that the image embedding alone is, as in Zero-123.
         drop_latent: probability that the radiograph's latent alone is, as in Zero-123.
@@ -88,7 +69,6 @@ class ForwardDiffusion:
         feature_groups: Sequence[int],
         high_noise_share: float = 0.65,
         lesion_weight: float = 8.0,
-        joint_weight: float = 0.0,
         drop_condition: float = 0.05,
         drop_context: float = 0.0,
         drop_latent: float = 0.0,
@@ -101,8 +81,6 @@ class ForwardDiffusion:
         self.high_noise_share, self.lesion_weight = high_noise_share, lesion_weight
         self.drop_condition, self.drop_context, self.drop_latent = drop_condition, drop_context, drop_latent
         self.drop_features, self.drop_feature = drop_features, drop_feature
-        side = network.image_size // network.autoencoder.factor
-        self.emphasis = 1 + joint_weight * joint_region(side, network.image_size * network.pixel_mm)  # [h,w]
 
     def __call__(
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
@@ -115,7 +93,7 @@ class ForwardDiffusion:
         z_0 = batch["latent"]
         t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
         target = self.schedule.target(z_0, t, eps)
-        weight = self.emphasis.to(z_0) + self.lesion_weight * batch["lesions"] * keep[:, 2, None, None, None]
+        weight = 1 + self.lesion_weight * batch["lesions"] * keep[:, 2, None, None, None]
         features = guidance * known
         arguments = (t, batch["radiograph"], batch["radiograph_latent"], batch["depth"], features, keep)
         return self.schedule.add_noise(z_0, t, eps), (target, weight), arguments, {}
