@@ -143,8 +143,8 @@ class Task:
 
         A knee that cannot be used with one of the methods is left out for all: they are compared on equal knees.
         """
-        failed = self.failed
-        rows = [row for row in self.records.rows if row["knee"] in self._keys and row["knee"] not in failed]
+        usable = self._keys - self.failed.keys()
+        rows = [row for row in self.records.rows if row["knee"] in usable]
         if not self.study.compares:
             return rows
         order = {name: place for place, name in enumerate((TRUE, *self.methods, CEILING))}
@@ -158,7 +158,8 @@ class Task:
             for row in self.records.rows
             if "refused" in row and row["method"] in self.methods
         }
-        return {key: reason for key, reason in (refused | self.records.failed).items() if key in self._keys}
+        keys = self._keys
+        return {key: reason for key, reason in (refused | self.records.failed).items() if key in keys}
 
     @property
     def _keys(self) -> set[str]:
