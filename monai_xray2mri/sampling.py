@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
 from monai_xray2mri.diffusion.depth_noise import SHORTEST_MM
 from monai_xray2mri.diffusion.precision import DTYPES
+from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.errors import UsageError
 
 
@@ -65,6 +66,10 @@ class Options:
                 raise UsageError(f"option {name}", f"must be within {low}..{high}", str(value), remedy)
         if self.dtype not in ("auto", *DTYPES):
             raise UsageError("option dtype", f"must be auto or one of: {', '.join(DTYPES)}", self.dtype, remedy)
+
+    def sampler(self, own: SamplerSettings) -> SamplerSettings:
+        """A network's own sampler with what is chosen here."""
+        return own.altered(**{field.name: getattr(self, field.name) for field in fields(own)})
 
     @property
     def precision(self) -> torch.dtype:

@@ -199,20 +199,15 @@ class Xray2MRI:
         with torch.inference_mode(), _memory_errors(options.chunk):
             condition = self.network.condition(film, features)
         # 2. Samples, each with its own noise
-        samples = []
+        samples, sampler = [], options.sampler(self.network.sampler)
         for sample in range(options.samples):
             generator = case_generator(options.seed, self._identity(case), case.side, sample)
             with _memory_errors(options.chunk):
                 volume = self.network.sample(
                     condition,
-                    noise=self.network.draw_noise(
-                        generator, options.noise_shared, options.noise_length_mm, options.noise_aspect
-                    ),
+                    noise=self.network.draw_noise(generator, sampler),
+                    sampler=sampler,
                     slices=options.slices,
-                    steps=options.steps,
-                    guidance=options.guidance,
-                    feature_guidance=options.feature_guidance,
-                    eta=options.eta,
                     chunk=options.chunk,
                     dtype=options.precision,
                     callback=progress,
@@ -241,15 +236,7 @@ class Xray2MRI:
 
     def provenance(self, case: KneeCase, options: Options) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""
-        sampling = self.network.sampling(
-            options.steps,
-            options.guidance,
-            options.feature_guidance,
-            options.eta,
-            options.noise_shared,
-            options.noise_length_mm,
-            options.noise_aspect,
-        )
+        sampling = asdict(options.sampler(self.network.sampler))
         resolved = asdict(options) | sampling | {
             "slices": options.slices or self.network.slices,
             "dtype": str(options.precision).removeprefix("torch."),

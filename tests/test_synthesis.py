@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -158,11 +158,11 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
         "steps": 2,
         "slices": 5,
         "guidance": 1.0,
-        "feature_guidance": predictor.network.guidance_scales(None, None)[1],
+        "feature_guidance": predictor.network.sampler.feature_guidance,
         "eta": 0.0,
-        "noise_shared": predictor.network.noise_kernel.share,
-        "noise_length_mm": predictor.network.noise_kernel.length_mm,
-        "noise_aspect": predictor.network.noise_kernel.aspect,
+        "noise_shared": predictor.network.sampler.noise_shared,
+        "noise_length_mm": predictor.network.sampler.noise_length_mm,
+        "noise_aspect": predictor.network.sampler.noise_aspect,
         "dtype": "float32",
     }
     chosen = predictor.options(eta=0.5, noise_shared=0.25, noise_length_mm=4.0, dtype="bfloat16")
@@ -181,7 +181,7 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
 
 
 def test_the_interval_is_given_for_samples_like_the_calibrated_ones(predictor: Xray2MRI, tmp_path: Path) -> None:
-    sampling = predictor.network.sampling()
+    sampling = asdict(predictor.network.sampler)
     known = Calibration(0.9, 2.5, 2.9, 0.1, 0.12, 0.02, 8, sampling, 150, ("1", "2"), "1.0", predictor.weights_sha256)
     calibrated = Xray2MRI(predictor.network, "tiny", predictor.weights_sha256, "cpu", known)
     knee = case(tmp_path)

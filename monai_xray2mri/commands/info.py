@@ -47,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
             "weights_sha256": predictor.weights_sha256,
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "slices": network.slices,
-            "steps": network.steps,
-            "guidance": network.guidance,
-            "feature_guidance": network.guidance_scales(None, None)[1],
+            "steps": network.sampler.steps,
+            "guidance": network.sampler.guidance,
+            "feature_guidance": network.sampler.feature_guidance,
             "region_mm": network.region_mm,
         },
     }

@@ -85,15 +85,12 @@ class SliceDiffusionInferer(Inferer):
         return torch.cat(volumes)
 
     def _sample(self, condition: Any, network: Any, generator: torch.Generator) -> torch.Tensor:
-        chosen = self.options
+        chosen, sampler = self.options, self.options.sampler(network.sampler)
         volume: torch.Tensor = network.sample(
             condition,
-            noise=network.draw_noise(generator, chosen.noise_shared, chosen.noise_length_mm, chosen.noise_aspect),
+            noise=network.draw_noise(generator, sampler),
+            sampler=sampler,
             slices=chosen.slices,
-            steps=chosen.steps,
-            guidance=chosen.guidance,
-            feature_guidance=chosen.feature_guidance,
-            eta=chosen.eta,
             chunk=chosen.chunk,
             dtype=chosen.precision,
         )

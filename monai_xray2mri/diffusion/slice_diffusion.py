@@ -7,7 +7,6 @@ state dict, and ``forward(image, features=None)`` as MONAI's tools call it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 from monai_xray2mri.diffusion.depth_noise import DepthKernel, VolumeNoise
 from monai_xray2mri.diffusion.guidance import Condition, guided
 from monai_xray2mri.diffusion.precision import computing_in
+from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.diffusion.samplers import ddim
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
@@ -52,13 +52,9 @@ class SliceDiffusion(nn.Module):
         slice_mm: distance of the acquired slices in mm.
         acquired_slices: slices of the acquired series.
         modelled_slices: first and last modelled index, 0-based from the posterior end; depth 0 and 1 lie there.
-        steps: default number of sampling steps.
-        guidance: default guidance scale; 1 is none.
-        eta: default DDIM eta (0 in paper 000, Eq. 9).
-        noise_shared: share of the noise that all slices of a volume have in common; 1 is paper 000, Algorithm 2. See
-            :mod:`~monai_xray2mri.diffusion.depth_noise`.
-        noise_length_mm: how far along depth the finest of the other noise is alike.
-        noise_aspect: growth of that length per wavelength in the plane.
+        steps, guidance, eta, noise_shared, noise_length_mm, noise_aspect: the network's own sampler, see
+            :class:`~monai_xray2mri.diffusion.sampler_settings.SamplerSettings`.
+        feature_guidance: of that sampler, too; None = ``guidance``.
 
     Raises:
         ValueError: an impossible share or length.
@@ -101,10 +97,16 @@ class SliceDiffusion(nn.Module):
         self.scale_radiograph_latent = scale_radiograph_latent
         self.image_size, self.pixel_mm, self.slice_mm = image_size, pixel_mm, slice_mm
         self.acquired_slices, self.modelled_slices = acquired_slices, tuple(modelled_slices)
-        self.steps, self.guidance, self.feature_guidance, self.eta = steps, guidance, feature_guidance, eta
-        self.noise_kernel = DepthKernel(
-            noise_shared, noise_length_mm, self.range_mm, noise_aspect, pixel_mm * autoencoder.factor
+        self.sampler = SamplerSettings(
+            steps,
+            guidance,
+            guidance if feature_guidance is None else feature_guidance,
+            eta,
+            noise_shared,
+            noise_length_mm,
+            noise_aspect,
         )
+        self._noise_kernel(self.sampler)
         self.register_buffer("latent_scale", torch.tensor(float(latent_scale)))
         self.register_buffer("null_context", torch.zeros(1, *self.tokens))
         # Convolutions take the layout of their weights; a fifth faster on a CPU, in training too.
@@ -224,12 +226,9 @@ class SliceDiffusion(nn.Module):
         condition: Condition,
         *,
         noise: VolumeNoise,
+        sampler: SamplerSettings | None = None,
         slices: int | None = None,
         depths: Tensor | None = None,
-        steps: int | None = None,
-        guidance: float | None = None,
-        feature_guidance: float | None = None,
-        eta: float | None = None,
         chunk: int = 25,
         dtype: torch.dtype = torch.float32,
         callback: Callable[[int], object] | None = None,
@@ -241,12 +240,9 @@ class SliceDiffusion(nn.Module):
         Args:
             condition: of one knee, see :meth:`condition`.
             noise: of this volume, see :meth:`draw_noise`.
+            sampler: settings; None = :attr:`sampler`, the network's own. Those of the noise count where it is drawn.
             slices: number of slices over the modelled range; None = the modelled number.
             depths: d [S] of the slices, 0 to 1, in place of ``slices``; a slice does not depend on the others.
-            steps: sampling steps; None = the model's default.
-            guidance: guidance scale; None = the model's default.
-            feature_guidance: of the features alone; None = ``guidance`` if that is given, else the model's default.
-            eta: DDIM eta, 0 deterministic to 1 ancestral; None = the model's default.
             chunk: slices sampled together; bounds the memory, does not change the result.
             dtype: what the networks compute in; the sampler's own sums are float32.
             callback: called with the number of slices' worth of work done since; the sum is the number of slices.
@@ -254,7 +250,8 @@ class SliceDiffusion(nn.Module):
         Returns:
             [1,1,S,H,W] float32 in [-1,1], slice 0 posterior.
         """
-        steps, scales = steps or self.steps, self.guidance_scales(guidance, feature_guidance)
+        chosen = sampler or self.sampler
+        scales = chosen.guidance, chosen.feature_guidance
         place = condition.radiograph_latent
         depths = self.depths(slices) if depths is None else depths
         volume = torch.empty(len(depths), 1, self.image_size, self.image_size, device=place.device)
@@ -265,64 +262,35 @@ class SliceDiffusion(nn.Module):
                     model,
                     noise.initial(depth * self.range_mm).to(place),
                     self.schedule,
-                    steps,
-                    self.eta if eta is None else eta,
+                    chosen.steps,
+                    chosen.eta,
                     lambda index, depth=depth: noise.step(index, depth * self.range_mm).to(place),  # type: ignore[misc]
-                    _share_of_work(len(depth), steps, callback),
+                    _share_of_work(len(depth), chosen.steps, callback),
                 )  # [chunk,C,h,w]
                 for image, code in zip(part.split(_DECODED_TOGETHER), latent.split(_DECODED_TOGETHER), strict=True):
                     image.copy_(self.decode_slices(code))  # [few,1,H,W]
         return volume.transpose(0, 1)[None]  # [1,1,S,H,W]
 
-    def guidance_scales(self, guidance: float | None, feature_guidance: float | None) -> tuple[float, float]:
-        """Scales of radiograph and features: what is asked for, else the model's; features follow what is asked."""
-        both = self.guidance if guidance is None else guidance
-        own = self.feature_guidance if guidance is None and self.feature_guidance is not None else both
-        return both, own if feature_guidance is None else feature_guidance
-
-    def sampling(
-        self,
-        steps: int | None = None,
-        guidance: float | None = None,
-        feature_guidance: float | None = None,
-        eta: float | None = None,
-        noise_shared: float | None = None,
-        noise_length_mm: float | None = None,
-        noise_aspect: float | None = None,
-    ) -> dict[str, float]:
-        """The sampler that these options give: the same names, each None replaced by the model's default."""
-        scales, kernel = self.guidance_scales(guidance, feature_guidance), self.noise_kernel
-        return {
-            "steps": steps or self.steps,
-            "guidance": scales[0],
-            "feature_guidance": scales[1],
-            "eta": self.eta if eta is None else eta,
-            "noise_shared": kernel.share if noise_shared is None else noise_shared,
-            "noise_length_mm": kernel.length_mm if noise_length_mm is None else noise_length_mm,
-            "noise_aspect": kernel.aspect if noise_aspect is None else noise_aspect,
-        }
-
-    def draw_noise(
-        self,
-        generator: torch.Generator,
-        shared: float | None = None,
-        length_mm: float | None = None,
-        aspect: float | None = None,
-    ) -> VolumeNoise:
+    def draw_noise(self, generator: torch.Generator, sampler: SamplerSettings | None = None) -> VolumeNoise:
         """The noise of one volume, drawn on the CPU so that it is the same for every device.
 
         Args:
             generator: on the CPU; one per volume.
-            shared: replaces the model's ``noise_shared``.
-            length_mm: replaces the model's ``noise_length_mm``.
-            aspect: replaces the model's ``noise_aspect``.
+            sampler: settings, of which share, length and aspect count; None = the network's own.
 
         Raises:
             ValueError: an impossible share, length or aspect.
         """
-        asked = {"share": shared, "length_mm": length_mm, "aspect": aspect}
-        kernel = replace(self.noise_kernel, **{name: value for name, value in asked.items() if value is not None})
-        return VolumeNoise(self.latent_shape(), kernel, generator)
+        return VolumeNoise(self.latent_shape(), self._noise_kernel(sampler or self.sampler), generator)
+
+    def _noise_kernel(self, sampler: SamplerSettings) -> DepthKernel:
+        return DepthKernel(
+            sampler.noise_shared,
+            sampler.noise_length_mm,
+            self.range_mm,
+            sampler.noise_aspect,
+            self.pixel_mm * self.autoencoder.factor,
+        )
 
     def forward(self, image: Tensor, features: Tensor | None = None) -> Tensor:
         """MONAI's view: radiographs [B,1,H,W] in [-1,1] to volumes [B,1,H,W,S], seed 0, default sampler."""

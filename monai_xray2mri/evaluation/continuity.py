@@ -134,9 +134,10 @@ class ContinuityKnee:
         return np.asarray((torch.cat(parts)[:, 0] + 1) / 2)
 
     def generated(self, kernel: Mapping[str, float], lesions: bool = True) -> np.ndarray:
-        """A sample [S,H,W] with noise of this kernel, see ``SliceDiffusion.draw_noise``."""
+        """A sample [S,H,W] with noise of this kernel, see ``SamplerSettings``."""
         features = torch.from_numpy(one_hot(self.knee.grades if lesions else self.without_lesions))[None]
-        noise = self.network.draw_noise(torch.Generator().manual_seed(self.knee.seed), **kernel)
+        sampler = self.network.sampler.altered(**kernel)
+        noise = self.network.draw_noise(torch.Generator().manual_seed(self.knee.seed), sampler)
         return np.asarray((self.network.generate(self.film, features, noise=noise)[0, 0] + 1) / 2)
 
 
@@ -190,15 +191,15 @@ def report(
 
     def correlations(aspect: float, length_mm: float) -> list[float]:
         progress()
-        kernel = {"shared": 0.0, "length_mm": length_mm, "aspect": aspect}
+        kernel = {"noise_shared": 0.0, "noise_length_mm": length_mm, "noise_aspect": aspect}
         return np.mean([lag_correlation(knee.generated(kernel)) for knee in knees], axis=0).tolist()
 
     wanted = np.mean([lag_correlation(knee.truth(target)) for knee in knees], axis=0).tolist()
     fit = fit_noise(correlations, wanted, lengths_mm)
     kernels: dict[str, dict[str, float]] = {
-        "shared": {"shared": 1.0},
-        "independent": {"shared": 0.0, "length_mm": SHORTEST_MM, "aspect": 0.0},
-        "fitted": {"shared": 0.0, "length_mm": fit.length_mm, "aspect": fit.aspect},
+        "shared": {"noise_shared": 1.0},
+        "independent": {"noise_shared": 0.0, "noise_length_mm": SHORTEST_MM, "noise_aspect": 0.0},
+        "fitted": {"noise_shared": 0.0, "noise_length_mm": fit.length_mm, "noise_aspect": fit.aspect},
     }
     spacing = network.spacing()
     volumes = {name: mean_of([describe(knee.truth(name), spacing) for knee in knees]) for name in TARGETS}
@@ -233,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help="file for the JSON as well")
     options = parser.parse_args(arguments)
     network = load_network(options.bundle)
-    network.steps = options.steps or network.steps
+    network.sampler = network.sampler.altered(steps=options.steps)
     seeds = SEED_RANGES[options.split][: options.knees]
     knees = [ContinuityKnee(simulate_knee(seed), network) for seed in seeds]
     with tqdm(desc="kernels", disable=not sys.stderr.isatty()) as bar:
@@ -241,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = {
         "split": options.split,
         "knees": len(knees),
-        "steps": network.steps,
+        "steps": network.sampler.steps,
         "slice_mm": network.spacing(),
         "simulator": SIMULATOR_VERSION,
     }

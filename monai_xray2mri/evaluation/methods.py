@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -19,6 +19,7 @@ import torch
 
 from monai_xray2mri.calibration import Calibration
 from monai_xray2mri.diffusion.guidance import Condition
+from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation.baselines import MeanSlice, NearestRadiograph
@@ -167,31 +168,28 @@ class NetworkMethod:
         network: on its device.
         given: which of ``"radiograph"`` and ``"features"`` it is given; a baseline that was trained without one is not
             given it.
-        steps, guidance, feature_guidance, eta, shared, length_mm, aspect: of sampling; None = the network's own.
+        sampler: settings; None = the network's own.
         record: name, version and hash of its weights, for the records.
         calibration: of its uncertainty, see :mod:`~monai_xray2mri.calibration`; None: not calibrated.
     """
 
     network: SliceDiffusion
     given: frozenset[str] = frozenset((RADIOGRAPH, FEATURES))
-    steps: int | None = None
-    guidance: float | None = None
-    feature_guidance: float | None = None
-    eta: float | None = None
-    shared: float | None = None
-    length_mm: float | None = None
-    aspect: float | None = None
+    sampler: SamplerSettings | None = None
     record: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration | None = None
 
-    def with_sampling(self, **options: Any) -> NetworkMethod:
-        """The same network with another sampler, or given less."""
-        return replace(self, **options)
+    def given_only(self, *given: str) -> NetworkMethod:
+        """The same network, given no more than this."""
+        return replace(self, given=self.given.intersection(given))
+
+    def sampled_with(self, **settings: Any) -> NetworkMethod:
+        """The same network with other settings of its sampler."""
+        return replace(self, sampler=(self.sampler or self.network.sampler).altered(**settings))
 
     def sampling(self) -> dict[str, float]:
-        """The sampler with all defaults filled in."""
-        own = (self.steps, self.guidance, self.feature_guidance, self.eta, self.shared, self.length_mm, self.aspect)
-        return self.network.sampling(*own)
+        """The settings of the sampler by name."""
+        return asdict(self.sampler or self.network.sampler)
 
     @torch.inference_mode()
     def condition(self, knee: KneeInputs) -> Condition:
@@ -213,16 +211,8 @@ class NetworkMethod:
         volumes = []
         for sample in range(samples):
             generator = case_generator(seed, knee.name, Side.RIGHT, sample)
-            noise = network.draw_noise(generator, self.shared, self.length_mm, self.aspect)
-            volume = network.sample(
-                condition,
-                noise=noise,
-                depths=depths,
-                steps=self.steps,
-                guidance=self.guidance,
-                feature_guidance=self.feature_guidance,
-                eta=self.eta,
-            )[0, 0]  # [S,H,W]
+            noise = network.draw_noise(generator, self.sampler)
+            volume = network.sample(condition, noise=noise, sampler=self.sampler, depths=depths)[0, 0]  # [S,H,W]
             volumes.append(((volume + 1) / 2).cpu().numpy())
         return np.stack(volumes)
 

@@ -44,11 +44,11 @@ class SynthesisTask(InferTask):
             description=f"Synthetic knee MR volume from a radiograph ({predictor.bundle}). {DISCLAIMER}",
             config={
                 "side": ["", "R", "L"],
-                "steps": network.steps,
+                "steps": network.sampler.steps,
                 "slices": network.slices,
                 "samples": 1,
                 "seed": 0,
-                "guidance": network.guidance,
+                "guidance": network.sampler.guidance,
                 "assume_spacing": False,
                 "force": False,
                 "estimate": True,

@@ -135,9 +135,9 @@ class SynthesisRows:
     def _generate(self, radiograph: Tensor, features: Tensor) -> Tensor:
         network = self.network
         device = network.latent_scale.device
-        noise = network.draw_noise(torch.Generator().manual_seed(0))
+        noise, sampler = network.draw_noise(torch.Generator().manual_seed(0)), network.sampler.altered(steps=self.steps)
         return network.generate(
-            radiograph.to(device), features.to(device), noise=noise, slices=SHOWN, steps=self.steps, chunk=SHOWN
+            radiograph.to(device), features.to(device), noise=noise, sampler=sampler, slices=SHOWN, chunk=SHOWN
         )
 
 

@@ -23,7 +23,7 @@ def film() -> Tensor:
 
 
 def noise(network: SliceDiffusion, seed: int = 0, **kernel: float) -> VolumeNoise:
-    return network.draw_noise(torch.Generator().manual_seed(seed), **kernel)
+    return network.draw_noise(torch.Generator().manual_seed(seed), network.sampler.altered(**kernel))
 
 
 def test_a_volume_has_one_slice_per_depth(tiny_network: SliceDiffusion, film: Tensor) -> None:
@@ -37,8 +37,9 @@ def test_a_volume_has_one_slice_per_depth(tiny_network: SliceDiffusion, film: Te
 def test_the_chunk_does_not_change_the_result(
     tiny_network: SliceDiffusion, film: Tensor, share: float, options: dict[str, float]
 ) -> None:
+    sampler = tiny_network.sampler.altered(**options)
     volumes = [
-        tiny_network.generate(film, noise=noise(tiny_network, shared=share), chunk=chunk, **options)
+        tiny_network.generate(film, noise=noise(tiny_network, noise_shared=share), sampler=sampler, chunk=chunk)
         for chunk in (1, 3, 100)
     ]
     for volume in volumes[1:]:
@@ -60,15 +61,16 @@ def test_the_initial_noise_is_shared_by_the_slices(tiny_network: SliceDiffusion,
         first.weight[:, 61:] = 0
     volume = tiny_network.generate(film, noise=noise(tiny_network))[0, 0]
     assert (volume - volume[:1]).abs().max() < 1e-5
-    volume = tiny_network.generate(film, noise=noise(tiny_network, shared=0.5))[0, 0]
+    volume = tiny_network.generate(film, noise=noise(tiny_network, noise_shared=0.5))[0, 0]
     assert (volume - volume[:1]).abs().amax(dim=(1, 2))[1:].min() > 10 * ONE_STORED_UNIT
 
 
 def test_slices_of_another_number_lie_in_the_same_range(tiny_network: SliceDiffusion, film: Tensor) -> None:
     assert tiny_network.depths(9)[::2].tolist() == tiny_network.depths(5).tolist()
-    for kernel in ({}, {"shared": 0.2, "length_mm": 1.0}):
-        coarse = tiny_network.generate(film, noise=noise(tiny_network, **kernel), slices=5, eta=0.5)
-        fine = tiny_network.generate(film, noise=noise(tiny_network, **kernel), slices=9, eta=0.5)
+    sampler = tiny_network.sampler.altered(eta=0.5)
+    for kernel in ({}, {"noise_shared": 0.2, "noise_length_mm": 1.0}):
+        coarse = tiny_network.generate(film, noise=noise(tiny_network, **kernel), sampler=sampler, slices=5)
+        fine = tiny_network.generate(film, noise=noise(tiny_network, **kernel), sampler=sampler, slices=9)
         assert (fine[:, :, ::2] - coarse).abs().max() < ONE_STORED_UNIT / 2
     assert tiny_network.spacing(5) == pytest.approx(1.5)
     assert tiny_network.spacing(9) == pytest.approx(0.75)
@@ -100,11 +102,19 @@ def test_radiograph_and_features_have_scales_of_their_own(tiny_network: SliceDif
 
 
 def test_a_scale_that_is_asked_for_holds_for_the_features_too() -> None:
-    network = make_tiny_network(guidance=1.0, feature_guidance=3.0)
-    assert network.guidance_scales(None, None) == (1.0, 3.0)
-    assert network.guidance_scales(2.0, None) == (2.0, 2.0)
-    assert network.guidance_scales(None, 0.0) == (1.0, 0.0)
-    assert network.guidance_scales(2.0, 5.0) == (2.0, 5.0)
+    own = make_tiny_network(guidance=1.0, feature_guidance=3.0).sampler
+
+    def scales(**settings: float | None) -> tuple[float, float]:
+        sampler = own.altered(**settings)
+        return sampler.guidance, sampler.feature_guidance
+
+    assert scales() == scales(guidance=None, feature_guidance=None) == (1.0, 3.0)
+    assert scales(guidance=2.0) == (2.0, 2.0)
+    assert scales(feature_guidance=0.0) == (1.0, 0.0)
+    assert scales(guidance=2.0, feature_guidance=5.0) == (2.0, 5.0)
+    assert make_tiny_network(guidance=1.5).sampler.feature_guidance == 1.5
+    with pytest.raises(TypeError, match="colour"):
+        own.altered(colour=1)
 
 
 @pytest.mark.parametrize(
@@ -124,9 +134,9 @@ def test_guidance_costs_one_call_of_all_that_count(
     calls: list[tuple[int, int]] = []
     tiny_network.denoiser.register_forward_pre_hook(lambda _m, given: calls.append((len(given[0]), len(given[5]))))
     features = torch.eye(61)[:1] if known else None
-    settings = {"slices": 3, "guidance": scales[0], "feature_guidance": scales[1]}
-    tiny_network.generate(film, features, noise=noise(tiny_network), **settings)
-    assert calls == [(down, up)] * tiny_network.steps
+    sampler = tiny_network.sampler.altered(guidance=scales[0], feature_guidance=scales[1])
+    tiny_network.generate(film, features, noise=noise(tiny_network), sampler=sampler, slices=3)
+    assert calls == [(down, up)] * sampler.steps
 
 
 def test_features_of_several_kinds_share_the_down_path(tiny_network: SliceDiffusion, film: Tensor) -> None:
@@ -143,19 +153,20 @@ def test_features_of_several_kinds_share_the_down_path(tiny_network: SliceDiffus
 def test_the_condition_is_encoded_once(tiny_network: SliceDiffusion, film: Tensor) -> None:
     encoded: list[int] = []
     tiny_network.radiograph_encoder.register_forward_pre_hook(lambda _m, given: encoded.append(len(given[0])))
-    tiny_network.generate(film, noise=noise(tiny_network), chunk=1, guidance=2.0)
+    sampler = tiny_network.sampler.altered(guidance=2.0)
+    tiny_network.generate(film, noise=noise(tiny_network), sampler=sampler, chunk=1)
     assert encoded == [1]
 
 
 def test_eta_draws_noise_of_the_volume_and_zero_draws_none(tiny_network: SliceDiffusion, film: Tensor) -> None:
     calm, one, again, other = (
-        tiny_network.generate(film, noise=noise(tiny_network, seed), eta=eta)
+        tiny_network.generate(film, noise=noise(tiny_network, seed), sampler=tiny_network.sampler.altered(eta=eta))
         for seed, eta in ((1, 0.0), (1, 1.0), (1, 1.0), (2, 1.0))
     )
     assert torch.equal(one, again)
     assert not torch.allclose(calm, one)
     assert not torch.allclose(one, other)
-    tiny_network.eta = 1.0
+    tiny_network.sampler = tiny_network.sampler.altered(eta=1.0)
     assert torch.equal(tiny_network.generate(film, noise=noise(tiny_network, 1)), one)
 
 
@@ -166,9 +177,9 @@ def test_the_models_own_noise_is_the_default_and_a_request_replaces_it(film: Ten
     assert noise(network).kernel.range_mm == 6
     assert noise(network).kernel.aspect == 0.1
     assert noise(network).kernel.pixel_mm == network.pixel_mm * network.image_size / network.latent_shape()[1]
-    assert noise(network, shared=1.0).kernel.share == 1
-    assert noise(network, aspect=0.0).kernel.aspect == 0
-    assert noise(network, length_mm=3.0).kernel.length_mm == 3
+    assert noise(network, noise_shared=1.0).kernel.share == 1
+    assert noise(network, noise_aspect=0.0).kernel.aspect == 0
+    assert noise(network, noise_length_mm=3.0).kernel.length_mm == 3
     with pytest.raises(ValueError, match="share must be"):
         make_tiny_network(noise_shared=2.0)
 
@@ -234,7 +245,8 @@ def test_any_encoder_with_tokens_will_do(film: Tensor) -> None:
         steps=2,
     )
     assert single.null_context.shape == (1, 1, 8)
-    assert single.generate(film, noise=noise(single), guidance=2.0).shape == (1, 1, 5, 64, 64)
+    sampler = single.sampler.altered(guidance=2.0)
+    assert single.generate(film, noise=noise(single), sampler=sampler).shape == (1, 1, 5, 64, 64)
 
 
 def test_the_denoiser_is_told_the_time_of_its_weights(film: Tensor) -> None:
@@ -328,6 +340,7 @@ def test_progress_counts_slices(tiny_network: SliceDiffusion, film: Tensor) -> N
     tiny_network.generate(film, noise=noise(tiny_network), chunk=2, callback=seen.append)
     assert seen == [1, 1, 1, 1, 1]  # two steps each for 2, 2 and 1 slices; half a slice is not told
     seen.clear()
-    tiny_network.generate(film, noise=noise(tiny_network), slices=11, chunk=7, steps=3, callback=seen.append)
+    sampler = tiny_network.sampler.altered(steps=3)
+    tiny_network.generate(film, noise=noise(tiny_network), sampler=sampler, slices=11, chunk=7, callback=seen.append)
     assert sum(seen) == 11
     assert all(isinstance(count, int) and count > 0 for count in seen)

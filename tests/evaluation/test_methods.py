@@ -99,10 +99,10 @@ def test_what_a_network_is_not_given_is_the_null_condition(network: NetworkMetho
     no_film = network.condition(KneeInputs("k", None, {"XRKL": 3}, (0.5,)))
     torch.testing.assert_close(no_film.radiograph_latent, null.radiograph_latent)
     torch.testing.assert_close(no_film.features, whole.features)
-    bare = network.with_sampling(given=frozenset(("radiograph",))).condition(inputs(XRKL=3))
+    bare = network.given_only("radiograph").condition(inputs(XRKL=3))
     assert bare.features.sum() == 0
     torch.testing.assert_close(bare.radiograph_latent, whole.radiograph_latent)
-    nothing = network.with_sampling(given=frozenset()).condition(inputs(XRKL=3))
+    nothing = network.given_only().condition(inputs(XRKL=3))
     assert nothing.features.sum() == 0 and nothing.radiograph_latent.abs().sum() == 0
 
 

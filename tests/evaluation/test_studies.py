@@ -257,8 +257,7 @@ def test_crops_of_real_films(tmp_path: Path) -> None:
         FilmCohort(tmp_path / "nowhere", 3)
 
 
-def test_the_cost_of_another_sampler(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setting.bundle.network, "feature_guidance", None)
+def test_the_cost_of_another_sampler(setting: Setting) -> None:
     assert step_slices(setting, 10) == 10
     assert step_slices(setting, 10, steps=9) == pytest.approx(20)  # one call and seven for decoding, against nine
     assert step_slices(setting, 10, guidance=2.0) == pytest.approx(10 * 9 / 8)
@@ -266,8 +265,8 @@ def test_the_cost_of_another_sampler(setting: Setting, monkeypatch: pytest.Monke
 
 def test_the_papers_fit_the_stated_budget(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 300 volumes with the profile of a CPU; the films of patients are asked for by an option of their own."""
-    for name, shipped in (("steps", 10), ("feature_guidance", 2.0)):
-        monkeypatch.setattr(setting.bundle.network, name, shipped)
+    network = setting.bundle.network
+    monkeypatch.setattr(network, "sampler", network.sampler.altered(steps=10))
     profile = replace(setting, profile=Profile("cpu", 5))
     chosen = chosen_studies("papers", None, Source())
     volumes = sum(study.slices(profile) * study.knees["cpu"] * len(study.splits) for study in chosen) / 50

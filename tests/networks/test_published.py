@@ -170,7 +170,7 @@ def test_the_paper_s_settings_are_the_configuration_s() -> None:
     assert float(network.latent_scale) == pytest.approx(0.2)
     assert (network.schedule.steps, network.schedule.network_steps) == (2000, 1000)
     assert network.schedule.prediction == "epsilon"
-    assert (network.eta, network.align, network.scale_radiograph_latent) == (0, False, False)
+    assert (network.sampler.eta, network.align, network.scale_radiograph_latent) == (0, False, False)
     assert network.latent_shape() == (4, 32, 32)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from monai_xray2mri.diffusion.depth_noise import SHORTEST_MM
+from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.evaluation.alignment import psnr_aligned
 from monai_xray2mri.evaluation.cases import WHOLE, EvaluationKnee
@@ -58,9 +59,9 @@ def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
         if name == "mean slice":
             mean = generated(method, knee.inputs, 1, setting.seed)[0]
             yield {"condition": name, **_whole(mean, knee, ruler)}
-    yield {"condition": "one step", **_whole(whole(bundle.with_sampling(steps=1)), knee, ruler)}
+    yield {"condition": "one step", **_whole(whole(bundle.sampled_with(steps=1)), knee, ruler)}
     yield {"condition": "one sample", **_whole(whole(bundle), knee, ruler)}
-    bare = bundle.with_sampling(given=bundle.given - {"features"})
+    bare = bundle.given_only("radiograph")
     yield {"condition": "one sample, radiograph and depth only", **_whole(whole(bare), knee, ruler)}
     yield from _continuity(setting, knee)
 
@@ -93,20 +94,25 @@ def psnr_of_volume(prediction: np.ndarray, truth: np.ndarray) -> float:
 def _continuity(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
     """Adjacent-slice correlation in the same windows for noises along depth, and of the truth."""
     bundle = setting.bundle
-    own = bundle.network.noise_kernel
+    own = bundle.network.sampler
     kernels: dict[str, dict[str, float]] = {
-        "shared noise (paper 000)": {"shared": 1.0},
-        "independent noise": {"shared": 0.0, "length_mm": SHORTEST_MM, "aspect": 0.0},
-        f"the bundle's own noise (share {own.share:g}, {own.length_mm:g} mm, aspect {own.aspect:g})": {},
+        "shared noise (paper 000)": {"noise_shared": 1.0},
+        "independent noise": {"noise_shared": 0.0, "noise_length_mm": SHORTEST_MM, "noise_aspect": 0.0},
+        _own_noise(own): {},
     }
     windows = windows_of(setting.profile)
     for name, kernel in kernels.items():
-        method = bundle.with_sampling(**kernel)
+        method = bundle.sampled_with(**kernel)
         found = [generated(method, knee.inputs.at(window), 1, setting.seed)[0] for window in windows]
         mean = float(np.mean([adjacent_slice_correlation(each) for each in found]))
         yield {"noise": name, "adjacent_slice_correlation": mean}
     true = float(np.mean([adjacent_slice_correlation(knee.volume[list(window)]) for window in windows]))
     yield {"noise": "true volume", "adjacent_slice_correlation": true}
+
+
+def _own_noise(own: SamplerSettings) -> str:
+    kernel = f"share {own.noise_shared:g}, {own.noise_length_mm:g} mm, aspect {own.noise_aspect:g}"
+    return f"the bundle's own noise ({kernel})"
 
 
 def windows_of(profile: Profile) -> list[tuple[int, ...]]:
@@ -117,7 +123,7 @@ def windows_of(profile: Profile) -> list[tuple[int, ...]]:
 def slices(setting: Setting) -> float:
     """Slices that one knee costs."""
     windows = sum(map(len, windows_of(setting.profile)))
-    return SAMPLES * len(setting.profile.few) + 2 * len(WHOLE) + step_slices(setting, len(WHOLE), 1) + 3 * windows
+    return SAMPLES * len(setting.profile.few) + 2 * len(WHOLE) + step_slices(setting, len(WHOLE), steps=1) + 3 * windows
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:

@@ -29,7 +29,7 @@ def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
     """A row for each sampler."""
     inputs, truth = knee.inputs.at(WINDOW), knee.volume[list(WINDOW)]
     for options in SAMPLERS:
-        found = generated(setting.bundle.with_sampling(**options), inputs, 1, setting.seed)[0]
+        found = generated(setting.bundle.sampled_with(**options), inputs, 1, setting.seed)[0]
         yield {
             "condition": ", ".join(f"{name} {value:g}" for name, value in options.items()),
             "psnr": psnr_per_slice(found, truth, RANGE),
@@ -40,8 +40,7 @@ def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
 
 def slices(setting: Setting) -> float:
     """Slices that one knee costs."""
-    names = ("steps", "guidance", "feature_guidance")
-    return sum(step_slices(setting, len(WINDOW), *(one.get(name) for name in names)) for one in SAMPLERS)
+    return sum(step_slices(setting, len(WINDOW), **one) for one in SAMPLERS)
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
@@ -51,4 +50,4 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     return [condition_table(rows, "sampler", "Sampling steps, guidance, eta", headings, note)]
 
 
-SAMPLER: Final = Study("sampler", "Sampler", ("test",), {"cpu": 5, "full": 50}, measure, slices, tables)
+SAMPLER: Final = Study("sampler", "Sampler", ("test",), {"cpu": 4, "full": 50}, measure, slices, tables)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from monai_xray2mri.data.store import SLICES
+from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.evaluation.cases import EvaluationKnee
 from monai_xray2mri.evaluation.methods import Method, NetworkMethod
 from monai_xray2mri.evaluation.records import Row
@@ -122,22 +123,15 @@ class Study:
     fitted: bool = False
 
 
-def step_slices(
-    setting: Setting,
-    slices: int,
-    steps: int | None = None,
-    guidance: float | None = None,
-    feature_guidance: float | None = None,
-) -> float:
+def step_slices(setting: Setting, slices: int, **settings: float) -> float:
     """Cost of slices with another sampler, in slices with the default one; decoding counts as seven denoiser calls."""
-    network = setting.bundle.network
+    own = setting.bundle.network.sampler
 
-    def calls(number: int, scales: tuple[float, float]) -> float:
-        both, features = scales
-        return number * sum(share != 0 for share in (1 - both, both - features, features)) + 7
+    def calls(sampler: SamplerSettings) -> float:
+        both, features = sampler.guidance, sampler.feature_guidance
+        return sampler.steps * sum(share != 0 for share in (1 - both, both - features, features)) + 7
 
-    default = calls(network.steps, network.guidance_scales(None, None))
-    return slices * calls(steps or network.steps, network.guidance_scales(guidance, feature_guidance)) / default
+    return slices * calls(own.altered(**settings)) / calls(own)
 
 
 def column(rows: Iterable[Row], name: str) -> list[float]:
