@@ -30,7 +30,7 @@ class Calibration:
         constant: half width in intensity of the interval of one width for all voxels at the same level.
         floor: of the interval, in intensity.
         samples: K of each knee.
-        sampling: the sampler that they were drawn with, see ``SliceDiffusion.sampling``.
+        sampling: the sampler that they were drawn with, see ``SamplerSettings``.
         knees: participants whose knees calibrated.
         seeds: first and last name of the knees.
         simulator: its version.
