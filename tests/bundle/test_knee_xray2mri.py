@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from monai_xray2mri.evaluation.cases import simulated_case
 from monai_xray2mri.evaluation.methods import NetworkMethod
 from monai_xray2mri.evaluation.metrics import psnr_per_slice
 from monai_xray2mri.simulation.knee import simulate_knee
-from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION, TEST, TRAINING
+from monai_xray2mri.simulation.seeds import CALIBRATION, SIMULATOR_VERSION, TEST, TRAINING
 from tests.films import simulated_crop, write_film
 
 NETWORK_KEYS = ("autoencoder_def", "diffusion_def", "encoder_def", "schedule_def", "network_def")
@@ -163,6 +164,17 @@ def test_trained_weights_beat_the_mean_slice(bundle: Path, network: SliceDiffusi
         gains.append(psnr_per_slice(estimate, knee.volume, 1.0) - psnr_per_slice(mean, knee.volume, 1.0))
     assert np.mean(gains) > 0.1, gains
     assert np.mean(gains[:5]) > 0, gains
+
+
+def test_the_calibration_is_of_these_weights_and_this_sampler(bundle: Path) -> None:
+    """Else it is passed over without a word, and the uncertainty counts as not calibrated."""
+    predictor = Xray2MRI.from_bundle(bundle, "cpu")
+    known = predictor.calibration
+    assert known is not None
+    assert known.holds_for(8, asdict(predictor.network.sampler))
+    assert known.simulator == read(bundle, "metadata.json")["simulator_version"]
+    assert known.knees >= 200 and {int(name) for name in known.seeds} <= set(CALIBRATION)
+    assert known.level == 0.9 and known.one_sided_scale >= known.scale > 1
 
 
 def test_the_metadata_name_the_versions_that_were_tested(bundle: Path, repository: Path) -> None:
