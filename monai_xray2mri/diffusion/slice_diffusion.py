@@ -106,7 +106,7 @@ class SliceDiffusion(nn.Module):
             noise_length_mm,
             noise_aspect,
         )
-        self._noise_kernel(self.sampler)
+        self._noise_kernel(self.sampler)  # refuses impossible values here, not at the first volume
         self.register_buffer("latent_scale", torch.tensor(float(latent_scale)))
         self.register_buffer("null_context", torch.zeros(1, *self.tokens))
         # Convolutions take the layout of their weights; a fifth faster on a CPU, in training too.
