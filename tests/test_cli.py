@@ -198,6 +198,23 @@ def test_a_missing_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     refused(["check", str(tmp_path / "nowhere")], ExitCode.USAGE, "nothing at that path", capsys)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", ""],
+        ["synthesize", "film.dcm", " "],
+        ["synthesize", "", "mri"],
+        ["evaluate", "--output", "results", "--bundle", ""],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """An unset variable of a shell must not have that searched, or written into."""
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == ExitCode.USAGE
+    assert "must name a file or folder (found: an empty text" in capsys.readouterr().err
+
+
 def test_wrong_usage_exits_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["synthesize"])

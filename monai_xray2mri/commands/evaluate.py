@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from monai_xray2mri.commands.options import add_bundle, show_progress
+from monai_xray2mri.commands.options import add_bundle, named_path, show_progress
 from monai_xray2mri.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """
     parser = commands.add_parser("evaluate", parents=[common], help="measure methods", description=_DESCRIPTION)
     add_bundle(parser)
-    parser.add_argument("--output", type=Path, required=True, help="folder of results and records")
-    parser.add_argument("--data", type=Path, help="prepared set with knees of the test split (default: simulate)")
-    parser.add_argument("--films", type=Path, help="folder of real crops, GRADE/NAME[LR].png, for study real_films")
+    parser.add_argument("--output", type=named_path, required=True, help="folder of results and records")
+    parser.add_argument("--data", type=named_path, help="prepared set with knees of the test split (default: simulate)")
+    parser.add_argument("--films", type=named_path, help="real crops, GRADE/NAME[LR].png, for study real_films")
     parser.add_argument("--knees", type=int, help="knees of every study and split (default: what the study states)")
     parser.add_argument(
         "--training-knees", type=int, help="that mean slice and nearest neighbour are fitted to (default: 30 to 500)"

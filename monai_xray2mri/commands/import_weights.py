@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monai_xray2mri.commands.options import add_bundle, show_progress
+from monai_xray2mri.commands.options import add_bundle, named_path, show_progress
 from monai_xray2mri.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser = commands.add_parser(
         "import-weights", parents=[common], help="published weights to start training from", description=_DESCRIPTION
     )
-    parser.add_argument("checkpoint", type=Path, help="a .ckpt, .pt or .safetensors file with CompVis key names")
+    parser.add_argument("checkpoint", type=named_path, help="a .ckpt, .pt or .safetensors file with CompVis key names")
     parser.add_argument(
-        "--output", type=Path, required=True, help="file to write (.pt), or folder for model.pt; a .json beside it"
+        "--output", type=named_path, required=True, help="file to write (.pt), or folder of model.pt; a .json beside it"
     )
     parser.add_argument(
         "--ema",

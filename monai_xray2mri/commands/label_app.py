@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from monai_xray2mri.commands.options import RED_LINE
+from monai_xray2mri.commands.options import RED_LINE, named_path
 from monai_xray2mri.errors import ExitCode
 
 _DESCRIPTION = (
@@ -27,7 +27,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser = commands.add_parser(
         "label-app", parents=[common], help="the app for MONAI Label and 3D Slicer", description=_DESCRIPTION
     )
-    parser.add_argument("--output", type=Path, required=True, help="folder of the app; it must not exist or be empty")
+    parser.add_argument("--output", type=named_path, required=True, help="folder of the app: new, or empty")
     parser.set_defaults(run=run)
 
 

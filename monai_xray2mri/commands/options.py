@@ -15,14 +15,25 @@ if TYPE_CHECKING:
 RED_LINE: Final = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
 
 
+def named_path(text: str) -> Path:
+    """The path that an argument names.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is empty; as a path that would be the current folder, which nobody named.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must name a file or folder (found: an empty text; is a variable not set?)")
+    return Path(text)
+
+
 def add_study(parser: argparse.ArgumentParser) -> None:
     """Options of a study that comes in."""
-    parser.add_argument("input", type=Path, help="study folder, DICOM file, or PNG/JPEG of one knee")
+    parser.add_argument("input", type=named_path, help="study folder, DICOM file, or PNG/JPEG of one knee")
     parser.add_argument(
         "--side", choices=["R", "L"], help="the only knee wanted, or the side of a film that does not say"
     )
-    parser.add_argument("--features", type=Path, help="JSON or CSV with the 19 radiographic features; replaces reports")
-    parser.add_argument("--oai-table", type=Path, help="OAI's kXR_SQ_BUxx, for films without a report")
+    parser.add_argument("--features", type=named_path, help="JSON or CSV with radiographic features; replaces reports")
+    parser.add_argument("--oai-table", type=named_path, help="OAI's kXR_SQ_BUxx, for films without a report")
     parser.add_argument(
         "--assume-spacing",
         action="store_true",
@@ -39,7 +50,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """The bundle's option."""
-    parser.add_argument("--bundle", type=Path, help="MONAI Bundle (default: the one of the package)")
+    parser.add_argument("--bundle", type=named_path, help="MONAI Bundle (default: the one of the package)")
 
 
 def chosen_side(options: argparse.Namespace) -> Side | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monai_xray2mri.commands.options import named_path
 from monai_xray2mri.errors import ExitCode, SomeCasesFailed, UsageError
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser = commands.add_parser(
         "prepare", parents=[common], help="an OAI release to training data", description=_DESCRIPTION
     )
-    parser.add_argument("--release", type=Path, required=True, help="folder with images and tables, at any depth")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write into, outside of the release")
+    parser.add_argument("--release", type=named_path, required=True, help="folder with images and tables, at any depth")
+    parser.add_argument("--output", type=named_path, required=True, help="folder to write into, outside of the release")
     parser.add_argument(
-        "--tables", type=Path, action="append", default=[], help="folder of tables that lie elsewhere; may be repeated"
+        "--tables", type=named_path, action="append", default=[], help="folder of tables elsewhere; may be repeated"
     )
     parser.add_argument("--visits", default="V00", help="visits by prefix or folder, e.g. V00,48m (default: V00)")
     parser.add_argument(

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monai_xray2mri.commands.options import chosen_side
+from monai_xray2mri.commands.options import chosen_side, named_path
 from monai_xray2mri.errors import ExitCode, InputRefused
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         description="Write the gradings of a radiograph as a TID 1500 structured report, which synthesize and the app "
         "read, and print them as they are read back.",
     )
-    parser.add_argument("input", type=Path, help="DICOM radiograph, or folder with one")
-    parser.add_argument("output", type=Path, help="file to write; an earlier one is replaced")
+    parser.add_argument("input", type=named_path, help="DICOM radiograph, or folder with one")
+    parser.add_argument("output", type=named_path, help="file to write; an earlier one is replaced")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--features", type=Path, help="JSON or CSV with the 19 features of one or both knees")
-    source.add_argument("--oai-table", type=Path, help="OAI's kXR_SQ_BUxx: the rows of this film")
+    source.add_argument("--features", type=named_path, help="JSON or CSV with the 19 features of one or both knees")
+    source.add_argument("--oai-table", type=named_path, help="OAI's kXR_SQ_BUxx: the rows of this film")
     parser.add_argument("--side", choices=["R", "L"], help="the only knee to report, or that of features without side")
     parser.add_argument("--preliminary", action="store_true", help="mark the report as preliminary, not final")
     parser.add_argument("--reader", metavar="NAME", help="who read the film, as in DICOM: Family^Given")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from monai_xray2mri.commands.options import show_progress
+from monai_xray2mri.commands.options import named_path, show_progress
 from monai_xray2mri.errors import ExitCode
 
 _DESCRIPTION = (
@@ -28,7 +27,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument(
         "--knees", type=int, required=True, help="participants; each has both knees on the film and the right in MR"
     )
-    parser.add_argument("--output", type=Path, required=True, help="folder of the release")
+    parser.add_argument("--output", type=named_path, required=True, help="folder of the release")
     parser.add_argument(
         "--split",
         help="seed range to begin at the start of: training (default), validation, calibration, test, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from monai_xray2mri.commands.options import (
     RED_LINE,
@@ -12,6 +11,7 @@ from monai_xray2mri.commands.options import (
     add_study,
     chosen_features,
     chosen_side,
+    named_path,
     show_progress,
 )
 from monai_xray2mri.errors import ExitCode, SomeCasesFailed
@@ -29,7 +29,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     )
     add_study(parser)
     add_bundle(parser)
-    parser.add_argument("output", type=Path, help="folder for knee_right and knee_left")
+    parser.add_argument("output", type=named_path, help="folder for knee_right and knee_left")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", type=int, default=1, help="volumes drawn; their mean is written")
     parser.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from monai_xray2mri.commands.options import add_bundle
+from monai_xray2mri.commands.options import add_bundle, named_path
 from monai_xray2mri.errors import ExitCode, OutOfMemory, UsageError, Xray2MRIError
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     add_bundle(parser)
     parser.add_argument("--stage", choices=[*STAGES, "all"], default="all", help="(default: %(default)s)")
     data = parser.add_mutually_exclusive_group()
-    data.add_argument("--data", type=Path, help="training set: simulated, or the output of `xray2mri prepare`")
+    data.add_argument("--data", type=named_path, help="training set: simulated, or the output of `xray2mri prepare`")
     data.add_argument("--on-the-fly", action="store_true", help="simulate knees while training; needs a GPU")
     parser.add_argument(
-        "--validation", type=Path,
+        "--validation", type=named_path,
         help="set with knees of the validation split to watch training by (default: --data, if it holds some)",
     )  # fmt: skip
-    parser.add_argument("--output", type=Path, help="folder of weights, checkpoints and logs")
+    parser.add_argument("--output", type=named_path, help="folder of weights, checkpoints and logs")
     parser.add_argument(
         "--config", nargs="+", default=["compact"],
         help="compact, paper, a configuration of the bundle by name, or a JSON file; later ones win "
@@ -64,7 +64,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--accumulate", type=int, help="micro-batches that a process divides its part of a step into")
     parser.add_argument("--budget", help="time for all of it, e.g. 90s, 9m or 1.5h; ends cleanly, --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on from the output's checkpoint, if there is one")
-    parser.add_argument("--initial-weights", type=Path, help="whole weights (model.pt) to start from")
+    parser.add_argument("--initial-weights", type=named_path, help="whole weights (model.pt) to start from")
     parser.add_argument(
         "--precision",
         choices=list(PRECISIONS),
