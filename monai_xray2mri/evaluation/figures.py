@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from monai_xray2mri.evaluation.bootstrap import summarise
-from monai_xray2mri.evaluation.conformal import SCALES
+from monai_xray2mri.evaluation.conformal import LEVEL, SCALES
 from monai_xray2mri.evaluation.crop import SPACING_MM
 from monai_xray2mri.evaluation.extras import evaluation_library
 from monai_xray2mri.evaluation.records import Row
@@ -186,6 +186,12 @@ def coverage(rows: Sequence[Row]) -> Any:
     return bars(told, "region", headings, "share of voxels inside", found.level)
 
 
+def ungraded(rows: Sequence[Row]) -> Any:
+    """Coverage of the interval by what is told of the grades."""
+    headings = {"covered": "all voxels", "covered_cartilage": "cartilage and meniscus"}
+    return bars(rows, "condition", headings, "share of voxels inside", LEVEL)
+
+
 def psnr_bars(by: str) -> Callable[[Sequence[Row]], Any]:
     """PSNR by condition."""
     return lambda rows: bars(rows, by, {"psnr": "PSNR"}, "PSNR in dB")
@@ -217,5 +223,6 @@ FIGURES: Final[Mapping[str, Sequence[tuple[str, str, Callable[[Sequence[Row]], A
     "films": (("films", "Films that are not as they should be", psnr_bars("condition")),),
     "shifted": (("shifted", "Knees outside the range of training", boxes),),
     "calibration": (("calibration", "Coverage at 90 %", coverage),),
+    "ungraded": (("ungraded", "Coverage where nobody graded the knee", ungraded),),
 }
 """Study to its figures: name of the files, caption, function of rows."""

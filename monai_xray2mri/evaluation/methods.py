@@ -24,6 +24,7 @@ from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation.baselines import MeanSlice, NearestRadiograph
 from monai_xray2mri.evaluation.cases import MODELLED, EvaluationKnee, KneeInputs
+from monai_xray2mri.evaluation.conformal import NOMINAL
 from monai_xray2mri.grading.features import one_hot
 from monai_xray2mri.simulation.knee import simulate_knee
 from monai_xray2mri.synthesis import case_generator
@@ -215,6 +216,12 @@ class NetworkMethod:
             volume = network.sample(condition, noise=noise, sampler=self.sampler, depths=depths)[0, 0]  # [S,H,W]
             volumes.append(((volume + 1) / 2).cpu().numpy())
         return np.stack(volumes)
+
+
+def bounds_of(method: Method) -> tuple[float, float]:
+    """Scale and floor of a method's interval at 90 %: of its calibration, else 1.64 standard deviations of samples."""
+    calibration = method.calibration if isinstance(method, NetworkMethod) else None
+    return (NOMINAL, 0.0) if calibration is None else (calibration.scale, calibration.floor)
 
 
 def radiograph_of(knee: KneeInputs) -> np.ndarray:

@@ -26,12 +26,13 @@ from monai_xray2mri.evaluation.studies.quality import QUALITY
 from monai_xray2mri.evaluation.studies.real_films import REAL_FILMS, FilmCohort
 from monai_xray2mri.evaluation.studies.sampler import SAMPLER
 from monai_xray2mri.evaluation.studies.study import PROFILES, Profile, Setting, Study
+from monai_xray2mri.evaluation.studies.ungraded import UNGRADED
 
 STUDIES: Final = {
     study.name: study
     for study in (
         COMPARISON, QUALITY, HIDDEN_FEATURES, FEATURE_GROUPS, JOINT_SPACE, DEPTH, SAMPLER, FILMS, SHIFTED, CALIBRATION,
-        REAL_FILMS,
+        UNGRADED, REAL_FILMS,
     )
 }  # fmt: skip
 """All studies by name, in the order in which they run."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from monai_xray2mri.calibration import Calibration
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation import pictures
 from monai_xray2mri.evaluation.cases import MODELLED, EvaluationKnee, simulated_case
@@ -20,7 +21,16 @@ from monai_xray2mri.evaluation.figures import FIGURES, png, svg
 from monai_xray2mri.evaluation.html_report import page
 from monai_xray2mri.evaluation.methods import MeanSliceMethod
 from monai_xray2mri.evaluation.ruler import JOINT, KneeRuler, cartilage_mm, dice
-from monai_xray2mri.evaluation.studies import calibration, comparison, depth, features, films, hidden, joint_space
+from monai_xray2mri.evaluation.studies import (
+    calibration,
+    comparison,
+    depth,
+    features,
+    films,
+    hidden,
+    joint_space,
+    ungraded,
+)
 from monai_xray2mri.evaluation.studies.real_films import FilmCohort, film_gap_mm
 from monai_xray2mri.evaluation.studies.study import Profile, Setting, Table, step_slices
 from monai_xray2mri.evaluation.suite import STUDIES, Source, chosen_studies
@@ -227,6 +237,26 @@ def test_one_knee_of_the_calibration(case: EvaluationKnee, setting: Setting) -> 
         assert (np.diff(row["losses"]) <= 0).all() and row["spread"] > 0
     positions = {calibration.positions_of(str(name), 5)[0] for name in range(400)}
     assert len(positions) == 50  # all depths come up
+
+
+def test_knees_that_nobody_graded(case: EvaluationKnee, setting: Setting) -> None:
+    """The interval is the bundle's own: wide enough it holds all, narrow enough next to nothing."""
+    told = ungraded.gradings(case)
+    assert told["as graded"]["XRCYFM"] == 1 and set(told["unknown"].values()) == {None}
+    estimated = {stem for stem, grade in told["grade estimated from the film"].items() if grade is not None}
+    assert estimated == {"XRKL"}  # as the app does where no report grades the knee
+
+    def inside(scale: float) -> Rows:
+        known = Calibration(0.9, scale, scale, 0.1, 0.1, 0.02, 8, {}, 200, ("a", "b"), "1.0", "abc")
+        bundle = replace(setting.bundle, calibration=known)
+        return recorded(ungraded.measure(replace(setting, methods={setting.main: bundle}), case), case)
+
+    wide, narrow = inside(50.0), inside(0.05)
+    assert [row["condition"] for row in wide] == list(told)
+    assert all(row["covered"] > 0.99 and row["width"] > 0.5 for row in wide)
+    assert all(row["covered"] < 0.2 and row["width"] < 0.1 for row in narrow)
+    (table,) = ungraded.tables(wide)
+    assert len(table.rows) == 3 and png(FIGURES["ungraded"][0][2](wide))
 
 
 def test_where_bone_begins(case: EvaluationKnee) -> None:

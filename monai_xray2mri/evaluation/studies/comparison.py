@@ -12,9 +12,9 @@ from monai_xray2mri.data.store import SLICES
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation.bootstrap import Summary, holm, paired_p_value, summarise
 from monai_xray2mri.evaluation.cases import EvaluationKnee
-from monai_xray2mri.evaluation.conformal import NOMINAL, interval
+from monai_xray2mri.evaluation.conformal import interval
 from monai_xray2mri.evaluation.kid import kernel_distance, slice_features
-from monai_xray2mri.evaluation.methods import AnotherExamination, Method, NetworkMethod, generated
+from monai_xray2mri.evaluation.methods import AnotherExamination, Method, NetworkMethod, bounds_of, generated
 from monai_xray2mri.evaluation.metrics import psnr_per_slice
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.ruler import RANGE, KneeRuler
@@ -117,9 +117,7 @@ def _of_samples(samples: np.ndarray, truth: np.ndarray, method: Method) -> Row:
         "coverage90": None,
     }
     if len(samples) > 1:
-        calibration = method.calibration if isinstance(method, NetworkMethod) else None
-        bounds = (NOMINAL, 0.0) if calibration is None else (calibration.scale, calibration.floor)
-        low, high = interval(samples, *bounds)
+        low, high = interval(samples, *bounds_of(method))
         row["coverage90"] = float(((truth >= low) & (truth <= high)).mean())
     return row
 

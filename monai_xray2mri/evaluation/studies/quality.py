@@ -142,7 +142,7 @@ QUALITY: Final = Study(
     "quality",
     "What the bundle can do",
     ("test",),
-    {"cpu": 8, "full": 100},
+    {"cpu": 7, "full": 100},
     measure,
     slices,
     tables,
