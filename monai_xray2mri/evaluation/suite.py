@@ -190,7 +190,8 @@ class Run:
         slices = sum(
             task.study.slices(task.setting_of(self.setting, *each)) for task in self.tasks for each in task.todo
         )
-        knees = sum(len(task.todo) * task.study.simulations for task in self.tasks) if self.setting.simulated else 0
+        knees = sum(len(task.todo) * task.study.simulations(self.setting) for task in self.tasks)
+        knees = round(knees) if self.setting.simulated else 0
         return slices, knees + (self.training_knees if self.must_fit and self.setting.simulated else 0)
 
     def fit(self, tick: Callable[[], object]) -> None:

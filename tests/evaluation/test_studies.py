@@ -152,6 +152,18 @@ def test_groups_of_features(case: EvaluationKnee, setting: Setting, monkeypatch:
     assert features.tables(rows)[0].rows[0][0] == "cysts"
 
 
+def test_the_profile_for_a_gpu_asks_for_each_feature(
+    case: EvaluationKnee, setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = replace(setting, profile=Profile("full", 1))
+    asked = features.asked(full.profile)
+    assert set(features.GROUPS) < asked.keys() and asked["XRCYFM"] == ("XRCYFM",) and len(asked) == 6 + 18
+    assert features.FEATURE_GROUPS.simulations(full) == 25 and features.slices(full) == 24 * 3 * features.SLICES
+    monkeypatch.setattr(features, "GROUPS", {"cysts": features.GROUPS["cysts"]})
+    rows = recorded(features.measure(full, case), case)
+    assert [row[0] for row in features.tables(rows[::-1])[0].rows] == ["cysts", "XRCYFM"]  # the only one it has
+
+
 def test_more_slices(case: EvaluationKnee, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 50 slices the field of view moves by one slice: the true pairs are neighbours up to their noise."""
     monkeypatch.setattr(depth, "STEPS", (50,))

@@ -100,8 +100,12 @@ def has_ceiling(seed: int, profile: Profile) -> bool:
 
     With every slice looked at, all are.
     """
-    every = 1 if profile.stride == 1 else max(3, profile.stride // 2)
+    every = _every(profile)
     return seed % every == every - 1
+
+
+def _every(profile: Profile) -> int:
+    return 1 if profile.stride == 1 else max(3, profile.stride // 2)
 
 
 def _features(setting: Setting, volume: np.ndarray, profile: Profile) -> list[list[float]]:
@@ -127,6 +131,11 @@ def slices(setting: Setting) -> float:
     networks = sum(isinstance(method, NetworkMethod) for method in setting.todo.values())
     profile = setting.profile
     return networks * (SAMPLES * len(profile.few) + (0 if profile.stride == 1 else SLICES))
+
+
+def simulations(setting: Setting) -> float:
+    """Knees that are simulated for one, those that are examined again among them."""
+    return 1 + (SAMPLES + 1) / _every(setting.profile)
 
 
 def summaries(rows: Sequence[Row], metrics: Sequence[str] = tuple(METRICS)) -> dict[str, dict[str, Summary]]:
@@ -233,7 +242,7 @@ COMPARISON: Final = Study(
     measure,
     slices,
     tables,
-    simulations=4,
+    simulations=simulations,
     compares=True,
 )
 SHIFTED: Final = Study(
@@ -247,7 +256,7 @@ SHIFTED: Final = Study(
         Table(table.name.replace("comparison", "shifted"), f"Shifted cohort: {table.title}", table.columns, table.rows)
         for table in _main_tables(rows)
     ],
-    simulations=4,
+    simulations=simulations,
     needs_simulation=True,
     compares=True,
 )

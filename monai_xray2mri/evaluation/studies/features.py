@@ -12,7 +12,7 @@ from monai_xray2mri.evaluation.lesions import lesion_response
 from monai_xray2mri.evaluation.methods import generated
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.studies.conditions import condition_table
-from monai_xray2mri.evaluation.studies.study import Setting, Study, Table
+from monai_xray2mri.evaluation.studies.study import PROFILES, Profile, Setting, Study, Table
 from monai_xray2mri.grading.features import FEATURE_BY_STEM
 from monai_xray2mri.simulation.knee import simulate_knee
 
@@ -31,6 +31,13 @@ _CHANGED: Final = 0.05
 _FEWEST_VOXELS: Final = 50
 
 
+def asked(profile: Profile) -> dict[str, tuple[str, ...]]:
+    """What is taken away at a time: each group; in the profile that looks at all slices each feature as well."""
+    groups = {group: members(group) for group in GROUPS}
+    single = {stem: (stem,) for stems in groups.values() for stem in stems}
+    return groups if profile.stride > 1 else groups | single
+
+
 def members(group: str) -> tuple[str, ...]:
     """Features of a group, both compartments."""
     return tuple(f"{stem}{side}" for stem in GROUPS[group] for side in "ML" if f"{stem}{side}" in FEATURE_BY_STEM)
@@ -39,14 +46,14 @@ def members(group: str) -> tuple[str, ...]:
 def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
     """For each group that the knee has: response when its grades go from 0, and from unknown, to what they are.
 
-    The response is that of :func:`~monai_xray2mri.evaluation.lesions.lesion_response` over all voxels that truly change
-    by more than 0.05 without noise, wherever they lie: 1 is the truth, 0 no effect.
+    The same for each feature where :func:`asked` says so. The response is that of
+    :func:`~monai_xray2mri.evaluation.lesions.lesion_response` over all voxels that truly change by more than 0.05
+    without noise, wherever they lie: 1 is the truth, 0 no effect.
     """
     own = knee.inputs.grades
     if knee.noise_free is None:
         return
-    for group in GROUPS:
-        stems = members(group)
+    for group, stems in asked(setting.profile).items():
         if not any(own[stem] for stem in stems):
             continue
         without = {stem: int(grade or 0) for stem, grade in own.items()} | dict.fromkeys(stems, 0)
@@ -69,18 +76,20 @@ def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
 
 
 def slices(setting: Setting) -> float:
-    """Slices that one knee costs, if it has every group."""
-    return 3 * SLICES * len(GROUPS)
+    """Slices that one knee costs, if it has every group and feature."""
+    return 3 * SLICES * len(asked(setting.profile))
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
-    """One table, a line for each group."""
+    """One table, a line for each group, and for each feature if these were asked."""
+    order = list(asked(PROFILES["full"]))
+    ordered = sorted(rows, key=lambda row: order.index(row["group"]))
     headings = {"response_absent": "response, from absent", "response_unknown": "response, from unknown"}
     note = "Least-squares share of the true change in the voxels that truly change; the same film and noise."
-    return [condition_table(rows, "features", "What each group of features changes", headings, note, by="group")]
+    return [condition_table(ordered, "features", "What each group of features changes", headings, note, by="group")]
 
 
 FEATURE_GROUPS: Final = Study(
     "features", "Groups of features", ("lesion-enriched",), {"cpu": 5, "full": 100}, measure, slices, tables,
-    simulations=7, needs_simulation=True,
+    simulations=lambda setting: 1 + len(asked(setting.profile)), needs_simulation=True,
 )  # fmt: skip

@@ -144,5 +144,5 @@ def _narrower(rows: Sequence[Row]) -> list[Row]:
 
 
 REAL_FILMS: Final = Study(
-    "real_films", "Real films", ("films",), {"cpu": 40, "full": 200}, measure, slices, tables, simulations=0
+    "real_films", "Real films", ("films",), {"cpu": 40, "full": 200}, measure, slices, tables, simulations=lambda _: 0
 )

@@ -103,7 +103,7 @@ class Study:
         knees: profile to the number of knees.
         measure: setting and knee to the rows of this knee.
         slices: setting to the slices that one knee costs, each with the bundle's default sampler.
-        simulations: knees that are simulated for one.
+        simulations: setting to the knees that are simulated for one.
         tables: rows to tables.
         needs_simulation: only simulated knees know what it asks.
         compares: all methods are measured, not the bundle alone; each row tells its ``method``.
@@ -117,7 +117,7 @@ class Study:
     measure: Callable[[Setting, EvaluationKnee], Iterable[Row]]
     slices: Callable[[Setting], float]
     tables: Callable[[Sequence[Row]], list[Table]]
-    simulations: int = 1
+    simulations: Callable[[Setting], float] = lambda _: 1
     needs_simulation: bool = False
     compares: bool = False
     fitted: bool = False
