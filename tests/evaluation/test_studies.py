@@ -19,7 +19,7 @@ from monai_xray2mri.evaluation.cases import MODELLED, EvaluationKnee, simulated_
 from monai_xray2mri.evaluation.conformal import SCALES
 from monai_xray2mri.evaluation.figures import FIGURES, png, svg
 from monai_xray2mri.evaluation.html_report import page
-from monai_xray2mri.evaluation.methods import MeanSliceMethod
+from monai_xray2mri.evaluation.methods import MeanSliceMethod, radiograph_of
 from monai_xray2mri.evaluation.ruler import JOINT, KneeRuler, cartilage_mm, dice
 from monai_xray2mri.evaluation.studies import (
     calibration,
@@ -297,6 +297,16 @@ def test_crops_of_real_films(tmp_path: Path) -> None:
         cohort[3]
     with pytest.raises(UsageError, match="must hold pictures"):
         FilmCohort(tmp_path / "nowhere", 3)
+
+
+def test_the_gap_of_a_film_follows_the_true_joint_space(case: EvaluationKnee) -> None:
+    """The same knee, its medial joint space lost: read there, and not at the other side."""
+    lost = simulated_case(simulate_knee(int(case.name), grades=dict.fromkeys(LESION_FEATURES, 0) | {"XRJSM": 3}))
+    before, after = (film_gap_mm(radiograph_of(knee.inputs)) for knee in (case, lost))
+    assert case.joint_space_mm is not None and lost.joint_space_mm is not None
+    true = case.joint_space_mm["M"] - lost.joint_space_mm["M"]
+    assert true > 2 and before["M"] - after["M"] > true / 2
+    assert abs(before["L"] - after["L"]) < 1
 
 
 def test_the_cost_of_another_sampler(setting: Setting) -> None:
