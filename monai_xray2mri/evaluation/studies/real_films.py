@@ -76,9 +76,9 @@ def film_gap_mm(film: np.ndarray) -> dict[str, float]:
     """Width in mm at the detector of the dark gap on a film [H,W] in right-knee space, by compartment.
 
     In each column over a plateau: from where the brightness falls to where it rises below; of all such pairs at most
-    12 mm apart the one whose weaker edge is steepest; the median over columns. On films of simulated training knees 36 to
-    71, which it was not fitted to, r with the true width is 0.88 and the mean error 0.6 mm. Where bone meets bone it
-    finds other edges: a reading for a trend.
+    12 mm apart the one whose weaker edge is steepest; the median over columns. On films of the simulated training knees
+    36 to 71, which it was not fitted to, r with the true width is 0.88 and the mean error 0.6 mm. Where bone meets bone
+    it finds other edges: a reading for a trend.
     """
     height, width = film.shape
     rows = slice(round(_GAP_ROWS[0] * height), round(_GAP_ROWS[1] * height))
