@@ -17,7 +17,7 @@ setup: $(INSTALLED)
 	@:
 
 # The interpreter starts once more at the end because Holoscan's wheel finishes its installation at the first start.
-$(INSTALLED): pyproject.toml constraints.txt hatch_build.py monai_xray2mri/deploy_hook.pth
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py monai_xray2mri/deploy/hook.pth
 	@"$(PYTHON)" -c "import sys; sys.version_info >= (3, 11) or sys.exit('Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11')"
 	"$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[$(EXTRAS)]"
@@ -26,7 +26,7 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py monai_xray2mri/deplo
 
 demo: setup
 	rm -rf demo_in demo_out
-	$(BIN)/python -m monai_xray2mri.simulation.study --output demo_in
+	$(BIN)/python -m monai_xray2mri.systems.knee_xray2mri.example_study --output demo_in
 	$(BIN)/monai-deploy exec app_package -i demo_in -o demo_out -m bundle/knee_xray2mri
 	@echo
 	@echo "Synthetic MR series, preview picture and report of each knee:"
@@ -41,7 +41,7 @@ test: setup
 setup-label: $(LABEL)/installed
 	@:
 
-$(LABEL)/installed: pyproject.toml constraints.txt requirements-label.txt hatch_build.py monai_xray2mri/deploy_hook.pth
+$(LABEL)/installed: pyproject.toml constraints.txt requirements-label.txt hatch_build.py monai_xray2mri/deploy/hook.pth
 	"$(PYTHON)" -m venv $(LABEL)
 	$(LABEL)/bin/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[bundle]" -r requirements-label.txt
 	$(LABEL)/bin/python -m pip install --disable-pip-version-check --no-deps monailabel==0.8.5 pydicom-seg==0.4.1 numpymaxflow==0.0.7

@@ -16,4 +16,4 @@ class EditableBuildHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Runs before the build (hatchling's build hook interface)."""
-        build_data["force_include_editable"]["monai_xray2mri/deploy_hook.pth"] = "monai_xray2mri_deploy_hook.pth"
+        build_data["force_include_editable"]["monai_xray2mri/deploy/hook.pth"] = "monai_xray2mri_deploy_hook.pth"

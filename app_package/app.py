@@ -10,8 +10,8 @@ from monai.deploy.core import Application
 from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOperator
 from monai.deploy.operators.dicom_series_selector_operator import DICOMSeriesSelectorOperator
 
-from monai_xray2mri.study import Study
-from monai_xray2mri.synthesis import Options, Xray2MRI
+from monai_xray2mri.dicom.study import Study
+from monai_xray2mri.systems.knee_xray2mri.predictor import Options, Xray2MRI
 from operators.dicom_series_writer_operator import DICOMSeriesWriterOperator
 from operators.grading_operator import GradingOperator
 from operators.knee_region_operator import KneeRegionOperator

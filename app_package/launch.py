@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from monai_xray2mri.deploy import raise_stack_limit, require_sdk
+from monai_xray2mri.deploy.command import raise_stack_limit, require_sdk
 from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIError, describe_unexpected
 from settings import Settings, read_settings
 
@@ -56,13 +56,13 @@ def run(settings: Settings) -> None:
         raise UsageError("input", "must be the folder of a study", found, "Check the option -i.")
 
     # 1. Study: refused before torch is imported, which takes seconds
-    from monai_xray2mri.study import read_study
+    from monai_xray2mri.dicom.study import read_study
 
     study = read_study(settings.input)
 
     # 2. Bundle, options, output
-    from monai_xray2mri.output import require_writable
-    from monai_xray2mri.synthesis import Xray2MRI
+    from monai_xray2mri.systems.knee_xray2mri.output import require_writable
+    from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
     model = Xray2MRI.from_bundle(settings.bundle, settings.device)
     options = model.options(seed=settings.seed, steps=settings.steps, samples=settings.samples)

@@ -27,7 +27,7 @@ from monai_xray2mri.commands import (
 from monai_xray2mri.commands.options import RED_LINE
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import ExitCode, Xray2MRIError, describe_unexpected
-from monai_xray2mri.interruption import TERMINATED, Terminated, terminable
+from monai_xray2mri.runtime.interruption import TERMINATED, Terminated, terminable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,7 @@ right knees only; a left knee is mirrored on the way in and its volume mirrored 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -82,48 +81,6 @@ class Box:
 
 
 @dataclass(frozen=True)
-class KneeROI:
-    """The square region around one knee joint of a radiograph (papers 000 and 001, Fig. 3b).
-
-    Attributes:
-        side: which knee it is.
-        box: where it lies on the radiograph.
-        pixels: [299,299] float32 in [0,1], as on the film (a left knee is *not* mirrored here).
-        width_mm: physical side length at the detector in mm.
-        method: how it was found, for the report: ``"detector"``, ``"whole image"`` ...
-        remarks: what a user should know.
-        confidence: of the detector, 0 to 1; None if it saw no joint in a crop.
-        prosthesis: the detector's probability that the joint is a prosthesis.
-    """
-
-    side: Side
-    box: Box
-    pixels: np.ndarray
-    width_mm: float
-    method: str
-    remarks: tuple[str, ...] = ()
-    confidence: float | None = None
-    prosthesis: float = 0.0
-
-
-@dataclass(frozen=True)
-class Grading:
-    """The 19 radiographic features of one knee (paper 000, Table I) under their OAI names without visit prefix.
-
-    Attributes:
-        grades: OAI stem (``"XRKL"``, ``"XROSFM"`` ...) to grade; None or absent = unknown.
-        source: where they come from: ``"structured report"``, ``"features file"``, ``"missing"`` ...
-        remarks: what was clipped, ignored or used although preliminary.
-        reference: SOP Instance UID of the report, if one was used.
-    """
-
-    grades: Mapping[str, int | None] = field(default_factory=dict)
-    source: str = "missing"
-    remarks: tuple[str, ...] = ()
-    reference: str | None = None
-
-
-@dataclass(frozen=True)
 class KneeVolume:
     """A volume on a regular grid in patient space.
 
@@ -142,24 +99,3 @@ class KneeVolume:
         """(column, row, slice) distance of voxel centres in mm."""
         column, row, plane = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(column), float(row), float(plane)
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """What the predictor returns for one knee.
-
-    Attributes:
-        volume: the mean of the samples (the sample itself if there is one), intensities in [0,1].
-        uncertainty: voxel-wise standard deviation of the samples; None for one sample.
-        samples: every sample on the same grid.
-        roi: the radiograph region that it was generated from.
-        grading: the features that were used.
-        provenance: versions, weights hash, seed, options, remarks: what ``report.json`` holds.
-    """
-
-    volume: KneeVolume
-    uncertainty: KneeVolume | None
-    samples: tuple[KneeVolume, ...]
-    roi: KneeROI
-    grading: Grading
-    provenance: Mapping[str, object]

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.networks.condition import RadiographEncoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

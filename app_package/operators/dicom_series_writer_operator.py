@@ -11,7 +11,7 @@ from monai.deploy.core import Fragment, Operator, OperatorSpec
 
 from monai_xray2mri.dicom.burn_in import Label
 from monai_xray2mri.errors import SomeCasesFailed
-from monai_xray2mri.output import write_result
+from monai_xray2mri.systems.knee_xray2mri.output import write_result
 
 
 class DICOMSeriesWriterOperator(Operator):

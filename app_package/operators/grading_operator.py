@@ -9,9 +9,9 @@ from typing import Any
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
-from monai_xray2mri.grading.files import read_grading_file
-from monai_xray2mri.plan import add_gradings
-from monai_xray2mri.study import Study
+from monai_xray2mri.dicom.study import Study
+from monai_xray2mri.knee.grading.files import read_grading_file
+from monai_xray2mri.systems.knee_xray2mri.plan import add_gradings
 from operators.selection import selected_files
 
 

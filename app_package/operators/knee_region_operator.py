@@ -8,9 +8,9 @@ from typing import Any
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
+from monai_xray2mri.dicom.study import Study
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.plan import locate_knees
-from monai_xray2mri.study import Study
+from monai_xray2mri.systems.knee_xray2mri.plan import locate_knees
 from monai_xray2mri.types import Side
 from operators.selection import selected_files
 
@@ -22,7 +22,7 @@ class KneeRegionOperator(Operator):
         radiographs: selected CR and DX series (SDK's series selector).
 
     Named outputs:
-        plan: :class:`monai_xray2mri.plan.Plan`, features still unknown.
+        plan: :class:`monai_xray2mri.systems.knee_xray2mri.plan.Plan`, features still unknown.
 
     Args:
         study: the files of the study.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monai.deploy.core.domain.dicom_series_selection import StudySelectedSeries
 
-from monai_xray2mri.study import StudyFile
+from monai_xray2mri.dicom.study import StudyFile
 
 
 def selected_files(files: Iterable[StudyFile], selected: Sequence[StudySelectedSeries]) -> tuple[StudyFile, ...]:

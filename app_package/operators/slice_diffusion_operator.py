@@ -9,9 +9,9 @@ from typing import Any
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
-from monai_xray2mri.output import require_writable
-from monai_xray2mri.pipeline import synthesise_case
-from monai_xray2mri.synthesis import Options, Xray2MRI
+from monai_xray2mri.systems.knee_xray2mri.output import require_writable
+from monai_xray2mri.systems.knee_xray2mri.predictor import Options, Xray2MRI
+from monai_xray2mri.systems.knee_xray2mri.run import synthesise_case
 
 
 class SliceDiffusionOperator(Operator):
@@ -21,7 +21,8 @@ class SliceDiffusionOperator(Operator):
         plan: knees with features (:class:`GradingOperator`).
 
     Named outputs:
-        syntheses: list of :class:`monai_xray2mri.types.Synthesis` and the record of its run, in the plan's order.
+        syntheses: list of :class:`monai_xray2mri.systems.knee_xray2mri.records.Synthesis` and the record of its run, in
+            the plan's order.
 
     Args:
         model: the predictor.

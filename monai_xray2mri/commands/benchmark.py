@@ -97,8 +97,8 @@ def run(options: argparse.Namespace) -> int:
     """
     import torch
 
-    from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
-    from monai_xray2mri.synthesis import choose_device
+    from monai_xray2mri.runtime.devices import choose_device
+    from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 
     if options.knees < 1:
         raise UsageError("option knees", "must be at least 1", str(options.knees))
@@ -131,10 +131,10 @@ def run_mutations(options: argparse.Namespace) -> int:
     """
     from tqdm import tqdm
 
-    from monai_xray2mri.mutation.harness import Corpus, Harness, timed, tiny_predictor
-    from monai_xray2mri.mutation.table import summarised, table
-    from monai_xray2mri.simulation.knee import simulate_radiograph
-    from monai_xray2mri.simulation.seeds import TEST
+    from monai_xray2mri.simulation.knee.knee import simulate_radiograph
+    from monai_xray2mri.simulation.knee.people.seeds import TEST
+    from monai_xray2mri.systems.knee_xray2mri.fuzzing.harness import Corpus, Harness, timed, tiny_predictor
+    from monai_xray2mri.systems.knee_xray2mri.fuzzing.table import summarised, table
 
     if options.count < 1 or options.whole_every < 1:
         raise UsageError("options count and whole-every", "must be at least 1", "less")
@@ -163,9 +163,9 @@ def run_mutations(options: argparse.Namespace) -> int:
 
 def _makers() -> dict[str, Callable[[Sequence[int], str], object]]:
     """Functions of seeds and device that make each kind; all but the batch use the first seed, films the CPU."""
-    from monai_xray2mri.simulation.film import simulate_film
-    from monai_xray2mri.simulation.film_options import FilmOptions
-    from monai_xray2mri.simulation.knee import simulate_knee, simulate_knees, simulate_radiograph
+    from monai_xray2mri.simulation.knee.film.film import simulate_film
+    from monai_xray2mri.simulation.knee.film.film_options import FilmOptions
+    from monai_xray2mri.simulation.knee.knee import simulate_knee, simulate_knees, simulate_radiograph
 
     fine = FilmOptions(pixel_mm=FINE_PIXEL_MM)
     return {

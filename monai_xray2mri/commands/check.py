@@ -25,8 +25,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
-    from monai_xray2mri.plan import plan_study
-    from monai_xray2mri.study import read_study
+    from monai_xray2mri.dicom.study import read_study
+    from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
 
     plan = plan_study(
         read_study(options.input),

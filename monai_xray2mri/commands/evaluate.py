@@ -15,7 +15,7 @@ from monai_xray2mri.commands.options import add_bundle, named_path, show_progres
 from monai_xray2mri.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from monai_xray2mri.evaluation.methods import Method
+    from monai_xray2mri.evaluation.protocols import Method
     from monai_xray2mri.evaluation.suite import Run
 
 SUITES: Final = ("quick", "papers")
@@ -67,9 +67,9 @@ def run(options: argparse.Namespace) -> int:
         UsageError: options that do not fit, or a package that is missing.
         WeightsError: a bundle's or a method's weights are missing or damaged.
     """
-    from monai_xray2mri.evaluation.extras import evaluation_library
     from monai_xray2mri.evaluation.records import check_settings
-    from monai_xray2mri.evaluation.results import METRICS_FILE, forget_pictures, write_results
+    from monai_xray2mri.runtime.optional import evaluation_library
+    from monai_xray2mri.systems.knee_xray2mri.evaluation.results import METRICS_FILE, forget_pictures, write_results
 
     for name in ("matplotlib", "skimage", "scipy"):
         evaluation_library(name)  # said before hours of computing, not after
@@ -95,11 +95,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _planned(options: argparse.Namespace) -> Run:
-    from monai_xray2mri.bundles import default_bundle
+    from monai_xray2mri.core.bundles import default_bundle
     from monai_xray2mri.evaluation import suite
     from monai_xray2mri.evaluation.records import Part
-    from monai_xray2mri.evaluation.studies.study import Setting
-    from monai_xray2mri.synthesis import choose_device
+    from monai_xray2mri.evaluation.study import Setting
+    from monai_xray2mri.runtime.devices import choose_device
 
     for name in ("knees", "training_knees"):
         if (value := getattr(options, name)) is not None and value < 1:
@@ -119,8 +119,8 @@ def _planned(options: argparse.Namespace) -> Run:
 
 def _methods(named: Sequence[str], bundle: Path, device: Any) -> tuple[dict[str, Method], str]:
     """The bundle under its own name first, then the methods without weights, then the named ones."""
-    from monai_xray2mri.evaluation.method_sources import bundle_method, method_of
-    from monai_xray2mri.evaluation.methods import METHODS
+    from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundle_method, method_of
+    from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import METHODS
 
     main = bundle.resolve().name
     methods: dict[str, Method] = {main: bundle_method(bundle, device)}
@@ -135,9 +135,9 @@ def _methods(named: Sequence[str], bundle: Path, device: Any) -> tuple[dict[str,
 
 def _settings(options: argparse.Namespace, planned: Run) -> dict[str, Any]:
     """What decides the records: a folder of other settings is not gone on with."""
-    from monai_xray2mri.dicom.uids import package_version
-    from monai_xray2mri.evaluation.methods import NetworkMethod
-    from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
+    from monai_xray2mri.core.identity import package_version
+    from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
+    from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import NetworkMethod
 
     methods = planned.setting.methods
     return {
@@ -178,8 +178,8 @@ def _machine(options: argparse.Namespace, planned: Run, seconds: float) -> dict[
 
 
 def _tell_cost(planned: Run, quiet: bool) -> None:
-    from monai_xray2mri.data.store import SLICES
     from monai_xray2mri.evaluation.suite import seconds_per_slice
+    from monai_xray2mri.training.store import SLICES
 
     slices, knees = planned.cost()
     if quiet or not slices:

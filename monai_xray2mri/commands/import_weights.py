@@ -11,7 +11,7 @@ from monai_xray2mri.commands.options import add_bundle, named_path, show_progres
 from monai_xray2mri.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from monai_xray2mri.networks.published import ImportPlan
+    from monai_xray2mri.networks.published.plan import ImportPlan
 
 _DESCRIPTION = (
     "Convert a checkpoint of Zero-123, or of the image-conditioned Stable Diffusion that it started from, into initial "
@@ -54,11 +54,11 @@ def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; prints the weights' path on stdout.
 
     Raises:
-        Xray2MRIError: see :func:`monai_xray2mri.networks.published.plan_import`.
+        Xray2MRIError: see :func:`monai_xray2mri.networks.published.plan.plan_import`.
     """
-    from monai_xray2mri.bundles import default_bundle
-    from monai_xray2mri.networks.published import plan_import
-    from monai_xray2mri.networks.published_writer import write_state_dict
+    from monai_xray2mri.core.bundles import default_bundle
+    from monai_xray2mri.networks.published.plan import plan_import
+    from monai_xray2mri.networks.published.writer import write_state_dict
 
     output = options.output if options.output.suffix == ".pt" else options.output / "model.pt"
     bundle = options.bundle or default_bundle()
@@ -123,7 +123,7 @@ def _require_room(output: Path, plan: ImportPlan) -> None:
 
 
 def _source(options: argparse.Namespace, plan: ImportPlan) -> dict[str, Any]:
-    from monai_xray2mri.networks.published import PUBLISHED_LATENT_SCALE, PUBLISHED_STEPS
+    from monai_xray2mri.networks.published.plan import PUBLISHED_LATENT_SCALE, PUBLISHED_STEPS
 
     return {
         "file": options.checkpoint.name,
@@ -137,7 +137,7 @@ def _source(options: argparse.Namespace, plan: ImportPlan) -> dict[str, Any]:
 
 
 def _target(bundle: Path, options: argparse.Namespace, network: Any) -> dict[str, Any]:
-    from monai_xray2mri.dicom.uids import package_version
+    from monai_xray2mri.core.identity import package_version
 
     return {
         "bundle": bundle.name,
@@ -173,6 +173,6 @@ def _digest(path: Path, progress: bool) -> str:
 def _write_record(path: Path, record: dict[str, Any]) -> None:
     import json
 
-    from monai_xray2mri.dicom.files import write_whole
+    from monai_xray2mri.runtime.files import write_whole
 
     write_whole(path, (json.dumps(record, indent=2) + "\n").encode())

@@ -28,9 +28,9 @@ def run(options: argparse.Namespace) -> int:
 
     import torch
 
-    from monai_xray2mri.bundles import default_bundle
-    from monai_xray2mri.dicom.uids import package_version
-    from monai_xray2mri.synthesis import Xray2MRI
+    from monai_xray2mri.core.bundles import default_bundle
+    from monai_xray2mri.core.identity import package_version
+    from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
     predictor = Xray2MRI.from_bundle(options.bundle)
     network = predictor.network

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: the folder holds something, or cannot be written.
     """
-    from monai_xray2mri.dicom.files import whole_directory
+    from monai_xray2mri.runtime.files import whole_directory
 
     source = Path(__file__).parents[1] / "label"
     ignored = shutil.ignore_patterns("__pycache__")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from monai_xray2mri.types import Grading, Side
+    from monai_xray2mri.knee.grading.record import Grading
+    from monai_xray2mri.types import Side
 
 RED_LINE: Final = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
 
@@ -62,7 +63,7 @@ def chosen_side(options: argparse.Namespace) -> Side | None:
 
 def chosen_features(options: argparse.Namespace) -> Mapping[Side, Grading] | None:
     """Gradings of the file that was named."""
-    from monai_xray2mri.grading.files import read_grading_file
+    from monai_xray2mri.knee.grading.files import read_grading_file
 
     if options.features is None:
         return None

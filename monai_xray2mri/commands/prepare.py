@@ -10,7 +10,7 @@ from monai_xray2mri.commands.options import named_path
 from monai_xray2mri.errors import ExitCode, SomeCasesFailed, UsageError
 
 if TYPE_CHECKING:
-    from monai_xray2mri.data.oai.report import PrepareReport
+    from monai_xray2mri.knee.oai.report import PrepareReport
 
 _DESCRIPTION = (
     "Joins bilateral films, COR_T1_3D_FLASH_RIGHT series and readings of an OAI release and writes them as training "
@@ -62,10 +62,10 @@ def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; prints the path of ``dataset.json`` on stdout.
 
     Raises:
-        Xray2MRIError: see :func:`monai_xray2mri.data.oai.prepare.prepare_release`; `SomeCasesFailed` after all is
+        Xray2MRIError: see :func:`monai_xray2mri.knee.oai.prepare.prepare_release`; `SomeCasesFailed` after all is
             written.
     """
-    from monai_xray2mri.data.oai.prepare import PrepareOptions, prepare_release
+    from monai_xray2mri.knee.oai.prepare import PrepareOptions, prepare_release
 
     chosen = PrepareOptions(
         tables=tuple(options.tables),
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _visits(text: str) -> tuple[str, ...]:
-    from monai_xray2mri.data.oai.visits import MONTHS, known_visit
+    from monai_xray2mri.knee.oai.visits import MONTHS, known_visit
 
     given = [part for part in text.split(",") if part.strip()]
     visits = [known_visit(part) for part in given]

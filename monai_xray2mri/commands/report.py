@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from pydicom import Dataset
 
-    from monai_xray2mri.types import Grading, Side
+    from monai_xray2mri.knee.grading.record import Grading
+    from monai_xray2mri.types import Side
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
@@ -55,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
     from pydicom import dcmread
 
-    from monai_xray2mri.grading.report import read_grading_report
-    from monai_xray2mri.grading.report_writer import write_grading_report
+    from monai_xray2mri.knee.grading.report_reader import read_grading_report
+    from monai_xray2mri.knee.grading.report_writer import write_grading_report
 
     film, sides = _film(options.input)
     gradings = _gradings(options, film, sides)
@@ -85,8 +86,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _film(path: Path) -> tuple[Dataset, tuple[Side, ...]]:
     """Header of the one DICOM radiograph at a path, and the sides that it shows."""
+    from monai_xray2mri.dicom.study import read_study
     from monai_xray2mri.radiograph.laterality import sides_of
-    from monai_xray2mri.study import read_study
 
     films = [(film.header, film.name) for film in read_study(path).films if film.header is not None]
     if len(films) != 1:
@@ -96,8 +97,8 @@ def _film(path: Path) -> tuple[Dataset, tuple[Side, ...]]:
 
 def _gradings(options: argparse.Namespace, film: Dataset, sides: tuple[Side, ...]) -> Mapping[Side, Grading]:
     """The gradings of the knees that the film shows."""
-    from monai_xray2mri.grading.files import read_grading_file
-    from monai_xray2mri.oai_table import oai_gradings
+    from monai_xray2mri.knee.grading.files import read_grading_file
+    from monai_xray2mri.knee.oai.film_readings import oai_gradings
 
     wanted = chosen_side(options)
     if options.features is not None:

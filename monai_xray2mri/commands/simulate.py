@@ -77,12 +77,12 @@ def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; prints the release's folder on stdout.
 
     Raises:
-        Xray2MRIError: see :func:`monai_xray2mri.simulation.release.run.simulate_release`.
+        Xray2MRIError: see :func:`monai_xray2mri.simulation.knee.release.run.simulate_release`.
     """
-    from monai_xray2mri.simulation.release.plan import ReleasePlan
-    from monai_xray2mri.simulation.release.run import simulate_release
-    from monai_xray2mri.simulation.release.settings import ReleaseSettings, first_seed
-    from monai_xray2mri.synthesis import choose_device
+    from monai_xray2mri.runtime.devices import choose_device
+    from monai_xray2mri.simulation.knee.release.plan import ReleasePlan
+    from monai_xray2mri.simulation.knee.release.run import simulate_release
+    from monai_xray2mri.simulation.knee.release.settings import ReleaseSettings, first_seed
 
     def announce(plan: ReleasePlan) -> None:
         if not options.quiet:

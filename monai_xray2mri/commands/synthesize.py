@@ -64,11 +64,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
-    from monai_xray2mri.output import require_writable
-    from monai_xray2mri.pipeline import synthesise_plan
-    from monai_xray2mri.plan import plan_study
-    from monai_xray2mri.study import read_study
-    from monai_xray2mri.synthesis import Xray2MRI
+    from monai_xray2mri.dicom.study import read_study
+    from monai_xray2mri.systems.knee_xray2mri.output import require_writable
+    from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
+    from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
+    from monai_xray2mri.systems.knee_xray2mri.run import synthesise_plan
 
     predictor = Xray2MRI.from_bundle(options.bundle, options.device)
     chosen = predictor.options(

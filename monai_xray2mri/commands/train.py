@@ -146,8 +146,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace, clock: float) -> Plan:
-    from monai_xray2mri.bundles import default_bundle
-    from monai_xray2mri.synthesis import choose_device
+    from monai_xray2mri.core.bundles import default_bundle
+    from monai_xray2mri.runtime.devices import choose_device
 
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     for name in ("iterations", "batch_size", "accumulate"):
@@ -187,7 +187,7 @@ def _plan(options: argparse.Namespace, clock: float) -> Plan:
 
 def _configuration(bundle: Path, name: str) -> Path:
     """A configuration of the bundle, else of the first knee bundle, on which others build, else a file."""
-    from monai_xray2mri.bundles import default_bundle
+    from monai_xray2mri.core.bundles import default_bundle
 
     for path in (bundle / "configs" / f"{name}.json", default_bundle() / "configs" / f"{name}.json", Path(name)):
         if path.is_file():
@@ -222,7 +222,7 @@ def _store(folder: Path) -> Path:
 
 
 def _validation(options: argparse.Namespace) -> Path | None:
-    from monai_xray2mri.data.store import KneeStore
+    from monai_xray2mri.training.store import KneeStore
 
     if options.validation is not None or options.data is None:
         return options.validation and _store(options.validation)

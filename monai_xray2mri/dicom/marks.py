@@ -12,8 +12,9 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 from pydicom import Dataset
 
+from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.dicom.structured_report import sequence_items, text_value
-from monai_xray2mri.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, package_version
+from monai_xray2mri.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 SOFTWARE = "monai_xray2mri"
 CODING_SCHEME = "99XRAY2MRI"

@@ -13,13 +13,14 @@ from typing import TypeVar
 import numpy as np
 from pydicom import Dataset
 
+from monai_xray2mri.core.identity import fingerprint
 from monai_xray2mri.dicom.burn_in import Label, burn_in
-from monai_xray2mri.dicom.files import whole_directory
 from monai_xray2mri.dicom.mr_image import MAX_STORED, SeriesRecord, SlicePlane, SyntheticMRImage
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import anonymous_source
-from monai_xray2mri.dicom.uids import encoded, fingerprint
+from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.runtime.files import whole_directory
 from monai_xray2mri.types import KneeVolume, Radiograph, Side
 
 SERIES_NUMBERS = {Side.RIGHT: 901, Side.LEFT: 902}

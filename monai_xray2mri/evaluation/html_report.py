@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from monai_xray2mri.evaluation.studies.study import Table
+from monai_xray2mri.core.wording import DISCLAIMER
+from monai_xray2mri.evaluation.study import Table
 from monai_xray2mri.evaluation.tables import text
-from monai_xray2mri.synthesis import DISCLAIMER
 
 _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 GRID = 4
 

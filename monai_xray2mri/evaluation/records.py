@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from monai_xray2mri.dicom.files import write_whole
 from monai_xray2mri.errors import UsageError
+from monai_xray2mri.runtime.files import write_whole
 
 Row = dict[str, Any]
 """Measures of one knee under one method and condition: name to number, text, or a list of numbers."""

@@ -12,21 +12,27 @@ import numpy as np
 import torch
 
 from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.evaluation.cases import Cohort, EvaluationKnee, KneeInputs, PreparedCohort, SimulatedCohort
-from monai_xray2mri.evaluation.methods import FittedMethod, generated
+from monai_xray2mri.evaluation.protocols import Cohort, FittedMethod
 from monai_xray2mri.evaluation.records import ALL_KNEES, Part, RecordFile, Row
-from monai_xray2mri.evaluation.studies.calibration import CALIBRATION
-from monai_xray2mri.evaluation.studies.comparison import CEILING, COMPARISON, SHIFTED, TRUE
-from monai_xray2mri.evaluation.studies.depth import DEPTH
-from monai_xray2mri.evaluation.studies.features import FEATURE_GROUPS
-from monai_xray2mri.evaluation.studies.films import FILMS
-from monai_xray2mri.evaluation.studies.hidden import HIDDEN_FEATURES
-from monai_xray2mri.evaluation.studies.joint_space import JOINT_SPACE
-from monai_xray2mri.evaluation.studies.quality import QUALITY
-from monai_xray2mri.evaluation.studies.real_films import REAL_FILMS, FilmCohort
-from monai_xray2mri.evaluation.studies.sampler import SAMPLER
-from monai_xray2mri.evaluation.studies.study import PROFILES, Profile, Setting, Study
-from monai_xray2mri.evaluation.studies.ungraded import UNGRADED
+from monai_xray2mri.evaluation.study import PROFILES, Profile, Setting, Study
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
+    EvaluationKnee,
+    KneeInputs,
+    PreparedCohort,
+    SimulatedCohort,
+)
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.calibration import CALIBRATION
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.comparison import CEILING, COMPARISON, SHIFTED, TRUE
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.depth import DEPTH
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.features import FEATURE_GROUPS
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.films import FILMS
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.hidden import HIDDEN_FEATURES
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.joint_space import JOINT_SPACE
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.quality import QUALITY
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.real_films import REAL_FILMS, FilmCohort
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.sampler import SAMPLER
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.ungraded import UNGRADED
 
 STUDIES: Final = {
     study.name: study

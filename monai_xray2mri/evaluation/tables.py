@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from monai_xray2mri.dicom.files import write_whole
-from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.studies.comparison import CEILING, METRICS, TRUE, summaries
-from monai_xray2mri.evaluation.studies.study import Table
+from monai_xray2mri.evaluation.study import Table
+from monai_xray2mri.runtime.files import write_whole
 
 
 def csv_text(table: Table) -> str:
@@ -44,16 +42,3 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
     for table in tables:
         write_whole(folder / f"{table.name}.csv", csv_text(table).encode())
         write_whole(folder / f"{table.name}.md", markdown(table).encode())
-
-
-def metrics(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
-    """``methods`` and, beside them, ``ceilings`` and ``true_volume``: each measure's median, mean, ci95 and n.
-
-    A measure that a method does not have (the interval of a method without samples) has n = 0 and nulls.
-    """
-    found = {
-        method: {name: summary.record() for name, summary in measures.items()}
-        for method, measures in summaries(rows, tuple(METRICS)).items()
-    }
-    true = {name: value for name, value in found.pop(TRUE, {}).items() if value["n"]}
-    return {"ceilings": found.pop(CEILING, {}), "true_volume": true, "methods": found}

@@ -12,17 +12,18 @@ from monailabel.datastore.local import LocalDatastore
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
 
-from monai_xray2mri.bundles import default_bundle
-from monai_xray2mri.dicom.uids import package_version
+from monai_xray2mri.core.bundles import default_bundle
+from monai_xray2mri.core.identity import package_version
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import UsageError, WeightsError
-from monai_xray2mri.grading.features import FEATURES
+from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.label.answers import UnknownName, answered
 from monai_xray2mri.label.endpoints import answer_beside_the_loop
 from monai_xray2mri.label.request import read_request
 from monai_xray2mri.label.store import PATTERNS
 from monai_xray2mri.label.strategy import Generate
 from monai_xray2mri.label.task import MODEL, SynthesisTask
-from monai_xray2mri.synthesis import DISCLAIMER, Xray2MRI
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
 
 class SynthesisApp(MONAILabelApp):

@@ -16,12 +16,12 @@ import torch
 from monai.inferers import Inferer
 from monai.transforms import MapTransform, SaveImaged
 
-from monai_xray2mri.data.transforms import LoadKneeRegiond, SaveKneeVolumed
-from monai_xray2mri.diffusion.inferer import SliceDiffusionInferer
 from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.label.answers import UnknownName, answered
 from monai_xray2mri.label.request import read_request, side_of, truth_of
 from monai_xray2mri.label.volume_file import FULL_SCALE
+from monai_xray2mri.systems.knee_xray2mri.inferer import SliceDiffusionInferer
+from monai_xray2mri.systems.knee_xray2mri.transforms import LoadKneeRegiond, SaveKneeVolumed
 
 
 class LoadServedKneeRegiond(LoadKneeRegiond):

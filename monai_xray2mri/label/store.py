@@ -11,7 +11,7 @@ import pydicom
 from pydicom import Dataset
 
 from monai_xray2mri.dicom.marks import is_own_result
-from monai_xray2mri.study import RADIOGRAPH_MODALITIES, Study, StudyFile, read_study
+from monai_xray2mri.dicom.study import RADIOGRAPH_MODALITIES, Study, StudyFile, read_study
 from monai_xray2mri.types import Side
 
 PATTERNS = ("*.nii.gz", "*.nii", "*.nrrd", "*.png", "*.jpg", "*.jpeg", "*.dcm")

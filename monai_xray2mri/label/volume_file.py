@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
-from monai_xray2mri.nifti import image_of
+from monai_xray2mri.core.nifti import image_of
 from monai_xray2mri.types import KneeVolume
 
 EXTENSIONS = (".nrrd", ".nii.gz", ".nii", ".mha")

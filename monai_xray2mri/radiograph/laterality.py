@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.radiograph.words import BOTH, Sides, sides_in_text
+from monai_xray2mri.radiograph.side_words import BOTH, Sides, sides_in_text
 from monai_xray2mri.types import Radiograph, Side
 
 _CODES = {

@@ -18,15 +18,15 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
-from monai_xray2mri.radiograph.header_checks import check_subject
-from monai_xray2mri.radiograph.image_files import is_image_file, read_image_file
-from monai_xray2mri.radiograph.inflation import require_bounded
+from monai_xray2mri.radiograph.knee.header_checks import check_subject
 from monai_xray2mri.radiograph.laterality import sides_of
-from monai_xray2mri.radiograph.pictures import read_picture
+from monai_xray2mri.radiograph.nifti_files import is_image_file, read_image_file
+from monai_xray2mri.radiograph.png_files import read_picture
 from monai_xray2mri.radiograph.presentation import present_bone_bright
 from monai_xray2mri.types import Radiograph, Side
 

@@ -7,10 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from monai_xray2mri.data.jitter import draw_generator
-from monai_xray2mri.data.slices import StoredSlices
 from monai_xray2mri.training.order import Division
 
 AutoencoderBatch = tuple[Tensor, Tensor, tuple[list[torch.Generator]], dict[str, Any]]
@@ -34,47 +31,8 @@ class AutoencoderLoss(nn.Module):
         return (reconstruction.float() - image).square().mean() + self.kl_weight * kl.float().mean() / pixels * 64
 
 
-class SliceCrops(Dataset[Tensor]):
-    """Random square crops of slices, and now and then of a radiograph: E2 encodes these with the same encoder.
-
-    A crop depends on the seed, the epoch and its number alone.
-
-    Args:
-        source: slices of a stored set.
-        size: side of a crop in pixels; a multiple of 8.
-        radiograph_share: share of radiographs among the crops.
-        scale_radiograph: brings a radiograph to the scale it is encoded at.
-    """
-
-    def __init__(
-        self, source: StoredSlices, size: int = 128, radiograph_share: float = 0.1, scale_radiograph: Any = None
-    ) -> None:
-        self.source, self.size, self.radiograph_share = source, size, radiograph_share
-        self.scale_radiograph = scale_radiograph
-
-    def set_epoch(self, epoch: int) -> None:
-        """Draw other crops from now on."""
-        self.source.set_epoch(epoch)
-
-    def __len__(self) -> int:
-        """Number of slices."""
-        return len(self.source)
-
-    def __getitem__(self, item: int) -> Tensor:
-        """A crop [1,size,size]."""
-        generator = draw_generator("crop", self.source.seed, self.source.epoch, item)
-        if generator.random() < self.radiograph_share:
-            image = self.source.radiograph(item)
-            if self.scale_radiograph is not None:
-                image = self.scale_radiograph(image[None])[0]
-        else:
-            image = self.source.image(item)
-        top, left = (int(start) for start in generator.integers(0, image.shape[-1] - self.size + 1, 2))
-        return image[:, top : top + self.size, left : left + self.size]
-
-
 class CropBatch:
-    """As :class:`SliceCrops`, of batches that a :class:`~monai_xray2mri.data.on_the_fly.SimulatedStream` simulates.
+    """As :class:`~monai_xray2mri.knee.data.slice_crops.SliceCrops`, of batches of a stream that simulates them.
 
     MONAI's ``prepare_batch``; the crops come from torch's global generator on the CPU.
 

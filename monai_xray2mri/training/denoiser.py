@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.order import Division
 
 

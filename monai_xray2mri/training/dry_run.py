@@ -24,8 +24,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import UsageError
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.autoencoder import AutoencoderLoss
 from monai_xray2mri.training.denoiser import ConditionalDenoising, WeightedSquaredError
 from monai_xray2mri.training.weights import checkpoint_activations, trained_parameters

@@ -14,8 +14,8 @@ import torch
 from ignite.engine import Engine, Events
 from monai.inferers import SimpleInferer
 
-from monai_xray2mri.data.latents import computes_bfloat16
 from monai_xray2mri.errors import UsageError
+from monai_xray2mri.runtime.devices import computes_bfloat16
 from monai_xray2mri.training import processes
 
 _LOGGER: Final = logging.getLogger(__name__)

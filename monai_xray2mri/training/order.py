@@ -17,13 +17,9 @@ import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
-from torch.utils.data import IterableDataset, Sampler
+from torch.utils.data import Sampler
 
-from monai_xray2mri.data.jitter import draw_generator
-from monai_xray2mri.data.latents import lesion_weights
-from monai_xray2mri.data.on_the_fly import SimulatedStream, fit_latent_scale
-from monai_xray2mri.data.slices import StoredSlices
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.training import processes
 
@@ -71,13 +67,6 @@ class Division:
         return drawn[self.part * self.micro_batch :][: self.micro_batch]
 
 
-def draw_weights(source: StoredSlices, lesion_share: float | None) -> Tensor:
-    """Relative probability [N] of each slice of a set; ``lesion_share`` of what is drawn shows a lesion, None: even."""
-    if lesion_share is None:
-        return torch.ones(len(source))
-    return lesion_weights(source.with_lesion(), lesion_share)
-
-
 class BatchOrder(Sampler[list[int]]):
     """Items of the micro-batches of one process, drawn with replacement; a ``batch_sampler`` of ``DataLoader``.
 
@@ -110,44 +99,6 @@ class BatchOrder(Sampler[list[int]]):
             part = turn * division.world + division.rank
             mine = drawn[part * division.micro_batch :][: division.micro_batch]
             yield np.searchsorted(self.cumulated, mine, side="right").tolist()
-
-
-class StreamOrder(IterableDataset[dict[str, Tensor]]):
-    """Micro-batches of one process from knees that are simulated on the fly; each process simulates its own.
-
-    Args:
-        stream: gives micro-batches; its lanes are the processes, its batches those of all processes.
-        division: of a step.
-    """
-
-    def __init__(self, stream: SimulatedStream, division: Division) -> None:
-        self.stream, self.division = stream, division
-        self.epoch, self.first = 0, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Go on with the knees and the draws of another epoch."""
-        self.stream.set_epoch(epoch)
-
-    def begin(self, epoch: int, first: int = 0) -> None:
-        """Give the micro-batches of an epoch next, from number ``first`` of this process on."""
-        self.epoch, self.first = epoch, first
-
-    def __len__(self) -> int:
-        """Micro-batches per epoch in this process."""
-        return len(self.stream) // self.division.world
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        """Yield micro-batches."""
-        world = self.division.world
-        for number in range(self.first * world + self.division.rank, len(self.stream), world):
-            yield self.stream.batch(self.epoch, number)
-
-
-def scaled_stream(order: StreamOrder, network: SliceDiffusion, fit: bool, knees: int = 16) -> StreamOrder:
-    """Set ``network.latent_scale`` by the stream's first knees, if that is wanted; returns ``order``."""
-    if fit:
-        fit_latent_scale(network, order.stream, knees)
-    return order
 
 
 class DataEpoch:

@@ -11,8 +11,8 @@ import torch
 from diffusers import ModelMixin
 from torch import Tensor, nn
 
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import UsageError, WeightsError
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 _NAMED = 5
 

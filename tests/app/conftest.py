@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.films import simulated_crop, write_film
+from tests.helpers.films import simulated_crop, write_film
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from pydicom import dcmread
 from pydicom.uid import MRImageStorage
 
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.grading.report_writer import write_grading_report
-from monai_xray2mri.types import Grading, Side
-from tests.films import cr_dataset, simulated_crop, write_film
+from monai_xray2mri.knee.grading.record import Grading
+from monai_xray2mri.knee.grading.report_writer import write_grading_report
+from monai_xray2mri.types import Side
+from tests.helpers.films import cr_dataset, simulated_crop, write_film
 
 pytest.importorskip("holoscan", reason="the extra deploy is not installed")
 

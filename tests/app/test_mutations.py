@@ -9,9 +9,9 @@ import pytest
 from pydicom import dcmread
 
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.mutation.film import IDENTIFIERS
-from monai_xray2mri.mutation.harness import Corpus
-from tests.films import simulated_crop
+from monai_xray2mri.systems.knee_xray2mri.fuzzing.film import IDENTIFIERS
+from monai_xray2mri.systems.knee_xray2mri.fuzzing.harness import Corpus
+from tests.helpers.films import simulated_crop
 
 pytest.importorskip("holoscan", reason="the extra deploy is not installed")
 

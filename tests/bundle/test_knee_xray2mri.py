@@ -15,15 +15,15 @@ import torch
 from monai.bundle import ConfigWorkflow, run, verify_metadata, verify_net_in_out
 
 from monai_xray2mri import Xray2MRI
-from monai_xray2mri.bundles import load_network
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
-from monai_xray2mri.evaluation.baselines import mean_volume
-from monai_xray2mri.evaluation.cases import simulated_case
-from monai_xray2mri.evaluation.methods import NetworkMethod
+from monai_xray2mri.core.bundles import load_network
 from monai_xray2mri.evaluation.metrics import psnr_per_slice
-from monai_xray2mri.simulation.knee import simulate_knee
-from monai_xray2mri.simulation.seeds import CALIBRATION, SIMULATOR_VERSION, TEST, TRAINING
-from tests.films import simulated_crop, write_film
+from monai_xray2mri.simulation.knee.knee import simulate_knee
+from monai_xray2mri.simulation.knee.people.seeds import CALIBRATION, SIMULATOR_VERSION, TEST, TRAINING
+from monai_xray2mri.systems.knee_xray2mri.evaluation.baselines import mean_volume
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import simulated_case
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import NetworkMethod
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from tests.helpers.films import simulated_crop, write_film
 
 NETWORK_KEYS = ("autoencoder_def", "diffusion_def", "encoder_def", "schedule_def", "network_def")
 

@@ -9,7 +9,7 @@ import numpy as np
 from monai_xray2mri.cli import main
 from monai_xray2mri.commands import benchmark
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
+from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 
 
 def test_table_for_people_and_json_for_programs(capsys):

@@ -13,9 +13,9 @@ import torch
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.evaluation.studies.comparison import METRICS
-from monai_xray2mri.simulation.seeds import TEST
-from tests.evaluation.bundles import make_tiny_bundle
+from monai_xray2mri.simulation.knee.people.seeds import TEST
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.comparison import METRICS
+from tests.helpers.bundles import make_tiny_bundle
 
 SEED = 1
 FIRST = TEST.start + 1000 * SEED

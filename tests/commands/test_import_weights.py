@@ -13,7 +13,7 @@ import torch
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
-from tests.published import TINY, Zero123, state_of, tiny_bundle
+from tests.helpers.published import TINY, Zero123, state_of, tiny_bundle
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,13 @@ import pytest
 from pydicom import dcmread
 
 from monai_xray2mri.cli import main
+from monai_xray2mri.dicom.study import read_study
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.plan import KneeCase, Plan, add_gradings
-from monai_xray2mri.study import read_study
-from monai_xray2mri.types import Box, Grading, KneeROI, Radiograph, Side
-from tests.films import write_film
+from monai_xray2mri.knee.grading.record import Grading
+from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, Plan, add_gradings
+from monai_xray2mri.types import Box, Radiograph, Side
+from tests.helpers.films import write_film
 
 OAI = {"PatientID": "9000296", "AccessionNumber": "016600593103"}
 

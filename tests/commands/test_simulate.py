@@ -8,7 +8,7 @@ import pytest
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.simulation.seeds import SHIFTED, TEST, TRAINING
+from monai_xray2mri.simulation.knee.people.seeds import SHIFTED, TEST, TRAINING
 
 
 def call(*arguments):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from monai_xray2mri.deploy import entry_point, main
+from monai_xray2mri.deploy.command import entry_point, main
 from monai_xray2mri.errors import UsageError
 
 

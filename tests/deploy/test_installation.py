@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from .conftest import run
+from tests.deploy.conftest import run
 
 PROBE = "import sys; print(sys.argv[1:]); sys.exit(7)\n"
 

@@ -12,7 +12,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ComprehensiveSRStorage, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from monai_xray2mri.types import KneeVolume, Side
-from tests.dicom.objects import dciodvfy, film_header
+from tests.helpers.dicom_objects import dciodvfy, film_header
 
 AFFINE = np.array(
     [[0.625, 0.0, 0.0, -79.6875], [0.0, 0.0, 1.5, -36.75], [0.0, -0.625, 0.0, 79.6875], [0.0, 0.0, 0.0, 1.0]]

@@ -14,7 +14,7 @@ from pydicom import dcmread
 from monai_xray2mri.dicom.mr_series import stored_pixels, write_mr_series
 from monai_xray2mri.types import KneeVolume, Side
 from tests.dicom.conftest import AFFINE
-from tests.dicom.objects import PROVENANCE, program, small
+from tests.helpers.dicom_objects import PROVENANCE, program, small
 
 MARKERS = {(10, 5, 2): 4095, (200, 30, 3): 3500, (40, 230, 4): 3000, (180, 180, 14): 2500}
 """(column, row, slice) and stored value: no mirroring or turning maps these onto each other."""

@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 
 from monai_xray2mri.dicom.mr_series import build_mr_series, write_mr_series
 from monai_xray2mri.types import KneeVolume, Radiograph, Side
-from tests.dicom.objects import PROVENANCE, WEIGHTS, small
+from tests.helpers.dicom_objects import PROVENANCE, WEIGHTS, small
 
 
 def test_equal_inputs_give_equal_bytes(tmp_path, phantom, film, report):

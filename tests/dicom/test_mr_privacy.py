@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from monai_xray2mri.dicom.mr_series import write_mr_series
-from tests.dicom.objects import PROVENANCE, small
+from tests.helpers.dicom_objects import PROVENANCE, small
 
 NAMES = {
     "ISO_IR 100": "Müller^Jürgen",

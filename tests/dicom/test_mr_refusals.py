@@ -11,7 +11,7 @@ from monai_xray2mri.dicom.mr_image import SeriesRecord, SlicePlane, SyntheticMRI
 from monai_xray2mri.dicom.mr_series import build_mr_series, write_mr_series
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.types import Side
-from tests.dicom.objects import PROVENANCE, small
+from tests.helpers.dicom_objects import PROVENANCE, small
 
 
 def test_a_film_without_study_is_refused_without_a_name(tmp_path, phantom, make_film):

@@ -14,8 +14,8 @@ from monai_xray2mri.dicom.burn_in import word_mask
 from monai_xray2mri.dicom.mr_image import SeriesRecord, SlicePlane, SyntheticMRImage
 from monai_xray2mri.dicom.mr_series import build_mr_series, stored_pixels, write_mr_series
 from monai_xray2mri.types import Side
-from tests.dicom.designed import DESIGNED
-from tests.dicom.objects import PROVENANCE, WEIGHTS, small
+from tests.helpers.designed_pixels import DESIGNED
+from tests.helpers.dicom_objects import PROVENANCE, WEIGHTS, small
 
 
 def plain(value: object) -> object:

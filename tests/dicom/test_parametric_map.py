@@ -17,7 +17,7 @@ from monai_xray2mri.dicom.mr_series import build_mr_series
 from monai_xray2mri.dicom.parametric_map import UncertaintyMap
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.errors import InputRefused
-from tests.dicom.objects import PROVENANCE
+from tests.helpers.dicom_objects import PROVENANCE
 
 
 @pytest.fixture

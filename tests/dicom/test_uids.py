@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
-from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid, fingerprint, package_version
+from monai_xray2mri.core.identity import fingerprint, package_version
+from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
 
 VALUES = [
     None,

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from monai_xray2mri.dicom.mr_series import build_mr_series, build_sample_series, write_images
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series, meaning_of
 from monai_xray2mri.types import Side
-from tests.dicom.objects import PROVENANCE, small
+from tests.helpers.dicom_objects import PROVENANCE, small
 
 
 @pytest.fixture

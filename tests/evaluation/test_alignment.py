@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage
 
 from monai_xray2mri.evaluation.alignment import align_rigidly, psnr_aligned
-from monai_xray2mri.evaluation.ceilings import REDRAWN, examine_again
 from monai_xray2mri.evaluation.metrics import psnr
-from monai_xray2mri.simulation.seeds import VALIDATION
+from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
+from monai_xray2mri.systems.knee_xray2mri.evaluation.ceilings import REDRAWN, examine_again
 
 SPACING = (1.5, 0.625, 0.625)
 MODELLED = slice(13, 63)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.evaluation.kid import GRID, kernel_distance, slice_features
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 
 def test_equal_sets_have_no_distance() -> None:

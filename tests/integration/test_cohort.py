@@ -12,18 +12,18 @@ import torch
 from torch.utils.data import DataLoader
 
 from monai_xray2mri.cli import main
-from monai_xray2mri.data.latents import LatentSlices
-from monai_xray2mri.data.slices import TrainingSlices
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.grading.features import one_hot
+from monai_xray2mri.knee.data.latents import LatentSlices
+from monai_xray2mri.knee.data.slices import TrainingSlices
+from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.networks.condition import RadiographEncoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
-from monai_xray2mri.simulation.grades import MAXIMAL_GRADES
-from monai_xray2mri.simulation.knee import simulate_knee
-from monai_xray2mri.simulation.seeds import SIMULATOR_VERSION
+from monai_xray2mri.simulation.knee.knee import simulate_knee
+from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
+from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.denoiser import ConditionalDenoising, ForwardDiffusion, WeightedSquaredError
 
 SEED = 40

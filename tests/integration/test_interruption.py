@@ -19,15 +19,15 @@ import pytest
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.interruption import TERMINATED
-from tests.films import simulated_crop, write_film
+from monai_xray2mri.runtime.interruption import TERMINATED
+from tests.helpers.films import simulated_crop, write_film
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 LONG = ("--steps", "1000", "--samples", "50")
 LIMITED = """
 import resource, sys
 from pathlib import Path
-import monai_xray2mri.pipeline, monai_xray2mri.synthesis
+import monai_xray2mri.systems.knee_xray2mri.run, monai_xray2mri.systems.knee_xray2mri.predictor
 from monai_xray2mri.cli import main
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000,) * 2)

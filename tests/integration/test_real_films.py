@@ -14,9 +14,9 @@ import pytest
 import SimpleITK as sitk
 from pydicom import dcmread
 
-from monai_xray2mri.simulation.knee import simulate_knee
-from monai_xray2mri.simulation.seeds import TEST
-from tests.films import cr_dataset, read_picture, real_crops, write_film
+from monai_xray2mri.simulation.knee.knee import simulate_knee
+from monai_xray2mri.simulation.knee.people.seeds import TEST
+from tests.helpers.films import cr_dataset, read_picture, real_crops, write_film
 
 COMMON = {"StudyInstanceUID": "1.2.826.0.1.3680043.8.498.1", "PatientID": "T-9"}
 

@@ -12,9 +12,10 @@ import SimpleITK
 from PIL import Image
 from pydicom import dcmread
 
-from monai_xray2mri.grading.report_writer import write_grading_report
-from monai_xray2mri.types import Grading, Side
-from tests.films import REGION_MM, simulated_crop, write_film
+from monai_xray2mri.knee.grading.record import Grading
+from monai_xray2mri.knee.grading.report_writer import write_grading_report
+from monai_xray2mri.types import Side
+from tests.helpers.films import REGION_MM, simulated_crop, write_film
 
 GRADES = {"XRKL": 3, "XRJSM": 2, "XROSFM": 1}
 MODULE = Path(__file__).parents[2] / "monai_xray2mri" / "label" / "slicer_module" / "Xray2MRI"

@@ -17,7 +17,7 @@ import pytest
 import SimpleITK
 from monai.bundle import ConfigParser
 
-from monai_xray2mri.synthesis import volume_affine
+from monai_xray2mri.core.volumes import volume_affine
 from tests.label.conftest import Radiographs
 
 pytest.importorskip("monailabel", reason="MONAI Label has an environment of its own: make test-label")

@@ -19,12 +19,12 @@ import pytest
 import SimpleITK
 
 from monai_xray2mri.cli import main
-from monai_xray2mri.synthesis import Xray2MRI
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from tests.label.conftest import GRADES, Radiographs
 
 pytest.importorskip("monailabel", reason="MONAI Label has an environment of its own: make test-label")
 
-from monai_xray2mri.label.pydicom_names import know_old_name
+from monai_xray2mri.deploy.pydicom_names import know_old_name
 from tests.label.servers import RunningServer, running, tiny_copy
 
 know_old_name()  # as a server's start does

@@ -14,14 +14,14 @@ import torch
 from monai.data import MetaTensor
 
 from monai_xray2mri.cli import main
+from monai_xray2mri.core.volumes import volume_affine
+from monai_xray2mri.diffusion.options import Options
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
 from monai_xray2mri.label.answers import UnknownName, answered, status_of
 from monai_xray2mri.label.bundle_parts import ScaleToStoredd, require_one_model, require_weights_of
 from monai_xray2mri.label.request import read_request
 from monai_xray2mri.label.store import is_radiograph, is_result, study_of, uncertainty_name, volume_name
 from monai_xray2mri.label.volume_file import EXTENSIONS, FULL_SCALE, write_volume
-from monai_xray2mri.sampling import Options
-from monai_xray2mri.synthesis import volume_affine
 from monai_xray2mri.types import KneeVolume, Side
 from tests.label.conftest import Radiographs
 
@@ -142,7 +142,7 @@ def test_the_app_is_written_whole(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_pydicoms_former_module_is_found_for_monai_label_only(word: str) -> None:
     """By the line that every start of Python reads (deploy_hook.pth)."""
     program = (
-        f"import sys; sys.orig_argv[1:] = ['-m', {word!r}]; import monai_xray2mri.deploy_hook\n"
+        f"import sys; sys.orig_argv[1:] = ['-m', {word!r}]; import monai_xray2mri.deploy.hook\n"
         "from pydicom._storage_sopclass_uids import SegmentationStorage; print(SegmentationStorage)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -9,7 +9,7 @@ import torch
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.networks.clip import ClipRadiographEncoder
-from tests.published import TINY_CONFIGURATION
+from tests.helpers.published import TINY_CONFIGURATION
 
 TINY = TINY_CONFIGURATION["encoder_def"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from monai_xray2mri.networks.intensity import intensity_distribution
-from monai_xray2mri.radiograph.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalise_region
 
 
 def test_it_is_the_share_of_pixels_per_grey_level() -> None:

@@ -7,7 +7,7 @@ from pydicom import Dataset
 
 from monai_xray2mri.errors import ExitCode, InputRefused
 from monai_xray2mri.radiograph.laterality import sides_of, sides_to_use
-from monai_xray2mri.radiograph.words import sides_in_text
+from monai_xray2mri.radiograph.side_words import sides_in_text
 from monai_xray2mri.types import Radiograph, Side
 
 R, L = (Side.RIGHT,), (Side.LEFT,)

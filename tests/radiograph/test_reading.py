@@ -13,11 +13,11 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.uid import DigitalXRayImageStorageForPresentation, MRImageStorage, SecondaryCaptureImageStorage
 
-from monai_xray2mri.detection.joints import find_joints
 from monai_xray2mri.errors import ExitCode, InputRefused, NotAKnee, UsageError
-from monai_xray2mri.radiograph.checks import check_radiograph, check_region
+from monai_xray2mri.knee.detection.joints import find_joints
+from monai_xray2mri.radiograph.knee.checks import check_radiograph, check_region
+from monai_xray2mri.radiograph.knee.region import find_knees
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset, read_radiograph
-from monai_xray2mri.radiograph.region import find_knees
 from monai_xray2mri.types import Side
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.denoiser import ForwardDiffusion, WeightedSquaredError
 from monai_xray2mri.training.reconstruction import DiffusionAndReconstruction, WithNoisyLatents
 

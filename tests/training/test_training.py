@@ -13,11 +13,12 @@ from monai.bundle import ConfigWorkflow
 from PIL import Image
 from torch import Tensor
 
-from monai_xray2mri.data.slices import TrainingSlices
-from monai_xray2mri.diffusion.slice_diffusion import SliceDiffusion
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.grading.features import FEATURES
-from monai_xray2mri.training.autoencoder import AutoencoderLoss, PrepareAutoencoderBatch, SliceCrops
+from monai_xray2mri.knee.data.slice_crops import SliceCrops
+from monai_xray2mri.knee.data.slices import TrainingSlices
+from monai_xray2mri.knee.grading.features import FEATURES
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.training.autoencoder import AutoencoderLoss, PrepareAutoencoderBatch
 from monai_xray2mri.training.average import AveragedWeights
 from monai_xray2mri.training.denoiser import ConditionalDenoising, ForwardDiffusion, WeightedSquaredError
 from monai_xray2mri.training.handlers import AutocastInferer

@@ -1,0 +1,1 @@
+"""What a system is: the contract, bundles, calibration, volumes, identity."""

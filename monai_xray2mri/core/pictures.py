@@ -1,0 +1,36 @@
+"""Small pictures of volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from monai_xray2mri.types import KneeVolume
+
+HEIGHT = 560
+"""Height of the two panels in pixels."""
+
+
+YELLOW, GREY, RED = (255, 208, 0), (150, 150, 150), (255, 96, 80)
+
+
+def montage(volume: KneeVolume, columns: int, rows: int) -> Image.Image:
+    """``columns * rows`` evenly spaced slices of a volume, row by row, at panel height, orientation letters marked."""
+    count = columns * rows
+    chosen = np.linspace(0, len(volume.voxels) - 1, count + 2)[1:-1].round().astype(int)
+    side = HEIGHT // rows
+    sheet = Image.new("RGB", (columns * side, rows * side), "black")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for place, index in enumerate(chosen):
+        tile = picture(volume.voxels[index]).resize((side - 4, side - 4), Image.Resampling.LANCZOS)
+        left, top = place % columns * side + 2, place // columns * side + 2
+        sheet.paste(tile.convert("RGB"), (left, top))
+        draw.text((left + 4, top + side - 20), str(index + 1), GREY, font)
+    draw.text((5, side // 2), "R", YELLOW, font)
+    draw.text((columns * side - 14, side // 2), "L", YELLOW, font)
+    return sheet
+
+
+def picture(grey: np.ndarray) -> Image.Image:
+    """Grey values [H,W] in [0,1] as an 8-bit picture."""
+    return Image.fromarray(np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8))

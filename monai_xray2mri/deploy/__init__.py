@@ -1,0 +1,1 @@
+"""``monai-deploy exec`` and what it needs to start."""

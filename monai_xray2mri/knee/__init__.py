@@ -1,0 +1,1 @@
+"""The wing of the knee: what several knee systems share."""

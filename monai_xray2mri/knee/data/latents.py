@@ -1,0 +1,211 @@
+"""Latents of a stored training set: encoded once by the frozen autoencoder (paper 000, Algorithm 1)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset, WeightedRandomSampler
+
+from monai_xray2mri.core.random_streams import draw_generator
+from monai_xray2mri.knee.data.slices import StoredSlices
+from monai_xray2mri.runtime.devices import computes_bfloat16
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.training.store import ArraySpec, KneeStore
+
+LOW_PRECISION_ERROR: Final = 0.02
+"""Largest error that encoding in bfloat16 may make: RMS, as a share of the latents' standard deviation.
+
+With the shipped autoencoder it is 0.0055: after decoding 0.001 of the grey range [-1,1], where the autoencoder's own
+error is 0.06.
+"""
+CPU_BATCH: Final = 5
+"""Slices encoded together on a CPU: few enough for its cache (about twice as fast as 50, measured on an EPYC)."""
+CUDA_BATCH: Final = 250
+
+
+def state_digest(module: nn.Module) -> str:
+    """First 12 hexadecimal digits of the SHA-256 of a module's weights, for cache names."""
+    digest = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+class SliceEncoder:
+    """E1 and E2 with frozen weights, in bfloat16 where the hardware computes it and the error stays small.
+
+    Args:
+        network: its autoencoder is used, on its device, in evaluation mode.
+        low_precision: None decides by the hardware.
+    """
+
+    def __init__(self, network: SliceDiffusion, low_precision: bool | None = None) -> None:
+        self.network = network
+        self.device = network.latent_scale.device
+        self.autoencoder = network.autoencoder.eval()
+        self.low_precision = computes_bfloat16(self.device) if low_precision is None else low_precision
+
+    @torch.inference_mode()
+    def slices(self, images: Tensor) -> Tensor:
+        """Unscaled latents [B,C,h,w] float32 on the CPU, of slices [B,1,H,W] in [-1,1]."""
+        batch = CUDA_BATCH if self.device.type == "cuda" else CPU_BATCH
+        return torch.cat([self._encode(part.to(self.device)).cpu() for part in images.split(batch)])
+
+    def radiographs(self, images: Tensor) -> Tensor:
+        """The same of radiographs [B,1,H,W] in [-1,1], drawn to the scale of the slices if the network says so."""
+        return self.slices(self.network.to_slice_scale(images) if self.network.align else images)
+
+    def _encode(self, images: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.low_precision):
+            return self.autoencoder.encode(images).float()
+
+    def settle_precision(self, images: Tensor) -> None:
+        """Go back to float32 if bfloat16 errs more than ``LOW_PRECISION_ERROR`` on these slices [B,1,H,W]."""
+        if not self.low_precision:
+            return
+        low = self.slices(images)
+        self.low_precision = False
+        full = self.slices(images)
+        self.low_precision = bool((low - full).square().mean().sqrt() <= LOW_PRECISION_ERROR * full.std())
+
+
+class LatentSlices(Dataset[dict[str, Tensor]]):
+    """Scaled latents z_0 of the slices, with radiograph, its latent, features, depth and lesion mask.
+
+    An item holds ``latent`` [C,h,w], ``radiograph`` [1,H,W], ``radiograph_latent`` [C,h,w] of the same box,
+    ``features`` [61], ``depth`` (), ``lesions`` [1,h,w] and ``knee`` (). Which of a knee's boxes it shows depends on
+    the seed, the epoch and the item alone.
+
+    The first use encodes what is missing, knee by knee, into a store of its own, named by the autoencoder's weights and
+    by whatever else the latents depend on; killed, it resumes. It also sets ``network.latent_scale`` so that the
+    latents have unit variance.
+
+    Args:
+        source: the slices.
+        network: its autoencoder is used, and its ``latent_scale`` is set.
+        draws: boxes per knee, by the jitter of ``source``.
+        directory: folder for encodings; None keeps them beside the set.
+        low_precision: encode in bfloat16; None decides by hardware and error.
+        fit_scale: set ``network.latent_scale``; False for slices that only watch the training of another set.
+    """
+
+    def __init__(
+        self,
+        source: StoredSlices,
+        network: SliceDiffusion,
+        *,
+        draws: int = 8,
+        directory: str | Path | None = None,
+        low_precision: bool | None = None,
+        fit_scale: bool = True,
+    ) -> None:
+        self.source, self.draws = source, draws
+        encoder = SliceEncoder(network, low_precision)
+        encoder.settle_precision(self._slices(int(source.knees[0])))
+        self.store = self._open(encoder, Path(directory) if directory else source.directory)
+        self._encode_missing(encoder)
+        if fit_scale:
+            network.latent_scale.fill_(1 / self._standard_deviation())
+        self.scale = float(network.latent_scale)
+        self.film_scale = self.scale if network.scale_radiograph_latent else 1.0
+
+    def _slices(self, knee: int) -> Tensor:
+        stored = self.source.store.array("slices")[knee].astype(np.float32)
+        return torch.from_numpy(stored)[:, None] / 127.5 - 1  # [S,1,H,W]
+
+    def _open(self, encoder: SliceEncoder, parent: Path) -> KneeStore:
+        network = encoder.network
+        index: dict[str, Any] = {
+            **self.source.store.index,
+            "set": self.source.store.index["source"],
+            "source": "latents",
+            "autoencoder": state_digest(network.autoencoder),
+            "low_precision": encoder.low_precision,
+            "radiograph_scale": [network.align, network.magnification, network.region_mm, network.pixel_mm],
+            "draws": self.draws,
+            "seed": self.source.seed,
+            "jitter": [self.source.jitter.shift_mm, self.source.jitter.scale, self.source.jitter.bound],
+        }
+        latent, images = network.latent_shape(), self.source.store.arrays["slices"].shape
+        arrays = {
+            "slices": ArraySpec("float16", (images[0], *latent)),
+            "radiographs": ArraySpec("uint8", (self.draws, *images[1:])),
+            "radiograph_latents": ArraySpec("float16", (self.draws, *latent)),
+        }
+        digest = hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()[:12]
+        return KneeStore.create(parent / f"latents_{digest}", len(self.source.store), index, arrays)
+
+    def _encode_missing(self, encoder: SliceEncoder) -> None:
+        for knee in self.source.knees[~self.store.done[self.source.knees]]:
+            views = torch.stack([self.source.view(int(knee), draw) for draw in range(self.draws)])  # [D,1,H,W]
+            # Encoded as they will be given: with the rounding of the stored views.
+            grey = ((views + 1) * 127.5).round()
+            self.store.write(
+                int(knee),
+                {
+                    "slices": encoder.slices(self._slices(int(knee))).half().numpy(),
+                    "radiographs": grey[:, 0].to(torch.uint8).numpy(),
+                    "radiograph_latents": encoder.radiographs(grey / 127.5 - 1).half().numpy(),
+                },
+            )
+
+    def _standard_deviation(self) -> float:
+        """Of all numbers of all latents, knee by knee, so that memory does not grow with the set."""
+        moments = np.zeros(3)
+        for knee in self.source.knees:
+            values = self.store.array("slices")[knee].astype(np.float64)
+            moments += values.size, values.sum(), np.square(values).sum()
+        count, total, squares = moments
+        return float(np.sqrt(squares / count - (total / count) ** 2))
+
+    def set_epoch(self, epoch: int) -> None:
+        """See :meth:`~monai_xray2mri.knee.data.slices.StoredSlices.set_epoch`."""
+        self.source.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        """Number of slices."""
+        return len(self.source)
+
+    def __getitem__(self, item: int) -> dict[str, Tensor]:
+        """Latents and condition of slice ``item``."""
+        knee, position = self.source.place(item)
+        draw = int(draw_generator("look", self.source.seed, self.source.epoch, item).integers(self.draws))
+        views, films = self.store.array("radiographs"), self.store.array("radiograph_latents")
+        return {
+            "latent": self._latent(self.store.array("slices")[knee, position], self.scale),
+            "radiograph": torch.from_numpy(views[knee, draw].astype(np.float32))[None] / 127.5 - 1,
+            "radiograph_latent": self._latent(films[knee, draw], self.film_scale),
+            **self.source.guidance(item),
+        }
+
+    @staticmethod
+    def _latent(stored: np.ndarray, scale: float) -> Tensor:
+        return torch.from_numpy(stored.astype(np.float32)) * scale
+
+    def sampler(self, count: int, lesion_share: float, seed: int = 0) -> WeightedRandomSampler:
+        """Draws ``count`` slices of which ``lesion_share`` show a lesion.
+
+        Lesions fill few slices; without this the features that tell of them are hardly ever learnt
+        (docs/training.md).
+        """
+        weights = lesion_weights(self.source.with_lesion(), lesion_share)
+        return WeightedRandomSampler(weights.tolist(), count, generator=torch.Generator().manual_seed(seed))
+
+
+def lesion_weights(has: Tensor, lesion_share: float) -> Tensor:
+    """Probabilities [N] of drawing each slice, so that ``lesion_share`` of what is drawn shows a lesion.
+
+    Args:
+        has: [N] bool, whether a slice shows one; if none or all do, every slice is as likely.
+        lesion_share: 0 to 1.
+    """
+    one = has.double()
+    share = lesion_share if 0 < one.sum() < len(one) else float(one.mean())
+    return one * share / one.sum().clamp(min=1) + (1 - one) * (1 - share) / (1 - one).sum().clamp(min=1)

@@ -1,0 +1,103 @@
+"""The knee joints on a film: the YOLOv2 detector of papers 000 and 001 (section III-B.1) with its shipped weights.
+
+How it was trained and what it reaches: docs/detection.md. Weights: ``joints.pt`` beside this file.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import numpy as np
+import torch
+
+from monai_xray2mri.errors import WeightsError
+from monai_xray2mri.knee.detection.networks.yolo import STRIDE, KneeYOLO, detect
+from monai_xray2mri.radiograph.knee.region import FoundJoint
+from monai_xray2mri.radiograph.resampling import resize, stretch
+
+FILM_MM: Final = 3.0
+"""Pixel size at the detector at which the network sees a film."""
+CANVAS: Final = (128, 160)
+"""Fewest rows and columns that the network is shown, 384 x 480 mm: a smaller film lies in the middle, black around."""
+CLASSES: Final = ("knee", "prosthesis")
+ANCHORS: Final = ((33.0, 33.0), (41.0, 41.0))
+"""A region of 110 mm is 37 pixels; films of a wrong pixel spacing show it somewhat smaller or larger."""
+LEAST_SHOWN: Final = 0.2
+"""Least confidence of a joint that is given back at all; callers refuse what lies below their own limit."""
+WEIGHTS: Final = "joints.pt"
+
+
+def make_detector() -> KneeYOLO:
+    """The network of the shipped weights, untrained."""
+    return KneeYOLO(ANCHORS, len(CLASSES))
+
+
+@cache
+def shipped_detector() -> KneeYOLO:
+    """The detector with its shipped weights, in evaluation mode.
+
+    Raises:
+        WeightsError: they are missing or damaged.
+    """
+    with torch.device("cpu"):  # also where the caller lays out networks on another device: this one is kept
+        network = make_detector()
+    try:
+        with (resources.files("monai_xray2mri.knee.detection") / WEIGHTS).open("rb") as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        network.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        )
+    except Exception as error:  # zip, pickle and key errors alike mean that the file cannot be trusted
+        raise WeightsError(
+            f"weights {WEIGHTS}", "must be those of the knee detector", type(error).__name__, "Reinstall the package."
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def find_joints(
+    pixels: np.ndarray, spacing: tuple[float, float], network: KneeYOLO | None = None, threshold: float = LEAST_SHOWN
+) -> list[FoundJoint]:
+    """Find the knee joints of a film; a :data:`~monai_xray2mri.radiograph.knee.region.Locator`.
+
+    Args:
+        pixels: [H,W] in any grey range, usual display.
+        spacing: (row, column) distance of pixels at the detector in mm.
+        network: a detector in evaluation mode; None takes the shipped one.
+        threshold: least confidence.
+
+    Returns:
+        The joints, the most confident first; their boxes hardly overlap.
+    """
+    film, (top, left) = film_view(pixels, spacing)
+    found = detect(network or shipped_detector(), torch.from_numpy(film)[None, None], threshold=threshold)
+    return [
+        FoundJoint(
+            row=(each.centre[0] - top) * FILM_MM,
+            column=(each.centre[1] - left) * FILM_MM,
+            side_mm=sum(each.size) / 2 * FILM_MM,
+            confidence=each.confidence,
+            prosthesis=each.classes[CLASSES.index("prosthesis")],
+        )
+        for each in found
+    ]
+
+
+def film_view(pixels: np.ndarray, spacing: tuple[float, float]) -> tuple[np.ndarray, tuple[int, int]]:
+    """What the network sees of a film, and where on it the film begins.
+
+    Args:
+        pixels: [H,W] in any grey range.
+        spacing: (row, column) in mm.
+
+    Returns:
+        [h,w] float32 in [-1,1] at 3 mm per pixel, whole cells, and the (row, column) of the film's corner on it.
+    """
+    height, width = (size * step for size, step in zip(pixels.shape, spacing, strict=True))
+    small = resize(pixels, (max(round(height / FILM_MM), 1), max(round(width / FILM_MM), 1)))
+    shape = [max(-(-size // STRIDE) * STRIDE, least) for size, least in zip(small.shape, CANVAS, strict=True)]
+    top, left = ((whole - size) // 2 for whole, size in zip(shape, small.shape, strict=True))
+    canvas = np.full(shape, -1.0, np.float32)
+    canvas[top : top + small.shape[0], left : left + small.shape[1]] = 2 * stretch(small) - 1
+    return canvas, (top, left)

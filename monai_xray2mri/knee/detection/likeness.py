@@ -1,0 +1,106 @@
+"""Whether a region shows what the networks know, an upright frontal knee, and of the side that it is said to be.
+
+The network, how it was trained and what it reaches: :mod:`monai_xray2mri.knee.detection.networks.region_judge`,
+docs/detection.md.
+Weights: ``region.pt`` beside this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import torch
+
+from monai_xray2mri.errors import DoubtfulInput, WeightsError
+from monai_xray2mri.knee.detection.networks.region_judge import RegionJudge, judged_view
+from monai_xray2mri.radiograph.knee.region import network_input
+from monai_xray2mri.radiograph.knee.roi import KneeROI
+
+WEIGHTS: Final = "region.pt"
+LARGEST_DISTANCE: Final = 12.0
+"""Distance from the known knees above which a region is doubted (docs/detection.md has what it accepts and refuses)."""
+OTHER_SIDE: Final = 0.05
+"""Probability of the stated side below which the picture contradicts it."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What the picture of a region says.
+
+    Attributes:
+        distance: Mahalanobis distance of its features from those of known knees of that side; 5 is usual.
+        mirrored: the same distance from known knees of the other side.
+        side: probability that it shows the side that it is said to be, by fibula and condyles.
+    """
+
+    distance: float
+    mirrored: float
+    side: float
+
+
+@cache
+def shipped_judge() -> RegionJudge:
+    """The network with its shipped weights, in evaluation mode.
+
+    Raises:
+        WeightsError: they are missing or damaged.
+    """
+    with torch.device("cpu"):
+        network = RegionJudge()
+    try:
+        with (resources.files("monai_xray2mri.knee.detection") / WEIGHTS).open("rb") as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        network.load_state_dict({name: value.float() for name, value in state.items()})
+    except Exception as error:  # zip, pickle and key errors alike mean that the file cannot be trusted
+        raise WeightsError(
+            f"weights {WEIGHTS}", "must be those of the region judge", type(error).__name__, "Reinstall the package."
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+@torch.inference_mode()
+def judge_region(roi: KneeROI, network: RegionJudge | None = None) -> Likeness:
+    """Compare a region with the knees that the networks know.
+
+    Args:
+        roi: the region; what it shows is compared with knees of its side.
+        network: None takes the shipped one.
+    """
+    network = network or shipped_judge()
+    view = judged_view(torch.from_numpy(network_input(roi)), roi.width_mm)
+    features = network.describe(torch.cat([view, view.flip(-1)]))  # [2,N]
+    distance, mirrored = network.distance(features).tolist()
+    return Likeness(distance, mirrored, float(network.head(features)[0, 1].sigmoid()))
+
+
+def likeness_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
+    """Why a region may be something else than the knee that it is said to be; nothing if all is well.
+
+    Args:
+        roi: the region.
+        name: how messages call its film.
+    """
+    what = f"{roi.side.word} knee of {name}" if name else f"{roi.side.word} knee"
+    seen = judge_region(roi)
+    if seen.side < OTHER_SIDE and min(seen.distance, seen.mirrored) <= LARGEST_DISTANCE:
+        return [
+            DoubtfulInput(
+                what,
+                f"must look like a {roi.side.word} knee",
+                f"fibula and condyles of a {roi.side.opposite.word} one (probability {1 - seen.side:.2f})",
+                "Check the side in the header and Patient Orientation (0020,0020).",
+            )
+        ]
+    if seen.distance > LARGEST_DISTANCE:
+        return [
+            DoubtfulInput(
+                what,
+                f"must look like a frontal radiograph of a knee (distance of known ones at most {LARGEST_DISTANCE:g})",
+                f"distance {seen.distance:.1f}",
+                "Give a frontal (AP or PA) radiograph of a knee.",
+            )
+        ]
+    return []

@@ -1,0 +1,1 @@
+"""Measures of a knee in an MR volume."""

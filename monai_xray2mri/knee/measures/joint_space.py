@@ -1,0 +1,128 @@
+"""Joint space width in mm, of each compartment, from a volume alone or from a label map."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from monai_xray2mri.knee.measures.crop import SIDES, SPACING_MM
+from monai_xray2mri.knee.measures.surfaces import (
+    JointReading,
+    Surfaces,
+    bone_probabilities,
+    read_labels,
+    read_volume,
+    smooth_surface,
+)
+
+MIDDLE_X_MM: Final = (14.0, 30.0)
+MIDDLE_Y_MM: Final = (-12.0, 12.0)
+"""Distance from the midline, and y, of the middle of a plateau of a knee of size 1: where the simulator measures."""
+_TIBIA_MM = (67.1, (-19.0, -13.0))
+_FEMUR_MM = (69.0, (12.0, 19.0))
+"""Width of either bone in a knee of size 1, and between which heights: beyond osteophytes and joint surfaces."""
+_ROUND_MM = 2.0
+"""What is fitted beyond the middle on every side."""
+_ROUGH_ORDER, _FINE_ORDER = 2, 6
+_ROUGH_MM = 2.0
+"""How far a height may leave the rough fit; what lies beyond (a stray voxel, a hollow) is left out."""
+_FEWEST = 60
+
+
+def joint_space_from_volume(
+    volume: np.ndarray, affine: np.ndarray, reading: JointReading | None = None
+) -> dict[str, float]:
+    """Joint space width of both compartments from the volume alone.
+
+    Method: the joint surfaces that the segmenter finds (:func:`~.surfaces.read_volume`); of each, a polynomial of the
+    sixth order over the middle of the plateau (16 x 24 mm times :func:`knee_size`, and 2 mm around), with Tukey's
+    weights, after heights more than 2 mm from a rougher fit were left out; the least distance of the two along z.
+    Radiographs give the least width under load; this is that of the unloaded joint, as
+    :attr:`~monai_xray2mri.simulation.knee.anatomy.truth.KneeTruth.joint_space_mm`.
+
+    Args:
+        volume: [S,H,W] of intensities 0 to 1 at OAI's spacing, slice 0 posterior.
+        affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
+        reading: of this volume, where it was read already.
+
+    Returns:
+        ``"M"`` and ``"L"`` to mm; NaN where no joint is found.
+
+    Raises:
+        ValueError: the affine turns the axes, the spacing is another, or the volume misses the joint.
+        WeightsError: the segmenter's weights are missing or damaged.
+    """
+    return _widths(reading or read_volume(volume, affine))
+
+
+def joint_space_from_labels(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
+    """The same from a label map, without noise and without doubt about tissues.
+
+    The labels are those of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`.
+
+    Args:
+        labels: [S,H,W] at OAI's spacing.
+        affine: [4,4] maps (column, row, slice) to LPS mm.
+
+    Returns:
+        ``"M"`` and ``"L"`` to mm; NaN where femur or tibia is absent.
+
+    Raises:
+        ValueError: as :func:`joint_space_from_volume`.
+        UsageError: SciPy is not installed.
+    """
+    return _widths(read_labels(labels, affine))
+
+
+def knee_size(reading: JointReading) -> float:
+    """Size of a knee as a factor on the simulator's reference knee, from the widths of tibia and femur.
+
+    The middle of a plateau grows with the knee. Over 60 simulated knees the error has a standard deviation of 3 %.
+
+    Returns:
+        1 for the reference knee; NaN where a bone is absent.
+    """
+    found = []
+    for bone, (usual, (low, high)) in zip(bone_probabilities(reading.parts), (_FEMUR_MM, _TIBIA_MM), strict=True):
+        rows = (reading.crop.z >= low) & (reading.crop.z <= high)
+        lines = (bone[:, rows] > 0.5).reshape(-1, bone.shape[2])
+        lines = lines[lines.any(axis=1)]
+        if not len(lines):
+            return float("nan")
+        widths = lines.shape[1] - lines.argmax(axis=1) - lines[:, ::-1].argmax(axis=1)
+        found.append(SPACING_MM[2] * float(np.percentile(widths, 95)) / usual)
+    return sum(found) / len(found)
+
+
+def _widths(reading: JointReading) -> dict[str, float]:
+    size = knee_size(reading)
+    return {side: _width(surfaces, SIDES[side], size) for side, surfaces in reading.surfaces.items()}
+
+
+def _width(surfaces: Surfaces, sign: float, size: float) -> float:
+    """Least distance in mm along z of both surfaces over the plateau's middle; NaN where too few columns have it."""
+    reach = _ROUND_MM / size
+    across, along = sign * surfaces.x[None, :] / size, surfaces.y[:, None] / size
+    inside = (across >= MIDDLE_X_MM[0] - reach) & (across <= MIDDLE_X_MM[1] + reach)
+    inside = inside & (along >= MIDDLE_Y_MM[0] - reach) & (along <= MIDDLE_Y_MM[1] + reach)
+    usable = inside & np.isfinite(surfaces.femur + surfaces.tibia)
+    if usable.sum() < _FEWEST:
+        return float("nan")
+    u, v = (each[usable] for each in np.broadcast_arrays(_scaled(across, MIDDLE_X_MM), _scaled(along, MIDDLE_Y_MM)))
+    return _least_gap(u, v, np.stack([surfaces.femur[usable], surfaces.tibia[usable]]))
+
+
+def _scaled(places: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    return (places - sum(limits) / 2) / ((limits[1] - limits[0]) / 2)
+
+
+def _least_gap(u: np.ndarray, v: np.ndarray, heights: np.ndarray) -> float:
+    """Least gap of [2,N] heights over places (u, v), after leaving out what strays from a rough fit."""
+    rough = np.stack([smooth_surface(u, v, z, _ROUGH_ORDER) for z in heights])
+    near = (np.abs(heights - rough) < _ROUGH_MM).all(axis=0)
+    if near.sum() < _FEWEST:
+        return float("nan")
+    upper, lower = (smooth_surface(u[near], v[near], z[near], _FINE_ORDER) for z in heights)
+    middle = (np.abs(u[near]) <= 1) & (np.abs(v[near]) <= 1)
+    return max(0.0, float((upper - lower)[middle].min())) if middle.any() else float("nan")

@@ -1,0 +1,198 @@
+"""What the segmenter's measures reach on simulated knees whose truth is known: lesions and joint space.
+
+``python -m monai_xray2mri.knee.measures.lesion_report --split test --knees 100`` prints sensitivity, specificity and
+the error of the joint space as JSON. ``--choose-thresholds`` sets the lesion detector's thresholds first, on knees of
+the validation range, and stores them in the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from tqdm import tqdm
+
+from monai_xray2mri.knee.measures.crop import SIDES, SPACING_MM
+from monai_xray2mri.knee.measures.joint_space import joint_space_from_labels, joint_space_from_volume
+from monai_xray2mri.knee.measures.lesions import THRESHOLDS, best_threshold, lesion_volumes, shipped_thresholds
+from monai_xray2mri.knee.measures.parts import PART_OF_LESION
+from monai_xray2mri.knee.measures.segmentation_training import training_grades
+from monai_xray2mri.knee.measures.surfaces import read_volume
+from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
+from monai_xray2mri.simulation.knee.knee import simulate_knee
+from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION, VALIDATION
+
+_NORMAL_95: Final = 1.959964
+SHOWN_MM3: Final = 20.0
+"""A graded lesion of less than this is not shown: chondrocalcinosis needs cartilage or meniscus to lie in, and
+narrowing may have left none."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One knee as the segmenter sees it, beside its truth.
+
+    Attributes:
+        grades: the knee's.
+        true_sizes: feature to the volume of the true lesion in cubic mm.
+        sizes: feature to the volume seen in the acquired volume in cubic mm.
+        clean_sizes: the same in the volume without noise.
+        true_joint_space: compartment to mm.
+        joint_space: the same from the acquired volume.
+        label_joint_space: the same from the label map.
+    """
+
+    grades: dict[str, int]
+    true_sizes: dict[str, float]
+    sizes: dict[str, float]
+    clean_sizes: dict[str, float]
+    true_joint_space: dict[str, float]
+    joint_space: dict[str, float]
+    label_joint_space: dict[str, float]
+
+    def shows(self, stem: str) -> bool | None:
+        """Whether the knee truly shows a lesion; None if it is graded with it and does not."""
+        if not self.grades[stem]:
+            return False
+        return True if self.true_sizes[stem] >= SHOWN_MM3 else None
+
+
+def examine(seed: int) -> Examined:
+    """Simulate a knee with half of the lesions and every narrowing, and measure it.
+
+    Raises:
+        InputRefused: the seed lies in no range.
+    """
+    knee = simulate_knee(seed, grades=training_grades(seed))
+    reading = read_volume(knee.volume, knee.affine)
+    voxels = np.bincount(knee.lesions.ravel(), minlength=len(LESION_FEATURES) + 1)[1:]
+    return Examined(
+        dict(knee.grades),
+        dict(zip(LESION_FEATURES, (float(np.prod(SPACING_MM)) * voxels).tolist(), strict=True)),
+        lesion_volumes(knee.volume, knee.affine, reading),
+        lesion_volumes(knee.noise_free, knee.affine),
+        dict(knee.truth.joint_space_mm),
+        joint_space_from_volume(knee.volume, knee.affine, reading),
+        joint_space_from_labels(knee.labels, knee.affine),
+    )
+
+
+def choose_thresholds(knees: Sequence[Examined]) -> dict[str, float]:
+    """Kind of lesion (name of the part in small letters) to the best least volume in cubic mm.
+
+    Raises:
+        ValueError: a kind is present in all or in none of the knees.
+    """
+    chosen = {}
+    for part in sorted(set(PART_OF_LESION.values())):
+        stems = [stem for stem in LESION_FEATURES if PART_OF_LESION[stem] is part]
+        shown = [(knee.sizes[stem], knee.shows(stem)) for knee in knees for stem in stems]
+        pairs = [(size, bool(present)) for size, present in shown if present is not None]
+        chosen[part.name.lower()] = round(best_threshold(*zip(*pairs, strict=True)), 2)
+    return chosen
+
+
+def lesion_table(knees: Sequence[Examined], clean: bool = False) -> dict[str, dict[str, Any]]:
+    """Feature to sensitivity and specificity, each with its 95 % interval (Wilson) and the number of knees.
+
+    Knees that are graded with a lesion and do not show it count for neither; ``"graded, not shown"`` is their number.
+    """
+    limits = shipped_thresholds()
+    table: dict[str, dict[str, Any]] = {}
+    for stem in LESION_FEATURES:
+        truth = [knee.shows(stem) for knee in knees]
+        present, absent = (np.array([each is wanted for each in truth]) for wanted in (True, False))
+        sizes = np.array([(knee.clean_sizes if clean else knee.sizes)[stem] for knee in knees])
+        seen = sizes >= limits[PART_OF_LESION[stem]]
+        table[stem] = {
+            "sensitivity": _share(int((seen & present).sum()), int(present.sum())),
+            "specificity": _share(int((~seen & absent).sum()), int(absent.sum())),
+            "graded, not shown": truth.count(None),
+        }
+    return table
+
+
+def _share(count: int, total: int) -> dict[str, Any]:
+    low, high = wilson_interval(count, total)
+    return {"value": round(count / total, 3) if total else None, "interval": [low, high], "of": total}
+
+
+def wilson_interval(count: int, total: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson, JASA 1927;22:209), rounded to three places; 0 to 1 of nothing."""
+    if not total:
+        return 0.0, 1.0
+    z2, share = _NORMAL_95**2, count / total
+    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = _NORMAL_95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
+    return round(middle - half, 3), round(middle + half, 3)
+
+
+def joint_space_table(knees: Iterable[Examined]) -> dict[str, dict[str, float]]:
+    """Grade of narrowing (and "attrition", whatever the narrowing) to the joint space's error in mm."""
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for knee in knees:
+        for side in SIDES:
+            true = knee.true_joint_space[side]
+            errors = knee.joint_space[side] - true, knee.label_joint_space[side] - true
+            name = "attrition" if knee.grades[f"XRATT{side}"] else f"narrowing {knee.grades[f'XRJS{side}']}"
+            rows.setdefault(name, []).append(errors)
+            rows.setdefault("all", []).append(errors)
+    return {name: _errors(np.array(errors)) for name, errors in sorted(rows.items())}
+
+
+def _errors(errors: np.ndarray) -> dict[str, float]:
+    volume, labels = np.abs(errors[:, 0]), np.abs(errors[:, 1])
+    found = {
+        "compartments": float(len(errors)),
+        "not_found": float(np.isnan(volume).sum()),
+        "bias_mm": float(np.nanmean(errors[:, 0])),
+        "mean_absolute_mm": float(np.nanmean(volume)),
+        "percentile_95_mm": float(np.nanpercentile(volume, 95)),
+        "labels_mean_absolute_mm": float(np.nanmean(labels)),
+    }
+    return {name: round(value, 3) for name, value in found.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the report as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m monai_xray2mri.knee.measures.lesion_report", description=__doc__)
+    parser.add_argument("--split", choices=sorted(SEED_RANGES), default="test")
+    parser.add_argument("--knees", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--choose-thresholds", type=int, metavar="KNEES", help="set them on validation knees first")
+    options = parser.parse_args(arguments)
+    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+        if options.choose_thresholds:
+            seeds = VALIDATION[-options.choose_thresholds :]
+            chosen = choose_thresholds(list(_watched(pool.imap(examine, seeds), "validation", len(seeds))))
+            record = {"simulator": SIMULATOR_VERSION, "validation_knees": len(seeds), "least_volume_mm3": chosen}
+            write_whole(Path(__file__).with_name(THRESHOLDS), (json.dumps(record, indent=2) + "\n").encode())
+            shipped_thresholds.cache_clear()
+        seeds = SEED_RANGES[options.split][: options.knees]
+        knees = list(_watched(pool.imap(examine, seeds), "knees", len(seeds)))
+    report = {
+        "simulator": SIMULATOR_VERSION,
+        "split": options.split,
+        "knees": len(knees),
+        "lesions": lesion_table(knees),
+        "lesions_without_noise": lesion_table(knees, clean=True),
+        "joint_space": joint_space_table(knees),
+    }
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+def _watched(knees: Iterable[Examined], name: str, total: int) -> Iterable[Examined]:
+    return tqdm(knees, name, total, disable=not sys.stderr.isatty())
+
+
+if __name__ == "__main__":
+    main()

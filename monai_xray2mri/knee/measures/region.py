@@ -1,0 +1,130 @@
+"""The region of the joint in which RSSIM compares bone edges (papers 000 and 001)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monai_xray2mri.knee.measures.crop import axes_mm
+from monai_xray2mri.knee.measures.surfaces import JointReading, bone_probabilities, read_volume
+from monai_xray2mri.simulation.knee.mri.mr import Tissue
+
+_MARGIN_MM = 2.5
+"""Room for the cortex and the blur of its edge beside the labelled marrow."""
+_BESIDE_CORTEX_MM = 1.25
+"""Room for the blur beside the segmenter's bones, which hold their cortex."""
+_FEWEST_VOXELS = 50
+"""Of either bone in a slice near the joint."""
+
+
+@dataclass(frozen=True)
+class JointRegion:
+    """A box around the joint, the same in each of its slices.
+
+    Papers 000 (section IV-A.2) and 001 (section 4.1.2): "we focus on the lower third of the femoral edge to the upper
+    third of the tibial edge". They do not say in which slice the edges are measured: here both bones' extents are those
+    of the whole volume within the field of view, so that the region does not jump from slice to slice, and the slices
+    are those that show femur and tibia in it.
+
+    Attributes:
+        top: first row.
+        bottom: row after the last.
+        left: first column.
+        right: column after the last.
+        slices: indices of the slices.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    slices: tuple[int, ...]
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns, to index a slice [H,W] with."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def mask(self, shape: tuple[int, ...]) -> np.ndarray:
+        """[S,H,W] bool, true within the region: to draw it, or to compare two of them."""
+        inside = np.zeros(shape, dtype=bool)
+        inside[(list(self.slices), *self.window)] = True
+        return inside
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse a volume that does not hold the region.
+
+        Raises:
+            ValueError: the region is empty or reaches out of ``shape``.
+        """
+        fits = len(shape) == 3 and 0 <= self.top < self.bottom <= shape[1] and 0 <= self.left < self.right <= shape[2]
+        if not fits or not self.slices or min(self.slices) < 0 or max(self.slices) >= shape[0]:
+            raise ValueError(f"the region must lie within the volume, got {self} and {shape}")
+
+
+def region_from_labels(labels: np.ndarray, affine: np.ndarray) -> JointRegion:
+    """The region of a label map [S,H,W], as wide as both bones.
+
+    The labels are those of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`.
+
+    Raises:
+        ValueError: femur or tibia is absent, no slice shows both in the region, or the affine turns the axes.
+    """
+    femur, tibia = labels == Tissue.FEMUR, labels == Tissue.TIBIA
+    if not femur.any() or not tibia.any():
+        raise ValueError("needs labels with femur and tibia")
+    x, _, _ = axes_mm(labels.shape, affine)
+    (femur_top, femur_end), (tibia_top, tibia_end) = (_extent(bone.any(axis=(0, 2))) for bone in (femur, tibia))
+    top, bottom = _thirds(femur_top, femur_end, tibia_top, tibia_end)
+    band = np.s_[:, top:bottom, :]
+    left, right = _extent((femur | tibia)[band].any(axis=(0, 1)))
+    both = np.flatnonzero(femur[band].any(axis=(1, 2)) & tibia[band].any(axis=(1, 2)))
+    margin = round(_MARGIN_MM / abs(float(x[1] - x[0])))
+    region = JointRegion(top, bottom, max(left - margin, 0), min(right + margin, len(x)), tuple(both.tolist()))
+    region.check(labels.shape)
+    return region
+
+
+def region_from_volume(volume: np.ndarray, affine: np.ndarray, reading: JointReading | None = None) -> JointRegion:
+    """The region of a volume alone.
+
+    Femur and tibia come from the segmenter, which looks 20 mm up and down from the joint and 40 mm to either side: the
+    joint line, the columns and the slices follow from it. The femur is taken to reach up to the field of view's border
+    and the tibia down to it, as they do in the coronal series of a knee.
+
+    Args:
+        volume: [S,H,W] of intensities 0 to 1 at OAI's spacing.
+        affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
+        reading: of this volume, where it was read already.
+
+    Raises:
+        ValueError: the affine turns the axes, the spacing is another, the volume misses the joint or shows none.
+        WeightsError: the segmenter's weights are missing or damaged.
+    """
+    found = reading or read_volume(volume, affine)
+    femur, tibia = (np.asarray(bone > 0.5) for bone in bone_probabilities(found.parts))
+    shown = np.flatnonzero(np.minimum(femur.sum(axis=(1, 2)), tibia.sum(axis=(1, 2))) > _FEWEST_VOXELS)
+    if not len(shown):
+        raise ValueError("no slice of the volume shows a femur over a tibia")
+    x, _, z = axes_mm(volume.shape, affine)
+    rows, columns = np.abs(z - found.crop.z[0]).argmin(), np.abs(x - found.crop.x[0]).argmin()
+    lowest, highest = _extent(np.any(femur[shown], axis=(0, 2)))[1], _extent(np.any(tibia[shown], axis=(0, 2)))[0]
+    top, bottom = _thirds(0, int(rows) + lowest, int(rows) + highest, len(z))
+    left, right = (int(columns) + edge for edge in _extent(np.any((femur | tibia)[shown], axis=(0, 1))))
+    slices = tuple(found.crop.slices[position] for position in shown)
+    margin = round(_BESIDE_CORTEX_MM / abs(float(x[1] - x[0])))
+    region = JointRegion(top, bottom, max(left - margin, 0), min(right + margin, len(x)), slices)
+    region.check(volume.shape)
+    return region
+
+
+def _extent(present: np.ndarray) -> tuple[int, int]:
+    """First index, and the index after the last, where a line of bool is true."""
+    places = np.flatnonzero(present)
+    return int(places[0]), int(places[-1]) + 1
+
+
+def _thirds(femur_top: int, femur_end: int, tibia_top: int, tibia_end: int) -> tuple[int, int]:
+    """Rows from the lower third of the femur to the upper third of the tibia."""
+    return round(femur_end - (femur_end - femur_top) / 3), round(tibia_top + (tibia_end - tibia_top) / 3)

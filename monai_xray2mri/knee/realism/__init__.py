@@ -1,0 +1,1 @@
+"""What the simulated knees are judged by."""

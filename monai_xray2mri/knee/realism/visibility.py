@@ -1,0 +1,195 @@
+"""Whether the visibility works: how well a classifier reads the hidden features from radiograph and other grades.
+
+``python -m monai_xray2mri.knee.realism.visibility [--knees N] [--visibility V ...]``
+
+Cysts, chondrocalcinosis and attrition show in the radiograph as far as the visibility says. In patients they come
+together with the other grades, so that the grades alone tell something about them; no leak of the radiograph that.
+To take that apart, the knees are those of the lesion-enriched range, where each of the eight features is tossed up for
+itself: there the other grades tell nothing (``grades`` below is 0.5 but for chance), and what a classifier of
+radiograph and grades scores above it comes from the radiograph. Besides, :func:`grades_alone` tells what the grades
+are worth in patients as OAI has them.
+
+The classifiers see the radiograph where a perfect detector cuts it out, so that a feature lies always at about the same
+place; that makes them stronger readers than the network, whose detector errs. Linear ones look at what bright and dark
+blobs, fine speckle and coarse shading there are about the feature's usual site; every score is cross-validated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from monai_xray2mri.knee.realism.radiographs import area_under_curve, cross_validated, discrimination, logistic_scores
+from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
+from monai_xray2mri.simulation.knee.knee import simulate_radiograph
+from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, patient_grades
+from monai_xray2mri.simulation.knee.people.seeds import LESION_ENRICHED, SIMULATOR_VERSION, TEST
+from monai_xray2mri.simulation.knee.xray.radiography import JOINT_ROW, MAGNIFICATION, REGION_MM, REGION_PIXELS
+from monai_xray2mri.simulation.tools.noise import blurred
+
+_MARGIN: Final = 0.02
+_PIXEL_MM: Final = REGION_MM / MAGNIFICATION / REGION_PIXELS
+_SITES: Final[Mapping[str, tuple[float, float]]] = {
+    "XRCYF": (22.0, 12.0),
+    "XRCYT": (22.0, -11.0),
+    "XRCH": (22.0, 2.0),
+    "XRATT": (25.0, -5.0),
+}
+"""Kind to |x| and z in mm of its usual site on the radiograph, 5 % larger than life as the mean knee is."""
+_HALF_MM: Final = (9.0, 13.0)
+"""Half height and half width of what is looked at."""
+_BLOBS_MM: Final = (1.0, 1.8, 3.0)
+_WIDER: Final = 1.6
+_COARSE: Final = (6, 8)
+_REPEATS: Final = 2
+_FEWEST: Final = 10
+
+
+@dataclass(frozen=True)
+class Leak:
+    """How well one hidden feature is read.
+
+    Attributes:
+        both: area under the ROC curve of a classifier that sees the radiograph and the other grades.
+        low, high: its 95 % interval.
+        radiograph: the same of one that sees the radiograph alone.
+        grades: the same of one that sees the other grades alone; chance where they are independent.
+    """
+
+    both: float
+    low: float
+    high: float
+    radiograph: float
+    grades: float
+
+    @property
+    def gain(self) -> float:
+        """What the radiograph adds to the other grades."""
+        return self.both - self.grades
+
+
+def radiographs(seeds: Sequence[int], visibility: float) -> np.ndarray:
+    """Radiographs [N,H,W] in [0,1], cut out as a perfect detector does."""
+    return np.stack([simulate_radiograph(seed, visibility=visibility, margin=_MARGIN) for seed in seeds])
+
+
+def other_grades(grades: Sequence[Mapping[str, int]], stem: str) -> np.ndarray:
+    """What the other grades say, [N,36]: each as 0 to 1, and whether it is above 0."""
+    others = [name for name in MAXIMAL_GRADES if name != stem]
+    values = np.array([[knee[name] / MAXIMAL_GRADES[name] for name in others] for knee in grades])
+    return np.concatenate((values, values > 0), 1)
+
+
+def site_features(images: np.ndarray, stem: str) -> np.ndarray:
+    """What the radiograph shows about the usual site of a feature, [N,F].
+
+    Args:
+        images: [N,H,W] as :func:`radiographs` gives them.
+        stem: OAI stem.
+    """
+    return np.stack([_site_features(torch.from_numpy(image), stem) for image in images])
+
+
+def _site_features(image: Tensor, stem: str) -> np.ndarray:
+    rows, columns = _window(stem)
+    reach = round(3 * _WIDER * _BLOBS_MM[-1] / _PIXEL_MM)  # so far blurring looks
+    around = image[max(0, rows.start - reach) : rows.stop + reach, max(0, columns.start - reach) : columns.stop + reach]
+    window = tuple(slice(min(s.start, reach), min(s.start, reach) + s.stop - s.start) for s in (rows, columns))
+    local = image[rows, columns]
+    spread = local.std().clamp(min=1e-3)
+    coarse = F.adaptive_avg_pool2d(((local - local.mean()) / spread)[None, None], _COARSE).flatten()
+    found = [coarse, _texture((local - local.mean()) / spread)]
+    for width in _BLOBS_MM:
+        sigma = width / _PIXEL_MM
+        blob = (blurred(around, sigma, sigma) - blurred(around, _WIDER * sigma, _WIDER * sigma))[window] / spread
+        found.append(torch.stack((blob.max(), blob.min(), blob.std())))
+        found.append(F.adaptive_max_pool2d(blob[None, None], (2, 3)).flatten())
+        found.append(-F.adaptive_max_pool2d(-blob[None, None], (2, 3)).flatten())
+    return torch.cat(found).double().numpy()
+
+
+def _texture(local: Tensor) -> Tensor:
+    """Strength of the fine structure along rows and columns."""
+    return torch.stack([local.diff(dim=dim, n=order).abs().mean() for dim in (0, 1) for order in (1, 2)])
+
+
+def _window(stem: str) -> tuple[slice, slice]:
+    x, z = _SITES[stem[:-1]]
+    sign = 1.0 if stem.endswith("M") else -1.0
+    extra, side = round(_MARGIN * REGION_PIXELS), REGION_PIXELS * _PIXEL_MM
+    row = extra + (JOINT_ROW * side - z) / _PIXEL_MM
+    column = extra + (side / 2 + sign * x) / _PIXEL_MM
+    rows, columns = (round(half / _PIXEL_MM) for half in _HALF_MM)
+    return slice(round(row) - rows, round(row) + rows), slice(round(column) - columns, round(column) + columns)
+
+
+def leaks(images: np.ndarray, grades: Sequence[Mapping[str, int]]) -> dict[str, Leak]:
+    """How well each hidden feature is read from radiographs and the other grades.
+
+    Args:
+        images: [N,H,W] as :func:`radiographs` gives them.
+        grades: the grades of each knee.
+    """
+    found = {}
+    groups = np.array([str(number) for number in range(len(images))])
+    for stem in LESION_FEATURES:
+        truth = np.array([float(knee[stem] > 0) for knee in grades])
+        known = other_grades(grades, stem)
+        seen = site_features(images, stem)
+        scores = [
+            cross_validated(inputs, truth, groups, logistic_scores, _REPEATS, 0)
+            for inputs in (np.concatenate((seen, known), 1), seen, known)
+        ]
+        both = discrimination(scores[0], truth, groups)
+        alone = [area_under_curve(each, truth) for each in scores[1:]]
+        found[stem] = Leak(both.auc, both.low, both.high, *alone)
+    return found
+
+
+def grades_alone(knees: int) -> dict[str, float | None]:
+    """Area under the ROC curve by the other grades alone in patients as OAI has them; None where too few have it."""
+    grades = [patient_grades(seed) for seed in TEST[:knees]]
+    groups = np.array([str(number) for number in range(knees)])
+    found: dict[str, float | None] = {}
+    for stem in LESION_FEATURES:
+        truth = np.array([float(knee[stem] > 0) for knee in grades])
+        if truth.sum() < _FEWEST:
+            found[stem] = None
+            continue
+        scores = cross_validated(other_grades(grades, stem), truth, groups, logistic_scores, 1, 0)
+        found[stem] = round(area_under_curve(scores, truth), 3)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line of this module: JSON on standard output."""
+    parser = argparse.ArgumentParser(description="How well the hidden features are read from the radiograph.")
+    parser.add_argument("--knees", type=int, default=400, help="knees of the lesion-enriched range")
+    parser.add_argument("--visibility", type=float, nargs="+", default=[0.0, 0.5, 1.0])
+    parser.add_argument("--patients", type=int, default=4000, help="knees as OAI has them, for what grades alone tell")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    seeds = LESION_ENRICHED[: options.knees]
+    grades = [patient_grades(seed) for seed in seeds]
+    record: dict[str, object] = {"simulator": SIMULATOR_VERSION, "knees": options.knees}
+    for visibility in options.visibility:
+        found = leaks(radiographs(seeds, visibility), grades)
+        record[f"visibility {visibility:g}"] = {
+            stem: {name: round(value, 3) for name, value in {**asdict(leak), "gain": leak.gain}.items()}
+            for stem, leak in found.items()
+        }
+    record["grades alone, as in OAI"] = grades_alone(options.patients)
+    sys.stdout.write(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

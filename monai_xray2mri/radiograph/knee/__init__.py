@@ -1,0 +1,1 @@
+"""The knee on a radiograph: region, joint, checks."""

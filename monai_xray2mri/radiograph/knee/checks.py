@@ -1,0 +1,154 @@
+"""All checks of a radiograph before any compute: header, pixels, and whether a region shows a knee joint."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monai_xray2mri.errors import DoubtfulInput, InputRefused
+from monai_xray2mri.radiograph.knee.header_checks import check_header
+from monai_xray2mri.radiograph.knee.joint import SMALLEST_CONTRAST, SMALLEST_GAP, looks_like_a_joint, measure_joint
+from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.radiograph.laterality import sides_to_use
+from monai_xray2mri.radiograph.quality import measure_quality
+from monai_xray2mri.types import Radiograph, Side
+
+SMALLEST_IMAGE = 128
+"""Pixels along the shorter edge below which a knee has no detail left (0.9 mm in a crop of 110 mm)."""
+SMALLEST_RANGE = 0.02
+"""Distance of the 1st and 99th percentile of [0,1] below which an image is blank."""
+FEWEST_GREYS = 16
+"""Different grey values below which an image is a drawing or mask."""
+FAINT_GAP = 0.4
+"""Joint line below which the user is warned: 1 % of the OAI training crops, most of them of KL grade 3 or 4."""
+LARGEST_BURNT_OUT, LARGEST_EMPTY = 0.25, 0.6
+"""Fractions of a region at its largest value (burnt-out bone) and at its smallest (air, beyond the film) above which
+too little is left. The OAI crops have at most 0.01 of either."""
+
+LARGEST_NOISE, LEAST_SHARPNESS = 0.03, 1.1
+"""Limits of :func:`~monai_xray2mri.radiograph.quality.measure_quality`; real crops have at most 0.012 and at least 1.16
+(docs/detection.md)."""
+LARGEST_PROSTHESIS = 0.5
+"""Probability of the detector above which a joint is taken for a prosthesis."""
+
+
+def check_radiograph(radiograph: Radiograph, *, side: Side | None = None, minimum_age: int = 18) -> tuple[str, ...]:
+    """Check a film before anything is computed from it.
+
+    Args:
+        radiograph: the film.
+        side: the knee that the user asks for.
+        minimum_age: youngest patient in years.
+
+    Returns:
+        Warnings: what the user should know but what does not forbid the use.
+
+    Raises:
+        NotAKnee: another body part, view or species by the header.
+        InputRefused: unknown or contradicted side; a patient below the minimum age; too few pixels; a blank image.
+    """
+    header = radiograph.dataset
+    warnings = () if header is None else check_header(header, radiograph.name, minimum_age)
+    sides_to_use(radiograph, side)
+    _check_pixels(radiograph)
+    return warnings
+
+
+def _check_pixels(radiograph: Radiograph) -> None:
+    what, pixels = f"radiograph {radiograph.name}", radiograph.pixels
+    rows, columns = pixels.shape
+    if min(rows, columns) < SMALLEST_IMAGE:
+        raise InputRefused(what, f"needs at least {SMALLEST_IMAGE} pixels each way", f"{columns} x {rows}")
+    if not np.isfinite(pixels).all():
+        raise InputRefused(what, "needs finite pixel values", "infinite or undefined ones")
+    low, high = np.percentile(pixels, (1, 99))
+    if high - low < SMALLEST_RANGE or len(np.unique(pixels[::4, ::4])) < FEWEST_GREYS:
+        raise InputRefused(what, "must show something", "a blank or nearly constant image", "Give another film.")
+
+
+def check_region(roi: KneeROI, name: str = "") -> tuple[str, ...]:
+    """Check that a region shows a frontal knee joint that can be used, by measures of its grey values.
+
+    Args:
+        roi: the region.
+        name: how messages call its film.
+
+    Returns:
+        A warning if the joint line is faint.
+
+    Raises:
+        DoubtfulInput: the first of :func:`region_doubts`.
+    """
+    for doubt in region_doubts(roi, name):
+        raise doubt
+    return region_warnings(roi)
+
+
+def region_warnings(roi: KneeROI) -> tuple[str, ...]:
+    """What is worth knowing of a region that may be used."""
+    faint = measure_joint(roi.pixels).gap < FAINT_GAP
+    return (f"the {roi.side.word} knee's joint line is faint: check its region",) if faint else ()
+
+
+def region_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
+    """Why a region should not be used; nothing if all is well.
+
+    It is saturated, blurred, drowned in noise, a prosthesis, of inverted polarity, or does not measure like a joint
+    (:func:`~monai_xray2mri.radiograph.knee.joint.looks_like_a_joint` has the limits and what they were fitted on).
+
+    Args:
+        roi: the region.
+        name: how messages call its film.
+    """
+    what = f"{roi.side.word} knee of {name}" if name else f"{roi.side.word} knee"
+    checks = (
+        _saturation(roi.pixels, what),
+        _quality(roi.pixels, what),
+        _prosthesis(roi, what),
+        _joint(roi.pixels, what),
+    )
+    return [doubt for doubt in checks if doubt is not None]
+
+
+def _joint(pixels: np.ndarray, what: str) -> DoubtfulInput | None:
+    measures = measure_joint(pixels)
+    if looks_like_a_joint(measures):
+        return None
+    contrast = min(measures.femur, measures.tibia)
+    remedy = "Give a frontal (AP or PA) radiograph of a knee."
+    if max(measures.femur, measures.tibia) < -0.1:
+        remedy = "Bone looks dark: check Photometric Interpretation, or invert the picture."
+    return DoubtfulInput(
+        what,
+        f"must look like a knee joint from the front (joint line {SMALLEST_GAP} or more, bone contrast "
+        f"{SMALLEST_CONTRAST} or more)",
+        f"joint line {measures.gap:.2f}, bone contrast {contrast:.2f}",
+        remedy,
+    )
+
+
+def _saturation(pixels: np.ndarray, what: str) -> DoubtfulInput | None:
+    low, high = float(pixels.min()), float(pixels.max())
+    margin = 1e-3 * (high - low)  # resampling leaves a burnt-out area not quite at one value
+    burnt_out, empty = float((pixels >= high - margin).mean()), float((pixels <= low + margin).mean())
+    if burnt_out <= LARGEST_BURNT_OUT and empty <= LARGEST_EMPTY:
+        return None
+    found = f"{100 * burnt_out:.0f} % white, {100 * empty:.0f} % black"
+    return DoubtfulInput(what, "must not be saturated", found, "Export the radiograph with a wider window.")
+
+
+def _quality(pixels: np.ndarray, what: str) -> DoubtfulInput | None:
+    seen = measure_quality(pixels)
+    if seen.noise > LARGEST_NOISE:
+        found = f"noise of {100 * seen.noise:.1f} % of the grey range, {100 * LARGEST_NOISE:g} % is the limit"
+        return DoubtfulInput(what, "must be exposed so that bone shows above the noise", found, "Give another film.")
+    if seen.sharpness < LEAST_SHARPNESS:
+        found = f"sharpness {seen.sharpness:.2f}, {LEAST_SHARPNESS:g} is the least"
+        return DoubtfulInput(what, "must be sharp", found, "Give a film that is not moved or blurred.")
+    return None
+
+
+def _prosthesis(roi: KneeROI, what: str) -> DoubtfulInput | None:
+    if roi.prosthesis <= LARGEST_PROSTHESIS:
+        return None
+    found = f"probability {roi.prosthesis:.2f}"
+    return DoubtfulInput(what, "must be without prosthesis", found, "The networks know natural knees only.")

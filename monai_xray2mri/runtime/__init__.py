@@ -1,0 +1,1 @@
+"""How the machine is used: files, workers, devices, interruption, optional libraries."""

@@ -1,0 +1,111 @@
+"""Files and folders that appear whole or not at all: written beside their place, then renamed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from monai_xray2mri.errors import UsageError
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file; readers see the old one, or none, until all bytes are there.
+
+    Args:
+        path: the file; its folder is made if needed.
+        content: its bytes.
+
+    Returns:
+        `path`.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise _unwritable(path, error) from error
+    return path
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """A folder that comes into being only if the block ends without an error.
+
+    Args:
+        path: the folder; it must not exist, or be empty.
+
+    Yields:
+        A folder beside it to write into.
+
+    Raises:
+        UsageError: the folder exists and holds something, or cannot be written.
+    """
+    path = Path(path)
+    try:
+        if path.exists() and any(path.iterdir()):
+            raise UsageError(
+                f"output folder {path.name}", "must not exist or be empty", "files in it", "Choose another folder."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield draft
+        draft.chmod(0o777 & ~_umask())  # mkdtemp makes private folders
+        draft.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"output {path.name}",
+        "cannot be written",
+        error.strerror or type(error).__name__,
+        "Choose a place that can be written and has room.",
+    )
+
+
+@contextmanager
+def held(root: Path) -> Iterator[None]:
+    """Keep other runs out of the folder while the block runs; the lock ends with the process, however that ends.
+
+    Raises:
+        UsageError: another run holds it.
+    """
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"output folder {root.name}", "must be used by one run at a time", "another run", "Wait for it."
+            ) from error
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        with suppress(OSError):
+            os.close(descriptor)

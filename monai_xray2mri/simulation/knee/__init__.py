@@ -1,0 +1,1 @@
+"""Simulated knees with known anatomy and known truth."""

@@ -1,0 +1,1 @@
+"""Anatomy of one knee in one examination, and its truth."""

@@ -1,0 +1,341 @@
+"""The anatomy of one right knee in the pose of one examination, ready to be drawn on any grid.
+
+Bones come from the template (:mod:`~monai_xray2mri.simulation.knee.anatomy.template`), varied by the knee's shape and
+turned by its pose; the lower leg is then moved until both joint spaces are as wide as the shape, the narrowing and the
+load want them; lesions are put where the surfaces are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from monai_xray2mri.simulation.knee.anatomy import bones
+from monai_xray2mri.simulation.knee.anatomy import pathology as lesions
+from monai_xray2mri.simulation.knee.anatomy.bones import Bone, TibialPlace, femur_points, tibia_points, united
+from monai_xray2mri.simulation.knee.anatomy.pathology import CONDYLE_X, CRYSTAL_KNOT_MM, SIDES, Pathology
+from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
+from monai_xray2mri.simulation.knee.anatomy.template import Template, shipped_template
+from monai_xray2mri.simulation.tools.lattice import (
+    CPU,
+    Field,
+    Grid,
+    HeightMap,
+    Lattice,
+    Range,
+    Window,
+    lower_surface,
+    upper_surface,
+)
+from monai_xray2mri.simulation.tools.noise import noise_at
+from monai_xray2mri.simulation.tools.primitives import occupancy, smoothstep
+
+MIDDLE_X: Range = (14.0, 30.0)
+MIDDLE_Y: Range = (-12.0, 12.0)
+"""|x| and y of the middle of a plateau, over which the joint space is measured."""
+_ABSENT_MM = 60.0
+_FITTING_STEPS = 3
+_TEMPLATE_CARTILAGE = {"M": 4.5, "L": 5.7}
+"""Femoral and tibial cartilage together in the middle of the template's compartments in mm."""
+_CRYSTAL_HALF_MM = 0.6
+_FAR_MM = 60.0
+"""More than any distance on a lattice: where nothing is worn, not even the distance far from the bone may change."""
+_FIBULAR_GAP_MM = 0.6
+_PATELLAR_GAP_MM = 1.2
+"""Least distance of fibula and tibia, patella and femur: 0.5 and 1.3 mm in the knee that the template was fitted to."""
+
+
+@dataclass(frozen=True)
+class Crystals:
+    """Chondrocalcinosis of one compartment: speckled mid-layers of the cartilages and speckled meniscus.
+
+    Attributes:
+        patch: where along the joint it lies, with its speckle, 0 to 1.
+        layers: (signed distance of the bone, thickness of its cartilage) of femur and tibia.
+        meniscus: signed distance of the meniscus.
+    """
+
+    patch: Field
+    layers: tuple[tuple[Field, Field], ...]
+    meniscus: Field
+
+    def window(self, grid: Grid) -> Window:
+        """Index box of a grid inside which there can be crystals."""
+        return self.patch.window(grid)
+
+    def at(self, grid: Grid) -> Tensor:
+        """Share [Y,Z,X] of crystals in each voxel of a grid cropped to :meth:`window`, 0 to 1."""
+        share = 0.8 * occupancy(self.meniscus.at(grid) + 0.9, 1.2)
+        for distance, thickness in self.layers:
+            deep = thickness.at(grid)
+            layer = occupancy((distance.at(grid) - 0.5 * deep).abs() - _CRYSTAL_HALF_MM, 0.8)
+            share = torch.maximum(share, layer * smoothstep(deep, 0.5, 1.2))
+        return share * self.patch.at(grid).clamp_(0, 1)
+
+
+@dataclass(frozen=True)
+class KneeAnatomy:
+    """Everything about a knee in one examination, in reference mm.
+
+    Attributes:
+        femur, tibia, fibula, patella: the bones.
+        cartilage: ``"femoral"``, ``"tibial"``, ``"patellar"`` to the signed distance of bone plus cartilage.
+        thickness: the same to the cartilage's thickness over the nearest bone surface.
+        menisci: ``"M"``, ``"L"`` to signed distance.
+        crystals: stem (XRCHM, XRCHL) to the chondrocalcinosis it stands for.
+        condyles: height of the femur's joint surface.
+        plateau: height of the tibia's joint surface before attrition.
+        place: where the lower leg lies under the femur.
+        shape, pathology, pose: what it was made from.
+    """
+
+    femur: Bone
+    tibia: Bone
+    fibula: Bone
+    patella: Bone
+    cartilage: Mapping[str, Field]
+    thickness: Mapping[str, Field]
+    menisci: Mapping[str, Field]
+    crystals: Mapping[str, Crystals]
+    condyles: HeightMap
+    plateau: HeightMap
+    place: TibialPlace
+    shape: KneeShape
+    pathology: Pathology
+    pose: Pose
+
+    @property
+    def bones(self) -> tuple[Bone, ...]:
+        """All four, from the femur to the patella."""
+        return self.femur, self.tibia, self.fibula, self.patella
+
+
+def build_anatomy(
+    shape: KneeShape,
+    pathology: Pathology,
+    pose: Pose,
+    z_range: Range = (-84.0, 84.0),
+    *,
+    template: Template | None = None,
+    device: torch.device = CPU,
+) -> KneeAnatomy:
+    """Build the knee of an examination.
+
+    Args:
+        shape: the knee's shape.
+        pathology: its grades and the sites of its lesions.
+        pose: how it lies or stands.
+        z_range: from where to where along the leg the bones are wanted, in reference mm.
+        template: what the shape varies; the shipped one by default.
+        device: where the fields shall live.
+    """
+    source = template or shipped_template()
+    lattices = bones.femur_lattice(z_range), bones.tibia_lattice(z_range)
+    femur = bones.femur(source, shape, lattices[0], pose, device)
+    condyles = lower_surface(femur, _ABSENT_MM)
+    place = _fitted_place(source, shape, pathology, pose, condyles, device)
+    tibia = bones.tibia(source, shape, lattices[1], pose, place, device)
+    plateau = upper_surface(tibia, -_ABSENT_MM)
+    layers = _cartilage_thickness(source, shape, pathology, pose, place, (femur, tibia), device)
+    menisci = _menisci(source, shape, pathology, pose, place, (femur, tibia), layers, device)
+    fibula = bones.fibula(source, shape, bones.fibula_lattice(z_range), pose, place, device)
+    fibula = _apart(fibula, tibia, _FIBULAR_GAP_MM)
+    patella = bones.patella(source, shape, bones.patella_lattice(shape), pose, device)
+    patella = _apart(patella, femur, _PATELLAR_GAP_MM)
+    layers["patellar"] = Field(
+        patella.lattice,
+        shape.cartilage
+        * shape.patellar_cartilage
+        * bones.cartilage_thickness(source, shape, "patella", patella.lattice, pose, place, device),
+    )
+    coated = {"femoral": femur, "tibial": tibia, "patellar": patella}
+    return KneeAnatomy(
+        femur=_diseased_femur(femur, shape, pathology, pose, condyles),
+        tibia=_diseased_tibia(tibia, shape, pathology, pose, place, plateau),
+        fibula=Bone("fibula", fibula),
+        patella=Bone("patella", patella),
+        cartilage={name: _coated(coated[name], thickness) for name, thickness in layers.items()},
+        thickness=layers,
+        menisci=menisci,
+        crystals=_crystals(pathology, pose, (femur, tibia), layers, menisci),
+        condyles=condyles,
+        plateau=plateau,
+        place=place,
+        shape=shape,
+        pathology=pathology,
+        pose=pose,
+    )
+
+
+def _apart(bone: Field, other: Field, gap: float) -> Field:
+    """A bone without what comes nearer to another than some mm; shapes are drawn one by one and might touch."""
+    lattice = bone.lattice
+    distance = other.at(Grid(lattice.axis(1), lattice.axis(2), lattice.axis(0)))
+    return Field(lattice, torch.maximum(bone.values, gap - distance))
+
+
+def middle_gap(condyles: HeightMap, plateau: HeightMap, side: str) -> Tensor:
+    """Distance [y,x] in reference mm of the bones along z over the middle of a plateau ("M" or "L")."""
+    limits = MIDDLE_X if side == "M" else (-MIDDLE_X[1], -MIDDLE_X[0])
+    above = condyles.values[condyles.window(limits, MIDDLE_Y)]
+    return above - plateau.values[plateau.window(limits, MIDDLE_Y)]
+
+
+def _fitted_place(
+    template: Template, shape: KneeShape, pathology: Pathology, pose: Pose, condyles: HeightMap, device: torch.device
+) -> TibialPlace:
+    """The place of the lower leg at which both joint spaces are as wide as they shall be."""
+    level, rise = torch.zeros((), device=device), torch.zeros((), device=device)
+    thin = Lattice.covering((-50.0, 50.0), (-56.0, 44.0), (-16.0, 20.0), bones.STEP_MM)
+    for _ in range(_FITTING_STEPS):
+        tibia = bones.tibia(template, shape, thin, pose, TibialPlace(level, rise), device)
+        plateau = upper_surface(tibia, -_ABSENT_MM)
+        excess = [
+            middle_gap(condyles, plateau, side).min() - pathology.narrowed(space, side, pose.load)
+            for side, space in zip(SIDES, shape.joint_space, strict=True)
+        ]
+        level = level + (excess[0] + excess[1]) / 2
+        rise = rise + (excess[0] - excess[1]) / (2 * CONDYLE_X)
+    return TibialPlace(level, rise)
+
+
+def _cartilage_thickness(
+    template: Template,
+    shape: KneeShape,
+    pathology: Pathology,
+    pose: Pose,
+    place: TibialPlace,
+    pair: tuple[Field, Field],
+    device: torch.device,
+) -> dict[str, Field]:
+    """Thickness of femoral and tibial cartilage: the template's, as far as the joint space leaves room for it."""
+    found = {}
+    room = [
+        min(1.0, space / (shape.cartilage * _TEMPLATE_CARTILAGE[side]))
+        for side, space in zip(SIDES, shape.joint_space, strict=True)
+    ]
+    for name, bone, field in (("femoral", "femur", pair[0]), ("tibial", "tibia", pair[1])):
+        points = field.lattice.points(device)
+        usual = bones.cartilage_thickness(template, shape, bone, field.lattice, pose, place, device)
+        fit = room[1] + (room[0] - room[1]) * smoothstep(points.x, -12.0, 12.0)
+        left = lesions.narrowed_share(pathology, points)
+        # Narrowing wears the weight-bearing surfaces, not the trochlea.
+        loaded = smoothstep(points.y, -30.0, -18.0) if bone == "femur" else torch.ones_like(points.y)
+        factor = shape.cartilage * fit * (1 + (left - 1) * loaded)
+        found[name] = Field(field.lattice, usual.clamp(min=0) * factor)
+    return found
+
+
+def _coated(bone: Field, thickness: Field) -> Field:
+    """Signed distance of a bone and its cartilage; where there is none it ends inside the bone."""
+    bare = 2.5 * smoothstep(thickness.values, 0.7, 0.15)
+    return Field(bone.lattice, bone.values - thickness.values + bare)
+
+
+def _menisci(
+    template: Template,
+    shape: KneeShape,
+    pathology: Pathology,
+    pose: Pose,
+    place: TibialPlace,
+    pair: tuple[Field, Field],
+    layers: Mapping[str, Field],
+    device: torch.device,
+) -> dict[str, Field]:
+    """Menisci on the plateau, cut by both cartilages; narrowing pushes them out of the joint."""
+    lattice = Lattice.covering(*pair[0].lattice.ranges[:2], (-14.0, 18.0), bones.STEP_MM)
+    walls = []
+    for bone, name in zip(pair, ("femoral", "tibial"), strict=True):
+        coated = bone.values - layers[name].values
+        walls.append(_cropped(Field(bone.lattice, coated), lattice))
+    found = {}
+    for side in SIDES:
+        extrusion = 3.5 * pathology.narrowing(side)
+        ring = bones.meniscus(template, shape, side, lattice, pose, place, extrusion, device)
+        found[side] = Field(lattice, torch.maximum(ring, torch.maximum(0.2 - walls[0], 0.2 - walls[1])))
+    return found
+
+
+def _cropped(field: Field, lattice: Lattice) -> Tensor:
+    """Values on a lattice of the same points that lies within, along z, the field's; far outside beyond it."""
+    offset = round((lattice.low[2] - field.lattice.low[2]) / lattice.step)
+    values = field.values.new_full((lattice.size[1], lattice.size[2], lattice.size[0]), 20.0)
+    first, last = max(0, -offset), min(lattice.size[2], field.lattice.size[2] - offset)
+    values[:, first:last] = field.values[:, first + offset : last + offset]
+    return values
+
+
+def _diseased_femur(femur: Field, shape: KneeShape, pathology: Pathology, pose: Pose, condyles: HeightMap) -> Bone:
+    points = femur.lattice.points(femur.values.device)
+    own = femur_points(points, pose)
+    widening = dict(zip(SIDES, shape.condyle_width, strict=True))
+    grown = lesions.osteophytes("F", pathology, own, condyles, widening)
+    depth = Field(femur.lattice, -femur.values)
+    density = lesions.sclerosis("F", pathology, own, depth.values)
+    return Bone(
+        "femur",
+        united(femur, grown, 3.5),
+        depth,
+        None if density is None else Field(femur.lattice, density),
+        lesions.as_fields(lesions.cysts("F", pathology, points, condyles), femur),
+    )
+
+
+def _diseased_tibia(
+    tibia: Field, shape: KneeShape, pathology: Pathology, pose: Pose, place: TibialPlace, plateau: HeightMap
+) -> Bone:
+    points = tibia.lattice.points(tibia.values.device)
+    own = tibia_points(shape, points, pose, place)
+    widening = {"M": 30.5 * (shape.tibia - 1), "L": 35.0 * (shape.tibia - 1)}
+    # The plateau's heights hold in the frame of the examination, whose z differs little from the tibia's own there.
+    grown = lesions.osteophytes("T", pathology, points, plateau, widening)
+    top = plateau.values.clamp(min=-25.0)[:, None, :]  # [Y,1,X]
+    depth = Field(tibia.lattice, top - points.z)
+    density = lesions.sclerosis("T", pathology, own, depth.values)
+    worn, surface = _attrition(tibia, pathology, top)
+    return Bone(
+        "tibia",
+        united(surface, grown, 3.5),
+        depth,
+        None if density is None else Field(tibia.lattice, density),
+        lesions.as_fields(lesions.cysts("T", pathology, points, plateau), tibia),
+        worn,
+    )
+
+
+def _attrition(tibia: Field, pathology: Pathology, top: Tensor) -> tuple[dict[str, Field], Field]:
+    """What attrition takes from the tibia, by stem, and what it leaves."""
+    points = tibia.lattice.points(tibia.values.device)
+    worn, left = {}, tibia.values
+    for stem, depth in lesions.attrition_depth(pathology, points).items():
+        above = top - depth - points.z  # negative above the new surface
+        worn[stem] = Field(tibia.lattice, torch.maximum(tibia.values, above) + 2.0 * smoothstep(depth, 0.6, 0.2))
+        # No farther than it is deep, or the soft tissues beside would follow a bone that seems far away.
+        cut = torch.minimum(-above, depth) - _FAR_MM * smoothstep(depth, 0.3, 0.05)
+        left = torch.maximum(left, cut)
+    return worn, replace(tibia, values=left)
+
+
+def _crystals(
+    pathology: Pathology,
+    pose: Pose,
+    pair: tuple[Field, Field],
+    layers: Mapping[str, Field],
+    menisci: Mapping[str, Field],
+) -> dict[str, Crystals]:
+    found = {}
+    for side, meniscus in menisci.items():
+        stem = f"XRCH{side}"
+        if not pathology.grade(stem):
+            continue
+        lattice = meniscus.lattice
+        points = lattice.points(meniscus.values.device)
+        own = bones.posed(points, pose)
+        speckle = noise_at(pathology.crystals[None], own.moved(x=SIDES[side] * CONDYLE_X), CRYSTAL_KNOT_MM)[0]
+        patch = lesions.crystal_patch(side, pathology, own) * smoothstep(speckle, -0.5, 0.5)
+        sides = ((pair[0], layers["femoral"]), (pair[1], layers["tibial"]))
+        found[stem] = Crystals(Field(lattice, patch), sides, meniscus)
+    return found

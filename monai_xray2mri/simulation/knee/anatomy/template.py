@@ -1,0 +1,265 @@
+"""The shape that all simulated knees are variations of: spline coefficients fitted to a label map of a real knee.
+
+Each structure is a smooth signed distance: a cubic B-spline whose knots lie 4 to 5 mm apart, so that it keeps the shape
+of the bone and none of the voxels of the map. The shipped coefficients were fitted to the label map of one real right
+knee (templates/README.md names source and licence). ``python -m monai_xray2mri.simulation.knee.anatomy.template
+--labels MAP --output FILE`` fits another one, which ``build_anatomy(template=...)`` takes (docs/simulation_anatomy.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.simulation.tools.lattice import Points
+
+SHIPPED: Final = Path(__file__).with_name("templates") / "knee.npz"
+LABELS: Final[Mapping[str, tuple[int, ...]]] = {
+    "femur": (5,),
+    "tibia": (6,),
+    "patella": (7,),
+    "fibula": (8,),
+    "femoral cartilage": (1,),
+    "tibial cartilage": (2, 3),
+    "patellar cartilage": (4,),
+    "meniscus M": (10,),
+    "meniscus L": (9,),
+}
+"""Structures of a template and their labels in the map that the shipped one was fitted to."""
+
+_KNOT_MM: Final[Mapping[str, float]] = {"femur": 4.5, "tibia": 4.0, "patella": 4.0, "fibula": 4.0}
+_FINE_KNOT_MM: Final = 3.0
+_HOSTS: Final = {"femoral cartilage": "femur", "tibial cartilage": "tibia", "patellar cartilage": "patella"}
+_UNIT_MM: Final = 0.01
+_MARGIN_MM: Final = 8.0
+_CLIP_MM: Final = 14.0
+_PAD: Final = 24
+_UPSAMPLED_MM: Final = 1.25
+_FADE_MM: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One structure: spline coefficients [Y,Z,X] in mm, place (x, y, z) of the first knot, distance of knots in mm."""
+
+    coefficients: Tensor
+    low: tuple[float, float, float]
+    knot_mm: float
+
+
+class Template:
+    """Signed distances (bones, menisci) and thicknesses (cartilages) of the knee that all others vary.
+
+    Args:
+        structures: name, one of ``LABELS``, to structure.
+    """
+
+    def __init__(self, structures: Mapping[str, Structure]) -> None:
+        self.structures = dict(structures)
+        self._upsampled: dict[tuple[str, torch.device], tuple[Tensor, Tensor, Tensor]] = {}
+
+    def at(self, name: str, points: Points) -> Tensor:
+        """Value [Y,Z,X] in mm of a structure; beyond its box a distance grows and a thickness fades.
+
+        Args:
+            name: a bone or meniscus (signed distance) or a cartilage (thickness over the nearest bone surface).
+            points: where, in reference mm.
+        """
+        x, y, z = torch.broadcast_tensors(points.x, points.y, points.z)
+        values, low, high = self._fine(name, x.device)
+        place = torch.stack((x, z, y), -1)  # the order of grid_sample over [Y,Z,X]
+        inside = torch.minimum(torch.maximum(place, low), high)
+        unit = 2 * (inside - low) / (high - low) - 1
+        found = F.grid_sample(values[None, None], unit[None], mode="bilinear", align_corners=True)[0, 0]
+        outside = (place - inside).norm(dim=-1)
+        return found * (1 - outside / _FADE_MM).clamp(min=0) if name in _HOSTS else found + outside
+
+    def _fine(self, name: str, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """The spline on a fine lattice, once for each device, and the corners of its box as (x, z, y)."""
+        if (name, device) not in self._upsampled:
+            part = self.structures[name]
+            axes = [
+                torch.linspace(0, n - 1, int((n - 1) * part.knot_mm / _UPSAMPLED_MM) + 1)
+                for n in part.coefficients.shape
+            ]
+            weights = [_spline(axis, n) for axis, n in zip(axes, part.coefficients.shape, strict=True)]
+            planes = (weights[0] @ part.coefficients.flatten(1)).unflatten(1, part.coefficients.shape[1:])
+            values = torch.matmul(torch.matmul(weights[1], planes), weights[2].T)
+            low = torch.tensor([part.low[0], part.low[2], part.low[1]])
+            sizes = torch.tensor(part.coefficients.shape)[[2, 1, 0]]
+            high = low + part.knot_mm * (sizes - 1)
+            self._upsampled[name, device] = (values.to(device), low.to(device), high.to(device))
+        return self._upsampled[name, device]
+
+    def save(self, path: Path) -> None:
+        """Write the coefficients, in steps of 0.01 mm."""
+        arrays = {
+            name: np.rint(part.coefficients.numpy() / _UNIT_MM).astype(np.int16)
+            for name, part in self.structures.items()
+        }
+        places = {name: [*part.low, part.knot_mm] for name, part in self.structures.items()}
+        np.savez_compressed(path, places=json.dumps(places), **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path) -> Template:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputRefused: the file is no template.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                places = json.loads(str(stored["places"]))
+                return cls(
+                    {
+                        name: Structure(
+                            torch.from_numpy(stored[name].astype(np.float32) * _UNIT_MM), tuple(low[:3]), low[3]
+                        )
+                        for name, low in places.items()
+                    }
+                )
+        except (OSError, ValueError, KeyError) as error:
+            raise InputRefused(
+                str(path), "must be a knee template", type(error).__name__, "Make one with this module's command."
+            ) from error
+
+
+@cache
+def shipped_template() -> Template:
+    """The template that comes with the package."""
+    return Template.load(SHIPPED)
+
+
+def fit_template(
+    labels: np.ndarray, spacing: tuple[float, float, float], numbers: Mapping[str, Sequence[int]] = LABELS
+) -> Template:
+    """Fit a template to a label map of a right knee.
+
+    The origin becomes the middle of the femur's width, 2 mm under its lowest point, half-way along the plateau.
+
+    Args:
+        labels: [Z,Y,X] integers, axes towards head, posterior and the patient's left.
+        spacing: (z, y, x) distance of voxel centres in mm.
+        numbers: structure, each of ``LABELS``, to its labels.
+
+    Raises:
+        InputRefused: a structure is missing.
+    """
+    masks = {name: np.isin(labels, list(chosen)) for name, chosen in numbers.items()}
+    for name in LABELS:
+        if name not in masks or not masks[name].any():
+            raise InputRefused("label map", f"must hold the {name}", f"labels {sorted(np.unique(labels).tolist())}")
+    origin = knee_origin(masks["femur"], masks["tibia"], spacing)
+    distances = {name: _signed_distance(mask, spacing) for name, mask in masks.items() if name not in _HOSTS}
+    structures = {}
+    for name, mask in masks.items():
+        host = _HOSTS.get(name)
+        if host:
+            union = _signed_distance(mask | masks[host], spacing)
+            field = (distances[host] - union).clip(0, None)
+        else:
+            field = distances[name].clip(-_CLIP_MM, _CLIP_MM)
+        structures[name] = _fitted(field, mask, spacing, origin, _KNOT_MM.get(name, _FINE_KNOT_MM))
+    return Template(structures)
+
+
+def knee_origin(
+    femur: np.ndarray, tibia: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Place (z, y, x) in mm, from the first voxel, of the reference frame's origin in a label map [Z,Y,X]."""
+    z, _, x = (np.flatnonzero(femur.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1)))
+    below = round(z[0] - 12.0 / spacing[0])
+    y = np.flatnonzero(tibia[below].any(axis=1))
+    return z[0] * spacing[0] - 2.0, spacing[1] * (y[0] + y[-1]) / 2, spacing[2] * (x[0] + x[-1]) / 2
+
+
+def _signed_distance(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Signed distance [Z,Y,X] in mm; a bone that the field of view cuts goes on beyond it."""
+    padded = np.pad(mask, _PAD, mode="edge")
+    outside, inside = (_distance_to(part, spacing) for part in (padded, ~padded))
+    # The distance to the nearest centre of a voxel on the other side: half a voxel more than that to the surface.
+    half = float(np.mean(spacing)) / 2
+    found = np.where(padded, half - inside, outside - half)
+    return np.asarray(found[_PAD:-_PAD, _PAD:-_PAD, _PAD:-_PAD])
+
+
+def _distance_to(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing(spacing[::-1])
+    found = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    return np.asarray(sitk.GetArrayFromImage(found))
+
+
+def _fitted(
+    field: np.ndarray,
+    mask: np.ndarray,
+    spacing: tuple[float, float, float],
+    origin: tuple[float, float, float],
+    knot_mm: float,
+) -> Structure:
+    """Spline nearest to the field, in the sense of least squares, over the mask and a margin."""
+    voxels = np.argwhere(mask)
+    low = voxels.min(0) * spacing - _MARGIN_MM
+    size = np.ceil((voxels.max(0) * spacing + _MARGIN_MM - low) / knot_mm).astype(int) + 1
+    coefficients = field
+    for axis in range(3):
+        # The field of view may end before the box: its last plane is repeated.
+        count = int((size[axis] - 1) * knot_mm / spacing[axis]) + 1
+        first = low[axis] / spacing[axis]
+        places = np.ceil(first) + np.arange(count)
+        weights = _spline(torch.from_numpy((places - first) * spacing[axis] / knot_mm), int(size[axis]))
+        taken = coefficients.take(places.clip(0, field.shape[axis] - 1).astype(int), axis)
+        flat = np.moveaxis(taken, axis, 0)
+        solved = np.linalg.pinv(weights.double().numpy()) @ flat.reshape(count, -1)
+        coefficients = np.moveaxis(solved.reshape(-1, *flat.shape[1:]), 0, axis)
+    place = tuple(float(low[i] - origin[i]) for i in (2, 1, 0))
+    return Structure(torch.from_numpy(coefficients.transpose(1, 0, 2).astype(np.float32).copy()), place, knot_mm)  # type: ignore[arg-type]
+
+
+def _spline(position: Tensor, count: int) -> Tensor:
+    """Weights [N,count] of the cubic B-spline at positions in units of knots, mirrored about the first and last."""
+    knots = torch.arange(-1, count + 1)
+    d = (position[:, None] - knots).abs()
+    weights = torch.where(d < 1, 2 / 3 - d**2 + d**3 / 2, (2 - d).clamp(min=0) ** 3 / 6)
+    folded = weights[:, 1:-1].clone()
+    folded[:, 1] += weights[:, 0]
+    folded[:, -2] += weights[:, -1]
+    return folded
+
+
+def read_label_map(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Labels [Z,Y,X], axes towards head, posterior and left, and their (z, y, x) spacing in mm.
+
+    Raises:
+        InputRefused: the file is no image.
+    """
+    try:
+        image = sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS")
+    except RuntimeError as error:
+        raise InputRefused(path.name, "must be a label map that SimpleITK reads", "it does not") from error
+    return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(description="Fit a knee template to a label map of a right knee.")
+    parser.add_argument("--labels", type=Path, required=True, help="NRRD, NIfTI ... with the labels of this module")
+    parser.add_argument("--output", type=Path, default=SHIPPED)
+    options = parser.parse_args(arguments)
+    fit_template(*read_label_map(options.labels)).save(options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Bilateral films as departments make them."""

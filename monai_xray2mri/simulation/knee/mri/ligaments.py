@@ -1,0 +1,251 @@
+"""Ligaments, tendons, fat pad and joint fluid of a straight right knee.
+
+Sheets (collateral ligament, capsule, iliotibial tract) follow the bones' surface at a distance, so that they fit every
+knee; cords and bands run between estimated attachments in reference mm (medial +x, posterior +y, up +z). Thin things
+are worked out on the fine grid itself, inside the index box that they fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch import Tensor
+
+from monai_xray2mri.simulation.knee.anatomy.body import leg_points
+from monai_xray2mri.simulation.knee.anatomy.muscles import Muscle, belly
+from monai_xray2mri.simulation.knee.mri.mr import INTENSITY, Tissue
+from monai_xray2mri.simulation.tools.lattice import Field, Grid, Place, Points, Range, Window
+from monai_xray2mri.simulation.tools.primitives import capsule, ellipsoid, smooth_union, table
+
+if TYPE_CHECKING:
+    from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
+
+FAR_MM: Final = 120.0
+_POSE_MARGIN_MM: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something to paint: where (index box and signed distance [Y,Z,X] in it), how bright, under which label."""
+
+    window: Window
+    distance: Tensor
+    intensity: float | Tensor
+    label: Tissue | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A fine grid and how the leg lies in it."""
+
+    grid: Grid
+    pose: Pose
+    device: torch.device
+
+    def window(self, x: Range, y: Range, z: Range) -> Window | None:
+        """Index box of ranges of mm in the leg's frame; None if it is empty."""
+        wide = [(low - _POSE_MARGIN_MM, high + _POSE_MARGIN_MM) for low, high in (x, y)]
+        window = self.grid.window(wide[0], wide[1], z)
+        return None if any(part.stop <= part.start for part in window) else window
+
+    def points(self, window: Window) -> Points:
+        """Coordinates of an index box in the leg's frame."""
+        return leg_points(self.grid.crop(window).points(self.device), self.pose)
+
+
+def joint_surface(femur: Tensor, tibia: Tensor) -> Tensor:
+    """Distance of femur and tibia as one body, its waist at the joint filled as capsule and ligaments span it."""
+    return smooth_union(femur, tibia, 14.0)
+
+
+def sheets(frame: Frame, joint: Field, fascia: Field) -> Iterator[Piece]:
+    """Joint capsule, medial collateral ligament, retinacula and iliotibial tract: sheets along a surface.
+
+    Args:
+        frame: the image.
+        joint: :func:`joint_surface`.
+        fascia: of the leg.
+    """
+    for surface, offset, half, box, limit in (
+        (joint, 1.6, 0.3, ((-52.0, 52.0), (-34.0, 34.0), (-10.0, 14.0)), _capsule),
+        (joint, 1.5, 0.9, ((12.0, 60.0), (-22.0, 20.0), (-56.0, 31.0)), _medial_collateral),
+        (fascia, -0.8, 0.45, ((-60.0, 60.0), (-90.0, -6.0), (-26.0, 62.0)), _retinacula),
+        (fascia, -1.2, 1.0, ((-80.0, -16.0), (-34.0, 10.0), (-15.0, FAR_MM)), _iliotibial_tract),
+    ):
+        window = frame.window(*box)
+        if window is not None:
+            sheet = (surface.at(frame.grid.crop(window)) - offset).abs() - half
+            limited = torch.maximum(sheet, limit(frame.points(window)))
+            yield Piece(window, limited, INTENSITY["tendon"], Tissue.TENDON)
+
+
+def _capsule(points: Points) -> Tensor:
+    return 0.3 * torch.maximum(27.0 - (points.x.square() + 1.4 * points.y.square()).sqrt(), -24.0 - points.y)
+
+
+def _medial_collateral(points: Points) -> Tensor:
+    middle = table(points.z, (-55.0, 0.0, 30.0), (-9.0, -1.0, 2.0))
+    half = table(points.z, (-56.0, -20.0, 10.0, 31.0), (6.0, 7.0, 6.0, 3.0))
+    ends = torch.maximum(torch.maximum(-52.0 - points.z, points.z - 29.0), 16.0 - points.x)
+    return torch.maximum((points.y - middle).abs() - half, 0.3 * ends)
+
+
+def _retinacula(points: Points) -> Tensor:
+    ends = torch.maximum(-24.0 - points.z, points.z - 60.0)
+    return 0.1 * torch.maximum(1.5 * (points.y + 8.0 + 0.12 * (points.z - 15.0).abs()), ends)
+
+
+def _iliotibial_tract(points: Points) -> Tensor:
+    middle = table(points.z, (-15.0, 0.0, 40.0, 100.0), (-19.0, -14.0, -9.0, -8.0))
+    half = table(points.z, (-15.0, 0.0, 60.0, 100.0), (5.0, 7.0, 10.0, 13.0))
+    return 0.3 * ((points.y - middle).abs() - half)
+
+
+def bands(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]:
+    """Flat tendons in front: quadriceps tendon with fat between its layers, and patellar tendon.
+
+    Args:
+        shape: where its patella lies.
+        frame: the image.
+        fibres: [Y,Z,X] noise of unit size on the grid.
+    """
+    x, y, z = shape.patella
+    half = 20.0 * shape.patella_size
+    quadriceps = Muscle(
+        "quadriceps tendon",
+        (
+            (z + half - 8, x, y - 3, 16, 2.6, 0),
+            (z + half + 8, x + 1, y - 2.5, 14, 3.2, 0),
+            (z + half + 28, x + 2, y - 3, 10, 2.8, 0),
+            (FAR_MM, -4, -57, 9, 2.2, 0),
+        ),
+        tip_mm=6.0,
+    )
+    patellar = Muscle(
+        "patellar tendon",
+        (
+            (-42, -5, -25, 9, 2.0, 0),
+            (-28, -6, -29.5, 12, 2.4, 0),
+            (0.5 * (z - half - 28), 0.5 * (x - 6), 0.5 * (y - 36), 13, 2.3, 0),
+            (z - half + 6, x, y - 5, 14, 2.3, 0),
+        ),
+        tip_mm=5.0,
+    )
+    for band, strength in ((quadriceps, 2.2), (patellar, 0.9)):
+        for piece in bellies(band, frame, INTENSITY["tendon"], Tissue.TENDON):
+            streaks = 1 + strength * fibres[piece.window].clamp(0, 1.5)
+            yield Piece(piece.window, piece.distance, piece.intensity * streaks, piece.label)
+
+
+def cruciates(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]:
+    """Anterior and posterior cruciate ligament; the anterior one is streaked by the fat between its bundles.
+
+    Args:
+        shape: its notch moves the attachments.
+        frame: the image.
+        fibres: [Y,Z,X] noise of unit size on the grid.
+    """
+    out, up = 0.5 * shape.notch_width, 0.5 * shape.notch_height
+    anterior = Muscle(
+        "anterior cruciate ligament",
+        (
+            (-4, 2.5, -11, 5.0, 7.0, 10),
+            (3, -0.5, -5, 3.8, 5.5, 20),
+            (12, -5 - out, 4, 3.2, 5.0, 15),
+            (23 + up, -9.5 - out, 11, 3.0, 4.5, 10),
+        ),
+        tip_mm=2.0,
+    )
+    posterior = Muscle(
+        "posterior cruciate ligament",
+        (
+            (-16, -1, 21.5, 6, 2.6, 0),
+            (-6, -0.5, 19, 5.5, 3.8, 0),
+            (4, 1, 14, 4.6, 4.6, 0),
+            (11, 3.5 + out, 6, 4.2, 5.6, -10),
+            (18 + up, 7.5 + out, -1, 4.0, 6.5, -15),
+        ),
+        tip_mm=2.0,
+    )
+    for piece in bellies(anterior, frame, INTENSITY["anterior cruciate"], Tissue.CRUCIATE):
+        streaks = 1 + 0.3 * fibres[piece.window].clamp(-1.5, 1.5)
+        yield Piece(piece.window, piece.distance, piece.intensity * streaks, piece.label)
+    yield from bellies(posterior, frame, INTENSITY["posterior cruciate"], Tissue.CRUCIATE)
+
+
+def bellies(band: Muscle, frame: Frame, intensity: float, label: Tissue) -> Iterator[Piece]:
+    """A band with a muscle's description, worked out on the fine grid."""
+    rows = torch.tensor(band.course)
+    reach = torch.maximum(rows[:, 3], rows[:, 4]) + 2.0
+    x, y = ((float((at - reach).min()), float((at + reach).max())) for at in (rows[:, 1], rows[:, 2]))
+    window = frame.window(x, y, (band.course[0][0] - 1.0, band.course[-1][0] + 1.0))
+    if window is not None:
+        yield Piece(window, belly(band, frame.points(window)), intensity, label)
+
+
+def cords(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
+    """Round tendons and ligaments between two or more places."""
+    fx, fy, fz = shape.fibula
+    runs: tuple[tuple[float, tuple[Place, ...]], ...] = (
+        (1.6, ((-39.0, 2.0, 27.0), (-42.5, 8.0, 12.0), (fx - 4, fy - 1, fz + 7))),  # lateral collateral
+        (1.6, ((-38.5, 0.0, 12.0), (-37.0, 12.0, 4.0), (-27.0, 23.0, -6.0))),  # popliteus
+        (1.7, ((-38.0, 25.0, 34.0), (-40.0, 24.0, 8.0), (fx - 4, fy, fz + 8))),  # biceps femoris
+        (2.2, ((27.0, 31.0, 24.0), (28.0, 26.0, 0.0), (27.0, 19.0, -14.0))),  # semimembranosus
+        (1.6, ((18.0, 44.0, 72.0), (25.0, 46.0, 30.0), (34.0, 37.0, -12.0), (31.0, 8.0, -46.0))),  # semitendinosus
+        (1.2, ((36.0, 32.0, 60.0), (42.0, 33.0, 15.0), (40.0, 22.0, -18.0), (31.0, 2.0, -46.0))),  # gracilis
+        (1.2, ((25.0, 8.0, 84.0), (31.0, 6.0, 62.0), (38.0, 4.0, 42.0))),  # adductor magnus
+    )
+    for radius, places in runs:
+        yield from cord(places, radius, frame, INTENSITY["tendon"], Tissue.TENDON)
+
+
+def cord(places: Sequence[Place], radius: float, frame: Frame, intensity: float, label: Tissue) -> Iterator[Piece]:
+    """A round cord of some radius in mm along a run of places."""
+    for start, end in pairwise(places):
+        x, y, z = ((min(a, b) - radius - 1, max(a, b) + radius + 1) for a, b in zip(start, end, strict=True))
+        window = frame.window(x, y, z)
+        if window is not None:
+            yield Piece(window, capsule(frame.points(window), start, end, radius), intensity, label)
+
+
+def fat_pad(shape: KneeShape, frame: Frame) -> tuple[Window, Tensor]:
+    """Index box and signed distance of Hoffa's fat pad between patellar tendon, trochlea and plateau."""
+    x, y, z = shape.patella
+    window = frame.grid.window((-36.0, 26.0), (-58.0, -12.0), (-26.0, 34.0))
+    return window, ellipsoid(frame.points(window), (0.5 * x - 1, 0.4 * y - 14.0, 2.0), (25.0, 18.0, z - 12.0))
+
+
+def suprapatellar_fluid(shape: KneeShape, frame: Frame, amount: float) -> Iterator[Piece]:
+    """Fluid of the recess between quadriceps tendon and femur; ``amount`` mm thick."""
+    x, y, z = shape.patella
+    recess = Muscle(
+        "suprapatellar recess",
+        (
+            (z + 8, x + 3, y + 7.0, 13, 0.3 + 0.3 * amount, 0),
+            (z + 22, x + 3, y + 6.0, 19, 0.3 + 0.5 * amount, 0),
+            (z + 38, x + 4, y + 5.5, 12, 0.3, 0),
+        ),
+        bend=0.012,
+    )
+    yield from bellies(recess, frame, INTENSITY["fluid"], Tissue.FLUID)
+
+
+def gap_fluid(frame: Frame, femoral: Field, tibial: Field, amount: float) -> tuple[Window, Tensor]:
+    """Index box and signed distance of the fluid film between the joint surfaces.
+
+    Args:
+        frame: the image.
+        femoral: signed distance of femur and its cartilage.
+        tibial: the same of the tibia.
+        amount: reach in mm from both surfaces.
+    """
+    window = frame.grid.window((-46.0, 46.0), (-34.0, 34.0), (-12.0, 18.0))
+    inner = frame.grid.crop(window)
+    near = torch.maximum(femoral.at(inner), tibial.at(inner)) - amount
+    points = frame.points(window)
+    rim = ((points.x / 41.0).square() + (points.y / 27.0).square()).sqrt_().sub_(1).mul_(27.0)
+    return window, torch.maximum(near, rim)

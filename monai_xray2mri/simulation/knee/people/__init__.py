@@ -1,0 +1,1 @@
+"""Who is simulated: seeds, grades, participants, tables."""

@@ -1,0 +1,129 @@
+"""Rows of the table of readings ``kXR_SQ_BU``: what OAI's readers would have written about simulated knees.
+
+Which features were read in whom follows OAI's notes: KL and joint space narrowing in everybody, the others "only in
+participants with definite radiographic OA [in] at least one knee at one (or more) of the time points"
+(facts/dicom_sr_oai.md, section 1.1). At baseline 55.5 % of all rows hold osteophytes and chondrocalcinosis and 43.0 %
+sclerosis, cysts and attrition; that the second reading project left these three out explains both numbers, and is an
+inference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from monai_xray2mri.errors import UsageError
+from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
+from monai_xray2mri.simulation.knee.people.participants import Participant
+from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, knee_generator
+from monai_xray2mri.simulation.knee.people.table_oddities import TableOddities, chances
+from monai_xray2mri.types import Side
+
+TABLE_VERSION: Final = f"sim {SIMULATOR_VERSION}"
+"""What the column VERSION of every table says."""
+FIRST_PROJECT: Final = 15
+SECOND_PROJECT: Final = 37
+MISLABELLED_PROJECT: Final = 42
+"""Means 37: "Users should recode these participants from READPRJ=42 to READPRJ=37" (OAI, kXR_SQ_BU)."""
+
+_SIDES: Final = {Side.RIGHT: (1, "Right"), Side.LEFT: (2, "Left")}
+_ALWAYS_READ: Final = ("XRKL", "XRJSM", "XRJSL")
+_READ_TWICE: Final = (*_ALWAYS_READ, *(stem for stem in MAXIMAL_GRADES if stem[:4] in ("XROS", "XRCH")))
+_BEYOND_TABLE_1: Final = ("XRATTM", "XRATTL", "XRCYTM")
+_MISSING_FORM: Final = ".: Missing Form/Incomplete Workbook"
+_NOT_EXPECTED: Final = ".A: Not Expected"
+_NO_BARCODE: Final = "T"
+
+
+class ReadingTable:
+    """How readings are written.
+
+    Args:
+        oddities: what to make odd.
+        structural_missingness: leave out what OAI's readers did not read.
+        visit: prefix of the columns.
+
+    Raises:
+        UsageError: a prefix that is none.
+    """
+
+    def __init__(self, oddities: TableOddities, structural_missingness: bool, visit: str = "V00") -> None:
+        if not re.fullmatch(r"V\d\d", visit):
+            raise UsageError("visit", "must be V and two digits", visit)
+        self._oddities = oddities
+        self._structural = structural_missingness
+        self._visit = visit
+
+    @property
+    def header(self) -> list[str]:
+        """Names of the columns."""
+        return [
+            "ID",
+            "SIDE",
+            "READPRJ",
+            "VERSION",
+            f"{self._visit}BARCDBU",
+            *(f"{self._visit}{s}" for s in MAXIMAL_GRADES),
+        ]
+
+    def rows(self, participant: Participant) -> list[list[str]]:
+        """Both knees, once or twice each; a knee with a prosthesis has no gradings and no row.
+
+        Args:
+            participant: whose knees.
+        """
+        projects = (FIRST_PROJECT, SECOND_PROJECT) if participant.longitudinal else (FIRST_PROJECT,)
+        sides = [side for side in _SIDES if participant.grades[side]]
+        return [self._row(participant, side, project) for project in projects for side in sides]
+
+    def _row(self, participant: Participant, side: Side, project: int) -> list[str]:
+        stream = f"reading {side.value} {project} {self._visit}"
+        barcode, change, direction, *per_feature = chances(
+            knee_generator(participant.seed, stream), 3 + 3 * len(MAXIMAL_GRADES)
+        )
+        grades = dict(participant.grades[side])
+        if project == SECOND_PROJECT and change < self._oddities.disagreements:
+            grades["XRKL"] = _another_kl(grades["XRKL"], direction)
+        written = MISLABELLED_PROJECT if project == SECOND_PROJECT and self._oddities.project_42 else project
+        return [
+            str(participant.number),
+            self._oddities.value(*_SIDES[side]),
+            str(written),
+            TABLE_VERSION,
+            _NO_BARCODE if barcode < self._oddities.barcodes_t else self._oddities.barcode(participant.barcode),
+            *self._values(grades, project, participant.ever_oa, per_feature),
+        ]
+
+    def _values(self, grades: Mapping[str, int], project: int, ever_oa: bool, drawn: list[float]) -> list[str]:
+        values = []
+        for position, (stem, grade) in enumerate(grades.items()):
+            missing, beyond, decimal = drawn[3 * position : 3 * position + 3]
+            if self._structural and not _is_read(stem, project, ever_oa):
+                values.append(_NOT_EXPECTED if self._oddities.coded_values else "")
+            elif missing < self._oddities.missing_forms:
+                values.append(_MISSING_FORM)
+            elif stem.startswith("XRJS") and grade in (1, 2) and beyond < self._oddities.decimals:
+                values.append(f"{grade}.{2 * (1 + int(4 * decimal))}")
+            else:
+                raised = stem in _BEYOND_TABLE_1 and grade == 1 and beyond < self._oddities.above_range
+                values.append(self._grade(stem, 2 if raised else grade))
+        return values
+
+    def _grade(self, stem: str, grade: int) -> str:
+        ordinal = MAXIMAL_GRADES[stem] == 3
+        return self._oddities.value(grade, f"Grade {grade}" if ordinal else str(grade))
+
+
+def _is_read(stem: str, project: int, ever_oa: bool) -> bool:
+    """Whether OAI's readers looked at a feature."""
+    if stem in _ALWAYS_READ:
+        return True
+    return ever_oa and (project == FIRST_PROJECT or stem in _READ_TWICE)
+
+
+def _another_kl(grade: int, direction: float) -> int:
+    """A KL grade beside the given one."""
+    if grade in (0, MAXIMAL_GRADES["XRKL"]):
+        return abs(grade - 1)
+    return grade + (1 if direction < 0.5 else -1)

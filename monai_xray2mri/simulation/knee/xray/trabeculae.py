@@ -1,0 +1,130 @@
+"""Texture that a radiograph shows in spongy bone and, weakly, in soft tissue.
+
+A ray through spongy bone crosses some hundred trabeculae, so that what it meets is normally distributed about its mean
+with a variance that grows with the path, and the projected pattern is a Gaussian random field. Its power falls with
+frequency as that of a fractal (fractal signature of knee radiographs: Lynch, Hawkes, Buckland-Wright, Phys Med Biol
+36:709, 1991) and there is more of it across the load than along it, for the primary struts of tibia and condyles stand
+upright; they converge towards the shaft. Slopes and shares follow the spectra of 71 public raw crops
+(docs/simulation_realism.md).
+
+A field belongs to the bone in mm of the joint plane: another crop or pixel size shows the same trabeculae.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from monai_xray2mri.simulation.tools.lattice import CPU
+
+PITCH_MM: Final = 0.25
+_HALF_WIDTH_MM: Final = 64.0
+_HEIGHT_MM: Final = 192.0
+_COARSEST_MM: Final = 14.0
+_STRUT_MM: Final = 2.4
+"""Struts stand upright on scales below this."""
+_TOP_MM: Final[Mapping[str, float]] = {"femur": 180.0, "tibia": 24.0, "fibula": 24.0, "patella": 100.0, "soft": 96.0}
+_STRUTS: Final[Mapping[str, float]] = {"femur": 0.8, "tibia": 2.2, "fibula": 0.8, "patella": 0.3, "soft": 0.5}
+_SLOPE: Final[Mapping[str, float]] = {"femur": 0.85, "tibia": 0.85, "fibula": 0.85, "patella": 0.85, "soft": 0.8}
+_FAN_MM: Final[Mapping[str, tuple[float, float, float]]] = {"femur": (42.0, 27.0, 75.0), "tibia": (38.0, 24.0, 55.0)}
+"""Half width of a bone at the joint and at its shaft, and the shaft's distance from the joint."""
+_BONE_TEXTURE: Final = 0.56
+"""Standard deviation in mm of bone for each root of mm of bone in trabeculae."""
+_SOFT_TEXTURE: Final = 0.016
+"""Standard deviation of the share of fat among soft tissue."""
+
+
+@dataclass(frozen=True)
+class TextureField:
+    """Gaussian random field of unit variance over the joint plane.
+
+    Attributes:
+        values: [R,C]; rows fall from ``top``, columns rise from -64 mm, 0.25 mm apart.
+        top: height of the first row in mm.
+    """
+
+    values: Tensor
+    top: float
+
+    def at(self, x: Tensor, z: Tensor) -> Tensor:
+        """Values [H,W] at places x and z [H,W] in mm, bilinear; mirrored beyond the field."""
+        rows, columns = self.values.shape
+        across = 2 * (x + _HALF_WIDTH_MM) / ((columns - 1) * PITCH_MM) - 1
+        down = 2 * (self.top - z) / ((rows - 1) * PITCH_MM) - 1
+        places = torch.stack(torch.broadcast_tensors(across, down), -1)[None]
+        found = F.grid_sample(self.values[None, None], places, padding_mode="reflection", align_corners=True)
+        return found[0, 0]
+
+
+@dataclass(frozen=True)
+class Trabeculae:
+    """The texture fields of one knee by name of the bone, and of its soft tissue (``"soft"``)."""
+
+    fields: Mapping[str, TextureField]
+
+    def textured(self, bone: str, spongy: Tensor, x: Tensor, z: Tensor) -> Tensor:
+        """Path [h,w] in mm of bone in trabeculae with its texture.
+
+        Args:
+            bone: its name.
+            spongy: [h,w] mean path.
+            x: [1,w] places in mm of the joint plane.
+            z: [h,1].
+        """
+        if bone in _FAN_MM:
+            x = fanned(x, z if bone == "femur" else -z, *_FAN_MM[bone])
+        pattern = self.fields[bone].at(x, z)
+        # The mean of a path does not change; little bone cannot vary by more than there is.
+        spread = torch.minimum(_BONE_TEXTURE * spongy.sqrt(), 0.4 * spongy)
+        return (spongy + spread * pattern).clamp(min=0)
+
+    def soft_tissue(self, fat: Tensor, lean: Tensor, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Paths (fat, muscle) [h,w] in mm with septa, fascia and fibres: a little of each gives way to the other."""
+        exchanged = _SOFT_TEXTURE * (fat + lean) * self.fields["soft"].at(x, z)
+        exchanged = torch.minimum(torch.maximum(exchanged, -0.5 * lean), 0.5 * lean)
+        return (fat + exchanged).clamp(min=0), lean - exchanged
+
+
+def draw_trabeculae(generator: torch.Generator, device: torch.device = CPU) -> Trabeculae:
+    """Draw the textures of one knee, on the CPU, and take them to a device."""
+    fields = {name: draw_texture(generator, name) for name in _TOP_MM}
+    return Trabeculae({name: TextureField(field.values.to(device), field.top) for name, field in fields.items()})
+
+
+def draw_texture(generator: torch.Generator, name: str) -> TextureField:
+    """Draw the texture of one bone or of the soft tissue (``"soft"``)."""
+    rows, columns = int(_HEIGHT_MM / PITCH_MM), int(2 * _HALF_WIDTH_MM / PITCH_MM)
+    white = torch.randn((rows, columns), generator=generator)
+    spectrum = torch.fft.rfft2(white) * _amplitude(rows, columns, _SLOPE[name], _STRUTS[name])
+    values = torch.fft.irfft2(spectrum, (rows, columns))
+    return TextureField(values / values.square().mean().sqrt(), _TOP_MM[name])
+
+
+def _amplitude(rows: int, columns: int, slope: float, struts: float) -> Tensor:
+    """Amplitude [rows, columns / 2 + 1] per frequency: a power of it, and more at the frequencies of upright struts."""
+    along, across = torch.fft.fftfreq(rows, PITCH_MM)[:, None], torch.fft.rfftfreq(columns, PITCH_MM)[None, :]
+    radius = (along.square() + across.square()).sqrt()
+    fractal = (radius.square() + (1 / _COARSEST_MM) ** 2) ** (-0.5 * slope)
+    upright = torch.exp(-(along / (0.45 * radius + 1e-3)).square())
+    fine = 1 - torch.exp(-(radius * _STRUT_MM).square())
+    return fractal * (1 + struts * upright * fine)
+
+
+def fanned(x: Tensor, away: Tensor, base: float, neck: float, height: float) -> Tensor:
+    """Place x [H,W] in a pattern whose upright lines converge from the joint to the shaft.
+
+    Args:
+        x: [1,W] in mm.
+        away: [H,1] distance from the joint towards the shaft in mm; 0 and less is the joint.
+        base: half width of the bone at the joint in mm.
+        neck: half width at the shaft.
+        height: distance from the joint at which the shaft begins.
+    """
+    share = (away / height).clamp(0, 1)
+    half = base + (neck - base) * share * share * (3 - 2 * share)
+    return x * (base / half)

@@ -1,0 +1,1 @@
+"""Tools that know no body part: lattices, distances, noise, solids, lettering."""

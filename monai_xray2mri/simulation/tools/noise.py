@@ -1,0 +1,70 @@
+"""Smooth random fields and blurring, the same on every device and for every number of threads."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from monai_xray2mri.simulation.tools.lattice import CPU, Grid, Lattice, Points
+
+_KNOT_MM = 16.0
+_KNOTS = 20
+_OVERSAMPLED = 3
+
+
+def noise_knots(generator: torch.Generator, count: int = _KNOTS) -> Tensor:
+    """Knots [count,count,count] of a smooth random field, standard normal, drawn on the CPU."""
+    return torch.randn((count,) * 3, generator=generator)
+
+
+def smooth_noise(knots: Tensor, grid: Grid | Lattice, knot_mm: float = _KNOT_MM, device: torch.device = CPU) -> Tensor:
+    """Smooth random field [...,Y,Z,X] of about unit size: cubic B-spline of ``knots`` [...,K,K,K] ``knot_mm`` apart."""
+    if isinstance(grid, Lattice):
+        grid = Grid(grid.axis(1), grid.axis(2), grid.axis(0))
+    count = knots.shape[-1]
+    low = -knot_mm * (count - 1) / 2
+    along_y, along_z, along_x = (
+        _spline_weights((axis - low) / knot_mm, count).to(device) for axis in (grid.y, grid.z, grid.x)
+    )
+    planes = (along_y @ knots.to(device).flatten(-2)).unflatten(-1, knots.shape[-2:])  # [...,Y,z,x]
+    return torch.matmul(torch.matmul(along_z, planes), along_x.transpose(-1, -2)) * 2.0
+
+
+def noise_at(knots: Tensor, points: Points, knot_mm: float) -> Tensor:
+    """Smooth random fields [C,Y,Z,X] of about unit size at any points, from ``knots`` [C,K,K,K] ``knot_mm`` apart.
+
+    Unlike :func:`smooth_noise` the points need not be a grid: what is noise of a bone turns with the bone.
+    """
+    x, y, z = torch.broadcast_tensors(points.x, points.y, points.z)
+    half = knot_mm * (knots.shape[-1] - 1) / 2
+    fine = torch.linspace(-half, half, _OVERSAMPLED * (knots.shape[-1] - 1) + 1)
+    values = smooth_noise(knots, Grid(fine, fine, fine), knot_mm, x.device)
+    place = torch.stack((x, z, y), -1) / half  # the order of grid_sample over [Y,Z,X]
+    found = F.grid_sample(values[None], place[None], mode="bilinear", padding_mode="border", align_corners=True)
+    return found[0]
+
+
+def _spline_weights(position: Tensor, count: int) -> Tensor:
+    distance = (position[..., None] - torch.arange(count)).abs()
+    near, far = 2 / 3 - distance**2 + distance**3 / 2, (2 - distance).clamp(min=0) ** 3 / 6
+    return torch.where(distance < 1, near, far)
+
+
+def blurred(image: Tensor, sigma_rows: float, sigma_columns: float) -> Tensor:
+    """Gaussian blur of [H,W] with mirrored borders; written as shifts so that threads cannot change the result."""
+    return _blurred_along(_blurred_along(image, sigma_rows, 0), sigma_columns, 1)
+
+
+def _blurred_along(image: Tensor, sigma: float, dim: int) -> Tensor:
+    if sigma <= 0:
+        return image
+    reach = min(max(1, int(3 * sigma + 0.5)), image.shape[dim] - 1)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    ends = image.flip(dim).narrow(dim, image.shape[dim] - 1 - reach, reach), image.flip(dim).narrow(dim, 1, reach)
+    padded = torch.cat((ends[0], image, ends[1]), dim)
+    total = torch.zeros_like(image)
+    for offset, weight in enumerate(kernel.tolist()):
+        total.add_(padded.narrow(dim, offset, image.shape[dim]), alpha=weight)
+    return total

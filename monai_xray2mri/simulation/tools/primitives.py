@@ -1,0 +1,96 @@
+"""Signed distances of simple shapes and how they are put together; negative inside, in reference mm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from monai_xray2mri.simulation.tools.lattice import Points
+
+_CENTRE = 1e-8
+"""Keeps value over gradient defined in the middle of an ellipse, where it is minus a semi-axis."""
+
+
+def smooth_union(first: Tensor, second: Tensor, radius: float) -> Tensor:
+    """Distance of the union of two shapes with the seam filled over ``radius`` mm (polynomial smooth minimum)."""
+    blend = (radius - (first - second).abs()).clamp_(min=0)
+    return torch.minimum(first, second) - blend.square_().mul_(0.25 / radius)
+
+
+def smooth_intersection(first: Tensor, second: Tensor, radius: float) -> Tensor:
+    """Distance of the intersection of two shapes with the edge rounded over ``radius`` mm."""
+    blend = (radius - (first - second).abs()).clamp_(min=0)
+    return torch.maximum(first, second) + blend.square_().mul_(0.25 / radius)
+
+
+def ellipse(first: Tensor, second: Tensor, semi: tuple[float | Tensor, float | Tensor]) -> Tensor:
+    """Approximate signed distance of an ellipse in two coordinates (first-order: value over gradient)."""
+    u, v = first / semi[0], second / semi[1]
+    value = (u * u + v * v + _CENTRE).sqrt_()
+    slope = (u / semi[0]).square() + (v / semi[1]).square() + _CENTRE / _least(semi) ** 2
+    return value * (value - 1) / slope.sqrt_()
+
+
+def ellipsoid(points: Points, centre: Sequence[float | Tensor], semi: Sequence[float | Tensor]) -> Tensor:
+    """Approximate signed distance of an ellipsoid; ``centre`` and ``semi`` are (x, y, z)."""
+    u, v, w = (points.x - centre[0]) / semi[0], (points.y - centre[1]) / semi[1], (points.z - centre[2]) / semi[2]
+    value = (u * u + v * v + w * w + _CENTRE).sqrt_()
+    slope = (u / semi[0]).square() + (v / semi[1]).square() + (w / semi[2]).square() + _CENTRE / _least(semi) ** 2
+    return value * (value - 1) / slope.sqrt_()
+
+
+def _least(semi: Sequence[float | Tensor]) -> float | Tensor:
+    """The shortest semi-axis, everywhere where they vary."""
+    least: float | Tensor = semi[0]
+    for other in semi[1:]:
+        if isinstance(least, Tensor):
+            least = torch.minimum(least, torch.as_tensor(other, device=least.device))
+        elif isinstance(other, Tensor):
+            least = other.clamp(max=least)
+        else:
+            least = min(least, other)
+    return least
+
+
+def band(points: Points, start: Sequence[float], end: Sequence[float], semi: tuple[float, float]) -> Tensor:
+    """Distance of a straight band from start to end (x, y, z) that runs mainly along z; ``semi`` is (x, y)."""
+    along = ((points.z - start[2]) / (end[2] - start[2])).clamp(0, 1)
+    flat = ellipse(
+        points.x - start[0] - along * (end[0] - start[0]), points.y - start[1] - along * (end[1] - start[1]), semi
+    )
+    low, high = min(start[2], end[2]), max(start[2], end[2])
+    return torch.maximum(flat, torch.maximum(low - points.z, points.z - high))
+
+
+def capsule(
+    points: Points, start: Sequence[float | Tensor], end: Sequence[float | Tensor], radius: float | Tensor
+) -> Tensor:
+    """Distance of a round cord from start to end (x, y, z)."""
+    axis = [b - a for a, b in zip(start, end, strict=True)]
+    length = axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2]
+    px, py, pz = points.x - start[0], points.y - start[1], points.z - start[2]
+    along = ((px * axis[0] + py * axis[1] + pz * axis[2]) / length).clamp_(0, 1)
+    squares = (px - along * axis[0]).square() + (py - along * axis[1]).square() + (pz - along * axis[2]).square()
+    return squares.sqrt_() - radius
+
+
+def table(z: Tensor, knots: Sequence[float], values: Sequence[float]) -> Tensor:
+    """Piecewise linear interpolation of ``values`` given at rising ``knots``, held constant beyond the ends."""
+    heights, levels = (torch.tensor(numbers, dtype=torch.float32, device=z.device) for numbers in (knots, values))
+    upper = torch.searchsorted(heights, z.contiguous()).clamp(1, len(knots) - 1)
+    low, high = heights[upper - 1], heights[upper]
+    weight = ((z - low) / (high - low)).clamp(0, 1)
+    return levels[upper - 1] + weight * (levels[upper] - levels[upper - 1])
+
+
+def smoothstep(value: Tensor, low: float, high: float) -> Tensor:
+    """0 below ``low``, 1 above ``high``, smooth in between; falls instead of rising where ``low > high``."""
+    t = ((value - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def occupancy(distance: Tensor, width: float) -> Tensor:
+    """Share of a voxel that lies inside a surface: a linear ramp of ``width`` mm over the distance."""
+    return (0.5 - distance / width).clamp_(0, 1)

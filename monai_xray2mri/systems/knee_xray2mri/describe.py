@@ -1,0 +1,42 @@
+"""What the denoiser is told of the radiograph: KOA probability and intensity (paper 001)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from monai_xray2mri.knee.detection.koa import shipped_classifier
+from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, KOAClassifier, classifier_view
+from monai_xray2mri.networks.intensity import INTENSITY_BINS, intensity_distribution
+
+
+class DescribeKOA(nn.Module):
+    """What paper 001 reads from the radiograph itself: p from the classifier, i from the grey values; never trained.
+
+    Args:
+        classifier: C; None takes the shipped one.
+        region_mm: side of the radiograph region at the detector in mm.
+        room: zeros put before p and i, for the features of paper 000 that a joint guide takes beside them (61).
+    """
+
+    def __init__(self, classifier: KOAClassifier | None = None, region_mm: float = 110.0, room: int = 0) -> None:
+        super().__init__()
+        own = KOAClassifier()
+        own.load_state_dict((classifier or shipped_classifier()).state_dict())
+        self.classifier = own.eval().requires_grad_(False)
+        self.region_mm, self.room = region_mm, room
+        self.features = room + GRADES + INTENSITY_BINS
+
+    def train(self, mode: bool = True) -> DescribeKOA:
+        """Stays in evaluation mode: C is frozen while the denoiser learns (Algorithm 1)."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, radiograph: Tensor) -> Tensor:
+        """Zeros, p and i of radiographs [B,1,H,W] in [-1,1], side by side: [B,room + 5 + 64]."""
+        # Without autocast: the description is the same whatever precision the denoiser computes in.
+        with torch.autocast(radiograph.device.type, enabled=False):
+            exact = radiograph.float()
+            p = self.classifier.probability(classifier_view(exact, self.region_mm))
+        nothing = exact.new_zeros(len(exact), self.room)
+        return torch.cat([nothing, p, intensity_distribution(exact)], dim=1).to(radiograph.dtype)

@@ -1,0 +1,261 @@
+"""Continuity along depth: generated volumes against true ones, and the noise that makes them equally continuous.
+
+Paper 000 (Fig. 6) measures the correlation of neighbouring slices and takes the true volumes' value as the benchmark.
+It is two-sided: above it slices are too much alike, below it they jump. What the initial noise of the slices has in
+common (:mod:`~monai_xray2mri.diffusion.depth_noise`) sets it; the fit here finds the length and the aspect at which a
+bundle meets the true volumes' correlation, on knees that it was not trained on.
+
+``python -m monai_xray2mri.systems.knee_xray2mri.evaluation.continuity --bundle bundle/knee_xray2mri --knees 4 --output
+continuity.json``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from monai_xray2mri.core.bundles import default_bundle, load_network
+from monai_xray2mri.diffusion.depth_noise import SHORTEST_MM
+from monai_xray2mri.knee.grading.features import one_hot
+from monai_xray2mri.knee.measures.lesions import lesion_response
+from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
+from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
+from monai_xray2mri.systems.knee_xray2mri.evaluation.noise_fit import fit_noise
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+
+HIDDEN: Final = ("XRCY", "XRCH", "XRATT")
+"""Stems of cysts, chondrocalcinosis and attrition: what a radiograph shows badly (paper 000, Table III)."""
+LAGS: Final = (1, 2, 3, 4, 6, 8)
+"""Slices apart at which correlations are compared."""
+LENGTHS_MM: Final = (0.75, 1.5, 3.0)
+TARGETS: Final = ("acquired", "noise-free", "reconstructed")
+"""True volumes: as acquired, without noise, or as acquired through the bundle's own autoencoder."""
+
+
+def lag_correlation(volume: np.ndarray, lags: Sequence[int] = LAGS) -> list[float]:
+    """Mean Pearson correlation of slices of [S,H,W] that lie ``lag`` slices apart, for each lag.
+
+    At lag 1 it is :func:`~monai_xray2mri.evaluation.metrics.adjacent_slice_correlation`.
+
+    Raises:
+        ValueError: a lag is not within 1 to S - 1.
+    """
+    if not lags or min(lags) < 1 or max(lags) >= len(volume):
+        raise ValueError(f"lags must be within 1..{len(volume) - 1}, got {tuple(lags)}")
+    flat = volume.reshape(len(volume), -1).astype(np.float64)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+    return [float((flat[lag:] * flat[:-lag]).sum(axis=1).mean()) for lag in lags]
+
+
+def depth_spectrum(volume: np.ndarray, slice_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Power along depth, mean over the pixels of [S,H,W].
+
+    Each pixel's mean over depth is taken off and a Hann window applied; one-sided, so that a sine wave's power sums up
+    to its variance, and white noise of variance v has v / (highest frequency) at every frequency.
+
+    Args:
+        volume: intensities, [S,H,W].
+        slice_mm: distance of the slices.
+
+    Returns:
+        Frequencies [F] in 1/mm from 0 to 1 / (2 slice_mm), and power density [F] in squared intensity times mm.
+
+    Raises:
+        ValueError: fewer than four slices.
+    """
+    count = len(volume)
+    if count < 4:
+        raise ValueError(f"needs four slices at least, got {count}")
+    window = np.hanning(count)[:, None]
+    lines = volume.reshape(count, -1).astype(np.float64)
+    power = np.abs(np.fft.rfft((lines - lines.mean(axis=0)) * window, axis=0)) ** 2
+    density = power.mean(axis=1) * slice_mm / np.square(window).sum()
+    density[1 : (count + 1) // 2] *= 2  # frequencies below 0 too; the highest of an even count stands for itself
+    return np.fft.rfftfreq(count, slice_mm), density
+
+
+@dataclass
+class ContinuityKnee:
+    """A simulated knee as a bundle sees it, and its truth over the modelled slices, intensities 0..1."""
+
+    knee: SimulatedKnee
+    network: SliceDiffusion
+
+    @property
+    def modelled(self) -> slice:
+        """The modelled slices of the acquired ones."""
+        first, last = self.network.modelled_slices
+        return slice(first, last + 1)
+
+    @property
+    def without_lesions(self) -> dict[str, int]:
+        """Its grades with cysts, chondrocalcinosis and attrition absent."""
+        return {name: 0 if name.startswith(HIDDEN) else grade for name, grade in self.knee.grades.items()}
+
+    @cached_property
+    def lesions(self) -> np.ndarray:
+        """[S,H,W] bool."""
+        return np.asarray(self.knee.lesions[self.modelled] > 0)
+
+    @cached_property
+    def healthy(self) -> SimulatedKnee:
+        """The same knee without its lesions."""
+        return simulate_knee(self.knee.seed, grades=self.without_lesions)
+
+    @cached_property
+    def film(self) -> Tensor:
+        """[1,1,H,W] in [-1,1]."""
+        return torch.from_numpy(normalise_region(np.asarray(self.knee.radiograph), mirrored=False))[None, None]
+
+    def truth(self, target: str) -> np.ndarray:
+        """The true volume [S,H,W], see :data:`TARGETS`."""
+        if target == "noise-free":
+            return np.asarray(self.knee.noise_free[self.modelled])
+        volume = np.asarray(self.knee.volume[self.modelled])
+        return self._reconstructed(volume) if target == "reconstructed" else volume
+
+    @torch.inference_mode()
+    def _reconstructed(self, volume: np.ndarray) -> np.ndarray:
+        images = torch.from_numpy(volume)[:, None] * 2 - 1  # [S,1,H,W]
+        parts = [self.network.decode_slices(self.network.encode_slices(part)) for part in images.split(5)]
+        return np.asarray((torch.cat(parts)[:, 0] + 1) / 2)
+
+    def generated(self, kernel: Mapping[str, float], lesions: bool = True) -> np.ndarray:
+        """A sample [S,H,W] with noise of this kernel, see ``SamplerSettings``."""
+        features = torch.from_numpy(one_hot(self.knee.grades if lesions else self.without_lesions))[None]
+        sampler = self.network.sampler.altered(**kernel)
+        noise = self.network.draw_noise(torch.Generator().manual_seed(self.knee.seed), sampler)
+        return np.asarray((self.network.generate(self.film, features, noise=noise)[0, 0] + 1) / 2)
+
+
+def describe(volume: np.ndarray, slice_mm: float) -> dict[str, object]:
+    """Lag correlations, and mean power in octaves of frequency up to the highest, of [S,H,W]."""
+    frequency, power = depth_spectrum(volume, slice_mm)
+    edges = frequency[-1] / 2.0 ** np.arange(4, -1, -1)
+    octaves = {
+        f"{low:.3f}-{high:.3f}": float(power[(frequency > low) & (frequency <= high)].mean())
+        for low, high in pairwise(edges)
+    }
+    return {
+        "correlation": dict(zip(map(str, LAGS), lag_correlation(volume), strict=True)),
+        "power_per_octave": octaves,
+    }
+
+
+def mean_of(records: Sequence[dict[str, object]]) -> dict[str, object]:
+    """Mean of equally nested records of numbers."""
+    if not records:
+        raise ValueError("needs one record at least, got none")
+    answer: dict[str, object] = {}
+    for name, first in records[0].items():
+        values = [record[name] for record in records]
+        answer[name] = mean_of(values) if isinstance(first, dict) else float(np.mean(np.asarray(values)))  # type: ignore[arg-type]
+    return answer
+
+
+def lesion_contrasts(knee: ContinuityKnee, kernel: Mapping[str, float]) -> dict[str, float]:
+    """Contrast of a knee's own lesions when its features are switched, in parts of that of the noise-free truth.
+
+    See :func:`~monai_xray2mri.knee.measures.lesions.lesion_response`; the acquired truth differs from 1 by its noise.
+
+    Raises:
+        ValueError: the knee shows no lesion.
+    """
+    healthy = ContinuityKnee(knee.healthy, knee.network)
+    true, acquired = ((knee.truth(target), healthy.truth(target)) for target in ("noise-free", "acquired"))
+    generated = knee.generated(kernel), knee.generated(kernel, lesions=False)
+    return {
+        "generated": lesion_response(generated, true, knee.lesions),
+        "acquired": lesion_response(acquired, true, knee.lesions),
+    }
+
+
+def report(
+    knees: Sequence[ContinuityKnee], target: str, lengths_mm: Sequence[float], progress: Callable[[], object]
+) -> dict[str, object]:
+    """Fit the noise, and compare the paper's shared noise, independent noise and the fitted one with the truth."""
+    network = knees[0].network
+
+    def correlations(aspect: float, length_mm: float) -> list[float]:
+        progress()
+        kernel = {"noise_shared": 0.0, "noise_length_mm": length_mm, "noise_aspect": aspect}
+        return np.mean([lag_correlation(knee.generated(kernel)) for knee in knees], axis=0).tolist()
+
+    wanted = np.mean([lag_correlation(knee.truth(target)) for knee in knees], axis=0).tolist()
+    fit = fit_noise(correlations, wanted, lengths_mm)
+    kernels: dict[str, dict[str, float]] = {
+        "shared": {"noise_shared": 1.0},
+        "independent": {"noise_shared": 0.0, "noise_length_mm": SHORTEST_MM, "noise_aspect": 0.0},
+        "fitted": {"noise_shared": 0.0, "noise_length_mm": fit.length_mm, "noise_aspect": fit.aspect},
+    }
+    spacing = network.spacing()
+    volumes = {name: mean_of([describe(knee.truth(name), spacing) for knee in knees]) for name in TARGETS}
+    for name, kernel in kernels.items():
+        volumes[name] = mean_of([describe(knee.generated(kernel), spacing) for knee in knees])
+    diseased = [knee for knee in knees if knee.lesions.any()]
+    contrasts = {
+        name: mean_of([dict(lesion_contrasts(knee, kernel)) for knee in diseased])
+        for name, kernel in kernels.items()
+        if diseased
+    }
+    return {
+        "target": target,
+        "fit": fit.record(),
+        "volumes": volumes,
+        "lesion_contrast": contrasts,
+        "knees_with_lesions": len(diseased),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the report as JSON, and write it if asked."""
+    parser = argparse.ArgumentParser(
+        prog="python -m monai_xray2mri.systems.knee_xray2mri.evaluation.continuity", description=__doc__
+    )
+    parser.add_argument("--bundle", type=Path, default=default_bundle())
+    parser.add_argument("--split", choices=sorted(SEED_RANGES), default="validation")
+    parser.add_argument("--knees", type=int, default=4)
+    parser.add_argument(
+        "--target", choices=TARGETS, default="reconstructed", help="the true volumes whose continuity counts"
+    )
+    parser.add_argument("--lengths-mm", type=float, nargs="+", default=LENGTHS_MM, help="lengths to choose among")
+    parser.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")
+    parser.add_argument("--output", type=Path, help="file for the JSON as well")
+    options = parser.parse_args(arguments)
+    network = load_network(options.bundle)
+    network.sampler = network.sampler.altered(steps=options.steps)
+    seeds = SEED_RANGES[options.split][: options.knees]
+    knees = [ContinuityKnee(simulate_knee(seed), network) for seed in seeds]
+    with tqdm(desc="kernels", disable=not sys.stderr.isatty()) as bar:
+        found = report(knees, options.target, options.lengths_mm, bar.update)
+    settings = {
+        "split": options.split,
+        "knees": len(knees),
+        "steps": network.sampler.steps,
+        "slice_mm": network.spacing(),
+        "simulator": SIMULATOR_VERSION,
+    }
+    text = json.dumps(settings | found, indent=2) + "\n"
+    if options.output is not None:
+        beside = options.output.with_suffix(".part")
+        beside.write_text(text)
+        beside.replace(options.output)
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()

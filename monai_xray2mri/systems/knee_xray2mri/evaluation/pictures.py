@@ -1,0 +1,115 @@
+"""Pictures of generated slices, as the papers' tables show them (paper 000, Tables II to IV)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from monai_xray2mri.evaluation.records import Row
+from monai_xray2mri.evaluation.study import Setting
+from monai_xray2mri.knee.measures.crop import SPACING_MM
+from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
+from monai_xray2mri.simulation.knee.mri.mr import Tissue
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee
+from monai_xray2mri.systems.knee_xray2mri.evaluation.figures import new_figure
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated
+from monai_xray2mri.systems.knee_xray2mri.evaluation.sobel import sobel_difference
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.hidden import KINDS, with_hidden
+from monai_xray2mri.training.store import SLICES
+
+MIDDLE: Final = 22
+"""Position of the shown slice, through the middle of the joint."""
+GRADES: Final = (0, 2, 4)
+_BETWEEN: Final = 5
+_BONE_MM2: Final = 100.0
+
+
+def grid(pictures: Sequence[Sequence[tuple[str, np.ndarray | None, str]]]) -> Any:
+    """A figure of rows of pictures: title, [H,W], and kind (``"film"``, ``"slice"``, ``"difference"``)."""
+    columns = max(map(len, pictures))
+    figure, _ = new_figure(1, 1.5 * columns, 1.62 * len(pictures))
+    figure.clear()
+    axes = figure.subplots(len(pictures), columns, squeeze=False)
+    ranges = {"film": (-1, 1, "gray"), "slice": (0, 0.9, "gray"), "difference": (0, 0.15, "magma")}
+    for row, line in zip(axes, pictures, strict=True):
+        for panel in row:
+            panel.axis("off")
+        for panel, (title, image, kind) in zip(row, line, strict=False):
+            if image is not None:
+                low, high, colours = ranges[kind]
+                panel.imshow(image, cmap=colours, vmin=low, vmax=high, interpolation="antialiased")
+            panel.set_title(title, fontsize=6)
+    return figure
+
+
+def compared(setting: Setting, knees: Sequence[EvaluationKnee]) -> Any:
+    """Film, true slice and each method's, with the Sobel differences below (Table II)."""
+    lines = []
+    for knee in knees:
+        truth = knee.volume[MIDDLE]
+        found = {
+            name: generated(method, knee.inputs.at((MIDDLE,)), 1, setting.seed)[0, 0]
+            for name, method in setting.methods.items()
+        }
+        slices = [(name, image, "slice") for name, image in found.items()]
+        lines.append([(f"film, KL {knee.grade}", knee.inputs.radiograph, "film"), ("true", truth, "slice"), *slices])
+        differences = [("", sobel_difference(image[None], truth[None])[0], "difference") for image in found.values()]
+        lines.append([("", None, "film"), ("", None, "slice"), *differences])
+    return grid(lines)
+
+
+def switched(setting: Setting, knees: Mapping[str, EvaluationKnee]) -> Any:
+    """For each kind of hidden feature a knee that has it: true slice, generated with it, without it, unknown."""
+    lines = []
+    for stem, name in KINDS.items():
+        if name not in knees:
+            continue
+        knee = knees[name]
+        codes = [1 + LESION_FEATURES.index(f"{stem}{side}") for side in "ML"]
+        mask = np.isin(knee.lesions if knee.lesions is not None else np.zeros_like(knee.volume), codes)
+        place = int(mask.sum(axis=(1, 2)).argmax())
+        inputs, own = knee.inputs.at((place,)), knee.inputs.grades
+        told = {"as graded": own, "absent": with_hidden(own, 0), "unknown": with_hidden(own, None)}
+        line = [(f"{name}: film", knee.inputs.radiograph, "film"), ("true", knee.volume[place], "slice")]
+        for title, grades in told.items():
+            image = generated(setting.bundle, inputs.given(grades), 1, setting.seed)[0, 0]
+            line.append((title, image, "slice"))
+        lines.append(line)
+    return grid(lines)
+
+
+def between(setting: Setting, knee: EvaluationKnee) -> Any:
+    """Slices generated between two neighbours, with the true neighbours at the ends (Table IV; paper 001, Table 2).
+
+    Two stages, as paper 001 shows them: where muscle gives way to bone, and through the joint.
+    """
+    lines = []
+    for stage, place in (("bone begins", first_bone(knee)), ("joint", MIDDLE)):
+        depths = tuple(np.linspace(place, place + 1, _BETWEEN + 2) / (SLICES - 1))
+        found = generated(setting.bundle, replace(knee.inputs, depths=depths), 1, setting.seed)[0]
+        line = [(f"{stage}: true", knee.volume[place], "slice")]
+        line += [(f"d {depth:.4f}", image, "slice") for depth, image in zip(depths, found, strict=True)]
+        lines.append([*line, ("true, next", knee.volume[place + 1], "slice")])
+    return grid(lines)
+
+
+def first_bone(knee: EvaluationKnee) -> int:
+    """Position of the last slice from behind before femur or tibia cover a square centimetre; 0 if nobody knows."""
+    if knee.simulated is None:
+        return 0
+    bone = np.isin(knee.simulated.labels[MODELLED], (Tissue.FEMUR, Tissue.TIBIA)).sum(axis=(1, 2))
+    return max(0, int(np.argmax(bone * float(np.prod(SPACING_MM[1:])) >= _BONE_MM2)) - 1)
+
+
+def one_of_each_grade(rows: Sequence[Row]) -> list[str]:
+    """Names of the first knees of the shown grades; of the first knee at all where none has one of them."""
+    first: dict[Any, str] = {row.get("grade"): str(row["knee"]) for row in reversed(rows)}
+    return [first[grade] for grade in GRADES if grade in first] or [str(rows[0]["knee"])]
+
+
+def one_of_each_kind(rows: Sequence[Row]) -> dict[str, str]:
+    """Kind of hidden feature to the first knee in which its contrast was measured."""
+    return {str(row["kind"]): str(row["knee"]) for row in reversed(rows) if "kind" in row}

@@ -1,0 +1,268 @@
+"""Methods against each other: paper 000, Fig. 5 and paper 001, Fig. 5, with the measures that rank, and per grade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.evaluation.bootstrap import Summary, holm, paired_p_value, summarise
+from monai_xray2mri.evaluation.conformal import interval
+from monai_xray2mri.evaluation.kid import kernel_distance, slice_features
+from monai_xray2mri.evaluation.metrics import psnr_per_slice
+from monai_xray2mri.evaluation.protocols import Method
+from monai_xray2mri.evaluation.records import Row
+from monai_xray2mri.evaluation.study import (
+    SAMPLES,
+    Profile,
+    Setting,
+    Study,
+    Table,
+    column,
+    distinct,
+    where,
+)
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
+    AnotherExamination,
+    NetworkMethod,
+    bounds_of,
+    generated,
+)
+from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import RANGE, KneeRuler
+from monai_xray2mri.training.store import SLICES
+
+CEILING: Final = "the same knee examined again"
+"""The row of the ceiling among those of the methods."""
+TRUE: Final = "true volume"
+"""The row of the true volume itself among those of the methods."""
+METRICS: Final[Mapping[str, str]] = {
+    "psnr": "PSNR dB",
+    "psnr_mean8": "PSNR of the mean of 8, dB",
+    "ssim": "SSIM",
+    "rssim": "RSSIM",
+    "mae": "mean absolute error",
+    "adjacent_slice_correlation": "adjacent-slice correlation",
+    "joint_space_width_error_mm": "joint space error mm",
+    "lesion_expression": "lesions shown",
+    "lesion_false_expression": "absent lesions shown",
+    "coverage90": "coverage at 90 %",
+}
+"""Measures of ``metrics.json`` and their headings."""
+MORE: Final[Mapping[str, str]] = {
+    "psnr_few": "PSNR, slices of the mean of 8, dB",
+    "edge_agreement": "edge agreement",
+    "sobel_difference": "Sobel difference",
+    "dice_femur": "Dice femur",
+    "dice_tibia": "Dice tibia",
+    "dice_cartilage": "Dice cartilage",
+    "cartilage_error_mm": "cartilage error mm",
+}
+TESTED: Final = ("psnr", "ssim", "rssim", "edge_agreement", "joint_space_width_error_mm")
+"""Measures that methods are tested pairwise on."""
+
+
+def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+    """A row for each method, one for the ceiling of a simulated knee, and one for the true volume itself.
+
+    A method whose volume cannot be used has ``refused``, the reason, in place of measures.
+    """
+    ruler, profile = KneeRuler(knee), setting.profile
+    methods: dict[str, Method] = setting.todo
+    if setting.simulated and CEILING not in setting.done and has_ceiling(int(knee.name), profile):
+        methods[CEILING] = AnotherExamination()
+    if TRUE not in setting.done:
+        yield {
+            "method": TRUE,
+            "grade": knee.grade,
+            "features": _features(setting, knee.volume, profile),
+            **{name: ruler.measure(knee.volume)[name] for name in ("adjacent_slice_correlation", "depth_power")},
+        }
+    for name, method in methods.items():
+        try:
+            row = _measured(setting, knee, method, ruler)
+        except InputRefused as error:
+            row = {"refused": str(error)}
+        yield {"method": name, **row}
+
+
+def _measured(setting: Setting, knee: EvaluationKnee, method: Method, ruler: KneeRuler) -> Row:
+    profile = setting.profile
+    few = generated(method, knee.inputs.at(profile.few), SAMPLES, setting.seed)
+    whole = few[0] if profile.stride == 1 else generated(method, knee.inputs, 1, setting.seed)[0]
+    return {
+        "grade": knee.grade,
+        **ruler.measure(whole),
+        **_of_samples(few, knee.volume[list(profile.few)], method),
+        "features": _features(setting, whole, profile),
+    }
+
+
+def has_ceiling(seed: int, profile: Profile) -> bool:
+    """Whether a knee is examined again: one in three (quick: five), because nine examinations cost as much as a volume.
+
+    With every slice looked at, all are.
+    """
+    every = _every(profile)
+    return seed % every == every - 1
+
+
+def _every(profile: Profile) -> int:
+    return 1 if profile.stride == 1 else max(3, profile.stride // 2)
+
+
+def _features(setting: Setting, volume: np.ndarray, profile: Profile) -> list[list[float]]:
+    chosen = volume[list(profile.few)][:: max(1, 5 // profile.stride)]  # neighbours add little
+    return [[float(f"{x:.4g}") for x in one] for one in slice_features(setting.bundle.network, chosen)]
+
+
+def _of_samples(samples: np.ndarray, truth: np.ndarray, method: Method) -> Row:
+    """PSNR of one sample and of the mean of all over the same slices; coverage of the interval at 90 %."""
+    row: Row = {
+        "psnr_few": psnr_per_slice(samples[0], truth, RANGE),
+        "psnr_mean8": psnr_per_slice(samples.mean(axis=0), truth, RANGE),
+        "coverage90": None,
+    }
+    if len(samples) > 1:
+        low, high = interval(samples, *bounds_of(method))
+        row["coverage90"] = float(((truth >= low) & (truth <= high)).mean())
+    return row
+
+
+def slices(setting: Setting) -> float:
+    """Slices of one knee: a volume, and 8 samples of few slices, for each network."""
+    networks = sum(isinstance(method, NetworkMethod) for method in setting.todo.values())
+    profile = setting.profile
+    return networks * (SAMPLES * len(profile.few) + (0 if profile.stride == 1 else SLICES))
+
+
+def simulations(setting: Setting) -> float:
+    """Knees that are simulated for one, those that are examined again among them."""
+    return 1 + (SAMPLES + 1) / _every(setting.profile)
+
+
+def summaries(rows: Sequence[Row], metrics: Sequence[str] = tuple(METRICS)) -> dict[str, dict[str, Summary]]:
+    """Method to measure to its summary over knees; infinite values (equal volumes) are left out."""
+    found = {}
+    for method in distinct(rows, "method"):
+        mine = where(rows, method=method)
+        people = [str(row["participant"]) for row in mine]
+        found[method] = {name: summarise(column(mine, name), people) for name in metrics}
+    return found
+
+
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """Medians, all measures, pairwise tests, per grade, and KID."""
+    return [*_main_tables(rows), *_tests(rows), _per_grade(rows), _kid(rows)]
+
+
+def _main_tables(rows: Sequence[Row]) -> list[Table]:
+    made = []
+    groups = (("comparison", "Methods compared", METRICS), ("comparison_more", "Methods compared, more measures", MORE))
+    for name, title, headings in groups:
+        cells = [
+            [method, *(cell(summary) for summary in found.values()), max(each.n for each in found.values())]
+            for method, found in summaries(rows, tuple(headings)).items()
+            if any(each.n for each in found.values())
+        ]
+        note = (
+            "Median; in brackets the 95 % bootstrap interval of the mean over participants. Range of intensities 1. "
+            "A volume that shows no joint has no joint space error: metrics.json tells the number of each measure."
+        )
+        made.append(Table(name, title, ["method", *headings.values(), "knees"], cells, note))
+    return made
+
+
+def cell(summary: Summary, digits: int = 3) -> str:
+    """A summary as a cell."""
+    if summary.median is None or summary.ci95[0] is None or summary.ci95[1] is None:
+        return "-"
+    return f"{summary.median:.{digits}f} [{summary.ci95[0]:.{digits}f}, {summary.ci95[1]:.{digits}f}]"
+
+
+def _tests(rows: Sequence[Row]) -> list[Table]:
+    methods = [name for name in distinct(rows, "method") if name not in (TRUE, CEILING)]
+    cells = []
+    for metric in TESTED:
+        pairs = {pair: _differences(rows, pair, metric) for pair in combinations(methods, 2)}
+        p = {pair: paired_p_value(differences, people) for pair, (differences, people) in pairs.items() if differences}
+        corrected = holm({" / ".join(pair): value for pair, value in p.items()})
+        cells += [
+            [metric, first, second, f"{np.mean(pairs[first, second][0]):+.4f}", f"{value:.4f}",
+             f"{corrected[f'{first} / {second}']:.4f}", len(pairs[first, second][0])]
+            for (first, second), value in p.items()
+        ]  # fmt: skip
+    if not cells:
+        return []
+    note = "Sign-flip test of the mean paired difference over participants; corrected after Holm within a measure."
+    head = ["measure", "first", "second", "first - second", "p", "p corrected", "knees"]
+    return [Table("comparison_tests", "Paired tests", head, cells, note)]
+
+
+def _differences(rows: Sequence[Row], pair: tuple[str, str], metric: str) -> tuple[list[float], list[str]]:
+    first, second = ({row["knee"]: row for row in where(rows, method=name)} for name in pair)
+    shared = [
+        knee
+        for knee in first
+        if knee in second and np.isfinite([*column([first[knee]], metric), *column([second[knee]], metric)]).all()
+    ]
+    people = [str(first[knee]["participant"]) for knee in shared]
+    return [float(first[knee][metric]) - float(second[knee][metric]) for knee in shared], people
+
+
+def _per_grade(rows: Sequence[Row]) -> Table:
+    cells = []
+    for grade in sorted({row["grade"] for row in rows if row.get("grade") is not None}):
+        of_grade = where(rows, grade=grade)
+        for method, found in summaries(of_grade, ("psnr", "ssim", "rssim", "joint_space_width_error_mm")).items():
+            if method != TRUE:
+                cells.append([grade, method, *map(cell, found.values()), found["psnr"].n])
+    head = ["KL grade", "method", *(METRICS[m] for m in ("psnr", "ssim", "rssim", "joint_space_width_error_mm"))]
+    return Table("comparison_grades", "Per Kellgren-Lawrence grade", [*head, "knees"], cells)
+
+
+def _kid(rows: Sequence[Row]) -> Table:
+    features = {name: np.concatenate([row["features"] for row in where(rows, method=name)]) for name in _named(rows)}
+    true = features.pop(TRUE)
+    cells = [
+        [name, f"{kernel_distance(found, true):.4f}", len(found)] for name, found in features.items() if len(true) > 1
+    ]
+    note = (
+        "On features of the bundle's own autoencoder; 0 is the acquired slices' distribution. Compare within a table."
+    )
+    return Table("comparison_kid", "Kernel distance to acquired slices", ["method", "KID", "slices"], cells, note)
+
+
+def _named(rows: Sequence[Row]) -> list[str]:
+    return [str(name) for name in distinct(rows, "method")]
+
+
+COMPARISON: Final = Study(
+    "comparison",
+    "Methods compared",
+    ("test",),
+    {"cpu": 16, "full": 200},
+    measure,
+    slices,
+    tables,
+    simulations=simulations,
+    compares=True,
+)
+SHIFTED: Final = Study(
+    "shifted",
+    "Knees outside the range of training",
+    ("shifted",),
+    {"cpu": 6, "full": 100},
+    measure,
+    slices,
+    lambda rows: [
+        Table(table.name.replace("comparison", "shifted"), f"Shifted cohort: {table.title}", table.columns, table.rows)
+        for table in _main_tables(rows)
+    ],
+    simulations=simulations,
+    needs_simulation=True,
+    compares=True,
+)

@@ -1,0 +1,168 @@
+"""Hidden features: do lesions follow the features that are given (paper 000, Table III)?
+
+The knees are of the lesion-enriched range, where each of the eight features is tossed up for itself, so that neither
+the radiograph's other findings nor the habit of the training set tells it. All conditions of a knee share their noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from monai_xray2mri.evaluation.conditions import condition_table
+from monai_xray2mri.evaluation.records import Row
+from monai_xray2mri.evaluation.study import Setting, Study, Table, column, distinct, where
+from monai_xray2mri.knee.grading.features import FEATURES
+from monai_xray2mri.knee.measures.lesions import detect_lesions, lesion_contrast, lesion_response
+from monai_xray2mri.knee.measures.surfaces import read_volume
+from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
+from monai_xray2mri.simulation.knee.knee import simulate_knee, simulate_radiograph
+from monai_xray2mri.simulation.knee.people.grades import patient_grades
+from monai_xray2mri.simulation.knee.people.seeds import LESION_ENRICHED
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
+    EvaluationKnee,
+    KneeInputs,
+    modelled_affine,
+    simulated_case,
+)
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated
+from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import JOINT, KneeRuler
+
+KINDS: Final[Mapping[str, str]] = {
+    "XRCYF": "femoral cyst", "XRCYT": "tibial cyst", "XRCH": "chondrocalcinosis", "XRATT": "attrition",
+}  # fmt: skip
+VISIBILITIES: Final = (0.0, 1.0)
+"""Of the radiograph, beside the 0.5 of the other conditions."""
+_FEWEST_VOXELS: Final = 10
+MEASURES: Final = {"shown": "share shown", "volume": "lesions"}
+
+
+def with_hidden(grades: Mapping[str, int | None], hidden: Mapping[str, int | None] | int | None) -> dict[str, Any]:
+    """Grades with the hidden features replaced: by others, by one grade, or by None (unknown)."""
+    new = hidden if isinstance(hidden, Mapping) else dict.fromkeys(LESION_FEATURES, hidden)
+    return {**grades, **new}
+
+
+def conditions(knee: EvaluationKnee) -> dict[str, KneeInputs]:
+    """Inputs of each condition; the radiograph of the last ones shows hidden features not at all, or fully."""
+    own, seed = knee.inputs.grades, int(knee.name)
+    other = patient_grades(seed + 1 if seed + 1 in LESION_ENRICHED else seed - 1)
+    shuffled = {stem: other[stem] for stem in LESION_FEATURES}
+    inputs = knee.inputs.at(JOINT)
+    found = {
+        "as graded": inputs,
+        "all absent": inputs.given(with_hidden(own, 0)),
+        "all unknown": inputs.given(with_hidden(own, None)),
+        "shuffled": inputs.given(with_hidden(own, shuffled)),
+    }
+    for visibility in VISIBILITIES:
+        film = normalise_region(simulate_radiograph(seed, visibility=visibility), mirrored=False)
+        shown = KneeInputs(inputs.name, film, with_hidden(own, None), inputs.depths)
+        found[f"all unknown, visibility {visibility:g}"] = shown
+    return found
+
+
+def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+    """For each condition and feature whether it is given, truly there, and shown; and the contrast of true lesions."""
+    ruler, first = KneeRuler(knee), JOINT[0]
+    volumes = {}
+    for name, inputs in conditions(knee).items():
+        volumes[name] = generated(setting.bundle, inputs, 1, setting.seed)[0]
+        reading = read_volume(volumes[name], modelled_affine(first))
+        shown = detect_lesions(np.empty(0), np.empty(0), reading)
+        for stem in LESION_FEATURES:
+            there = ruler.lesions[stem]
+            if there is not None:
+                given = inputs.grades[stem]
+                yield {"condition": name, "feature": stem, "given": given, "there": there, "shown": float(shown[stem])}
+    shown = detect_lesions(np.empty(0), np.empty(0), ruler.reading)
+    for stem, there in ruler.lesions.items():
+        if there is not None:
+            yield {"condition": "true volume", "feature": stem, "given": None, "there": there,
+                   "shown": float(shown[stem])}  # fmt: skip
+    yield from _contrasts(knee, volumes["as graded"], volumes["all absent"])
+
+
+def _contrasts(knee: EvaluationKnee, present: np.ndarray, absent: np.ndarray) -> Iterator[Row]:
+    """Contrast generated and true, and the response, within each kind of lesion in the joint's slices."""
+    without = {stem: grade or 0 for stem, grade in with_hidden(knee.inputs.grades, 0).items()}
+    healthy = simulated_case(simulate_knee(int(knee.name), grades=without))
+    if knee.noise_free is None or healthy.noise_free is None or knee.lesions is None:
+        return
+    joint = list(JOINT)
+    true = knee.noise_free[joint], healthy.noise_free[joint]
+    codes = knee.lesions[joint]
+    for stem in KINDS:
+        mask = np.isin(codes, [1 + LESION_FEATURES.index(f"{stem}{side}") for side in "ML"])
+        if mask.sum() >= _FEWEST_VOXELS:
+            yield {
+                "kind": KINDS[stem],
+                "contrast_true": lesion_contrast(*true, mask),
+                "contrast_generated": lesion_contrast(present, absent, mask),
+                "response": lesion_response((present, absent), true, mask),
+            }
+
+
+def slices(setting: Setting) -> float:
+    """Slices that one knee costs."""
+    return (4 + len(VISIBILITIES)) * len(JOINT)
+
+
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """Expression by condition, by feature, and contrast."""
+    return [_expression(rows), _by_feature(rows), _contrast(rows)]
+
+
+def _share(rows: Sequence[Row]) -> str:
+    return f"{np.mean(column(rows, 'shown')):.2f} of {len(rows)}" if rows else "-"
+
+
+def _expression(rows: Sequence[Row]) -> Table:
+    seen = [row for row in rows if "condition" in row]
+    cells = []
+    for condition in distinct(seen, "condition"):
+        mine = where(seen, condition=condition)
+        given = [_share([row for row in mine if _is_given(row, present)]) for present in (True, False)]
+        truly = [_share(where(mine, there=there)) for there in (True, False)]
+        cells.append([condition, *truly, *given])
+    note = "Share of compartments in which the detector finds the lesion, and their number. One noise per knee."
+    head = ["condition", "truly there", "truly absent", "given grade >= 1", "given grade 0"]
+    return Table("hidden", "Lesions shown, by what the method is told", head, cells, note)
+
+
+def _is_given(row: Row, present: bool) -> bool:
+    return row["given"] is not None and (row["given"] > 0) is present
+
+
+def _by_feature(rows: Sequence[Row]) -> Table:
+    seen, cells = [row for row in rows if "condition" in row], []
+    for feature in FEATURES:
+        for condition in distinct(where(seen, feature=feature.stem), "condition"):
+            mine = where(seen, feature=feature.stem, condition=condition)
+            truly = [_share(where(mine, there=there)) for there in (True, False)]
+            cells.append([feature.stem, condition, *truly])
+    head = ["feature", "condition", "truly there", "truly absent"]
+    return Table("hidden_features", "Lesions shown, feature by feature", head, cells)
+
+
+def _contrast(rows: Sequence[Row]) -> Table:
+    measured = [row for row in rows if "kind" in row]
+    headings = {"contrast_true": "true", "contrast_generated": "generated", "response": "response"}
+    note = "Change of intensity within true lesions, hidden features from absent to as graded; truth without noise."
+    return condition_table(measured, "hidden_contrast", "Contrast of lesions", headings, note, by="kind")
+
+
+HIDDEN_FEATURES: Final = Study(
+    "hidden",
+    "Hidden features",
+    ("lesion-enriched",),
+    {"cpu": 12, "full": 200},
+    measure,
+    slices,
+    tables,
+    simulations=lambda _: 3,
+    needs_simulation=True,
+)

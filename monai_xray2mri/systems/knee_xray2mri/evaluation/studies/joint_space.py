@@ -1,0 +1,110 @@
+"""Joint space: does the generated width follow this knee's own, and where does it come from, film or features?
+
+Anybody who knows the narrowing's grade can tell the mean width of that grade; a method must tell more. So the error is
+held against that of the per-grade mean (without the knee itself), and the correlation is told within grade 0 too, where
+the grade says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from monai_xray2mri.evaluation.bootstrap import correlation
+from monai_xray2mri.evaluation.records import Row
+from monai_xray2mri.evaluation.study import Setting, Study, Table, column, distinct, where
+from monai_xray2mri.knee.measures.crop import SIDES
+from monai_xray2mri.knee.measures.surfaces import read_volume
+from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.simulation.knee.knee import simulate_radiograph
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
+    EvaluationKnee,
+    KneeInputs,
+    modelled_affine,
+    unknown_grades,
+)
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated
+from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import JOINT, KneeRuler
+
+
+def conditions(knee: EvaluationKnee) -> dict[str, KneeInputs]:
+    """Inputs of each condition."""
+    inputs = knee.inputs.at(JOINT)
+    found = {
+        "film and features": inputs,
+        "film only": inputs.given(unknown_grades()),
+        "features only": replace(inputs, radiograph=None),
+    }
+    if knee.simulated is not None:
+        other = normalise_region(simulate_radiograph(knee.simulated.seed + 1), mirrored=False)
+        found["another knee's film, own features"] = replace(inputs, radiograph=other)
+    return found
+
+
+def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+    """A row for each condition and compartment, and for the true volume itself, read in the same way."""
+    ruler = KneeRuler(knee)
+    for condition, inputs in conditions(knee).items():
+        volume = generated(setting.bundle, inputs, 1, setting.seed)[0]
+        found = ruler.joint(read_volume(volume, modelled_affine(JOINT[0])))
+        yield from _rows(condition, knee, ruler, found)
+    yield from _rows("true volume, as read", knee, ruler, ruler.joint(ruler.reading))
+
+
+def _rows(condition: str, knee: EvaluationKnee, ruler: KneeRuler, found: Row) -> Iterator[Row]:
+    for side in SIDES:
+        grade = knee.inputs.grades.get(f"XRJS{side}")
+        true, read = ruler.joint_space_mm[side], found[f"joint_space_{side}"]
+        if np.isfinite(true):
+            yield {"condition": condition, "side": side, "narrowing": grade, "true_mm": true, "found_mm": read}
+
+
+def slices(setting: Setting) -> float:
+    """Slices that one knee costs."""
+    return 4 * len(JOINT)
+
+
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """One table: correlation and error by condition, with the per-grade mean."""
+    cells: list[list[Any]] = []
+    for condition in distinct(rows, "condition"):
+        mine = where(rows, condition=condition)
+        cells.append([condition, *_figures(mine, column(mine, "found_mm"))])
+    # The truth is the same in every condition: one of them tells what the grade alone does.
+    mine = where(rows, condition=cells[0][0])
+    cells.append(["mean of the grade", *_figures(mine, grade_means(mine))])
+    note = (
+        "Compartments of all knees; joint space in the volume, unloaded. Within grade 0: r of those without narrowing."
+    )
+    head = ["condition", "r", "r within grade 0", "mean absolute error mm", "not measurable", "compartments"]
+    return [Table("joint_space", "Joint space width against the truth", head, cells, note)]
+
+
+def _figures(rows: Sequence[Row], found: Sequence[float]) -> list[str]:
+    true = np.asarray(column(rows, "true_mm"))
+    values, healthy = np.asarray(found), np.array([row["narrowing"] == 0 for row in rows])
+    known = np.isfinite(values)
+    error = f"{np.abs(values - true)[known].mean():.2f}" if known.any() else "-"
+    pairs = (correlation(x, y) for x, y in ((true, values), (true[healthy], values[healthy])))
+    return [*("-" if r is None else f"{r:.2f}" for r in pairs), error, str(int((~known).sum())), str(len(rows))]
+
+
+def grade_means(rows: Sequence[Row]) -> list[float]:
+    """For each row the mean true width of the other knees' same compartment with the same narrowing; NaN for none."""
+    true = np.asarray(column(rows, "true_mm"))
+    found = []
+    for row in rows:
+        alike = [
+            other["side"] == row["side"] and other["narrowing"] == row["narrowing"] and other["knee"] != row["knee"]
+            for other in rows
+        ]
+        found.append(float(true[alike].mean()) if any(alike) else float("nan"))
+    return found
+
+
+JOINT_SPACE: Final = Study(
+    "joint_space", "Joint space", ("test",), {"cpu": 16, "full": 200}, measure, slices, tables, simulations=lambda _: 2
+)

@@ -1,0 +1,247 @@
+"""The knees of a study that can be synthesised, with their features.
+
+All input checks happen here and in :mod:`~monai_xray2mri.dicom.study`, before any compute (DESIGN, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pydicom import Dataset
+
+from monai_xray2mri.dicom.quiet import quiet
+from monai_xray2mri.dicom.study import Study
+from monai_xray2mri.errors import InputRefused, NotAKnee, Xray2MRIError
+from monai_xray2mri.knee.grading.record import Grading
+from monai_xray2mri.knee.grading.report_reader import GradingReport, read_grading_report, select_grading
+from monai_xray2mri.knee.oai.film_readings import oai_gradings
+from monai_xray2mri.radiograph.knee.checks import check_radiograph, region_doubts, region_warnings
+from monai_xray2mri.radiograph.knee.region import find_knees
+from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.radiograph.laterality import sides_to_use
+from monai_xray2mri.radiograph.reading import read_radiograph
+from monai_xray2mri.types import Radiograph, Side
+
+
+@dataclass(frozen=True)
+class KneeCase:
+    """One knee, ready to be synthesised.
+
+    Attributes:
+        radiograph: the film it lies on.
+        roi: where.
+        grading: its features.
+        report: the structured report they come from, if any.
+        remarks: what the checks found worth knowing.
+        forced: whether it is used although a check of the picture doubts it; the remarks say which.
+    """
+
+    radiograph: Radiograph
+    roi: KneeROI
+    grading: Grading = field(default_factory=Grading)
+    report: Dataset | None = None
+    remarks: tuple[str, ...] = ()
+    forced: bool = False
+
+    @property
+    def side(self) -> Side:
+        """Which knee it is."""
+        return self.roi.side
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be synthesised from a study.
+
+    Attributes:
+        cases: the knees, right before left.
+        refusals: why other knees or films cannot be used.
+        remarks: what was passed over in the study.
+    """
+
+    cases: tuple[KneeCase, ...]
+    refusals: tuple[InputRefused, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def plan_study(
+    study: Study,
+    *,
+    side: Side | None = None,
+    features: Mapping[Side, Grading] | None = None,
+    oai_table: Path | None = None,
+    region_mm: float = 110.0,
+    assume_spacing: bool = False,
+    force: bool = False,
+    estimate: bool = True,
+) -> Plan:
+    """The knees of a study with their features: :func:`locate_knees`, then :func:`add_gradings`, with their errors."""
+    plan = locate_knees(study, side=side, region_mm=region_mm, assume_spacing=assume_spacing, force=force)
+    return add_gradings(plan, study, features, oai_table, estimate)
+
+
+@quiet()
+def locate_knees(
+    study: Study,
+    *,
+    side: Side | None = None,
+    region_mm: float = 110.0,
+    assume_spacing: bool = False,
+    force: bool = False,
+) -> Plan:
+    """Find the knees on the radiographs of a study, with all checks of the pictures.
+
+    Args:
+        study: the sorted files.
+        side: the only knee wanted, and what tells the side of a film that does not say it; None = both.
+        region_mm: side of the region at the detector in mm; the model's.
+        assume_spacing: for research: take a picture without spacing as one joint region.
+        force: use also what the checks of the picture doubt (:class:`~monai_xray2mri.errors.DoubtfulInput`), with a
+            remark. Side, spacing, age, and whether there is a knee at all cannot be forced.
+
+    Returns:
+        The plan with at least one case, features still unknown.
+
+    Raises:
+        InputRefused: no knee can be used; the message of the only reason, or all of them.
+    """
+    from monai_xray2mri.knee.detection.joints import find_joints  # torch takes seconds to import
+
+    cases, refusals, passed_over = list[KneeCase](), list[InputRefused](), list[InputRefused]()
+    for film in study.films:
+        try:
+            radiograph = read_radiograph(film.path, film.name)
+            warnings = check_radiograph(radiograph, side=side)
+            wanted = sides_to_use(radiograph, side)
+        except InputRefused as refusal:
+            irrelevant = isinstance(refusal, NotAKnee) or (side is not None and len(study.films) > 1)
+            (passed_over if irrelevant else refusals).append(refusal)
+            continue
+        for one in wanted:  # one at a time, so that a knee that cannot be found does not cost the other one
+            try:
+                (roi,) = find_knees(
+                    radiograph, find_joints, side=one, width_mm=region_mm, assume_spacing=assume_spacing
+                )
+                overridden = _overridden(roi, radiograph.name, force)
+            except InputRefused as refusal:
+                refusals.append(refusal)
+                continue
+            remarks = (*overridden, *radiograph.remarks, *warnings, *region_warnings(roi))
+            cases.append(KneeCase(radiograph, roi, remarks=remarks, forced=bool(overridden)))
+    if not cases:
+        raise _joined([*refusals, *passed_over])
+    remarks = (*study.remarks, *(str(refusal) for refusal in passed_over))
+    return Plan(tuple(_newest_per_side(cases)), tuple(refusals), remarks)
+
+
+def _overridden(roi: KneeROI, name: str, force: bool) -> tuple[str, ...]:
+    """Remarks on the doubts that force overrides; without force the first of them is raised."""
+    from monai_xray2mri.knee.detection.likeness import likeness_doubts
+
+    doubts = [*region_doubts(roi, name), *likeness_doubts(roi, name)]
+    if doubts and not force:
+        raise doubts[0]
+    return tuple(f"used by force: {doubt.what} {doubt.rule} (found: {doubt.found})" for doubt in doubts)
+
+
+@quiet()
+def add_gradings(
+    plan: Plan,
+    study: Study,
+    features: Mapping[Side, Grading] | None = None,
+    oai_table: Path | None = None,
+    estimate: bool = True,
+) -> Plan:
+    """Give each knee its features: those of the user, else of the study's reports, else of OAI, else estimated.
+
+    Args:
+        plan: of :func:`locate_knees`.
+        study: whose reports are read.
+        features: gradings given by the user; they replace reports.
+        oai_table: OAI's central readings, for knees that no report grades; their use has a remark.
+        estimate: give a knee that nothing grades the Kellgren-Lawrence grade that a classifier sees in the radiograph,
+            marked as such (paper 001); else its features stay unknown.
+
+    Raises:
+        UsageError: the table cannot be read.
+        InputRefused: a report or the table contradicts itself, or no knee is left: every report is of another patient,
+            film, knee.
+    """
+    headers = {file.name: file.header for file in study.reports if file.header is not None}
+    reports = [read_grading_report(header, name) for name, header in headers.items()]
+    by_instance = {str(header.get("SOPInstanceUID", "")): header for header in headers.values()}
+    cases, refusals = list[KneeCase](), list[InputRefused]()
+    for case in plan.cases:
+        try:
+            grading = _grading(reports, case, features)
+            if oai_table is not None and grading.source == "missing":
+                grading = _of_table(oai_table, case, grading)
+            if estimate and grading.source == "missing":
+                grading = _estimated(case, grading)
+        except InputRefused as refusal:
+            refusals.append(refusal)
+            continue
+        cases.append(replace(case, grading=grading, report=by_instance.get(grading.reference or "")))
+    if not cases:
+        raise _joined(refusals)
+    return replace(plan, cases=tuple(cases), refusals=(*plan.refusals, *refusals))
+
+
+def _grading(reports: Sequence[GradingReport], case: KneeCase, features: Mapping[Side, Grading] | None) -> Grading:
+    side = case.side
+    if features is None:
+        return select_grading(reports, case.radiograph.dataset, side, film_sides=case.radiograph.sides)
+    given = features.get(side, Grading(remarks=(f"the features given do not grade the {side.word} knee",)))
+    if any(report.grades_knees for report in reports):
+        given = replace(given, remarks=(*given.remarks, "the features given replace those of the reports"))
+    return given
+
+
+def _of_table(table: Path, case: KneeCase, grading: Grading) -> Grading:
+    """The reading of a knee without gradings in OAI's table; what was there if the table does not hold the film."""
+    film, side = case.radiograph.dataset, case.side
+    found = None if film is None else oai_gradings(table, film).get(side)
+    if found is None:
+        remark = f"OAI table {table.name}: does not hold the {side.word} knee of this film"
+        return replace(grading, remarks=(*grading.remarks, remark))
+    remark = f"OAI table {table.name}: used for the {side.word} knee, which nothing else grades"
+    return replace(found, remarks=(*grading.remarks, remark, *found.remarks))
+
+
+def _estimated(case: KneeCase, grading: Grading) -> Grading:
+    """What the classifier sees in the region; what was there if the region is too narrow for it."""
+    from monai_xray2mri.knee.detection.koa import grading_from_koa, koa_probability
+
+    try:
+        found = grading_from_koa(koa_probability(case.roi))
+    except InputRefused as refusal:
+        return replace(grading, remarks=(*grading.remarks, f"not estimated: {refusal}"))
+    return replace(found, remarks=(*grading.remarks, *found.remarks))
+
+
+def _newest_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:
+    """One case per side, right first; of several films of one knee the newest, said in a remark."""
+    for side in Side:
+        own = sorted((case for case in cases if case.side is side), key=_age)
+        if own:
+            older = f"{len(own) - 1} older radiographs of the {side.word} knee were not used"
+            yield replace(own[-1], remarks=(*own[-1].remarks, older)) if len(own) > 1 else own[-1]
+
+
+def _age(case: KneeCase) -> tuple[str, str, int, str]:
+    header = case.radiograph.dataset or Dataset()
+    date = str(header.get("AcquisitionDate", "") or header.get("ContentDate", "") or header.get("StudyDate", "") or "")
+    time = str(header.get("AcquisitionTime", "") or header.get("ContentTime", "") or header.get("StudyTime", "") or "")
+    return date, time, int(header.get("InstanceNumber", 0) or 0), case.radiograph.name
+
+
+def _joined(refusals: Sequence[InputRefused]) -> Xray2MRIError:
+    if len(refusals) == 1:
+        return refusals[0]
+    if not refusals:
+        return InputRefused("study", "must show the wanted knee", "only the other one", "Check the side option.")
+    return InputRefused(
+        "study", "needs one radiograph of the knee that can be used", " | ".join(str(refusal) for refusal in refusals)
+    )

@@ -1,0 +1,52 @@
+"""The preview picture: the radiograph with the region marked, and a montage of slices."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from monai_xray2mri.core.pictures import GREY, HEIGHT, RED, YELLOW, montage, picture
+from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
+from monai_xray2mri.types import Box, Radiograph
+
+_MARGIN, _CAPTION = 12, 26
+
+
+def preview(synthesis: Synthesis, radiograph: Radiograph, columns: int = 5, rows: int = 2) -> Image.Image:
+    """Radiograph with box at the left, slices from anterior to posterior at the right.
+
+    Args:
+        synthesis: what was generated.
+        radiograph: the film it was generated from.
+        columns: slices per row.
+        rows: rows of slices.
+
+    Returns:
+        An RGB picture.
+    """
+    film = film_with_box(radiograph, synthesis.roi.box)
+    slices = montage(synthesis.volume, columns, rows)
+    width = film.width + slices.width + 3 * _MARGIN
+    canvas = Image.new("RGB", (width, HEIGHT + 2 * _CAPTION + _MARGIN), "black")
+    canvas.paste(film, (_MARGIN, _CAPTION))
+    canvas.paste(slices, (film.width + 2 * _MARGIN, _CAPTION))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
+    side = synthesis.roi.side.word
+    draw.text((_MARGIN, 5), f"Radiograph, {side} knee in the box", GREY, font)
+    draw.text((film.width + 2 * _MARGIN, 5), f"Synthetic coronal MR, {side} knee, anterior to posterior", GREY, font)
+    warning = "SYNTHETIC: generated from the radiograph, not acquired. Not for clinical use."
+    draw.text((_MARGIN, HEIGHT + _CAPTION + 8), warning, RED, font)
+    return canvas
+
+
+def film_with_box(radiograph: Radiograph, box: Box) -> Image.Image:
+    """The whole film as RGB at panel height, window between its 1st and 99th percentile, with the region marked."""
+    pixels = radiograph.pixels
+    low, high = np.percentile(pixels, (1, 99))
+    grey = np.clip((pixels - low) / max(float(high - low), 1e-6), 0, 1)
+    scale = HEIGHT / pixels.shape[0]
+    size = (max(1, round(pixels.shape[1] * scale)), HEIGHT)
+    film = picture(grey).resize(size, Image.Resampling.LANCZOS).convert("RGB")
+    corners = (box.left, box.top, box.left + box.columns - 1, box.top + box.rows - 1)
+    ImageDraw.Draw(film).rectangle([scale * corner for corner in corners], outline=YELLOW, width=3)
+    return film

@@ -1,0 +1,138 @@
+"""MONAI transforms of the knee bundles: a radiograph file to the network's input, its output to patient space."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from monai_xray2mri.core.nifti import write_nifti
+from monai_xray2mri.core.volumes import volume_affine
+from monai_xray2mri.dicom.study import read_study
+from monai_xray2mri.radiograph.knee.region import network_input
+from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
+from monai_xray2mri.types import KneeVolume, Side
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""MONAI's affines map to RAS millimetres, DICOM's to LPS."""
+
+
+class LoadKneeRegiond(MapTransform):
+    """Reads a radiograph (DICOM, PNG, JPEG), checks it and cuts out the knee: [1,256,256] in [-1,1], right-knee space.
+
+    The tensor's meta data hold ``side``, ``spacing_source`` and ``filename_or_obj``.
+
+    Args:
+        keys: keys of file paths.
+        side: ``"R"`` or ``"L"``; needed for bilateral films and where the file does not tell.
+        region_mm: side of the region at the detector in mm.
+        assume_spacing: take a picture without spacing as one joint region.
+        image_size: side of the network's input in pixels.
+
+    Raises:
+        InputRefused: the radiograph cannot be used, or shows two knees and no side is given.
+    """
+
+    def __init__(
+        self,
+        keys: Any,
+        side: str | None = None,
+        region_mm: float = 110.0,
+        assume_spacing: bool = False,
+        image_size: int = 256,
+    ) -> None:
+        super().__init__(keys)
+        self.side = Side(side) if side else None
+        self.region_mm, self.assume_spacing, self.image_size = region_mm, assume_spacing, image_size
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Replace each path by the region."""
+        result = dict(data)
+        for key in self.key_iterator(result):
+            path = Path(result[key])
+            plan = plan_study(
+                read_study(path), side=self.side, region_mm=self.region_mm, assume_spacing=self.assume_spacing
+            )
+            case = plan.cases[0]
+            pixels = torch.from_numpy(network_input(case.roi, self.image_size)[0])  # [1,H,W]
+            meta = {
+                "filename_or_obj": str(path),
+                "side": str(case.side),
+                "spacing_source": case.radiograph.spacing_source,
+            }
+            result[key] = MetaTensor(pixels, meta=meta)
+        return result
+
+
+class ToPatientSpaced(MapTransform):
+    """Gives a generated volume [1,H,W,S] its place in patient space: mirrored for a left knee, 0..1, affine in mm.
+
+    The affine is put on the radiograph, too, so that MONAI's inversion of the pre-processing finds nothing to do.
+
+    Args:
+        keys: keys of volumes.
+        ref_key: key of the radiograph, whose meta data tell the side.
+        pixel_mm: pixel side in mm.
+        slice_mm: distance of the modelled slices at their acquired number, in mm.
+        slices: the acquired number of modelled slices.
+    """
+
+    def __init__(
+        self, keys: Any, ref_key: str = "image", pixel_mm: float = 0.625, slice_mm: float = 1.5, slices: int = 50
+    ) -> None:
+        super().__init__(keys)
+        self.ref_key, self.pixel_mm, self.slice_mm, self.slices = ref_key, pixel_mm, slice_mm, slices
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Replace each volume."""
+        result = dict(data)
+        reference = result[self.ref_key]
+        for key in self.key_iterator(result):
+            volume = torch.flip(torch.as_tensor(result[key]).float(), dims=(3,))  # [1,H,W,S], slice 0 anterior
+            if reference.meta["side"] == Side.LEFT:
+                volume = torch.flip(volume, dims=(2,))
+            rows, columns, slices = volume.shape[1:]
+            spacing = (self.slices - 1) * self.slice_mm / max(slices - 1, 1)
+            lps = volume_affine(columns, rows, slices, self.pixel_mm, spacing)  # of (column, row, slice)
+            ras = LPS_TO_RAS @ lps[:, [1, 0, 2, 3]]  # of (row, column, slice), MONAI's order here
+            meta = dict(reference.meta) | {"affine": torch.from_numpy(ras), "original_affine": torch.from_numpy(ras)}
+            meta["spatial_shape"] = np.array(volume.shape[1:])
+            result[key] = MetaTensor((volume + 1) / 2, affine=torch.from_numpy(ras), meta=meta)
+            reference.affine = torch.from_numpy(ras)
+            reference.meta["spatial_shape"] = np.array(volume.shape[1:])
+        return result
+
+
+class SaveKneeVolumed(MapTransform):
+    """Writes volumes of :class:`ToPatientSpaced` as NIfTI files named after their radiographs.
+
+    MONAI 1.6's own ``SaveImaged`` takes a single-channel volume for two-dimensional and fails on the affine of coronal
+    slices, whose in-plane block is singular.
+
+    Args:
+        keys: keys of volumes.
+        output_dir: folder, made if missing.
+        postfix: behind the radiograph's name.
+    """
+
+    def __init__(self, keys: Any, output_dir: str, postfix: str = "synthetic_mri") -> None:
+        super().__init__(keys)
+        self.output_dir, self.postfix = Path(output_dir), postfix
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
+        """Write; the data stay as they are."""
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        for key in self.key_iterator(dict(data)):
+            volume = data[key]
+            voxels = volume[0].cpu().numpy().transpose(2, 0, 1)  # [S,H,W]
+            affine = (LPS_TO_RAS @ volume.affine.cpu().numpy())[:, [1, 0, 2, 3]]  # of (column, row, slice), LPS
+            name = Path(volume.meta["filename_or_obj"]).stem
+            write_nifti(
+                self.output_dir / f"{name}_{self.postfix}.nii.gz", KneeVolume(voxels, affine, Side(volume.meta["side"]))
+            )
+        return data

@@ -1,0 +1,53 @@
+"""A bundle with a tiny network of the evaluated volumes' geometry, and a setting around it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from monai.bundle import ConfigParser
+
+from monai_xray2mri.evaluation.protocols import Method
+from monai_xray2mri.evaluation.study import Profile, Setting
+from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundle_method
+
+TINY = {
+    "autoencoder_def": {"channels": [8, 8, 8], "groups": 4},
+    "diffusion_def": {
+        "channels": [8, 8, 16, 16],
+        "context": 8,
+        "heads": 2,
+        "groups": 4,
+        "guide": {
+            "_target_": "monai_xray2mri.networks.condition.FeatureEmbedding",
+            "features": 61,
+            "embedding": 32,
+        },
+    },
+    "encoder_def": {"channels": [8, 8, 8, 8], "context": 8},
+    "network_def": {"steps": 1},
+}
+"""What makes the shipped configuration small; 256 x 256 pixels and 50 slices stay."""
+
+
+def make_tiny_bundle(folder: Path, shipped: Path) -> Path:
+    """Write the bundle with random weights."""
+    (folder / "configs").mkdir(parents=True)
+    (folder / "models").mkdir()
+    for name in ("inference.json", "train.json"):
+        config = json.loads((shipped / "configs" / name).read_text())
+        for key, options in TINY.items():
+            config[key].update(options)
+        (folder / "configs" / name).write_text(json.dumps(config))
+    (folder / "configs" / "metadata.json").write_bytes((shipped / "configs" / "metadata.json").read_bytes())
+    parser = ConfigParser()
+    parser.read_config(str(folder / "configs" / "inference.json"))
+    torch.manual_seed(0)
+    torch.save(parser.get_parsed_content("network_def").state_dict(), folder / "models" / "model.pt")
+    return folder
+
+
+def make_setting(bundle: Path, profile: Profile, **others: Method) -> Setting:
+    """The bundle and other methods on the CPU, seed 0."""
+    return Setting({"tiny": bundle_method(bundle, torch.device("cpu")), **others}, "tiny", profile, 0, True)

@@ -1,0 +1,128 @@
+"""Training of the classifier on small crops drawn for the test: learning, resumption, calibration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.knee.detection.training.crops import CROP_SIZE, GradedCrops, load_public_crops
+from monai_xray2mri.knee.detection.training.koa import (
+    Settings,
+    Trainer,
+    fit_temperature,
+    main,
+    ordinal_loss,
+    plain_views,
+    ranked_probability_score,
+    train,
+    varied_views,
+)
+
+
+def drawn_crops(count: int, first: int = 0) -> GradedCrops:
+    """Crops with a dark band between two bones, as wide as the grade says."""
+    random = np.random.default_rng(first)
+    images = random.integers(90, 110, (count, CROP_SIZE, CROP_SIZE))
+    grades = np.arange(count) % 5
+    for image, grade in zip(images, grades, strict=True):
+        image[88 - 4 * grade : 92 + 4 * grade] -= 80
+    return GradedCrops(images.astype(np.uint8), grades, tuple(str(first + n) for n in range(count)))
+
+
+def test_the_ranked_probability_score_counts_steps() -> None:
+    certain = torch.eye(5)
+    grades = torch.full((5,), 2)
+    found = [float(ranked_probability_score(certain[k : k + 1], grades[:1])) for k in range(5)]
+    assert found == [2, 1, 0, 1, 2]
+
+
+def test_the_loss_is_least_for_the_true_distribution() -> None:
+    truth = torch.tensor([0.5, 0.3, 0.1, 0.1, 0.0])
+    grades = torch.tensor([0] * 5 + [1] * 3 + [2, 3])
+    logits = truth.clamp(min=1e-6).log().expand(10, 5).clone().requires_grad_(True)
+    ordinal_loss(logits, grades).backward()
+    assert logits.grad is not None
+    assert logits.grad.sum(dim=0).abs().max() < 1e-4
+
+
+def test_variation_follows_the_generator_and_keeps_the_side() -> None:
+    images = torch.zeros(8, CROP_SIZE, CROP_SIZE, dtype=torch.uint8)
+    images[:, :, :40] = 200
+    first = varied_views(images, torch.Generator().manual_seed(1))
+    assert torch.equal(first, varied_views(images, torch.Generator().manual_seed(1)))
+    assert not torch.equal(first, varied_views(images, torch.Generator().manual_seed(2)))
+    assert (first[..., :20].mean(dim=(1, 2, 3)) > first[..., 80:].mean(dim=(1, 2, 3))).all()
+
+
+def test_it_learns_what_the_grades_look_like_and_resumes_bit_by_bit(tmp_path: Path) -> None:
+    crops, watched = drawn_crops(40), drawn_crops(10, first=100)
+    settings = Settings(epochs=12, batch_size=20, learning_rate=3e-3, ema_decay=0.5)
+    whole = Trainer(crops, watched, settings)
+    assert train(whole, tmp_path / "whole.pt")
+    records = [json.loads(line) for line in (tmp_path / "whole.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in records] == list(range(1, 13))
+    assert records[-1]["loss"] < 0.9 * records[0]["loss"]
+
+    assert not train(Trainer(crops, watched, settings), tmp_path / "parts.pt", minutes=0)
+    again = Trainer(crops, watched, settings)
+    assert train(again, tmp_path / "parts.pt")
+    assert again.step == whole.step == 24
+    first, second = (torch.load(tmp_path / name, weights_only=True) for name in ("whole.pt", "parts.pt"))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert {value.dtype for value in first.values()} == {torch.float16}
+
+    with pytest.raises(UsageError, match="another run"):
+        train(Trainer(crops, watched, Settings(epochs=13)), tmp_path / "parts.pt")
+
+
+def test_nobody_is_trained_on_and_judged() -> None:
+    with pytest.raises(UsageError, match="other people"):
+        Trainer(drawn_crops(10), drawn_crops(5, first=9), Settings())
+
+
+def test_the_temperature_undoes_overconfidence() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2000, 5)
+    grades = torch.distributions.Categorical(logits=logits).sample()
+    assert fit_temperature(logits, grades) == pytest.approx(1, abs=0.15)
+    assert fit_temperature(3 * logits, grades) == pytest.approx(3, abs=0.45)
+
+
+def write_crops(folder: Path, names: dict[str, int]) -> None:
+    for name, grade in names.items():
+        (folder / str(grade)).mkdir(parents=True, exist_ok=True)
+        ramp = np.tile(np.linspace(0, 250, 224), (224, 1)).astype(np.uint8)
+        Image.fromarray(ramp if name.endswith("R") else ramp[:, ::-1]).save(folder / str(grade) / f"{name}.png")
+
+
+def test_public_crops_are_read_as_right_knees_with_grade_and_person(tmp_path: Path) -> None:
+    write_crops(tmp_path, {"12R": 0, "12L": 3, "13R": 4})
+    crops = load_public_crops(tmp_path)
+    assert crops.grades.tolist() == [0, 3, 4]
+    assert crops.people == ("12", "12", "13")
+    assert np.abs(crops.images[0].astype(int) - crops.images[1]).max() <= 1  # the left knee is mirrored
+    even, odd = crops.halves()
+    assert (even.people, odd.people) == (("12", "12"), ("13",))
+    assert len(load_public_crops(tmp_path, excluded=["12"])) == 1
+    views = plain_views(torch.from_numpy(crops.images))
+    assert views.shape == (3, 1, 128, 128)
+    with pytest.raises(InputRefused, match="grade 0 to 4"):
+        load_public_crops(tmp_path / "nowhere")
+
+
+def test_the_command_trains_and_leaves_out_whom_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_crops(tmp_path / "real" / "train", {"1R": 0, "2R": 1, "3L": 4})
+    write_crops(tmp_path / "real" / "val", {"4R": 0, "5R": 1})
+    write_crops(tmp_path / "raw", {"3L": 4})
+    real, raw, output = (str(tmp_path / name) for name in ("real", "raw", "koa.pt"))
+    main(["--real", real, "--exclude", raw, "--output", output, "--epochs", "1"])
+    record = json.loads(capsys.readouterr().out)
+    assert record == {"complete": True, "step": 1, "steps": 1, "real": 2, "simulated": 0, "watched": 1}
+    assert (tmp_path / "koa.pt").is_file()

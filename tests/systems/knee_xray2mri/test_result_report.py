@@ -1,0 +1,145 @@
+"""The report of a synthesis: what it says, what it refers to, and that it is never taken for a reading."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+
+from monai_xray2mri.dicom.marks import is_own_result
+from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.structured_report import referenced_instances, walk_report
+from monai_xray2mri.dicom.uids import encoded
+from monai_xray2mri.dicom.uncertainty import SpreadSummary, build_uncertainty_series
+from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.knee.grading.report_writer import write_grading_report
+from monai_xray2mri.systems.knee_xray2mri.result_report import ResultReport
+from monai_xray2mri.types import KneeVolume, Side
+from tests.dicom.conftest import AFFINE
+
+PROVENANCE = {
+    "weights_sha256": "0123456789abcdef" * 4,
+    "version": "1.2.3",
+    "model": "knee_xray2mri 0.2.0",
+    "options": {"seed": 5, "steps": 20},
+}
+
+
+@pytest.fixture
+def images(film):
+    volume = KneeVolume(np.linspace(0, 1, 3 * 8 * 8, dtype=np.float32).reshape(3, 8, 8), AFFINE, Side.LEFT)
+    mean = build_mr_series(volume, film, provenance=PROVENANCE)
+    return [*mean, *build_uncertainty_series(volume, film, mean, provenance=PROVENANCE)]
+
+
+@pytest.fixture
+def make(film, left, images):
+    """Build a report of the left knee and read it as from a file."""
+
+    def made(tmp_path, **options) -> Dataset:
+        document = ResultReport(
+            options.pop("grading", left),
+            Side.LEFT,
+            options.pop("film", film),
+            options.pop("images", images),
+            provenance=options.pop("provenance", PROVENANCE),
+            **({"remarks": ["1 older radiograph"], "spread": SpreadSummary(8, 0.02, 0.06, 0.3)} | options),
+        )
+        path = tmp_path / "report.dcm"
+        path.write_bytes(encoded(document))
+        return dcmread(path)
+
+    return made
+
+
+def said(report: Dataset) -> dict[str, list[object]]:
+    """Values by the code value of their concept."""
+    values: dict[str, list[object]] = {}
+    for item in walk_report(report):
+        if item.concept is not None and item.value is not None:
+            values.setdefault(item.concept.value, []).append(item.value)
+    return values
+
+
+def test_it_says_what_went_in_and_what_came_out(tmp_path, make, images, film):
+    report = make(tmp_path)
+    values = said(report)
+    assert values["XRKL"] == [0] and values["XROSTL"] == [2] and "XRJSM" not in values
+    assert values["FEATURESOURCE"] == ["features file"]
+    assert values["CHECKREMARK"] == ["1 older radiograph"]
+    assert values["SAMPLECOUNT"] == [8] and values["SDMEAN"] == [0.02]
+    assert (values["SDP95"], values["SDMAX"]) == ([0.06], [0.3])
+    assert values["112002"] == [images[0].SeriesInstanceUID, images[-1].SeriesInstanceUID]
+    known = [item.value for item in walk_report(report) if item.value_type == "TEXT"]
+    assert f"weights_sha256={PROVENANCE['weights_sha256']}" in known
+    assert {"seed=5", "steps=20", "knee_xray2mri 0.2.0", "monai_xray2mri 1.2.3"} <= set(known)
+    assert any("not calibrated" in text for text in known)
+    assert any("Not for clinical use" in text for text in known)
+    assert {item.laterality for item in walk_report(report) if item.value_type == "NUM" and item.depth > 3} <= {
+        "L",
+        None,
+    }
+    assert referenced_instances(report) == {film.SOPInstanceUID, *(image.SOPInstanceUID for image in images)}
+
+
+def test_it_belongs_to_the_film_and_says_that_it_is_synthetic(tmp_path, make, film):
+    report = make(tmp_path)
+    assert (report.PatientID, report.StudyInstanceUID) == (film.PatientID, film.StudyInstanceUID)
+    assert (report.ContentDate, report.ContentTime, report.SeriesNumber) == ("20160504", "093000", 932)
+    assert report.SyntheticData == "YES" and is_own_result(report)
+    assert report.SeriesDescription.startswith("SYNTHETIC") and len(report.SeriesDescription) <= 64
+    assert (report.VerificationFlag, report.CompletionFlag) == ("UNVERIFIED", "COMPLETE")
+    assert not {"InstanceCreationDate", "ContributionDateTime"} & {element.keyword for element in report.iterall()}
+
+
+def test_a_reading_is_not_taken_for_a_result(tmp_path, make_film, left):
+    simulated = make_film(SyntheticData="YES")
+    assert not is_own_result(dcmread(write_grading_report(tmp_path / "r", {Side.LEFT: left}, simulated, final=True)))
+    assert not is_own_result(Dataset())
+
+
+def test_the_source_report_is_referred_to(tmp_path, make, film, left):
+    source = dcmread(write_grading_report(tmp_path / "s.dcm", {Side.LEFT: left}, film, final=True))
+    report = make(tmp_path, report=source)
+    assert source.SOPInstanceUID in referenced_instances(report)
+    assert source.SOPInstanceUID in said(report)["SOURCEREPORT"]
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_dciodvfy_finds_no_error(tmp_path, make, dciodvfy, several):
+    make(tmp_path, **({} if several else {"spread": None, "remarks": ()}))
+    assert dciodvfy(tmp_path / "report.dcm") == []
+
+
+def test_equal_arguments_give_equal_bytes_and_others_other_uids(tmp_path, make, left):
+    one, again = make(tmp_path), make(tmp_path)
+    assert encoded(one) == encoded(again)
+    others = [
+        make(tmp_path, provenance=PROVENANCE | {"options": {"seed": 6, "steps": 20}}),
+        make(tmp_path, provenance=PROVENANCE | {"weights_sha256": "f" * 64}),
+        make(tmp_path, provenance=PROVENANCE | {"version": "1.2.4"}),
+        make(tmp_path, remarks=[]),
+        make(tmp_path, spread=None),
+    ]
+    assert len({one.SOPInstanceUID, *(other.SOPInstanceUID for other in others)}) == 6
+
+
+@pytest.mark.parametrize("lacks", ["SOPInstanceUID", "SeriesInstanceUID", "StudyDate"])
+def test_a_film_that_cannot_be_referred_to_is_refused(tmp_path, make, make_film, lacks):
+    with pytest.raises(InputRefused, match="needs a film with a date"):
+        make(tmp_path, film=make_film(**{lacks: None}))
+
+
+def test_dcmtk_reads_the_whole_tree(tmp_path, make):
+    program = shutil.which("dsrdump")
+    if program is None:
+        pytest.skip("dsrdump (Debian package dcmtk) is not installed")
+    make(tmp_path)
+    done = subprocess.run(
+        [program, str(tmp_path / "report.dcm")], capture_output=True, text=True, errors="replace", check=False
+    )
+    assert done.returncode == 0 and "E:" not in done.stderr
+    assert "Spread of the samples of a generative model" in done.stdout
