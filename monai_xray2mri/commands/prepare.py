@@ -50,7 +50,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     )  # fmt: skip
     parser.add_argument(
         "--protocol", choices=["000", "001"], default="000",
-        help="split by participant: 7:1:2 as in paper 000, or 7:3 as in paper 001 (default: %(default)s)",
+        help="split by participant: 7:1:2 as in Wang 2024a, or 7:3 as in Wang 2024b (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--split-seed", type=int, default=0, help="another number makes another division")
     parser.add_argument("--workers", type=int, default=1, help="processes, about 1 GB each (default: %(default)s)")

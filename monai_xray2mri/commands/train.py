@@ -30,7 +30,7 @@ SIZES: Final = {"compact": (), "paper": ("paper", "train_paper")}
 PRECISIONS: Final = {"bf16": "$torch.bfloat16", "fp16": "$torch.float16", "fp32": "$None"}
 _MINUTES: Final = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 _DESCRIPTION = (
-    "Trains the autoencoder, then the denoiser (paper 000, Algorithm 1), and writes autoencoder.pt and model.pt into "
+    "Trains the autoencoder, then the denoiser (Wang 2024a, Algorithm 1), and writes autoencoder.pt and model.pt into "
     "the output folder, with checkpoints, losses and pictures. Started by torchrun it shares each step among the "
     "processes. --dry-run tells what a step costs and needs neither data nor a GPU."
 )

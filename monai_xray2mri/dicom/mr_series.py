@@ -1,4 +1,4 @@
-"""The synthetic MR series of one knee: one MR Image Storage file per slice, whole or not at all (DESIGN section 8).
+"""The synthetic MR series of one knee: one MR Image Storage file per slice, whole or not at all.
 
 UIDs are a hash of the content, so that equal inputs give equal files byte for byte, and any difference (pixels,
 patient, weights, options, version, label) gives other UIDs.

@@ -1,7 +1,7 @@
 """Noise of one volume as a Gaussian process over physical depth.
 
 The denoiser is trained on single slices with noise N(0, I). What the noise of *neighbouring* slices has in common is
-therefore free to choose, and decides how alike the generated slices are: paper 000, Algorithm 2, draws one noise for
+therefore free to choose, and decides how alike the generated slices are: Wang 2024a, Algorithm 2, draws one noise for
 all slices, which makes them too much alike; independent noise makes them too different. Here
 
     eps(d) = sqrt(share) e + sqrt(1 - share) g(d),    e, g(d) ~ N(0, I),
@@ -36,7 +36,7 @@ class DepthKernel:
     """Correlation between the noise of two depths.
 
     Attributes:
-        share: variance that all depths have in common, 0 to 1; 1 is paper 000's one noise per volume.
+        share: variance that all depths have in common, 0 to 1; 1 is Wang 2024a's one noise per volume.
         length_mm: standard deviation of the Gaussian that the finest noise's correlation falls off with, in mm.
         range_mm: depths lie within 0 to this.
         aspect: growth of that length per wavelength in the plane; 0 is one length for all.
@@ -100,7 +100,7 @@ class DepthProcess:
     Args:
         shape: (C, h, w) of the noise of one slice.
         kernel: correlation over depth.
-        generator: on the CPU; e is drawn first, so that a share of 1 draws what paper 000 draws.
+        generator: on the CPU; e is drawn first, so that a share of 1 draws what Wang 2024a draws.
     """
 
     def __init__(self, shape: tuple[int, int, int], kernel: DepthKernel, generator: torch.Generator) -> None:

@@ -15,7 +15,7 @@ class Condition(NamedTuple):
     Attributes:
         radiograph_latent: E2(y), [B,C,h,w].
         context: image embedding, [B,N,context].
-        features: guidance of the up path, [B,G]; one-hot code r, [B,61], in paper 000.
+        features: guidance of the up path, [B,G]; one-hot code r, [B,61], in Wang 2024a.
     """
 
     radiograph_latent: Tensor

@@ -24,7 +24,7 @@ class Options:
         guidance: guidance scale; 1 is none.
         feature_guidance: guidance scale of the features alone; without it ``guidance`` holds for them too.
         eta: DDIM eta, 0 deterministic to 1 ancestral.
-        noise_shared: share of the noise that all slices have in common; 1 is paper 000, Algorithm 2.
+        noise_shared: share of the noise that all slices have in common; 1 is Wang 2024a, Algorithm 2.
         noise_length_mm: how far along depth the finest noise is alike.
         noise_aspect: growth of that length per wavelength of the noise in the plane.
         dtype: what the networks compute in: ``float32``, ``bfloat16``, ``float16``, or ``auto``, which is float32 on

@@ -14,8 +14,8 @@ class SamplerSettings:
         steps: evaluations of the denoiser.
         guidance: guidance scale (:func:`~monai_xray2mri.diffusion.guidance.guided`); 1 is none.
         feature_guidance: guidance scale of the features alone.
-        eta: DDIM eta, 0 deterministic (paper 000, Eq. 9) to 1 ancestral.
-        noise_shared: share of the noise that all slices of a volume have in common; 1 is paper 000, Algorithm 2. See
+        eta: DDIM eta, 0 deterministic (Wang 2024a, Eq. 9) to 1 ancestral.
+        noise_shared: share of the noise that all slices of a volume have in common; 1 is Wang 2024a, Algorithm 2. See
             :mod:`~monai_xray2mri.diffusion.depth_noise`.
         noise_length_mm: how far along depth the finest of the other noise is alike.
         noise_aspect: growth of that length per wavelength in the plane.

@@ -21,7 +21,7 @@ def ddim(
     noise: Callable[[int], Tensor] | None = None,
     callback: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """DDIM (Song et al. 2021, Eq. 12 and 16); with eta = 0 it is paper 000, Eq. 9.
+    """DDIM (Song et al. 2021, Eq. 12 and 16); with eta = 0 it is Wang 2024a, Eq. 9.
 
     Args:
         model: the denoiser with its condition bound: (z_t [B,C,h,w], t [B]) to its prediction.

@@ -1,4 +1,4 @@
-"""Noise schedules and the forward process (paper 000, Eq. 2-4 and 8).
+"""Noise schedules and the forward process (Wang 2024a, Eq. 2-4 and 8).
 
 Notation (name here -> symbol in the papers):
     alpha_bar      -> cumulative product of alpha_t = 1 - beta_t
@@ -29,7 +29,7 @@ def cosine_alpha_bar(steps: int, offset: float = 0.008) -> Tensor:
 def scaled_linear_alpha_bar(steps: int, beta_start: float = 0.00085, beta_end: float = 0.012) -> Tensor:
     """alpha_bar [T] of Stable Diffusion and Zero-123: beta is linear in its square root.
 
-    With other than 1000 steps the betas are divided by steps / 1000, so that T = 2000 of paper 000 ends at nearly the
+    With other than 1000 steps the betas are divided by steps / 1000, so that T = 2000 of Wang 2024a ends at nearly the
     same noise as the 1000 steps of the weights it starts from.
 
     Raises:
@@ -82,12 +82,12 @@ class NoiseSchedule(nn.Module):
         return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
 
     def add_noise(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """z_t = sqrt(alpha_bar_t) z_0 + sqrt(1 - alpha_bar_t) eps (paper 000, Eq. 4 and 8), all [B,C,h,w], t [B]."""
+        """z_t = sqrt(alpha_bar_t) z_0 + sqrt(1 - alpha_bar_t) eps (Wang 2024a, Eq. 4 and 8), all [B,C,h,w], t [B]."""
         a, s = self.coefficients(t, z_0)
         return a * z_0 + s * eps
 
     def target(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """What the denoiser should predict: eps (paper 000, Eq. 10) or v."""
+        """What the denoiser should predict: eps (Wang 2024a, Eq. 10) or v."""
         if self.prediction == "epsilon":
             return eps
         a, s = self.coefficients(t, z_0)
@@ -103,7 +103,7 @@ class NoiseSchedule(nn.Module):
     def network_time(self, t: Tensor) -> Tensor:
         """The time that the denoiser is told at t [B]: t itself, or where ``network_steps`` has about the same noise.
 
-        T = 2000 of paper 000 maps onto the 1000 steps of Zero-123, whose weights it starts from, as (t + 1) / 2 - 1:
+        T = 2000 of Wang 2024a maps onto the 1000 steps of Zero-123, whose weights it starts from, as (t + 1) / 2 - 1:
         step t of either schedule is the (t + 1)th that noise was added in, so that both ends and the noise between
         them agree. Fractions are meant: the time embedding is continuous. Below the first step that the weights know
         it is 0.

@@ -1,7 +1,8 @@
 """Measures of intensity and continuity of a generated volume: PSNR, mean absolute error, adjacent-slice correlation.
 
-Every measure that depends on the range of intensities takes it as an argument: papers 000 and 001 do not state theirs,
-and the same pair of volumes moves by 6 dB when the range is doubled. Volumes of this project lie in [0,1], range 1.
+Every measure that depends on the range of intensities takes it as an argument: Wang 2024a and 2024b do not state
+theirs, and the same pair of volumes moves by 6 dB when the range is doubled. Volumes of this project lie in [0,1],
+range 1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 def psnr(prediction: np.ndarray, truth: np.ndarray, data_range: float) -> float:
     """Peak signal-to-noise ratio in dB: 10 log10(range^2 / mean squared error), over all elements.
 
-    Paper 000, section IV-A.2: "a measure used to assess the quality of reconstructed or compressed images compared to
+    Wang 2024a, section IV-A.2: "a measure used to assess the quality of reconstructed or compressed images compared to
     their original versions". Against the noise-free volume of a simulated knee it has no ceiling from the noise.
 
     Args:
@@ -69,7 +70,7 @@ def mean_absolute_error(prediction: np.ndarray, truth: np.ndarray) -> float:
 
 
 def adjacent_slice_correlation(volume: np.ndarray) -> float:
-    """Mean Pearson correlation of neighbouring slices of [S,H,W] (paper 000, Fig. 6).
+    """Mean Pearson correlation of neighbouring slices of [S,H,W] (Wang 2024a, Fig. 6).
 
     It measures continuity, not truth: a volume of equal slices scores 1. The paper's upper benchmark is the value of
     the true volume, and a value above that is too smooth, not better.

@@ -46,7 +46,7 @@ def ssim_map(prediction: np.ndarray, truth: np.ndarray, data_range: float) -> np
 
 
 def ssim_per_slice(prediction: np.ndarray, truth: np.ndarray, data_range: float) -> float:
-    """Mean SSIM over all pixels of all slices of [S,H,W] (papers 000 and 001 generate and compare slices).
+    """Mean SSIM over all pixels of all slices of [S,H,W] (Wang 2024a and 2024b generate and compare slices).
 
     Every pixel counts, those within half a window of the border with mirrored surroundings.
 

@@ -82,7 +82,7 @@ class SynthesisApp(MONAILabelApp):
             {"name": feature.stem, "description": feature.description, "highest": feature.highest}
             for feature in FEATURES
         ]
-        described = self._predictor.network.describe is not None  # paper 001 reads the film instead
+        described = self._predictor.network.describe is not None  # Wang 2024b reads the film instead
         return {**super().info(), "disclaimer": DISCLAIMER, "features": [] if described else features}
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> Any:

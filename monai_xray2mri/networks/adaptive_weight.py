@@ -1,4 +1,4 @@
-"""Adaptive weight of KOA probability and intensity distribution, the guide of the up path in paper 001 (Eq. 9-14)."""
+"""Adaptive weight of KOA probability and intensity distribution, the guide of the up path in Wang 2024b (Eq. 9-14)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EPSILON: Final = 1e-8
 
 
 class AdaptiveWeight(nn.Module):
-    """The module w(p, i) of paper 001: two maps weighted by their norms and joined by attention (Eq. 9-14).
+    """The module w(p, i) of Wang 2024b: two maps weighted by their norms and joined by attention (Eq. 9-14).
 
     The equations speak of "feature maps" p and i, yet p is a vector of 5 probabilities and i a histogram of 64 bins:
     a sum p + i (Eq. 14) does not exist for them, and of two vectors the attention of Eq. 13 is one number whose softmax
@@ -76,11 +76,11 @@ class AdaptiveWeight(nn.Module):
 
 
 class AdaptiveWeightEmbedding(nn.Module):
-    """Guide of the up path in paper 001: p and i side by side [B,69] and depth [B] to [B,E].
+    """Guide of the up path in Wang 2024b: p and i side by side [B,69] and depth [B] to [B,E].
 
     The paper motivates the adaptive weight by slices that differ in their sensitivity to p and i, but its equations do
     not contain the depth. It enters here with the combined condition into the multi-layer perceptron, as it does with
-    the features of paper 000.
+    the features of Wang 2024a.
 
     Args:
         embedding: width E of the denoiser's time embedding.

@@ -1,4 +1,4 @@
-"""The autoencoder of MR slices and radiographs (papers 000 and 001: E1 and D; paper 000, Eq. 1 and 6)."""
+"""The autoencoder of MR slices and radiographs (Wang 2024a and 2024b: E1 and D; Wang 2024a, Eq. 1 and 6)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SliceAutoencoder(nn.Module):
         return self.kl.encode(folded).latent_dist
 
     def encode(self, image: Tensor) -> Tensor:
-        """z_0 = E(x), the posterior's mean (paper 000, Eq. 1): [B,1,H,W] in [-1,1] to [B,C,H/8,W/8]."""
+        """z_0 = E(x), the posterior's mean (Wang 2024a, Eq. 1): [B,1,H,W] in [-1,1] to [B,C,H/8,W/8]."""
         return self.posterior(image).mode()
 
     def decode(self, latent: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class SliceAutoencoder(nn.Module):
         """Reconstruct with a sampled latent, as training does.
 
         Returns:
-            The reconstruction [B,1,H,W] and the KL divergence to N(0, I) per image [B] (paper 000, section II-B).
+            The reconstruction [B,1,H,W] and the KL divergence to N(0, I) per image [B] (Wang 2024a, section II-B).
         """
         posterior = self.posterior(image)
         return self.decode(posterior.sample(generator)), posterior.kl()

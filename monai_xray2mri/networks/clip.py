@@ -1,4 +1,4 @@
-"""CLIP's image embedding of the radiograph, as Zero-123 conditions on it (papers 000 and 001: pre-trained E2)."""
+"""CLIP's image embedding of the radiograph, as Zero-123 conditions on it (Wang 2024a and 2024b: pre-trained E2)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _STANDARD_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 class ClipRadiographEncoder(nn.Module):
     """CLIP's vision tower (Radford et al. 2021) and the projection behind it (Liu et al. 2023, Zero-1-to-3).
 
-    Papers 000 and 001 take E2 from CLIP and start from Zero-123, whose context is one token: a linear map of the image
-    embedding and four numbers of the camera's pose. A radiograph and an MR series have no such pose, so the four
+    Wang 2024a and 2024b take E2 from CLIP and start from Zero-123, whose context is one token: a linear map of the
+    image embedding and four numbers of the camera's pose. A radiograph and an MR series have no such pose, so the four
     numbers are constant, zero unless given: the depth goes into the down path's time embedding instead, as Fig. 2 of
-    paper 000 draws it (:class:`~monai_xray2mri.networks.condition.DepthEmbedding`). They stay in the input, so that a
+    Wang 2024a draws it (:class:`~monai_xray2mri.networks.condition.DepthEmbedding`). They stay in the input, so that a
     published projection loads unchanged.
 
     The tower is frozen, as in Zero-123; the projection is trained. It starts as the identity of the embedding, which is

@@ -1,4 +1,4 @@
-"""Embeddings of what guides the denoiser: depth, features, radiograph (paper 000, section II-B and Fig. 2)."""
+"""Embeddings of what guides the denoiser: depth, features, radiograph (Wang 2024a, section II-B and Fig. 2)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class FeatureEmbedding(nn.Module):
         )
 
     def forward(self, features: Tensor, depth: Tensor) -> Tensor:
-        """Embed r at d. All-zero one-hot groups mean *unknown* (paper 000, section III-B.3)."""
+        """Embed r at d. All-zero one-hot groups mean *unknown* (Wang 2024a, section III-B.3)."""
         return self.mlp(torch.cat([features, self.code(depth)], dim=1))
 
 

@@ -1,4 +1,4 @@
-"""The conditional denoiser: a 2-D U-Net with depth in the down path and features in the up path (paper 000, Fig. 2)."""
+"""The conditional denoiser: a 2-D U-Net, depth in the down path, features in the up path (Wang 2024a, Fig. 2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monai_xray2mri.networks.condition import DepthEmbedding, FeatureEmbedding
 
 
 class SliceDenoiser(nn.Module):
-    """U-Net of one slice (paper 000, section II-B: 8 channels in, 4 out, context by cross-attention).
+    """U-Net of one slice (Wang 2024a, section II-B: 8 channels in, 4 out, context by cross-attention).
 
     The noisy latent and the radiograph's latent enter side by side. The time embedding is shared; the *down* path
     gets the depth added to it, the *up* path the radiographic features. The papers do not say which of the two the
@@ -34,7 +34,7 @@ class SliceDenoiser(nn.Module):
         groups: groups of the group normalisation.
         guide: what the up path gets: a module of guidance [B,G] and depth [B] to [B,4 * channels[0]] with the attribute
             ``features`` = G; None takes :class:`~monai_xray2mri.networks.condition.FeatureEmbedding` of the 61 numbers
-            of the radiographic features (paper 000).
+            of the radiographic features (Wang 2024a).
         film: scale and shift after the normalisation (FiLM) instead of adding the embedding before it; only with it
             did features decide lesions in the compact size.
         sample_size: side of the latent.
@@ -85,8 +85,8 @@ class SliceDenoiser(nn.Module):
             radiograph_latent: E2(y), [B,C,h,w].
             context: image embedding of the radiograph, [B,N,context].
             depth: d in [0,1], [B].
-            features: guidance of the up path, [m*B,G]; one-hot r, [B,61], in paper 000. With m > 1 these are m kinds of
-                guidance for the same B; the down path, which never sees them, is evaluated once.
+            features: guidance of the up path, [m*B,G]; one-hot r, [B,61], in Wang 2024a. With m > 1 these are m kinds
+                of guidance for the same B; the down path, which never sees them, is evaluated once.
 
         Returns:
             The network's prediction (eps or v, as it was trained), [m*B,C,h,w].

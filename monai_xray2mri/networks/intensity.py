@@ -1,4 +1,4 @@
-"""Intensity distribution i of the radiograph (paper 001, section 2.2 and Algorithm 1: ``intensity(x_c)``)."""
+"""Intensity distribution i of the radiograph (Wang 2024b, section 2.2 and Algorithm 1: ``intensity(x_c)``)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from PIL import Image
 from monai_xray2mri.types import Box
 
 REGION_SIZE = 299
-"""Pixels per side of a region (papers 000 and 001: 299 x 299)."""
+"""Pixels per side of a region (Wang 2024a and 2024b: 299 x 299)."""
 
 
 def stretch(image: np.ndarray, percentiles: tuple[float, float] = (0.5, 99.5)) -> np.ndarray:

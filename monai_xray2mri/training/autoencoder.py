@@ -1,4 +1,4 @@
-"""First stage of paper 000, Algorithm 1: the autoencoder (Eq. 6 with the KL term of section II-B)."""
+"""First stage of Wang 2024a, Algorithm 1: the autoencoder (Eq. 6 with the KL term of section II-B)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AutoencoderBatch = tuple[Tensor, Tensor, tuple[list[torch.Generator]], dict[str,
 
 
 class AutoencoderLoss(nn.Module):
-    """Squared reconstruction error (paper 000, Eq. 6) plus the weighted KL divergence to N(0, I).
+    """Squared reconstruction error (Wang 2024a, Eq. 6) plus the weighted KL divergence to N(0, I).
 
     Args:
         kl_weight: weight of the KL divergence per latent number.

@@ -1,4 +1,4 @@
-"""Exponential moving average of the weights (papers 000 and 001: decay 0.99)."""
+"""Exponential moving average of the weights (Wang 2024a and 2024b: decay 0.99)."""
 
 from __future__ import annotations
 

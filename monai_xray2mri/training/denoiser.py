@@ -1,4 +1,4 @@
-"""Second stage of paper 000, Algorithm 1: the denoiser (Eq. 10), with condition dropout."""
+"""Second stage of Wang 2024a, Algorithm 1: the denoiser (Eq. 10), with condition dropout."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ConditionalDenoising(nn.Module):
 
 
 class ForwardDiffusion:
-    """Noises a batch of latents (paper 000, Eq. 4) and draws what is dropped; MONAI's ``prepare_batch``.
+    """Noises a batch of latents (Wang 2024a, Eq. 4) and draws what is dropped; MONAI's ``prepare_batch``.
 
     All random numbers are drawn on the CPU, for the whole step; ``division`` takes this micro-batch's part.
 
@@ -143,7 +143,7 @@ class ForwardDiffusion:
 
 
 class WeightedSquaredError(nn.Module):
-    """Mean of weight x squared error (paper 000, Eq. 10, with a weight)."""
+    """Mean of weight x squared error (Wang 2024a, Eq. 10, with a weight)."""
 
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
         """Loss of a prediction [B,C,h,w] against (target [B,C,h,w], weight [B,1,h,w])."""

@@ -17,7 +17,7 @@ def warm_up_and_decay(warm_up: int, total: int) -> Callable[[int], float]:
 
 
 def lambda_linear(warm_up: int, total: int, start: float = 1e-6) -> Callable[[int], float]:
-    """Papers 000 and 001: linear from ``start`` to 1 over ``warm_up`` steps, then constant, whatever ``total`` is.
+    """Wang 2024a and 2024b: linear from ``start`` to 1 over ``warm_up`` steps, then constant, whatever ``total`` is.
 
     The papers name Latent Diffusion's rule of this name; its configuration for Zero-123 has one cycle without end.
     """

@@ -1,4 +1,4 @@
-"""Reconstruction term of paper 001, Algorithm 1: the predicted slice through the frozen decoder (Eq. 6)."""
+"""Reconstruction term of Wang 2024b, Algorithm 1: the predicted slice through the frozen decoder (Eq. 6)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WithNoisyLatents:
 
 
 class DiffusionAndReconstruction(nn.Module):
-    """L_diff + weight x L_rec (paper 001, Algorithm 1, second loop).
+    """L_diff + weight x L_rec (Wang 2024b, Algorithm 1, second loop).
 
     L_rec compares D(z_0 predicted) with D(z_0) instead of the slice itself: training sets of latents hold no slices,
     and what the frozen autoencoder cannot draw is no fault of the denoiser. The paper gives no weight for the sum and

@@ -41,7 +41,7 @@ SOURCES: Final = ("simulated", "oai", "latents")
 IMAGE_SIZE: Final = 256
 LATENT_SIZE: Final = 32
 MODELLED_SLICES: Final = (13, 62)
-"""First and last of the 80 acquired slices that are modelled, 0-based from the posterior end (DESIGN, section 4)."""
+"""First and last of the 80 acquired slices that are modelled, 0-based from the posterior end."""
 SLICES: Final = MODELLED_SLICES[1] - MODELLED_SLICES[0] + 1
 MARGIN: Final = 0.12
 """What is stored beyond the radiograph region on each side, as a share of its side: room for the box to err."""

@@ -119,7 +119,7 @@ def _within(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def freeze_autoencoder(
     network: SliceDiffusion, path: str | Path, initial_weights: str | Path | None = None
 ) -> SliceDiffusion:
-    """Freeze the autoencoder (paper 000, Algorithm 1), from the first stage's file if there is one.
+    """Freeze the autoencoder (Wang 2024a, Algorithm 1), from the first stage's file if there is one.
 
     Args:
         network: loaded from ``initial_weights`` if they are given.

@@ -1,4 +1,4 @@
-"""The bundle of paper 001: complete for inference, and an overlay on paper 000's configuration for training."""
+"""The bundle of Wang 2024b: complete for inference, and an overlay on Wang 2024a's configuration for training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise as a process over depth (paper 000, Algorithm 2, and beyond it)."""
+"""Noise as a process over depth (Wang 2024a, Algorithm 2, and beyond it)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DDIM (paper 000, Eq. 9)."""
+"""DDIM (Wang 2024a, Eq. 9)."""
 
 from __future__ import annotations
 

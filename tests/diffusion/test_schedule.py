@@ -1,4 +1,4 @@
-"""Forward process and schedules (paper 000, Eq. 2-4, 8-10)."""
+"""Forward process and schedules (Wang 2024a, Eq. 2-4, 8-10)."""
 
 from __future__ import annotations
 

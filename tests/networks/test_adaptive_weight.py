@@ -1,4 +1,4 @@
-"""Eq. 9 to 14 of paper 001 against plain formulas, and what the guide promises the denoiser."""
+"""Eq. 9 to 14 of Wang 2024b against plain formulas, and what the guide promises the denoiser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The autoencoder (paper 000, Eq. 1 and 6)."""
+"""The autoencoder (Wang 2024a, Eq. 1 and 6)."""
 
 from __future__ import annotations
 

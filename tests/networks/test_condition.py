@@ -1,4 +1,4 @@
-"""Embeddings of depth and radiograph (paper 000, section II-B)."""
+"""Embeddings of depth and radiograph (Wang 2024a, section II-B)."""
 
 from __future__ import annotations
 

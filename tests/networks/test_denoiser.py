@@ -1,4 +1,4 @@
-"""The denoiser of papers 000 and 001 (paper 000, Fig. 2), in paper and compact size."""
+"""The denoiser of Wang 2024a and 2024b (Wang 2024a, Fig. 2), in paper and compact size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The intensity distribution of paper 001."""
+"""The intensity distribution of Wang 2024b."""
 
 from __future__ import annotations
 

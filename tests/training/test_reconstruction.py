@@ -1,4 +1,4 @@
-"""Reconstruction term of paper 001, Algorithm 1, and batches of the joint guide."""
+"""Reconstruction term of Wang 2024b, Algorithm 1, and batches of the joint guide."""
 
 from __future__ import annotations
 

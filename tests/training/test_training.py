@@ -1,4 +1,4 @@
-"""Both stages of paper 000, Algorithm 1, by the bundle's own configurations."""
+"""Both stages of Wang 2024a, Algorithm 1, by the bundle's own configurations."""
 
 from __future__ import annotations
 

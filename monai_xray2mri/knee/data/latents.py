@@ -1,4 +1,4 @@
-"""Latents of a stored training set: encoded once by the frozen autoencoder (paper 000, Algorithm 1)."""
+"""Latents of a stored training set: encoded once by the frozen autoencoder (Wang 2024a, Algorithm 1)."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class StoredSlices(Dataset[dict[str, Tensor]]):
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     def _check_knees(self, allow_other_version: bool) -> None:
-        """Held-out knees never train a model (DESIGN, section 6); knees of two simulators are two cohorts."""
+        """Held-out knees never train a model; knees of two simulators are two cohorts."""
         index = self.store.index
         simulated = index["source"] == "simulated"
         for seed in index["knees"] if simulated else ():

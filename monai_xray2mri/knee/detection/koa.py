@@ -1,4 +1,4 @@
-"""KOA probability p of a knee radiograph, and what is made of it (paper 001, section 2.2).
+"""KOA probability p of a knee radiograph, and what is made of it (Wang 2024b, section 2.2).
 
 The weights ``koa.pt`` beside this file have one home: the description of a radiograph for the denoiser, the fallback
 grading of the application and the report on the classifier all take them from :func:`shipped_classifier`. A bundle's

@@ -1,4 +1,4 @@
-"""The 19 radiographic features (paper 000, Table I) under their OAI names, and their one-hot code of width 61.
+"""The 19 radiographic features (Wang 2024a, Table I) under their OAI names, and their one-hot code of width 61.
 
 Table I misprints four of the names; here they stand as the OAI tables ``kXR_SQ_BU`` spell them, without the visit
 prefix (``V00``). Missing means *unknown*, which is not the same as absent: absent is grade 0.
@@ -81,7 +81,7 @@ FEATURES: tuple[Feature, ...] = (
 FEATURE_BY_STEM: Mapping[str, Feature] = {feature.stem: feature for feature in FEATURES}
 
 ONE_HOT_WIDTH: int = sum(feature.width for feature in FEATURES)
-"""10 features of four grades, 8 of two and Kellgren-Lawrence of five: 61 (paper 000, section III-A)."""
+"""10 features of four grades, 8 of two and Kellgren-Lawrence of five: 61 (Wang 2024a, section III-A)."""
 
 MISPRINTS: Mapping[str, str] = {"XRSCSTM": "XRSCTM", "XRKLL": "XRKL", "XRJSLL": "XRJSL"}
 """Names of Table I that do not exist in OAI; its fourth misprint, ``V00XROSF M``, is a space and needs no entry.
@@ -230,7 +230,7 @@ def _misprint_remark(given: str, stem: str) -> list[str]:
 
 
 def one_hot(grades: Mapping[str, int | None]) -> np.ndarray:
-    """One-hot code of the 19 features, one block per feature in the order of Table I (paper 000, section III-A).
+    """One-hot code of the 19 features, one block per feature in the order of Table I (Wang 2024a, section III-A).
 
     Args:
         grades: stems to grades, as `validate_grades` returns them; None or absent = unknown.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grading:
-    """The 19 radiographic features of one knee (paper 000, Table I) under their OAI names without visit prefix.
+    """The 19 radiographic features of one knee (Wang 2024a, Table I) under their OAI names without visit prefix.
 
     Attributes:
         grades: OAI stem (``"XRKL"``, ``"XROSFM"`` ...) to grade; None or absent = unknown.

@@ -1,4 +1,4 @@
-"""The region of the joint in which RSSIM compares bone edges (papers 000 and 001)."""
+"""The region of the joint in which RSSIM compares bone edges (Wang 2024a and 2024b)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FEWEST_VOXELS = 50
 class JointRegion:
     """A box around the joint, the same in each of its slices.
 
-    Papers 000 (section IV-A.2) and 001 (section 4.1.2): "we focus on the lower third of the femoral edge to the upper
+    Wang 2024a (section IV-A.2) and 2024b (section 4.1.2): "we focus on the lower third of the femoral edge to the upper
     third of the tibial edge". They do not say in which slice the edges are measured: here both bones' extents are those
     of the whole volume within the field of view, so that the region does not jump from slice to slice, and the slices
     are those that show femur and tibia in it.

@@ -10,7 +10,7 @@ from monai_xray2mri.knee.measures.region import JointRegion
 from monai_xray2mri.runtime.optional import evaluation_library
 
 CANNY_SIGMA = 3.0
-"""Pixels (paper 000, section IV-A.2: "we utilize the Canny operator with a sigma of 3")."""
+"""Pixels (Wang 2024a, section IV-A.2: "we utilize the Canny operator with a sigma of 3")."""
 
 
 EDGE_TOLERANCE = 2.0
@@ -19,7 +19,7 @@ EDGE_TOLERANCE = 2.0
 def bone_edges(image: np.ndarray, data_range: float) -> np.ndarray:
     """Edges that the papers' Canny operator finds in one slice.
 
-    Papers 000 and 001 give the sigma of 3 and no thresholds: scikit-image's own (0.1 and 0.2 of the range) are used.
+    Wang 2024a and 2024b give the sigma of 3 and no thresholds: scikit-image's own (0.1 and 0.2 of the range) are used.
 
     Args:
         image: [H,W].
@@ -38,7 +38,7 @@ def bone_edges(image: np.ndarray, data_range: float) -> np.ndarray:
 def rssim(prediction: np.ndarray, truth: np.ndarray, region: JointRegion, data_range: float) -> float:
     """Region-specific SSIM: the SSIM of the bone edges within the region of the joint, mean over its slices.
 
-    Papers 000 (section IV-A.2) and 001 (section 4.1.2): "we utilize the Canny operator with a sigma of 3 to filter
+    Wang 2024a (section IV-A.2) and 2024b (section 4.1.2): "we utilize the Canny operator with a sigma of 3 to filter
     and extract bone edges, followed by the application of SSIM. Specifically, we focus on the lower third of the
     femoral edge to the upper third of the tibial edge." Where they are silent: SSIM is taken of the two binary edge
     maps (range 1), as the order of the sentence says, and averaged over all pixels of the region; the edges are found

@@ -1,8 +1,8 @@
-"""Fig. 4 of papers 000 and 001 for a release: slice counts per sequence, grey value along a T1 series.
+"""Fig. 4 of Wang 2024a and 2024b for a release: slice counts per sequence, grey value along a T1 series.
 
 The papers count slices of three groups of sequences (intermediate-weighted, T1, MPR) and plot the grey value at each
 proportional slice position of the T1 series; from the second plot they take the slices that are modelled. Position 0
-is the posterior end here (an inference for OAI's order, facts/dicom_sr_oai.md 1.3).
+is the posterior end here (an inference for OAI's order, docs/oai.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which participant trains, validates and tests: by the participant's number alone, so that growing moves nobody.
 
-Paper 000 divides 7:1:2 into training, validation and test, paper 001 7:3 into training and validation. Both say
+Wang 2024a divides 7:1:2 into training, validation and test, Wang 2024b 7:3 into training and validation. Both say
 "randomly" and by pairs; here the unit is the participant, so that no one's knees stand on two sides.
 """
 

@@ -1,6 +1,6 @@
 """OAI's visits: prefix of the variables, folder of the image release, and the reading project that grades them.
 
-Sources: facts/dicom_sr_oai.md, 1.1 (prefixes, reading projects) and 1.3 (visit numbers and folders).
+Sources: docs/oai.md, "Sources" (prefixes, reading projects, visit numbers and folders).
 """
 
 from __future__ import annotations

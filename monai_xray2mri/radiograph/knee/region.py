@@ -68,7 +68,7 @@ def find_knees(
     width_mm: float = 110.0,
     assume_spacing: bool = False,
 ) -> tuple[KneeROI, ...]:
-    """Find the region around each knee joint (papers 000 and 001, section III-B.1 and Fig. 3b).
+    """Find the region around each knee joint (Wang 2024a and 2024b, section III-B.1 and Fig. 3b).
 
     1. The detector finds joints; one of low confidence is none.
     2. On a film of both knees the two best at least 80 mm apart are the knees, the patient's right one at the left of

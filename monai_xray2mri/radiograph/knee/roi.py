@@ -14,7 +14,7 @@ from monai_xray2mri.types import Box, Side
 
 @dataclass(frozen=True)
 class KneeROI:
-    """The square region around one knee joint of a radiograph (papers 000 and 001, Fig. 3b).
+    """The square region around one knee joint of a radiograph (Wang 2024a and 2024b, Fig. 3b).
 
     Attributes:
         side: which knee it is.

@@ -1,4 +1,4 @@
-"""What the denoiser is told of the radiograph: KOA probability and intensity (paper 001)."""
+"""What the denoiser is told of the radiograph: KOA probability and intensity (Wang 2024b)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from monai_xray2mri.networks.intensity import INTENSITY_BINS, intensity_distribu
 
 
 class DescribeKOA(nn.Module):
-    """What paper 001 reads from the radiograph itself: p from the classifier, i from the grey values; never trained.
+    """What Wang 2024b reads from the radiograph itself: p from the classifier, i from the grey values; never trained.
 
     Args:
         classifier: C; None takes the shipped one.
         region_mm: side of the radiograph region at the detector in mm.
-        room: zeros put before p and i, for the features of paper 000 that a joint guide takes beside them (61).
+        room: zeros put before p and i, for the features of Wang 2024a that a joint guide takes beside them (61).
     """
 
     def __init__(self, classifier: KOAClassifier | None = None, region_mm: float = 110.0, room: int = 0) -> None:

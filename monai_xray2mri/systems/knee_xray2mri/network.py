@@ -1,4 +1,4 @@
-"""Latent diffusion of the slices of one knee (paper 000, Algorithm 2), as one network.
+"""Latent diffusion of the slices of one knee (Wang 2024a, Algorithm 2), as one network.
 
 ``SliceDiffusion`` is the ``network_def`` of the knee bundles: autoencoder, denoiser, condition and schedule with one
 state dict, and ``forward(image, features=None)`` as MONAI's tools call it.
@@ -27,7 +27,7 @@ _DECODED_TOGETHER = 5
 
 
 class SliceDiffusion(nn.Module):
-    """Xray2MRI with radiographic features (paper 000): radiograph, features and depth to the MR slice at that depth.
+    """Xray2MRI with radiographic features (Wang 2024a): radiograph, features and depth to the MR slice at that depth.
 
     What belongs to the weights is kept with them: the latent scale and the null condition in the state dict, the
     geometry and the default sampler in the constructor's arguments, which the bundle's configuration holds.
@@ -38,14 +38,14 @@ class SliceDiffusion(nn.Module):
         radiograph_encoder: image embedding of the radiograph, [B,1,H,W] to [B,N,width]; any module with the attribute
             ``tokens`` = (N, width).
         schedule: noise schedule.
-        describe: reads the guidance of the up path in the radiograph itself, [B,1,H,W] to [B,G] (paper 001: KOA
+        describe: reads the guidance of the up path in the radiograph itself, [B,1,H,W] to [B,G] (Wang 2024b: KOA
             probability and intensity distribution); its attribute ``room`` is the number of zeros that it begins with,
             where features go. Without it the features alone guide, zeros where they are unknown.
         region_mm: side of the radiograph region at the detector in mm.
         magnification: of the joint plane onto the detector; with ``align`` the radiograph is drawn to the MR's scale.
         align: resample the radiograph to the field of view of the slices before E2, so that both latents lie on one
             grid; the papers do not (their region and slice have different scales).
-        latent_scale: factor of the latents (0.2 in paper 000); weights bring their own.
+        latent_scale: factor of the latents (0.2 in Wang 2024a); weights bring their own.
         scale_radiograph_latent: the factor applies to E2(y) too; Zero-123 leaves that one unscaled.
         image_size: side of radiograph and slice in pixels.
         pixel_mm: pixel side of a slice in mm.
@@ -180,7 +180,7 @@ class SliceDiffusion(nn.Module):
     def guidance_of(self, radiograph: Tensor, features: Tensor | None = None) -> Tensor:
         """Guidance of the up path [B,G]: features r [B,61], or what ``describe`` reads in radiographs [B,1,H,W].
 
-        The description of paper 001 takes the place of features; one that leaves room for them (``describe.room``)
+        The description of Wang 2024b takes the place of features; one that leaves room for them (``describe.room``)
         stands beside them.
         """
         if self.describe is None:
@@ -233,7 +233,7 @@ class SliceDiffusion(nn.Module):
         dtype: torch.dtype = torch.float32,
         callback: Callable[[int], object] | None = None,
     ) -> Tensor:
-        """Paper 000, Algorithm 2: one volume, ``chunk`` slices at a time.
+        """Wang 2024a, Algorithm 2: one volume, ``chunk`` slices at a time.
 
         Beside the volume itself, memory depends on ``chunk`` alone.
 

@@ -1,6 +1,6 @@
 """The knees of a study that can be synthesised, with their features.
 
-All input checks happen here and in :mod:`~monai_xray2mri.dicom.study`, before any compute (DESIGN, section 4).
+All input checks happen here and in :mod:`~monai_xray2mri.dicom.study`, before any compute.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def add_gradings(
         features: gradings given by the user; they replace reports.
         oai_table: OAI's central readings, for knees that no report grades; their use has a remark.
         estimate: give a knee that nothing grades the Kellgren-Lawrence grade that a classifier sees in the radiograph,
-            marked as such (paper 001); else its features stay unknown.
+            marked as such (Wang 2024b); else its features stay unknown.
 
     Raises:
         UsageError: the table cannot be read.

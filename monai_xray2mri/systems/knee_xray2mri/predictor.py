@@ -1,4 +1,4 @@
-"""The predictor: a knee radiograph to a synthetic MR volume (paper 000, Algorithm 2)."""
+"""The predictor: a knee radiograph to a synthetic MR volume (Wang 2024a, Algorithm 2)."""
 
 from __future__ import annotations
 

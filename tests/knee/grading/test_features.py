@@ -17,7 +17,7 @@ from monai_xray2mri.knee.grading.features import (
     validate_grades,
 )
 
-TABLE_I = {  # as printed in paper 000, with the ranges of its descriptions
+TABLE_I = {  # as printed in Wang 2024a, with the ranges of its descriptions
     "V00XROSF M": 3,
     "V00XRSCFM": 3,
     "V00XRCYFM": 1,

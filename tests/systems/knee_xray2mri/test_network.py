@@ -1,4 +1,4 @@
-"""Slices to volume (paper 000, Algorithm 2)."""
+"""Slices to volume (Wang 2024a, Algorithm 2)."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_lower_precision_changes_little_and_gives_float32(
 
 
 def test_the_guidance_of_the_up_path_can_come_from_the_radiograph(film: Tensor) -> None:
-    """Paper 001: KOA probability and intensity distribution are worked out from the radiograph itself."""
+    """Wang 2024b: KOA probability and intensity distribution are worked out from the radiograph itself."""
 
     class MeanBrightness(torch.nn.Module):
         def __init__(self, room: int = 0) -> None:
@@ -216,7 +216,7 @@ def test_the_guidance_of_the_up_path_can_come_from_the_radiograph(film: Tensor) 
         described = network.condition(film).features
         torch.testing.assert_close(described, 2 * film.mean().expand(1, 61))
         given = torch.eye(61)[:1]
-        assert torch.equal(network.condition(film, given).features, described)  # paper 001 is not guided by gradings
+        assert torch.equal(network.condition(film, given).features, described)  # Wang 2024b is not guided by gradings
         assert not network.null_condition(1, given).features.any()
         network.describe = MeanBrightness(room=40)  # both papers' guidance, side by side
         both = network.condition(film, given[:, :40]).features

@@ -1,4 +1,4 @@
-"""Classifier C of paper 001: the Kellgren-Lawrence grade of a knee radiograph, as a probability of each grade.
+"""Classifier C of Wang 2024b: the Kellgren-Lawrence grade of a knee radiograph, as a probability of each grade.
 
 The paper takes C from its reference [31], a vision transformer whose code and weights are not public. This is a small
 convolutional network with the same input and output, trained by :mod:`monai_xray2mri.knee.detection.training.koa`.

@@ -1,4 +1,4 @@
-"""Single-shot detector of knee joints on a film: YOLOv2, which papers 000 and 001 name for this step.
+"""Single-shot detector of knee joints on a film: YOLOv2, which Wang 2024a and 2024b name for this step.
 
 After Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger" (CVPR 2017): a fully convolutional network with batch
 normalisation, a passthrough layer that brings finer features to the last grid, anchor boxes, and locations predicted

@@ -1,4 +1,4 @@
-"""Radiographs with Kellgren-Lawrence grades, as the classifier of paper 001 is trained and judged on them.
+"""Radiographs with Kellgren-Lawrence grades, as the classifier of Wang 2024b is trained and judged on them.
 
 Two sources give the same thing, a square of about 95 mm around the joint of a right knee: the public crops of OAI
 films (Chen, Mendeley Data 10.17632/56rmx5bjcr.1, CC BY 4.0), and simulated knees of a training set.

@@ -1,4 +1,4 @@
-"""Training of the classifier C of paper 001 on public crops and simulated knees.
+"""Training of the classifier C of Wang 2024b on public crops and simulated knees.
 
 ``python -m monai_xray2mri.knee.detection.training.koa --real DIR --simulated DIR --output koa.pt --minutes 30`` trains,
 and resumes where it was interrupted: every batch and all its variation follow from the seed and the number of the step

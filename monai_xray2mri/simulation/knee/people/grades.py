@@ -1,4 +1,4 @@
-"""Correlated radiographic gradings of simulated knees: the 19 features of paper 000, Table I.
+"""Correlated radiographic gradings of simulated knees: the 19 features of Wang 2024a, Table I.
 
 A knee's grades come from an ordinal probit model: every feature has a standard normal latent, cut at the quantiles
 that its prevalence asks for, so that prevalences hold whatever the correlations are. The latents share a severity, an

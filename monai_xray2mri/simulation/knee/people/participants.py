@@ -49,7 +49,7 @@ table, 12,813 in all, 7,110 with osteophytes and 5,506 with sclerosis
 _FIRST_EXAM: Final = date(2004, 3, 1)
 _EXAM_DAYS: Final = 821  # to the end of May 2006
 _FIRST_HALF: Final = 2_686 / 4_796
-"""Group C is the first 2,686 participants (facts/dicom_sr_oai.md, section 1.3)."""
+"""Group C is the first 2,686 participants (docs/oai.md)."""
 
 _KNEE_SIZE: Final[Mapping[Sex, float]] = {"F": 0.946, "M": 1.076}
 """Bicondylar width 78.5 mm in women and 88.6 mm in men (hindawi.com/journals/ari/2012/679658), about a mean of 1."""

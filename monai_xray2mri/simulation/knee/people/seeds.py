@@ -1,4 +1,4 @@
-"""Disjoint seed ranges, so that no knee that judges a model was ever trained on (DESIGN section 6)."""
+"""Disjoint seed ranges, so that no knee that judges a model was ever trained on."""
 
 from __future__ import annotations
 

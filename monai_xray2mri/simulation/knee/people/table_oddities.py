@@ -1,4 +1,4 @@
-"""What is odd in OAI's real tables, to be put into simulated ones (facts/dicom_sr_oai.md, section 1)."""
+"""What is odd in OAI's real tables, to be put into simulated ones (docs/oai.md)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from monai_xray2mri.simulation.knee.mri.painting import paint_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION, knee_generator
 
 MODELLED: Final = slice(13, 63)
-"""The slices that methods generate, counted from the posterior end (DESIGN section 4)."""
+"""The slices that methods generate, counted from the posterior end."""
 SPACING: Final = (mr.SLICE_MM, mr.PIXEL_MM, mr.PIXEL_MM)
 _RANGE = 1.0
 

@@ -1,4 +1,4 @@
-"""What papers 000 and 001 claim, and what a run says of each claim: one table, filled from the studies' rows.
+"""What Wang 2024a and 2024b claim, and what a run says of each claim: one table, filled from the studies' rows.
 
 A claim that something is more than something else is a paired difference over knees with its 95 % bootstrap interval
 over participants. It *holds* where the interval lies above zero, *does not hold* where it lies below, and is *not
@@ -46,7 +46,7 @@ class Compared:
     """Names of trained networks by what they are given.
 
     Attributes:
-        system: that the claims are about: radiograph, and features or what paper 001 reads in the radiograph.
+        system: that the claims are about: radiograph, and features or what Wang 2024b reads in the radiograph.
         plain: radiograph and depth alone.
         blind: without the radiograph.
     """
@@ -121,7 +121,9 @@ def claims_table(rows: Rows, methods: Mapping[str, Method], main: str) -> Table 
         "each other method; does not hold: below zero against one; not decided: between. Not measured: a study was not "
         f"run, a trained baseline was not entered (--method), or fewer than {_FEWEST_KNEES} knees."
     )
-    return Table("claims", "Claims of papers 000 and 001", ["claim", "where", "paper", "here", "verdict"], cells, note)
+    return Table(
+        "claims", "Claims of Wang 2024a and 2024b", ["claim", "where", "paper", "here", "verdict"], cells, note
+    )
 
 
 def judged(differences: Found, participants: Mapping[str, str], margin: float = 0.0) -> Finding | None:

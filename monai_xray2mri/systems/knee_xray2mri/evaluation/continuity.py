@@ -1,6 +1,6 @@
 """Continuity along depth: generated volumes against true ones, and the noise that makes them equally continuous.
 
-Paper 000 (Fig. 6) measures the correlation of neighbouring slices and takes the true volumes' value as the benchmark.
+Wang 2024a (Fig. 6) measures the correlation of neighbouring slices and takes the true volumes' value as the benchmark.
 It is two-sided: above it slices are too much alike, below it they jump. What the initial noise of the slices has in
 common (:mod:`~monai_xray2mri.diffusion.depth_noise`) sets it; the fit here finds the length and the aspect at which a
 bundle meets the true volumes' correlation, on knees that it was not trained on.
@@ -37,7 +37,7 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.noise_fit import fit_noise
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 HIDDEN: Final = ("XRCY", "XRCH", "XRATT")
-"""Stems of cysts, chondrocalcinosis and attrition: what a radiograph shows badly (paper 000, Table III)."""
+"""Stems of cysts, chondrocalcinosis and attrition: what a radiograph shows badly (Wang 2024a, Table III)."""
 LAGS: Final = (1, 2, 3, 4, 6, 8)
 """Slices apart at which correlations are compared."""
 LENGTHS_MM: Final = (0.75, 1.5, 3.0)

@@ -59,7 +59,7 @@ def _saved(figure: Any, kind: str, **options: Any) -> bytes:
 
 
 def boxes(rows: Sequence[Row]) -> Any:
-    """Box plots of the methods (paper 000, Fig. 5; paper 001, Fig. 5), the ceiling in grey."""
+    """Box plots of the methods (Wang 2024a, Fig. 5; Wang 2024b, Fig. 5), the ceiling in grey."""
     methods = [name for name in distinct(rows, "method") if name != TRUE]
     figure, axes = new_figure(len(_BOXES), width=2.6 + 0.25 * len(methods), height=4.2)
     for panel, (name, label) in zip(axes, _BOXES.items(), strict=True):
@@ -87,7 +87,7 @@ def spectra(rows: Sequence[Row]) -> Any:
 
 
 def depth_curve(rows: Sequence[Row]) -> Any:
-    """Correlation over the number of slices (paper 000, Fig. 6), generated and true at the same spacing."""
+    """Correlation over the number of slices (Wang 2024a, Fig. 6), generated and true at the same spacing."""
     counts = sorted(distinct(rows, "slices"))
     figure, (panel,) = new_figure(1, 5.2)
     for name, colour in (("generated", COLOURS[0]), ("true", "black")):
@@ -209,7 +209,7 @@ def _finite(rows: Sequence[Row], name: str) -> list[float]:
 
 FIGURES: Final[Mapping[str, Sequence[tuple[str, str, Callable[[Sequence[Row]], Any]]]]] = {
     "comparison": (
-        ("comparison", "Methods compared (after paper 000, Fig. 5)", boxes),
+        ("comparison", "Methods compared (after Wang 2024a, Fig. 5)", boxes),
         ("depth_power", "Power along depth", spectra),
     ),
     "hidden": (
@@ -218,7 +218,7 @@ FIGURES: Final[Mapping[str, Sequence[tuple[str, str, Callable[[Sequence[Row]], A
     ),
     "features": (("features", "What each group of features changes", responses),),
     "joint_space": (("joint_space", "Joint space, found over true", widths),),
-    "depth": (("depth", "Slices over the same range (after paper 000, Fig. 6)", depth_curve),),
+    "depth": (("depth", "Slices over the same range (after Wang 2024a, Fig. 6)", depth_curve),),
     "sampler": (("sampler", "Sampling", psnr_bars("condition")),),
     "films": (("films", "Films that are not as they should be", psnr_bars("condition")),),
     "shifted": (("shifted", "Knees outside the range of training", boxes),),

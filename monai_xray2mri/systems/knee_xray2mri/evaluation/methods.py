@@ -178,7 +178,7 @@ class NetworkMethod:
             return network.null_condition(1, features)
         film = torch.from_numpy(knee.radiograph)[None, None].to(null.context)  # [1,1,H,W]
         whole = network.condition(film, features)
-        # Paper 001 reads its guidance in the radiograph, so that it comes and goes with it.
+        # Wang 2024b reads its guidance in the radiograph, so that it comes and goes with it.
         return whole if FEATURES in self.given else whole._replace(features=null.features)
 
     def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures of generated slices, as the papers' tables show them (paper 000, Tables II to IV)."""
+"""Pictures of generated slices, as the papers' tables show them (Wang 2024a, Tables II to IV)."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def switched(setting: Setting, knees: Mapping[str, EvaluationKnee]) -> Any:
 
 
 def between(setting: Setting, knee: EvaluationKnee) -> Any:
-    """Slices generated between two neighbours, with the true neighbours at the ends (Table IV; paper 001, Table 2).
+    """Slices generated between two neighbours, with the true neighbours at the ends (Table IV; Wang 2024b, Table 2).
 
-    Two stages, as paper 001 shows them: where muscle gives way to bone, and through the joint.
+    Two stages, as Wang 2024b shows them: where muscle gives way to bone, and through the joint.
     """
     lines = []
     for stage, place in (("bone begins", first_bone(knee)), ("joint", MIDDLE)):

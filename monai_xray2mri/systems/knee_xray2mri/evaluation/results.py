@@ -91,9 +91,9 @@ def _written(figure: Any, name: str, folder: Path) -> bytes:
 def _pictures(run: Run, task: Task, folder: Path) -> list[tuple[str, bytes]]:
     """Pictures of the first knees; they are drawn once, and again only where they are missing."""
     wanted = {
-        COMPARISON.name: (_COMPARED, "Slices of the methods, and Sobel differences (after paper 000, Table II)"),
-        HIDDEN_FEATURES.name: ("hidden_slices", "Hidden features on and off (after paper 000, Table III)"),
-        "depth": ("between", "Slices between two true ones (after paper 000, Table IV)"),
+        COMPARISON.name: (_COMPARED, "Slices of the methods, and Sobel differences (after Wang 2024a, Table II)"),
+        HIDDEN_FEATURES.name: ("hidden_slices", "Hidden features on and off (after Wang 2024a, Table III)"),
+        "depth": ("between", "Slices between two true ones (after Wang 2024a, Table IV)"),
     }
     if task.study.name not in wanted:
         return []

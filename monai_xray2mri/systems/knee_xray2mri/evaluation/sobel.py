@@ -1,4 +1,4 @@
-"""Difference of edges, as the papers' picture tables show it (paper 000, Table II; paper 001, Table 1)."""
+"""Difference of edges, as the papers' picture tables show it (Wang 2024a, Table II; Wang 2024b, Table 1)."""
 
 from __future__ import annotations
 

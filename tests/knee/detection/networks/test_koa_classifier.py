@@ -1,4 +1,4 @@
-"""Classifier of paper 001: its size, its view, and what does not reach it."""
+"""Classifier of Wang 2024b: its size, its view, and what does not reach it."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_volumes_are_those_of_a_knee(healthy):
 
 
 def test_grey_values_along_the_slices_behave_as_in_the_papers(healthy):
-    """Papers 000 and 001, Fig. 4b: peak near 0.15, steep fall by 0.4, then tapering off to the first slices' level."""
+    """Wang 2024a and 2024b, Fig. 4b: peak near 0.15, steep fall by 0.4, then down to the first slices' level."""
     canvas, _, grid = healthy
     _, noise_free = acquired(canvas.signal, grid, knee_generator(SEED, "mr"))
     profile = noise_free.mean((1, 2))

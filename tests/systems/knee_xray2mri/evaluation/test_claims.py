@@ -34,7 +34,7 @@ class Network:
 
 
 class Describe:
-    """What paper 001 reads in the radiograph."""
+    """What Wang 2024b reads in the radiograph."""
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -137,7 +137,7 @@ def test_hidden_lesions_and_features() -> None:
     of_001 = by_claim(
         {"hidden": hidden, "quality": quality, "comparison": list(comparison(koa=1, xdiff=0, ldm=0))}, "koa"
     )
-    assert not any("features" in claim for claim in of_001)  # paper 001 takes none
+    assert not any("features" in claim for claim in of_001)  # Wang 2024b takes none
 
 
 @pytest.mark.parametrize(("psnr", "verdict"), [(17.6, HOLDS), (17.0, FAILS)])

@@ -43,7 +43,7 @@ def test_what_the_bundle_can_do(case: EvaluationKnee, setting: Setting, monkeypa
     assert mean["psnr"] == mean["psnr_volume"] == np.inf and mean["rssim"] == pytest.approx(1)
     assert 25 < mean["psnr_noise_free"] < 40  # the knee itself: the noise of the acquisition is left
     noise = {row["noise"]: row["adjacent_slice_correlation"] for row in rows if "noise" in row}
-    assert noise["shared noise (paper 000)"] > noise["independent noise"]
+    assert noise["shared noise (Wang 2024a)"] > noise["independent noise"]
     assert 0.8 < noise["true volume"] < 0.99
     tables = quality.tables(rows)
     assert [table.name for table in tables] == ["quality", "quality_noise"]

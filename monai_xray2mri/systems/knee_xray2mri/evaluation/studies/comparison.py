@@ -1,4 +1,4 @@
-"""Methods against each other: paper 000, Fig. 5 and paper 001, Fig. 5, with the measures that rank, and per grade."""
+"""Methods against each other: Wang 2024a, Fig. 5 and Wang 2024b, Fig. 5, with the measures that rank, and per grade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More slices over the same range: paper 000, Fig. 6 and Table IV, against true slices at the same spacing.
+"""More slices over the same range: Wang 2024a, Fig. 6 and Table IV, against true slices at the same spacing.
 
 The papers hold the correlation of generated slices at any spacing against one number, that of the true volume at its
 own spacing. Slices that lie closer are more alike in truth too; a simulated knee can be examined again with the field

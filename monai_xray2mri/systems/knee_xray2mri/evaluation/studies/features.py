@@ -1,4 +1,4 @@
-"""Every group of features: what changes when it is taken away, against what truly changes (paper 000, Table III)."""
+"""Every group of features: what changes when it is taken away, against what truly changes (Wang 2024a, Table III)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hidden features: do lesions follow the features that are given (paper 000, Table III)?
+"""Hidden features: do lesions follow the features that are given (Wang 2024a, Table III)?
 
 The knees are of the lesion-enriched range, where each of the eight features is tossed up for itself, so that neither
 the radiograph's other findings nor the habit of the training set tells it. All conditions of a knee share their noise.

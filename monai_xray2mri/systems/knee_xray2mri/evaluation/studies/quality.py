@@ -97,7 +97,7 @@ def _continuity(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
     bundle = setting.bundle
     own = bundle.network.sampler
     kernels: dict[str, dict[str, float]] = {
-        "shared noise (paper 000)": {"noise_shared": 1.0},
+        "shared noise (Wang 2024a)": {"noise_shared": 1.0},
         "independent noise": {"noise_shared": 0.0, "noise_length_mm": SHORTEST_MM, "noise_aspect": 0.0},
         _own_noise(own): {},
     }
