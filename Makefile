@@ -54,6 +54,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf .venv $(LABEL) build dist demo_in demo_out .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.* coverage.xml

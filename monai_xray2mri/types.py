@@ -81,21 +81,31 @@ class Box:
 
 
 @dataclass(frozen=True)
-class KneeVolume:
+class Volume:
     """A volume on a regular grid in patient space.
 
     Attributes:
-        voxels: [S,H,W] float32; slice 0 is the most anterior, row 0 the most superior, column 0 the patient's right.
+        voxels: [S,H,W] float32; row 0 the most superior, column 0 the patient's right, slice 0 the most anterior of a
+            coronal volume.
         affine: [4,4] float64, maps (column, row, slice) indices to LPS mm; right-handed (det > 0).
-        side: which knee it is.
     """
 
     voxels: np.ndarray
     affine: np.ndarray
-    side: Side
 
     @property
     def spacing(self) -> tuple[float, float, float]:
         """(column, row, slice) distance of voxel centres in mm."""
         column, row, plane = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(column), float(row), float(plane)
+
+
+@dataclass(frozen=True)
+class KneeVolume(Volume):
+    """A volume of one knee.
+
+    Attributes:
+        side: which knee it is.
+    """
+
+    side: Side

@@ -1,0 +1,27 @@
+"""The rule of the house: general rooms know no body part (import-linter checks the floors, ``make lint``)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+GENERAL = ("core", "runtime", "dicom", "networks", "diffusion", "training", "evaluation")
+WORDS = re.compile(r"knee|tibia|femur|femoral|\b110(\.0)?\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("room", GENERAL)
+def test_a_general_room_speaks_of_no_knee(repository: Path, room: str) -> None:
+    found = [
+        f"{path.relative_to(repository)}:{number}: {line.strip()}"
+        for path in sorted((repository / "monai_xray2mri" / room).rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if WORDS.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_the_root_holds_little_beside_rooms(repository: Path) -> None:
+    modules = sorted(path.name for path in (repository / "monai_xray2mri").glob("*.py"))
+    assert modules == ["__init__.py", "cli.py", "errors.py", "types.py"]
