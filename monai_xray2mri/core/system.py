@@ -7,7 +7,7 @@ A system turns a source (a study, a picture, a volume) into results. Who runs on
     predict     one case to one result
     save        one result to one folder, whole or not at all
 
-Command line, MONAI Deploy app, MONAI Label and evaluation use nothing else of a system. ``docs/adding_a_system.md`` shows
+Command line, MONAI Deploy app, MONAI Label and evaluation use nothing else. ``docs/adding_a_system.md`` shows
 how a stranger's package brings one; :mod:`monai_xray2mri.systems.registry` finds it.
 """
 
@@ -94,7 +94,7 @@ class Request(Protocol):
 
 
 class Sampling(Protocol):
-    """How results are drawn: the values of a system's ``sampling_options``, with the bundle's own where none is given."""
+    """How results are drawn: values of ``sampling_options``, the bundle's own where none is given."""
 
     def record(self) -> dict[str, object]:
         """What determines the result, for its provenance."""
