@@ -14,8 +14,9 @@ from monai.transforms import MapTransform
 from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.volumes import volume_affine
 from monai_xray2mri.dicom.study import read_study
+from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.knee.region import network_input
-from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
+from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, Plan, plan_study
 from monai_xray2mri.types import KneeVolume, Side
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -58,7 +59,7 @@ class LoadKneeRegiond(MapTransform):
             plan = plan_study(
                 read_study(path), side=self.side, region_mm=self.region_mm, assume_spacing=self.assume_spacing
             )
-            case = plan.cases[0]
+            case = _only(plan)
             pixels = torch.from_numpy(network_input(case.roi, self.image_size)[0])  # [1,H,W]
             meta = {
                 "filename_or_obj": str(path),
@@ -67,6 +68,15 @@ class LoadKneeRegiond(MapTransform):
             }
             result[key] = MetaTensor(pixels, meta=meta)
         return result
+
+
+def _only(plan: Plan) -> KneeCase:
+    """The knee of a plan; one region cannot stand for two."""
+    if len(plan.cases) == 1:
+        return plan.cases[0]
+    names = " and ".join(f"{case.side.word} knee" for case in plan.cases)
+    keys = " or ".join(case.side for case in plan.cases)
+    raise InputRefused("input", "must hold one case", f"{len(plan.cases)}: {names}", f"Choose one: side {keys}.")
 
 
 class ToPatientSpaced(MapTransform):
