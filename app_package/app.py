@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 
 from holoscan.conditions import CountCondition
 from monai.deploy.core import Application
 from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOperator
 from monai.deploy.operators.dicom_series_selector_operator import DICOMSeriesSelectorOperator
 
+from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.study import Study
+from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.systems.knee_xray2mri.predictor import Options, Xray2MRI
 from operators.dicom_series_writer_operator import DICOMSeriesWriterOperator
 from operators.grading_operator import GradingOperator
@@ -19,9 +22,10 @@ from operators.slice_diffusion_operator import SliceDiffusionOperator
 from settings import Settings
 
 
-def selection_rule(name: str, modality: str) -> str:
-    """The SDK selector's JSON rule for all series of a modality (regular expression)."""
-    return json.dumps({"selections": [{"name": name, "conditions": {"Modality": modality}}]})
+def selection_rule(name: str, modalities: Sequence[str]) -> str:
+    """The SDK selector's JSON rule for all series of some modalities."""
+    expression = f"^({'|'.join(modalities)})$"
+    return json.dumps({"selections": [{"name": name, "conditions": {"Modality": expression}}]})
 
 
 class Xray2MRIApp(Application):
@@ -45,10 +49,13 @@ class Xray2MRIApp(Application):
         once = CountCondition(self, 1)
         loader = DICOMDataLoaderOperator(self, once, input_folder=settings.input, must_load=False, name="dicom_loader")
         radiographs = DICOMSeriesSelectorOperator(
-            self, rules=selection_rule("radiographs", "^(CR|DX)$"), all_matched=True, name="radiograph_selector"
+            self,
+            rules=selection_rule("radiographs", RADIOGRAPHS.modalities),
+            all_matched=True,
+            name="radiograph_selector",
         )
         reports = DICOMSeriesSelectorOperator(
-            self, rules=selection_rule("reports", "^SR$"), all_matched=True, name="report_selector"
+            self, rules=selection_rule("reports", REPORTS.modalities), all_matched=True, name="report_selector"
         )
         region = KneeRegionOperator(
             self,

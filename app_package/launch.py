@@ -56,9 +56,9 @@ def run(settings: Settings) -> None:
         raise UsageError("input", "must be the folder of a study", found, "Check the option -i.")
 
     # 1. Study: refused before torch is imported, which takes seconds
-    from monai_xray2mri.dicom.study import read_study
+    from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study
 
-    study = read_study(settings.input)
+    study = read_knee_study(settings.input)
 
     # 2. Bundle, options, output
     from monai_xray2mri.systems.knee_xray2mri.output import require_writable

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
+from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.study import Study
 from monai_xray2mri.knee.grading.files import read_grading_file
 from monai_xray2mri.systems.knee_xray2mri.plan import add_gradings
@@ -54,8 +54,8 @@ class GradingOperator(Operator):
     def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
         """Read the features; raises InputRefused if every report is of another patient, film or knee."""
         plan = op_input.receive("plan")
-        reports = selected_files(self._study.reports, op_input.receive("reports"))
+        reports = selected_files(self._study.of(REPORTS), op_input.receive("reports"))
         sides = [case.side for case in plan.cases]
         given = None if self._features is None else read_grading_file(self._features, sides)
-        study = replace(self._study, reports=reports)
+        study = self._study.with_files(REPORTS, reports)
         op_output.emit(add_gradings(plan, study, given, self._oai_table, self._estimate), "plan")

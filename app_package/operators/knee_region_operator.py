@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from holoscan.core import ExecutionContext, InputContext, OutputContext
@@ -10,6 +9,7 @@ from monai.deploy.core import Fragment, Operator, OperatorSpec
 
 from monai_xray2mri.dicom.study import Study
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.systems.knee_xray2mri.plan import locate_knees
 from monai_xray2mri.types import Side
 from operators.selection import selected_files
@@ -19,7 +19,7 @@ class KneeRegionOperator(Operator):
     """Finds the knees on the radiographs, after all checks of the pictures.
 
     Named inputs:
-        radiographs: selected CR and DX series (SDK's series selector).
+        radiographs: selected series of radiographs (SDK's series selector).
 
     Named outputs:
         plan: :class:`monai_xray2mri.systems.knee_xray2mri.plan.Plan`, features still unknown.
@@ -51,14 +51,15 @@ class KneeRegionOperator(Operator):
 
     def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
         """Check and locate; raises InputRefused if no knee can be used."""
-        films = selected_files(self._study.films, op_input.receive("radiographs"))
+        found = self._study.of(RADIOGRAPHS)
+        films = selected_files(found, op_input.receive("radiographs"))
         missed = tuple(
             f"{film.name}: the MONAI Deploy loader does not read it (no DICOM Part 10 file)"
-            for film in self._study.films
+            for film in found
             if film not in films
         )
         if not films:
             remedy = "Convert it to a DICOM Part 10 file, or use: xray2mri synthesize."
             raise InputRefused("study", "needs a radiograph that MONAI Deploy can load", " | ".join(missed), remedy)
-        study = replace(self._study, films=films, remarks=(*self._study.remarks, *missed))
+        study = self._study.with_files(RADIOGRAPHS, films, missed)
         op_output.emit(locate_knees(study, side=self._side, region_mm=self._region_mm, force=self._force), "plan")

@@ -25,11 +25,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
-    from monai_xray2mri.dicom.study import read_study
-    from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
+    from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 
     plan = plan_study(
-        read_study(options.input),
+        read_knee_study(options.input),
         side=chosen_side(options),
         features=chosen_features(options),
         oai_table=options.oai_table,

@@ -86,10 +86,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _film(path: Path) -> tuple[Dataset, tuple[Side, ...]]:
     """Header of the one DICOM radiograph at a path, and the sides that it shows."""
-    from monai_xray2mri.dicom.study import read_study
     from monai_xray2mri.radiograph.laterality import sides_of
+    from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study, require_films
 
-    films = [(film.header, film.name) for film in read_study(path).films if film.header is not None]
+    films = [(film.header, film.name) for film in require_films(read_knee_study(path)) if film.header is not None]
     if len(films) != 1:
         raise InputRefused("report", "is about one DICOM radiograph", f"{len(films)} of them", "Name the file.")
     return films[0][0], sides_of(*films[0])[0]

@@ -64,9 +64,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
-    from monai_xray2mri.dicom.study import read_study
     from monai_xray2mri.systems.knee_xray2mri.output import require_writable
-    from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
+    from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
     from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
     from monai_xray2mri.systems.knee_xray2mri.run import synthesise_plan
 
@@ -87,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     )
     chosen.check(predictor.network.schedule.steps)
     plan = plan_study(
-        read_study(options.input),
+        read_knee_study(options.input),
         side=chosen_side(options),
         features=chosen_features(options),
         oai_table=options.oai_table,

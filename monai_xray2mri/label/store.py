@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
 
+from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.marks import is_own_result
-from monai_xray2mri.dicom.study import RADIOGRAPH_MODALITIES, Study, StudyFile, read_study
+from monai_xray2mri.dicom.study import Study, StudyFile
+from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES
+from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study, require_films
 from monai_xray2mri.types import Side
 
 PATTERNS = ("*.nii.gz", "*.nii", "*.nrrd", "*.png", "*.jpg", "*.jpeg", "*.dcm")
@@ -56,11 +58,11 @@ def study_of(radiograph: Path, folder: Path | None) -> Study:
         UsageError: there is no such file.
         InputRefused: it is no radiograph.
     """
-    study = read_study(radiograph)
-    header = study.films[0].header
+    study = read_knee_study(radiograph)
+    header = require_films(study)[0].header
     if header is None or folder is None:
         return study
-    return replace(study, reports=tuple(_reports(folder, str(header.get("StudyInstanceUID", "")))))
+    return study.with_files(REPORTS, _reports(folder, str(header.get("StudyInstanceUID", ""))))
 
 
 def _reports(folder: Path, study: str) -> Sequence[StudyFile]:

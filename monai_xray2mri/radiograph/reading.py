@@ -10,9 +10,6 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
     UID,
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -20,9 +17,11 @@ from pydicom.uid import (
 
 from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.quiet import quiet
+from monai_xray2mri.dicom.readable import unreadable_tags
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
+from monai_xray2mri.radiograph.kinds import RADIOGRAPH_CLASSES, RADIOGRAPH_MODALITIES
 from monai_xray2mri.radiograph.knee.header_checks import check_subject
 from monai_xray2mri.radiograph.laterality import sides_of
 from monai_xray2mri.radiograph.nifti_files import is_image_file, read_image_file
@@ -30,12 +29,6 @@ from monai_xray2mri.radiograph.png_files import read_picture
 from monai_xray2mri.radiograph.presentation import present_bone_bright
 from monai_xray2mri.types import Radiograph, Side
 
-RADIOGRAPH_CLASSES = (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-)
-RADIOGRAPH_MODALITIES = ("CR", "DX", "RG")
 PIXEL_GROUP = 0x7FE0
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -134,20 +127,11 @@ def _read_dataset(path: Path, name: str) -> Dataset:
 
 
 def _readable(dataset: Dataset) -> Dataset:
-    """Copy a data set without the elements whose value cannot be read; its transfer syntax is always told.
-
-    pydicom converts values on first use, and fails or warns with the value then. Doing it here, once, keeps patient
-    data out of the warnings of everything that uses the header later.
-    """
-    readable = Dataset()
-    for tag in dataset.keys():  # noqa: SIM118 - iterating a Dataset converts its elements, which may fail
-        try:
-            element = dataset[tag]
-            if element.VR == "SQ":
-                _convert_items(element.value)
-        except Exception:  # any kind of invalid value
-            continue
-        readable[tag] = copy(element)
+    """Copy a data set without the elements whose value cannot be read; its transfer syntax is always told."""
+    readable, unreadable = Dataset(), unreadable_tags(dataset, inside_sequences=True)
+    for tag in dataset.keys():  # noqa: SIM118 - iterating a Dataset yields its elements
+        if tag not in unreadable:
+            readable[tag] = copy(dataset[tag])
     readable.file_meta = FileMetaDataset()
     readable.file_meta.update(getattr(dataset, "file_meta", {}))
     if not readable.file_meta.get("TransferSyntaxUID"):
@@ -168,14 +152,6 @@ def _without_pixels(dataset: Dataset) -> Dataset:
     header.update({element.tag: element for element in dataset if element.tag.group != PIXEL_GROUP})
     header.file_meta = dataset.file_meta
     return header
-
-
-def _convert_items(items: object) -> None:
-    """Convert the values nested in a sequence; raises what the first invalid one raises."""
-    for item in items:  # type: ignore[attr-defined]
-        for element in item:
-            if element.VR == "SQ":
-                _convert_items(element.value)
 
 
 def _sides(header: Dataset, name: str) -> tuple[tuple[Side, ...], str]:
@@ -199,7 +175,7 @@ def _check_class(header: Dataset, name: str) -> None:
     code = modality if re.fullmatch(r"[A-Z]{2,8}", modality) else "none"
     raise NotAKnee(
         f"file {name}",
-        "must be a radiograph: Computed Radiography or Digital X-Ray Image Storage, modality CR or DX",
+        "must be a radiograph: Computed Radiography or Digital X-Ray Image Storage, modality CR, DX or RG",
         f"{shown}, modality {code}",
         "Give the knee radiograph of the study.",
     )

@@ -9,11 +9,10 @@ import pytest
 from pydicom import dcmread
 
 from monai_xray2mri.cli import main
-from monai_xray2mri.dicom.study import read_study
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.radiograph.knee.roi import KneeROI
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, Plan, add_gradings
+from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, Plan, add_gradings, read_knee_study, require_films
 from monai_xray2mri.types import Box, Radiograph, Side
 from tests.helpers.films import write_film
 
@@ -28,9 +27,9 @@ def film(tmp_path):
 
 def grading(folder, **options) -> Grading:
     """What the right knee of the study's film is given; where it lies does not matter here."""
-    study = read_study(folder)
+    study = read_knee_study(folder)
     pixels = np.zeros((299, 299), np.float32)
-    radiograph = Radiograph(pixels, None, "none", (Side.RIGHT,), "", "film.dcm", dataset=study.films[0].header)
+    radiograph = Radiograph(pixels, None, "none", (Side.RIGHT,), "", "film.dcm", dataset=require_films(study)[0].header)
     plan = Plan((KneeCase(radiograph, KneeROI(Side.RIGHT, Box(0, 0, 299, 299), pixels, 110.0, "whole image")),))
     return add_gradings(plan, study, **options).cases[0].grading
 

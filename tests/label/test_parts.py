@@ -12,9 +12,11 @@ import pytest
 import SimpleITK
 import torch
 from monai.data import MetaTensor
+from pydicom import dcmread
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.core.volumes import volume_affine
+from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.diffusion.options import Options
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
 from monai_xray2mri.label.answers import UnknownName, answered, status_of
@@ -100,20 +102,24 @@ def test_a_bundle_has_one_model_with_all_weights(tmp_path: Path) -> None:
         require_one_model(tmp_path)
 
 
-def test_the_store_tells_radiographs_from_reports_and_results(radiographs: Radiographs) -> None:
+def test_the_store_tells_radiographs_from_reports_and_results(radiographs: Radiographs, tmp_path: Path) -> None:
     for name, expected in {"right": True, "picture": True, "nifti": True, "reading": False}.items():
         assert is_radiograph(name, getattr(radiographs, name)) is expected, name
+    dataset = dcmread(radiographs.right)
+    dataset.Modality = "RG"
+    dataset.save_as(tmp_path / "film.dcm")
+    assert is_radiograph("film", tmp_path / "film.dcm")
     for name in (volume_name("right", Side.RIGHT), uncertainty_name("right", Side.LEFT)):
         assert is_result(name) and not is_radiograph(name, radiographs.nrrd)
     assert not is_result("right")
 
 
 def test_a_radiograph_is_read_with_the_reports_of_its_study(radiographs: Radiographs) -> None:
-    (report,) = study_of(radiographs.right, radiographs.folder).reports
+    (report,) = study_of(radiographs.right, radiographs.folder).of(REPORTS)
     assert report.name == "reading.dcm"
-    assert study_of(radiographs.left, radiographs.folder).reports == ()
-    assert study_of(radiographs.right, None).reports == ()
-    assert study_of(radiographs.picture, radiographs.folder).reports == ()
+    assert study_of(radiographs.left, radiographs.folder).of(REPORTS) == ()
+    assert study_of(radiographs.right, None).of(REPORTS) == ()
+    assert study_of(radiographs.picture, radiographs.folder).of(REPORTS) == ()
 
 
 def test_errors_have_their_status_and_stay_themselves_outside_a_server() -> None:

@@ -10,6 +10,7 @@ import SimpleITK
 
 from monai_xray2mri.dicom.study import read_study
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.radiograph.reading import read_radiograph
 
 PIXELS = np.arange(12, dtype=np.int16).reshape(3, 4) * 100 - 300
@@ -56,6 +57,5 @@ def test_volumes_colours_and_damage_are_refused(tmp_path: Path) -> None:
 def test_a_study_is_one_such_file_not_one_among_others(tmp_path: Path) -> None:
     """A folder may hold volumes of earlier syntheses."""
     file = write(tmp_path / "film.nrrd", PIXELS)
-    assert [film.path for film in read_study(file).films] == [file]
-    with pytest.raises(InputRefused, match="needs a radiograph"):
-        read_study(tmp_path)
+    assert [film.path for film in read_study(file, [RADIOGRAPHS]).of(RADIOGRAPHS)] == [file]
+    assert read_study(tmp_path, [RADIOGRAPHS]).of(RADIOGRAPHS) == ()

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from pydicom import Dataset
 
+from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.quiet import quiet
-from monai_xray2mri.dicom.study import Study
+from monai_xray2mri.dicom.study import Study, StudyFile, read_study
 from monai_xray2mri.errors import InputRefused, NotAKnee, Xray2MRIError
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_reader import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.knee.oai.film_readings import oai_gradings
+from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.radiograph.knee.checks import check_radiograph, region_doubts, region_warnings
 from monai_xray2mri.radiograph.knee.region import find_knees
 from monai_xray2mri.radiograph.knee.roi import KneeROI
@@ -66,6 +68,39 @@ class Plan:
     remarks: tuple[str, ...] = ()
 
 
+def read_knee_study(path: Path) -> Study:
+    """Sort the radiographs and reports of a study.
+
+    Args:
+        path: a folder (read recursively) of DICOM, PNG or JPEG, or one such file, also NIfTI or NRRD.
+
+    Raises:
+        UsageError: the path does not exist or cannot be read.
+        InputRefused: no radiograph, or radiographs of two patients or two studies.
+    """
+    study = read_study(path, (RADIOGRAPHS, REPORTS))
+    require_films(study)
+    return study
+
+
+def require_films(study: Study) -> tuple[StudyFile, ...]:
+    """The radiographs of a study.
+
+    Raises:
+        InputRefused: there is none; the message counts what there is instead.
+    """
+    films, reports = study.of(RADIOGRAPHS), len(study.of(REPORTS))
+    if films:
+        return films
+    found = ", ".join([*(f"{count} {what}" for what, count in study.passed_over.items()), f"{reports} SR"])
+    raise InputRefused(
+        "study",
+        "needs a radiograph of the knee (modality CR, DX or RG, or PNG, JPEG)",
+        found if study.passed_over or reports else "no DICOM object",
+        "Send the study with its radiograph.",
+    )
+
+
 def plan_study(
     study: Study,
     *,
@@ -109,14 +144,15 @@ def locate_knees(
     """
     from monai_xray2mri.knee.detection.joints import find_joints  # torch takes seconds to import
 
+    films = require_films(study)
     cases, refusals, passed_over = list[KneeCase](), list[InputRefused](), list[InputRefused]()
-    for film in study.films:
+    for film in films:
         try:
             radiograph = read_radiograph(film.path, film.name)
             warnings = check_radiograph(radiograph, side=side)
             wanted = sides_to_use(radiograph, side)
         except InputRefused as refusal:
-            irrelevant = isinstance(refusal, NotAKnee) or (side is not None and len(study.films) > 1)
+            irrelevant = isinstance(refusal, NotAKnee) or (side is not None and len(films) > 1)
             (passed_over if irrelevant else refusals).append(refusal)
             continue
         for one in wanted:  # one at a time, so that a knee that cannot be found does not cost the other one
@@ -169,7 +205,7 @@ def add_gradings(
         InputRefused: a report or the table contradicts itself, or no knee is left: every report is of another patient,
             film, knee.
     """
-    headers = {file.name: file.header for file in study.reports if file.header is not None}
+    headers = {file.name: file.header for file in study.of(REPORTS) if file.header is not None}
     reports = [read_grading_report(header, name) for name, header in headers.items()]
     by_instance = {str(header.get("SOPInstanceUID", "")): header for header in headers.values()}
     cases, refusals = list[KneeCase](), list[InputRefused]()

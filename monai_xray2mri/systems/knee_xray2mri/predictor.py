@@ -19,14 +19,13 @@ from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.volumes import mean_and_spread, volume_affine
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.dicom.study import read_study
 from monai_xray2mri.diffusion.options import Options
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.knee.grading.features import one_hot, validate_grades
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study
+from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.types import KneeVolume, Side
 
@@ -108,7 +107,7 @@ class Xray2MRI:
         chosen = self.options(**options)
         wanted = None if side is None else Side(side)
         plan = plan_study(
-            read_study(Path(radiograph)),
+            read_knee_study(Path(radiograph)),
             side=wanted,
             features=None if features is None else dict.fromkeys(Side, validate_grades(features, source="features")),
             region_mm=self.network.region_mm,

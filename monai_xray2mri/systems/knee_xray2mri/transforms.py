@@ -13,10 +13,9 @@ from monai.transforms import MapTransform
 
 from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.volumes import volume_affine
-from monai_xray2mri.dicom.study import read_study
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.knee.region import network_input
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, Plan, plan_study
+from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, Plan, plan_study, read_knee_study
 from monai_xray2mri.types import KneeVolume, Side
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -57,7 +56,7 @@ class LoadKneeRegiond(MapTransform):
         for key in self.key_iterator(result):
             path = Path(result[key])
             plan = plan_study(
-                read_study(path), side=self.side, region_mm=self.region_mm, assume_spacing=self.assume_spacing
+                read_knee_study(path), side=self.side, region_mm=self.region_mm, assume_spacing=self.assume_spacing
             )
             case = _only(plan)
             pixels = torch.from_numpy(network_input(case.roi, self.image_size)[0])  # [1,H,W]

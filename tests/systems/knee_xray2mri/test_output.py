@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from monai_xray2mri.dicom.study import read_study
+from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.systems.knee_xray2mri.output import write_result
+from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study
 from monai_xray2mri.types import Side
 from tests.helpers.dicom_objects import dciodvfy, film_header, program
 from tests.helpers.results import case, contents, synthesis
@@ -119,11 +121,11 @@ def test_what_comes_back_with_the_study_is_no_input(written, tmp_path):
     for picture in ("preview.png", "page.pdf", "report.json"):
         (tmp_path / "study" / picture).unlink()
     with pytest.raises(InputRefused, match="19 result of an earlier synthesis"):
-        read_study(tmp_path / "study")
+        read_knee_study(tmp_path / "study")
     HEADER.save_as(tmp_path / "study" / "film.dcm", implicit_vr=False, little_endian=True)
-    study = read_study(tmp_path / "study")
-    assert [film.name for film in study.films] == ["film.dcm"] and study.reports == ()
-    assert "19 result of an earlier synthesis passed over: only CR, DX and SR are used" in study.remarks
+    study = read_knee_study(tmp_path / "study")
+    assert [film.name for film in study.of(RADIOGRAPHS)] == ["film.dcm"] and study.of(REPORTS) == ()
+    assert "19 result of an earlier synthesis passed over: only CR, DX, RG and SR are used" in study.remarks
 
 
 def test_left_and_right_share_a_study_and_no_series(written, tmp_path):

@@ -17,11 +17,10 @@ from monai_xray2mri.core.bundles import default_bundle
 from monai_xray2mri.core.calibration import Calibration
 from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.volumes import volume_affine
-from monai_xray2mri.dicom.study import read_study
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study
+from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
 from monai_xray2mri.types import Side
 from tests.helpers.films import simulated_crop, write_film
 
@@ -35,7 +34,7 @@ def predictor(tiny_bundle: Path) -> Xray2MRI:
 
 def case(folder: Path, side: str = "R", **replaced: object) -> KneeCase:
     pixels = simulated_crop() if side == "R" else simulated_crop()[:, ::-1]
-    return plan_study(read_study(write_film(folder / f"{side}.dcm", pixels, side, **replaced))).cases[0]
+    return plan_study(read_knee_study(write_film(folder / f"{side}.dcm", pixels, side, **replaced))).cases[0]
 
 
 def test_one_call_makes_a_volume(predictor: Xray2MRI, tmp_path: Path) -> None:

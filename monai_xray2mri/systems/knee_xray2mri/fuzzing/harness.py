@@ -21,7 +21,6 @@ import pydicom
 import torch
 from pydicom import Dataset, dcmread
 
-from monai_xray2mri.dicom.study import read_study
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.errors import ExitCode, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
@@ -32,7 +31,7 @@ from monai_xray2mri.systems.knee_xray2mri.fuzzing.benign import BENIGN
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.film import IDENTIFIERS, make_film, save
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.harmful import HARMFUL
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
-from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
+from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from monai_xray2mri.systems.knee_xray2mri.run import synthesise_plan
 
@@ -141,7 +140,7 @@ class Harness:
 
     def _take_through(self, study: Path, output: Path, benign: bool) -> list[str]:
         """Plan, and of every so many synthesise and write; returns what is wrong with the result."""
-        plan = plan_study(read_study(study))
+        plan = plan_study(read_knee_study(study))
         problems = []
         if benign and not all(np.array_equal(case.radiograph.pixels, self.pixels) for case in plan.cases):
             problems.append("pixels of a benign study changed")
