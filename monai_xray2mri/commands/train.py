@@ -98,12 +98,15 @@ class Plan:
 
     def configurations(self, stage: str) -> list[str]:
         """Paths of the configurations of a stage, in order."""
+        from monai_xray2mri.core.bundles import default_bundle
+        from monai_xray2mri.training.configurations import configuration_files
+
         first = stage == "autoencoder"
-        names = ["train", *self.files, *["train_autoencoder"] * first]
+        names = [*self.files, *["train_autoencoder"] * first]
         names += ["train_on_the_fly"] * self.on_the_fly + ["train_autoencoder_on_the_fly"] * (self.on_the_fly and first)
         names += ["validate"] * self.validation + ["validate_autoencoder"] * (self.validation and first)
         names += ["multi_gpu_train"] * (self.processes > 1)
-        return [str(_configuration(self.bundle, name)) for name in names]
+        return [str(file) for file in configuration_files(self.bundle, names, default_bundle())]
 
     def parser(self, stage: str) -> ConfigParser:
         """The configuration of a stage, read."""
@@ -183,16 +186,6 @@ def _plan(options: argparse.Namespace, clock: float) -> Plan:
         validation=validation is not None,
         processes=processes,
     )
-
-
-def _configuration(bundle: Path, name: str) -> Path:
-    """A configuration of the bundle, else of the first knee bundle, on which others build, else a file."""
-    from monai_xray2mri.core.bundles import default_bundle
-
-    for path in (bundle / "configs" / f"{name}.json", default_bundle() / "configs" / f"{name}.json", Path(name)):
-        if path.is_file():
-            return path
-    raise UsageError(f"configuration {name}", "must be of the bundle, or a JSON file", "no such file")
 
 
 def budget_minutes(text: str) -> float:

@@ -90,10 +90,11 @@ def test_the_configuration_has_the_properties_monai_asks_for(bundle: Path, tmp_p
     assert not workflow.check_properties()
 
 
-def test_training_and_inference_describe_one_network(bundle: Path) -> None:
-    inference, training = read(bundle, "inference.json"), read(bundle, "train.json")
-    for key in NETWORK_KEYS:
-        assert training[key] == inference[key], key
+def test_the_network_is_described_once(bundle: Path) -> None:
+    """In ``inference.json``; configurations behind it change entries of it, or give the papers' sizes (``paper``)."""
+    for file in (bundle / "configs").glob("*.json"):
+        again = set(NETWORK_KEYS) & json.loads(file.read_text()).keys()
+        assert not again or file.stem in ("inference", "paper"), f"{file.name}: {again}"
 
 
 def test_monai_runs_it_from_dicom_to_nifti(bundle: Path, tmp_path: Path) -> None:

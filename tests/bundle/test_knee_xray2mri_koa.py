@@ -16,6 +16,7 @@ from monai_xray2mri.knee.detection.koa import shipped_classifier
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.systems.knee_xray2mri.describe import DescribeKOA
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.training.configurations import configuration_files
 from monai_xray2mri.training.store import GEOMETRY, SLICES, WIDE_SIZE, KneeStore, knee_arrays
 
 SMALL = {
@@ -58,7 +59,7 @@ def read(bundle: Path, name: str) -> dict[str, Any]:
 def workflow(files: list[Path], knees: Path, output: Path) -> ConfigWorkflow:
     made = ConfigWorkflow(
         config_file=[str(file) for file in files],
-        meta_file=str(files[1].parent / "metadata.json"),
+        meta_file=str(files[0].parent / "metadata.json"),
         logging_file=False,
         workflow_type="train",
         dataset_dir=str(knees),
@@ -107,12 +108,17 @@ def test_it_is_the_network_of_the_first_bundle_but_for_its_guide(bundle: Path, k
     assert [second["network_def"][key] for key in geometry] == [first["network_def"][key] for key in geometry]
 
 
-def test_training_and_inference_describe_one_network(bundle: Path, koa_bundle: Path) -> None:
-    inference = ConfigParser(read(koa_bundle, "inference.json"))
-    training = ConfigParser()
-    training.read_config([str(bundle / "configs" / "train.json"), str(koa_bundle / "configs" / "train_koa.json")])
-    for key in ("autoencoder_def", "diffusion_def", "encoder_def", "schedule_def", "network_def"):
-        assert training[key] == inference[key], key
+def test_the_network_is_described_once(bundle: Path, koa_bundle: Path) -> None:
+    """A training configuration of this bundle, by whichever bundle it is called, trains the network of this one."""
+    described = read(koa_bundle, "inference.json")
+    for name in ("train_koa", "train_reconstruction"):
+        assert not [key for key in read(koa_bundle, f"{name}.json") if key.partition("#")[0].endswith("_def")]
+    path = str(koa_bundle / "configs" / "train_koa.json")
+    for given, name in ((koa_bundle, "train_koa"), (koa_bundle, path), (bundle, path)):
+        parser = ConfigParser()
+        parser.read_config([str(file) for file in configuration_files(given, [name], bundle)])
+        for key in ("autoencoder_def", "diffusion_def", "encoder_def", "schedule_def", "network_def"):
+            assert parser[key] == described[key], key
 
 
 def test_the_network_describes_the_radiograph_itself(koa_bundle: Path) -> None:
@@ -129,16 +135,13 @@ def test_the_network_describes_the_radiograph_itself(koa_bundle: Path) -> None:
     assert any(name.startswith("describe.classifier.") for name in network.state_dict())
 
 
-@pytest.mark.parametrize(
-    ("overlay", "width"), [(None, 69), ("train_reconstruction.json", 69), ("train_joint.json", 130)]
-)
+@pytest.mark.parametrize(("overlay", "width"), [(None, 69), ("train_reconstruction", 69), ("train_joint", 130)])
 def test_the_denoiser_trains(
     bundle: Path, koa_bundle: Path, knees: Path, tmp_path: Path, overlay: str | None, width: int
 ) -> None:
     write_autoencoder(koa_bundle, tmp_path)
-    files = [bundle / "configs" / "train.json", koa_bundle / "configs" / "train_koa.json"]
-    files += [koa_bundle / "configs" / overlay] if overlay else []
-    run = workflow(files, knees, tmp_path)
+    names = ["train_koa", overlay] if overlay else ["train_koa"]
+    run = workflow(configuration_files(koa_bundle, names, bundle), knees, tmp_path)
     network: SliceDiffusion = run.parser.get_parsed_content("network")
     before = {name: value.clone() for name, value in network.state_dict().items()}
     run.run()

@@ -35,12 +35,12 @@ def make_tiny_bundle(folder: Path, shipped: Path) -> Path:
     """Write the bundle with random weights."""
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()
-    for name in ("inference.json", "train.json"):
-        config = json.loads((shipped / "configs" / name).read_text())
-        for key, options in TINY.items():
-            config[key].update(options)
-        (folder / "configs" / name).write_text(json.dumps(config))
-    (folder / "configs" / "metadata.json").write_bytes((shipped / "configs" / "metadata.json").read_bytes())
+    config = json.loads((shipped / "configs" / "inference.json").read_text())
+    for key, options in TINY.items():
+        config[key].update(options)
+    (folder / "configs" / "inference.json").write_text(json.dumps(config))
+    for name in ("train.json", "metadata.json"):
+        (folder / "configs" / name).write_bytes((shipped / "configs" / name).read_bytes())
     parser = ConfigParser()
     parser.read_config(str(folder / "configs" / "inference.json"))
     torch.manual_seed(0)

@@ -83,7 +83,7 @@ def run_stage(bundle: Path) -> Callable[..., ConfigWorkflow]:
 
     def run(files: list[str], data: Path, output: Path, **options: object) -> ConfigWorkflow:
         workflow = ConfigWorkflow(
-            config_file=[str(bundle / "configs" / f"{name}.json") for name in files],
+            config_file=[str(bundle / "configs" / f"{name}.json") for name in ("inference", *files)],
             meta_file=str(bundle / "configs" / "metadata.json"),
             logging_file=False,
             workflow_type="train",

@@ -56,7 +56,7 @@ def test_micro_batches_add_up(files: list[str], name: str, run_stage: RunStage, 
 def test_two_processes_train_as_one(run_stage: RunStage, bundle: Path, knees: Path, tmp_path: Path) -> None:
     run_stage(["train"], knees, start(tmp_path / "one"), **STEPS)
     output = start(tmp_path / "two")
-    configurations = [str(bundle / "configs" / f"{name}.json") for name in ("train", "multi_gpu_train")]
+    configurations = [str(bundle / "configs" / f"{name}.json") for name in ("inference", "train", "multi_gpu_train")]
     options = {
         "config_file": str(configurations),
         "dataset_dir": str(knees),

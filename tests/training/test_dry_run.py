@@ -17,7 +17,7 @@ from tests.training.conftest import SMALL
 def cost(bundle: Path, stage: str = "denoiser", processes: int = 1, **options: object) -> StepCost:
     parser = ConfigParser()
     files = ["train", "train_autoencoder"] if stage == "autoencoder" else ["train"]
-    parser.read_config([str(bundle / "configs" / f"{name}.json") for name in files])
+    parser.read_config([str(bundle / "configs" / f"{name}.json") for name in ("inference", *files)])
     parser.update({"precision": "$torch.bfloat16", **SMALL, "batch_size": 8, **options})
     return measure_step(parser, stage, processes)
 

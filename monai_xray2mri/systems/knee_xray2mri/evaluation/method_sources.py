@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from monai.bundle import ConfigParser
 
-from monai_xray2mri.core.bundles import load_network
+from monai_xray2mri.core.bundles import default_bundle, load_network
 from monai_xray2mri.core.calibration import read_calibration
 from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.evaluation.protocols import Method
@@ -22,6 +22,7 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     weights_record,
 )
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.training.configurations import configuration_files
 from monai_xray2mri.training.store import GEOMETRY, MODELLED_SLICES
 
 GIVEN: Final = "given"
@@ -47,7 +48,7 @@ def weights_method(weights: Path, bundle: Path, configuration: str | None, devic
 
     Args:
         weights: ``model.pt`` of the run.
-        bundle: whose ``train.json`` it was.
+        bundle: with whose configurations it was trained.
         configuration: of the bundle, or a file, behind ``train.json``; may say what the network is given.
         device: where to compute.
 
@@ -55,13 +56,8 @@ def weights_method(weights: Path, bundle: Path, configuration: str | None, devic
         WeightsError: weights of another network.
         UsageError: no such configuration, or another geometry.
     """
-    files = [bundle / "configs" / "train.json"]
-    if configuration is not None:
-        beside = bundle / "configs" / f"{configuration}.json"
-        files.append(beside if beside.is_file() else Path(configuration))
-    for file in files:
-        if not file.is_file():
-            raise UsageError(f"configuration {file.name}", "must be of the bundle, or a JSON file", "no such file")
+    names = [] if configuration is None else [configuration]
+    files = configuration_files(bundle, names, default_bundle())
     given = json.loads(files[-1].read_text()).get(GIVEN, [RADIOGRAPH, FEATURES])
     parser = ConfigParser()
     parser.read_config([str(file) for file in files])

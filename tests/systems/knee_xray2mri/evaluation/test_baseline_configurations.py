@@ -13,6 +13,7 @@ from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.networks.coladiff import StructuralRadiographEncoder
 from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import weights_method
+from monai_xray2mri.training.configurations import configuration_files
 from tests.training.conftest import knees, small_configuration  # noqa: F401
 
 BASELINES = {"train_baseline_ldm": set(), "train_baseline_xdiffusion": {"radiograph"},
@@ -22,7 +23,7 @@ BASELINES = {"train_baseline_ldm": set(), "train_baseline_xdiffusion": {"radiogr
 @pytest.mark.parametrize("name", BASELINES)
 def test_what_a_baseline_is_not_given_it_never_sees(bundle: Path, small_configuration: Path, name: str) -> None:  # noqa: F811
     parser = ConfigParser()
-    files = [bundle / "configs" / "train.json", small_configuration, bundle / "configs" / f"{name}.json"]
+    files = configuration_files(bundle, [str(small_configuration), name], bundle)
     parser.read_config([str(file) for file in files])
     assert set(parser.get("given")) == BASELINES[name]
     parser["device"] = "$torch.device('cpu')"
