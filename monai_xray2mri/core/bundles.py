@@ -6,12 +6,15 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any, Final
 
 import torch
 from monai.bundle import ConfigParser
 
 from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+
+_COMPLETE: Final = "Give --bundle the folder of a complete bundle, or restore its files."
 
 
 def default_bundle(name: str = "knee_xray2mri") -> Path:
@@ -30,10 +33,11 @@ def load_network(bundle: Path) -> SliceDiffusion:
         WeightsError: the bundle or its weights are missing, damaged or of another architecture.
     """
     config, weights = bundle / "configs" / "inference.json", bundle / "models" / "model.pt"
-    remedy = "Give --bundle the folder of a complete bundle, or restore its files."
     for file in (config, weights):
         if not file.is_file():
-            raise WeightsError(f"bundle {bundle.name}", f"must hold {file.relative_to(bundle)}", "no such file", remedy)
+            raise WeightsError(
+                f"bundle {bundle.name}", f"must hold {file.relative_to(bundle)}", "no such file", _COMPLETE
+            )
     try:
         with zipfile.ZipFile(weights) as archive:
             damaged = archive.testzip()
@@ -47,7 +51,7 @@ def load_network(bundle: Path) -> SliceDiffusion:
     except Exception as error:  # zip, pickle, JSON and key errors alike mean that the bundle cannot be trusted
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"bundle {bundle.name}", "must hold undamaged weights of its network", first_line, remedy
+            f"bundle {bundle.name}", "must hold undamaged weights of its network", first_line, _COMPLETE
         ) from error
     return network.eval()
 
@@ -58,8 +62,41 @@ def bundle_version(bundle: Path) -> str:
     Raises:
         WeightsError: there is none.
     """
+    return str(_metadata(bundle, "version"))
+
+
+def system_name(bundle: Path) -> str:
+    """The system that a bundle is of, from its ``configs/metadata.json``.
+
+    Raises:
+        WeightsError: the bundle is missing, or names none.
+    """
+    return str(_metadata(bundle, "system"))
+
+
+def configuration(bundle: Path) -> dict[str, Any]:
+    """``configs/inference.json`` of a bundle as it is written, nothing instantiated.
+
+    Raises:
+        WeightsError: it is missing or damaged.
+    """
+    return _json(bundle, "inference.json")
+
+
+def _metadata(bundle: Path, entry: str) -> Any:
+    found = _json(bundle, "metadata.json")
+    if entry not in found:
+        remedy = "Restore configs/metadata.json, or add the entry."
+        raise WeightsError(f"bundle {bundle.name}", f"must state its {entry} in metadata.json", "no entry", remedy)
+    return found[entry]
+
+
+def _json(bundle: Path, name: str) -> dict[str, Any]:
+    file = bundle / "configs" / name
     try:
-        return str(json.loads((bundle / "configs" / "metadata.json").read_text())["version"])
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "Restore configs/metadata.json."
-        raise WeightsError(f"bundle {bundle.name}", "must state its version", type(error).__name__, remedy) from error
+        content: dict[str, Any] = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"bundle {bundle.name}", f"must hold configs/{name}", type(error).__name__, _COMPLETE
+        ) from error
+    return content

@@ -6,8 +6,8 @@ A system lists its options (:class:`~monai_xray2mri.core.system.System`); every 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +31,8 @@ class Option:
         default: value where nothing is chosen. None: what the bundle holds, or nothing.
         low: smallest number allowed.
         high: largest number allowed.
-        choices: texts allowed.
+        choices: texts allowed; any case is read as one of them.
+        spellings: other texts for a choice, in small letters: ``{"right": "R"}``.
         flag: on the command line, where it is not the name with hyphens. A flag ``--no-...`` turns a truth off.
         metavar: how the help calls the value.
         zero_is_unset: 0 stands for "not chosen", as the fields of a viewer show it.
@@ -49,6 +50,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    spellings: Mapping[str, str] = field(default_factory=dict)
     flag: str | None = None
     metavar: str | None = None
     zero_is_unset: bool = False
@@ -100,10 +102,16 @@ class Option:
         try:
             if self.kind is bool:
                 return TRUTH[text.lower()]
+            if self.choices:
+                return self._choice(text)
             return _whole(text) if self.kind is int else self.kind(text)
         except (ValueError, KeyError, OverflowError):
             words = {bool: "true or false", int: "a whole number", float: "a number"}
             raise self._refusal(f"must be {words.get(self.kind, self.kind.__name__)}", text) from None
+
+    def _choice(self, text: str) -> str:
+        small = text.lower()
+        return next((known for known in self.choices if known.lower() == small), self.spellings.get(small, text))
 
     def _refusal(self, rule: str, value: object) -> UsageError:
         return UsageError(f"option {self.name}", rule, str(value)[:_SHOWN], _REMEDY)
@@ -147,30 +155,32 @@ def add_options(
             dest=option.name,
             type=_argument(option),
             default=default,
-            choices=option.choices or None,
-            metavar=option.metavar,
+            metavar=option.metavar or ("{" + ",".join(option.choices) + "}" if option.choices else None),
             help=text,
         )
 
 
 def _of_environment(option: Option, environment: Mapping[str, str]) -> Any:
-    value = environment.get(option.variable)
-    if option.kind is bool and option.default and value is not None:  # the variable of --no-... turns it off
-        return not Option(option.name, bool, option.help, default=False).read(value)
+    """The default that a variable gives: a text, which argparse reads as it reads an argument, or a truth."""
+    value = environment.get(option.variable) or None
+    if option.kind is not bool:
+        return option.default if value is None else value
+    if option.default:  # the variable of --no-... turns it off
+        return not replace(option, default=False).read(value)
     return option.read(value)
 
 
-def _argument(option: Option) -> Any:
-    """``type`` of an argument: the option's errors in argparse's words."""
-    if option.kind in (int, float) or option.choices:
-        return option.kind
+def _argument(option: Option) -> Callable[[str], Any]:
+    """The option's reading and errors as ``type`` of an argument; the range is checked with the bundle's own values."""
 
     def convert(text: str) -> Any:
-        if option.kind is Path and not text.strip():
-            raise argparse.ArgumentTypeError(
-                "must name a file or folder (found: an empty text; is a variable not set?)"
-            )
-        return option.kind(text)
+        if not text.strip():
+            kind = "file or folder" if option.kind is Path else "value"
+            raise argparse.ArgumentTypeError(f"must name a {kind} (found: an empty text; is a variable not set?)")
+        try:
+            return replace(option, low=None, high=None, zero_is_unset=False).read(text)
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(f"{error.rule}, not {text!r}") from None
 
     return convert
 

@@ -24,11 +24,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from monai_xray2mri.diffusion.sampler_settings import SHORTEST_MM
+
 _APART = 5.0
 """Lengths between the range's end and its periodic repetition: exp(-5^2 / 2) = 4e-6 of correlation is left."""
 _FINEST = 5.5
 """Frequencies times length that are kept: exp(-5.5^2 / 2) = 3e-7 of the strongest component."""
-SHORTEST_MM = 0.25
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
+
+SHORTEST_MM: Final = 0.25
+"""Shortest ``noise_length_mm``: noise of neighboring slices is then independent."""
 
 
 @dataclass(frozen=True)

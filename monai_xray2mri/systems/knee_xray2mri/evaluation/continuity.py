@@ -27,7 +27,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from monai_xray2mri.core.bundles import default_bundle, load_network
-from monai_xray2mri.diffusion.depth_noise import SHORTEST_MM
+from monai_xray2mri.diffusion.sampler_settings import SHORTEST_MM
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.knee.measures.lesions import lesion_response
 from monai_xray2mri.radiograph.knee.region import normalise_region

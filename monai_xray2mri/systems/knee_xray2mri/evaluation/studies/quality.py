@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from monai_xray2mri.diffusion.depth_noise import SHORTEST_MM
-from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
+from monai_xray2mri.diffusion.sampler_settings import SHORTEST_MM, SamplerSettings
 from monai_xray2mri.evaluation.alignment import psnr_aligned
 from monai_xray2mri.evaluation.conditions import condition_table
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr_per_slice

@@ -1,0 +1,155 @@
+"""What may be chosen about a synthesis of a knee: about its source, and about how volumes are drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from monai_xray2mri.core.options import Option, chosen_options, require_known
+from monai_xray2mri.diffusion.options import CHUNK, DTYPE, SAMPLER_OPTIONS, SAMPLES, SEED
+from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
+from monai_xray2mri.errors import UsageError
+from monai_xray2mri.types import Side
+
+if TYPE_CHECKING:
+    from monai_xray2mri.knee.grading.record import Grading
+    from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+
+REQUEST_OPTIONS: Final = (
+    Option(
+        "side", str, "the only knee wanted, or the side of a film that does not say", choices=("R", "L"),
+        spellings={"right": "R", "left": "L"},
+    ),
+    Option("features", Path, "JSON or CSV with radiographic features; replaces reports", metavar="FILE"),
+    Option("oai_table", Path, "OAI's kXR_SQ_BUxx, for films without a report", metavar="FILE"),
+    Option("assume_spacing", bool, "research: take a picture without pixel spacing as one joint region", default=False),
+    Option("force", bool, "use also a picture that the checks doubt; recorded", default=False),
+    Option(
+        "estimate", bool, "leave a knee that nothing grades unknown, instead of grading it with a classifier",
+        default=True, flag="--no-estimate",
+    ),
+)  # fmt: skip
+"""The fields of :class:`KneeRequest`."""
+
+SLICES: Final = Option(
+    "slices", int, "slices over the depth range (default: the bundle's)", low=2, high=500, metavar="N",
+    zero_is_unset=True,
+)  # fmt: skip
+SAMPLING_OPTIONS: Final = (SEED, SAMPLES, SAMPLER_OPTIONS[0], SLICES, *SAMPLER_OPTIONS[1:], DTYPE, CHUNK)
+
+
+@dataclass(frozen=True)
+class KneeRequest:
+    """What is wanted of a study.
+
+    Attributes:
+        side: the only knee wanted, and what tells the side of a film that does not say it; None: both.
+        features: gradings of the user, which replace reports; None: none were given.
+        oai_table: OAI's central readings, for knees that no report grades.
+        assume_spacing: for research: take a picture without spacing as one joint region.
+        force: use also what the checks of the picture doubt; the result says so.
+        estimate: let a classifier grade a knee that nothing else grades; marked as such.
+    """
+
+    side: Side | None = None
+    features: Mapping[Side, Grading] | None = None
+    oai_table: Path | None = None
+    assume_spacing: bool = False
+    force: bool = False
+    estimate: bool = True
+
+
+def knee_request(**values: Any) -> KneeRequest:
+    """The request with these values.
+
+    Args:
+        **values: of :data:`REQUEST_OPTIONS`. ``features`` is a file, a mapping of OAI names to grades, or that mapping
+            as JSON.
+
+    Raises:
+        UsageError: an option is unknown, out of range, or names a file that cannot be read.
+        InputRefused: a feature or grade does not exist.
+    """
+    require_known(values, REQUEST_OPTIONS)
+    features = values.pop("features", None)
+    side = next(option for option in REQUEST_OPTIONS if option.name == "side").read(values.pop("side", None))
+    chosen = chosen_options([option for option in REQUEST_OPTIONS if option.name not in ("side", "features")], values)
+    side = Side(side) if side else None
+    return KneeRequest(side=side, features=_gradings(features, side), **chosen)
+
+
+def _gradings(features: Any, side: Side | None) -> Mapping[Side, Grading] | None:
+    """Gradings by side: those of a file, or one that holds for whichever knee is used."""
+    from monai_xray2mri.knee.grading.features import validate_grades
+    from monai_xray2mri.knee.grading.files import read_grading_file
+
+    if not features:
+        return None
+    if isinstance(features, Path):
+        return read_grading_file(features, (side,) if side else ())
+    source = "features"
+    if isinstance(features, str):
+        features, source = _parsed(features), "request"
+    if not isinstance(features, Mapping):
+        raise UsageError("option features", "must map names to grades", type(features).__name__, "See xray2mri report.")
+    given = {name: grade for name, grade in features.items() if grade not in (None, "")}
+    return dict.fromkeys(Side, validate_grades(given, source=source)) if given else None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise UsageError("option features", "must be JSON", "another text", '{"XRKL": 2} is an example.') from None
+
+
+@dataclass(frozen=True)
+class KneeSampling:
+    """How the volumes of a knee are drawn; every value is decided.
+
+    Attributes:
+        seed: of the initial noise; every knee and sample derives its own from it.
+        samples: volumes that are drawn; their mean and, from two on, their standard deviation are returned.
+        slices: slices S over the modelled depth range.
+        sampler: of the denoiser.
+        dtype: what the networks compute in: ``float32``, ``bfloat16`` or ``float16``.
+        chunk: slices that are computed together; bounds the memory, not the result.
+    """
+
+    seed: int
+    samples: int
+    slices: int
+    sampler: SamplerSettings
+    dtype: str
+    chunk: int
+
+    def record(self) -> dict[str, object]:
+        """What determines a volume, in the order that results have always told it; ``chunk`` does not."""
+        sampler = asdict(self.sampler)
+        first = {"seed": self.seed, "samples": self.samples, "steps": sampler.pop("steps"), "slices": self.slices}
+        return first | sampler | {"dtype": self.dtype}
+
+
+def knee_sampling(network: SliceDiffusion, **options: Any) -> KneeSampling:
+    """Options of a synthesis, checked and completed with what the network itself holds.
+
+    Args:
+        network: of the bundle.
+        **options: of :data:`SAMPLING_OPTIONS`; None: not chosen.
+
+    Raises:
+        UsageError: an option is unknown or out of range.
+    """
+    require_known(options, SAMPLING_OPTIONS)
+    given = {name: value for name, value in options.items() if value is not None}
+    chosen = chosen_options(SAMPLING_OPTIONS, given)
+    longest = network.schedule.steps
+    if chosen["steps"] is not None and chosen["steps"] > longest:
+        raise UsageError("option steps", f"must be within 1..{longest}", str(chosen["steps"]), "Choose another value.")
+    sampler = network.sampler.altered(**{option.name: chosen[option.name] for option in SAMPLER_OPTIONS})
+    dtype = "float32" if chosen["dtype"] == "auto" else chosen["dtype"]
+    slices = chosen["slices"] or network.slices
+    return KneeSampling(chosen["seed"], chosen["samples"], slices, sampler, dtype, chosen["chunk"])

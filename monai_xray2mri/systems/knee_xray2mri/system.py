@@ -1,0 +1,68 @@
+"""The knee systems (Wang 2024a, 2024b): a knee radiograph to a coronal T1 MR volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monai_xray2mri.dicom.study import RADIOGRAPH_MODALITIES
+from monai_xray2mri.systems.knee_xray2mri.options import REQUEST_OPTIONS, SAMPLING_OPTIONS, KneeRequest, knee_request
+
+if TYPE_CHECKING:
+    from monai_xray2mri.systems.knee_xray2mri.plan import Plan
+    from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
+
+
+class KneeXray2MRI:
+    """A :class:`~monai_xray2mri.core.system.System`; its bundles are ``knee_xray2mri`` and ``knee_xray2mri_koa``."""
+
+    name = "knee_xray2mri"
+    summary = "radiograph of a knee to a synthetic coronal MR volume"
+    product = "synthetic_mri"
+    modalities = tuple(sorted(RADIOGRAPH_MODALITIES))
+    request_options = REQUEST_OPTIONS
+    sampling_options = SAMPLING_OPTIONS
+    work_unit = "slice"
+
+    def request(self, **values: Any) -> KneeRequest:
+        """See :func:`~monai_xray2mri.systems.knee_xray2mri.options.knee_request`."""
+        return knee_request(**values)
+
+    def plan(self, source: Path, request: KneeRequest, bundle: Path) -> Plan:
+        """The knees of a study with their features; the region's size is that of the bundle's network.
+
+        Raises:
+            InputRefused: no knee can be used.
+            UsageError: there is no such file or folder.
+            WeightsError: the bundle is missing.
+        """
+        from monai_xray2mri.core.bundles import configuration
+        from monai_xray2mri.dicom.study import read_study
+        from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
+
+        return plan_study(
+            read_study(source),
+            side=request.side,
+            features=request.features,
+            oai_table=request.oai_table,
+            region_mm=float(configuration(bundle)["network_def"]["region_mm"]),
+            assume_spacing=request.assume_spacing,
+            force=request.force,
+            estimate=request.estimate,
+        )
+
+    def predictor(self, bundle: Path, device: str = "auto") -> Xray2MRI:
+        """See :meth:`~monai_xray2mri.systems.knee_xray2mri.predictor.Xray2MRI.from_bundle`."""
+        from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
+
+        return Xray2MRI.from_bundle(bundle, device)
+
+    def suites(self) -> Mapping[str, Any]:
+        """Suites of ``xray2mri evaluate``."""
+        from monai_xray2mri.systems.knee_xray2mri.evaluation.suites import SUITES
+
+        return SUITES
+
+
+SYSTEM = KneeXray2MRI()
