@@ -179,7 +179,7 @@ def _machine(options: argparse.Namespace, planned: Run, seconds: float) -> dict[
 
 def _tell_cost(planned: Run, quiet: bool) -> None:
     from monai_xray2mri.evaluation.suite import seconds_per_slice
-    from monai_xray2mri.training.store import SLICES
+    from monai_xray2mri.knee.data.arrays import SLICES
 
     slices, knees = planned.cost()
     if quiet or not slices:

@@ -215,7 +215,7 @@ def _store(folder: Path) -> Path:
 
 
 def _validation(options: argparse.Namespace) -> Path | None:
-    from monai_xray2mri.training.store import KneeStore
+    from monai_xray2mri.knee.data.arrays import KneeStore
 
     if options.validation is not None or options.data is None:
         return options.validation and _store(options.validation)

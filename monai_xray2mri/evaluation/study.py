@@ -11,9 +11,9 @@ import numpy as np
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.evaluation.records import Row
+from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import NetworkMethod
-from monai_xray2mri.training.store import SLICES
 
 SAMPLES: Final = 8
 """Volumes of one knee whose mean and spread are measured."""

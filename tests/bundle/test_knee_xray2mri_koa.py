@@ -12,12 +12,12 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_metadata, verify_net_in_out
 
+from monai_xray2mri.knee.data.arrays import GEOMETRY, SLICES, WIDE_SIZE, KneeStore, knee_arrays
 from monai_xray2mri.knee.detection.koa import shipped_classifier
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.systems.knee_xray2mri.describe import DescribeKOA
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.configurations import configuration_files
-from monai_xray2mri.training.store import GEOMETRY, SLICES, WIDE_SIZE, KneeStore, knee_arrays
 
 SMALL = {
     "autoencoder_def#channels": [8, 8, 8],

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from monai.bundle import ConfigWorkflow
 
+from monai_xray2mri.knee.data.arrays import IMAGE_SIZE, LATENT_SIZE, SLICES, WIDE_SIZE, KneeStore
 from monai_xray2mri.knee.data.simulated import simulated_index
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES
-from monai_xray2mri.training.store import IMAGE_SIZE, LATENT_SIZE, SLICES, WIDE_SIZE, KneeStore
 
 SMALL = {
     "autoencoder_def#channels": [8, 8, 8],

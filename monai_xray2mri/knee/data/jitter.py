@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monai_xray2mri.knee.data.arrays import GEOMETRY, IMAGE_SIZE, WIDE_SIZE
 from monai_xray2mri.radiograph.knee.region import normalise_region
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box, resize
-from monai_xray2mri.training.store import GEOMETRY, IMAGE_SIZE, WIDE_SIZE
 from monai_xray2mri.types import Box
 
 _PIXELS_PER_MM = REGION_SIZE / GEOMETRY["region_mm"]

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, WeightedRandomSampler
 
 from monai_xray2mri.core.random_streams import draw_generator
+from monai_xray2mri.knee.data.arrays import KneeStore
 from monai_xray2mri.knee.data.slices import StoredSlices
 from monai_xray2mri.runtime.devices import computes_bfloat16
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
-from monai_xray2mri.training.store import ArraySpec, KneeStore
+from monai_xray2mri.training.store import ArraySpec
 
 LOW_PRECISION_ERROR: Final = 0.02
 """Largest error that encoding in bfloat16 may make: RMS, as a share of the latents' standard deviation.

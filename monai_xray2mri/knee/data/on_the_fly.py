@@ -19,13 +19,13 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.errors import UsageError
+from monai_xray2mri.knee.data.arrays import LATENT_SIZE, MARGIN, MODELLED_SLICES, SLICES
 from monai_xray2mri.knee.data.jitter import BoxJitter, network_view
 from monai_xray2mri.knee.data.latents import SliceEncoder, lesion_weights
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import KneeTensors, SimulatedKnee, simulate_knees
 from monai_xray2mri.simulation.knee.people.seeds import require_training_seed
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
-from monai_xray2mri.training.store import LATENT_SIZE, MARGIN, MODELLED_SLICES, SLICES
 
 Knee = dict[str, Tensor]
 """A knee of the ring: ``slices`` [S,H,W], ``views`` [D,H,W], ``features`` [61], ``lesions`` [S,h,w], all uint8, and

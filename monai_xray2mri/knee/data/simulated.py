@@ -1,4 +1,4 @@
-"""Training sets of simulated knees: simulated once into a :class:`~monai_xray2mri.training.store.KneeStore`.
+"""Training sets of simulated knees: simulated once into a :class:`~monai_xray2mri.knee.data.arrays.KneeStore`.
 
 ``python -m monai_xray2mri.knee.data.simulated --output DIR --knees N`` makes one, resumes one that was interrupted, and
 leaves one that is complete as it is.
@@ -21,10 +21,10 @@ import numpy as np
 from tqdm import tqdm
 
 from monai_xray2mri.errors import InputRefused, UsageError, Xray2MRIError
+from monai_xray2mri.knee.data.arrays import GEOMETRY, MARGIN, MODELLED_SLICES, KneeStore, knee_arrays
 from monai_xray2mri.knee.data.slices import require_split
 from monai_xray2mri.simulation.knee.knee import simulate_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
-from monai_xray2mri.training.store import GEOMETRY, MARGIN, MODELLED_SLICES, KneeStore, knee_arrays
 
 INTENSITY: Final = "simulator scale: 0 to 1, one scale for all knees"
 SPLITS: Final = ("training", "validation")
@@ -32,7 +32,7 @@ SPLITS: Final = ("training", "validation")
 
 
 def training_arrays(seed: int, visibility: float = 0.5) -> dict[str, np.ndarray]:
-    """One simulated knee as :class:`~monai_xray2mri.training.store.KneeStore` keeps it.
+    """One simulated knee as :class:`~monai_xray2mri.knee.data.arrays.KneeStore` keeps it.
 
     Args:
         seed: the knee's seed.

@@ -12,9 +12,9 @@ from torch.utils.data import Dataset
 
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.knee.data.arrays import SLICES, KneeStore
 from monai_xray2mri.knee.data.jitter import NO_JITTER, BoxJitter, network_view
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, require_training_seed, seed_range_name
-from monai_xray2mri.training.store import SLICES, KneeStore
 
 
 def require_split(seed: int, split: str) -> None:
@@ -41,7 +41,7 @@ class StoredSlices(Dataset[dict[str, Tensor]]):
     number alone, whichever process of a loader reads it.
 
     Args:
-        directory: a folder of :class:`~monai_xray2mri.training.store.KneeStore`; knees that are not complete are left
+        directory: a folder of :class:`~monai_xray2mri.knee.data.arrays.KneeStore`; knees that are not complete are left
             out.
         seed: of the jitter.
         jitter: how the boxes of radiographs err.

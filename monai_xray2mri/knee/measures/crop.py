@@ -13,7 +13,9 @@ from typing import Final
 
 import numpy as np
 
-SPACING_MM: Final = (1.5, 0.625, 0.625)
+from monai_xray2mri.knee.data.arrays import PIXEL_MM, SLICE_MM
+
+SPACING_MM: Final = (SLICE_MM, PIXEL_MM, PIXEL_MM)
 """Distance of voxel centres along (slice, row, column): OAI's, and the only one that is measured on."""
 ROWS: Final = 64
 COLUMNS: Final = 128

@@ -16,8 +16,8 @@ from typing import Final
 
 import numpy as np
 
+from monai_xray2mri.knee.data.arrays import MODELLED_SLICES
 from monai_xray2mri.runtime.files import write_whole
-from monai_xray2mri.training.store import MODELLED_SLICES
 
 COUNTS_CSV, GREY_CSV, PICTURE = "figure4a_slice_counts.csv", "figure4b_grey_values.csv", "figure4.png"
 PERCENTILES: Final = (10, 50, 90)

@@ -10,6 +10,7 @@ import numpy as np
 
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.knee.data.arrays import GEOMETRY
 from monai_xray2mri.knee.data.jitter import region_with_margin
 from monai_xray2mri.knee.detection.joints import find_joints
 from monai_xray2mri.knee.detection.likeness import likeness_doubts
@@ -20,7 +21,6 @@ from monai_xray2mri.radiograph.knee.region import find_knees
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.radiograph.resampling import cut_box
 from monai_xray2mri.radiograph.side_words import BOTH
-from monai_xray2mri.training.store import GEOMETRY
 from monai_xray2mri.types import Box, Radiograph, Side
 
 Boxes = Literal["auto", "truth", "detector"]

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.training.store import MODELLED_SLICES
+from monai_xray2mri.knee.data.arrays import MODELLED_SLICES
 
 PERCENTILE: Final = 97
 REFERENCE_LEVEL: Final = 0.64

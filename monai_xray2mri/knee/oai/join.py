@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.knee.data.arrays import ACQUIRED_SLICES
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.oai.covariates import ACCEPTED, REJECTED, ParticipantTables
 from monai_xray2mri.knee.oai.readings import (
@@ -24,7 +25,6 @@ from monai_xray2mri.knee.oai.readings import (
     select_reading,
 )
 from monai_xray2mri.knee.oai.release import Discovery, Series
-from monai_xray2mri.knee.oai.series import ACQUIRED_SLICES
 from monai_xray2mri.types import Side
 
 Ungraded = Literal["skip", "keep"]

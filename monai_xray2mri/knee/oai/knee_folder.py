@@ -21,6 +21,7 @@ import numpy as np
 import SimpleITK
 from PIL import Image
 
+from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELLED_SLICES, knee_arrays
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.oai.films import Boxes, FilmRegion, read_film_region
 from monai_xray2mri.knee.oai.intensity import RULE, normalise
@@ -29,7 +30,6 @@ from monai_xray2mri.knee.oai.release import Series, image_files
 from monai_xray2mri.knee.oai.series import CoronalVolume, read_coronal_t1, to_patient_order
 from monai_xray2mri.knee.oai.truth import truth_file
 from monai_xray2mri.runtime.files import whole_directory
-from monai_xray2mri.training.store import GEOMETRY, MODELLED_SLICES, knee_arrays
 from monai_xray2mri.types import Side
 
 FORMAT: Final = 1
@@ -122,7 +122,7 @@ def region_name(key: KneeKey) -> str:
 
 
 def training_arrays(directory: Path, key: KneeKey, grading: Grading) -> dict[str, np.ndarray]:
-    """A prepared knee as :meth:`~monai_xray2mri.training.store.KneeStore.write` takes it: right-knee space.
+    """A prepared knee as :meth:`~monai_xray2mri.knee.data.arrays.KneeStore.write` takes it: right-knee space.
 
     Args:
         directory: the knee's folder.

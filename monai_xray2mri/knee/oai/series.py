@@ -17,13 +17,11 @@ from pydicom import Dataset
 
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.knee.data.arrays import ACQUIRED_SLICES, IMAGE_SIZE, PIXEL_MM, SLICE_MM
 from monai_xray2mri.knee.oai.release import image_files
-from monai_xray2mri.training.store import IMAGE_SIZE
 from monai_xray2mri.types import Side
 
-ACQUIRED_SLICES: Final = 80
-SLICE_MM: Final = 1.5
-FIELD_MM: Final = 160.0
+FIELD_MM: Final = IMAGE_SIZE * PIXEL_MM
 """Side of the field of view."""
 SLICE_TOLERANCE: Final = 0.05
 """Relative error of a distance of slices that a header's rounding may cause."""

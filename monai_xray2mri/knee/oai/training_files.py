@@ -14,6 +14,7 @@ import numpy as np
 
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.errors import UsageError
+from monai_xray2mri.knee.data.arrays import GEOMETRY, KneeStore
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.oai.covariates import Covariates
 from monai_xray2mri.knee.oai.intensity import RULE
@@ -21,7 +22,6 @@ from monai_xray2mri.knee.oai.knee_folder import VOLUME, Record, region_name, tra
 from monai_xray2mri.knee.oai.readings import KneeKey
 from monai_xray2mri.knee.oai.splits import SPLITS
 from monai_xray2mri.runtime.files import write_whole
-from monai_xray2mri.training.store import GEOMETRY, KneeStore
 
 DATASET_LIST: Final = "dataset.json"
 STORE: Final = "store"
@@ -101,7 +101,7 @@ def write_dataset_list(output: Path, folder: str, knees: Sequence[PreparedKnee],
 def write_store(
     output: Path, folder: str, knees: Sequence[PreparedKnee], options: Mapping[str, Any], run: Runner
 ) -> Path:
-    """Write the knees into a :class:`~monai_xray2mri.training.store.KneeStore`.
+    """Write the knees into a :class:`~monai_xray2mri.knee.data.arrays.KneeStore`.
 
     A store of the same knees with the same features is completed; one of other knees, as after the release has grown,
     is made anew: the folders of the knees are what is kept.

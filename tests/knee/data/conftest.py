@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from monai_xray2mri.knee.data.arrays import GEOMETRY, MARGIN, MODELLED_SLICES, KneeStore, knee_arrays
 from monai_xray2mri.knee.data.simulated import simulated_index
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
-from monai_xray2mri.training.store import GEOMETRY, MARGIN, MODELLED_SLICES, KneeStore, knee_arrays
 
 KNEES = 3
 

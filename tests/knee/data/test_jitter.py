@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from monai_xray2mri.core.random_streams import draw_generator
+from monai_xray2mri.knee.data.arrays import WIDE_SIZE
 from monai_xray2mri.knee.data.jitter import NO_JITTER, BoxJitter, network_view, region_with_margin
 from monai_xray2mri.radiograph.knee.region import normalise_region
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box, resize
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
-from monai_xray2mri.training.store import WIDE_SIZE
 from monai_xray2mri.types import Box
 
 MM = REGION_SIZE / 110

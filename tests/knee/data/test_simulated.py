@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from monai_xray2mri.errors import ExitCode, InputRefused, UsageError
+from monai_xray2mri.knee.data.arrays import KneeStore
 from monai_xray2mri.knee.data.simulated import simulate_training_set, training_arrays
 from monai_xray2mri.knee.data.slices import TrainingSlices, ValidationSlices
 from monai_xray2mri.simulation.knee.people.seeds import (
@@ -24,7 +25,6 @@ from monai_xray2mri.simulation.knee.people.seeds import (
     TRAINING,
     VALIDATION,
 )
-from monai_xray2mri.training.store import KneeStore
 
 
 def command(folder: Path, *options: str) -> list[str]:

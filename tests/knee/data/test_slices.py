@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from monai_xray2mri.errors import ExitCode, InputRefused, UsageError
+from monai_xray2mri.knee.data.arrays import KneeStore
 from monai_xray2mri.knee.data.jitter import NO_JITTER, BoxJitter
 from monai_xray2mri.knee.data.slices import TrainingSlices, ValidationSlices, require_split
 from monai_xray2mri.knee.grading.features import one_hot
@@ -26,7 +27,6 @@ from monai_xray2mri.simulation.knee.people.seeds import (
     TEST,
     VALIDATION,
 )
-from monai_xray2mri.training.store import KneeStore
 
 
 def collected(slices: Any, **options: Any) -> list[dict[str, Tensor]]:
@@ -161,7 +161,7 @@ def test_knees_of_another_simulator_are_refused_unless_wanted(make_set: Callable
 
 
 def test_a_missing_set_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"monai_xray2mri\.data\.simulated"):
+    with pytest.raises(UsageError, match=r"monai_xray2mri\.knee\.data\.simulated"):
         TrainingSlices(tmp_path)
 
 

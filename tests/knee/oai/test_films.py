@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.knee.data.arrays import WIDE_SIZE
 from monai_xray2mri.knee.oai.films import Boxes, FilmRegion, read_film_region
-from monai_xray2mri.training.store import WIDE_SIZE
 from monai_xray2mri.types import Side
 from tests.knee.oai.conftest import NUMBER, PIXEL_MM, Release, bilateral_film, film_image, write_series
 

@@ -18,6 +18,7 @@ from monai.data import load_decathlon_datalist
 from monai.transforms import LoadImaged
 
 from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.knee.data.arrays import KneeStore
 from monai_xray2mri.knee.data.jitter import NO_JITTER, network_view
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.oai.intensity import PERCENTILE, REFERENCE_LEVEL, RULE
@@ -25,7 +26,6 @@ from monai_xray2mri.knee.oai.prepare import PrepareOptions, prepare_release
 from monai_xray2mri.knee.oai.report import PrepareReport
 from monai_xray2mri.knee.oai.splits import split_of
 from monai_xray2mri.systems.knee_xray2mri.transforms import LoadKneeRegiond
-from monai_xray2mri.training.store import KneeStore
 from tests.knee.oai.conftest import NUMBER, OTHER, Release, mr_images, phantom, write_series
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 
 from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.knee.data.arrays import GEOMETRY, WIDE_SIZE, KneeStore
 from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, VIEW_MM
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.radiograph.knee.region import normalise_region
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box
-from monai_xray2mri.training.store import GEOMETRY, WIDE_SIZE, KneeStore
 from monai_xray2mri.types import Box
 
 CROP_SIZE: Final = 160
@@ -111,7 +111,7 @@ def load_public_crops(folder: Path, excluded: Collection[str] = ()) -> GradedCro
 
 
 def load_simulated_crops(directory: Path, knees: int | None = None) -> GradedCrops:
-    """Read the complete knees of a training set (:class:`~monai_xray2mri.training.store.KneeStore`) that are graded.
+    """Read the complete knees of a training set (:class:`~monai_xray2mri.knee.data.arrays.KneeStore`) that are graded.
 
     Args:
         directory: the set.

@@ -17,6 +17,7 @@ import numpy as np
 
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.knee.data.arrays import GEOMETRY, IMAGE_SIZE, MODELLED_SLICES, SLICES, KneeStore
 from monai_xray2mri.knee.data.jitter import NO_JITTER, network_view
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.measures.crop import HALF_DEPTH_MM, SPACING_MM, axes_mm
@@ -25,7 +26,6 @@ from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.mri.mr import Placement, volume_affine
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, seed_range_name
-from monai_xray2mri.training.store import GEOMETRY, IMAGE_SIZE, MODELLED_SLICES, SLICES, KneeStore
 
 MODELLED: Final = slice(MODELLED_SLICES[0], MODELLED_SLICES[1] + 1)
 WHOLE: Final = tuple(range(SLICES))
@@ -168,7 +168,7 @@ class SimulatedCohort:
 
 
 class PreparedCohort:
-    """Knees of one split of a prepared set (:class:`~monai_xray2mri.training.store.KneeStore`).
+    """Knees of one split of a prepared set (:class:`~monai_xray2mri.knee.data.arrays.KneeStore`).
 
     Args:
         directory: the set, or the output of ``xray2mri prepare`` that holds it.

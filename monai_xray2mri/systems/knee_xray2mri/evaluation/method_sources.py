@@ -14,6 +14,7 @@ from monai_xray2mri.core.bundles import default_bundle, load_network
 from monai_xray2mri.core.calibration import read_calibration
 from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.evaluation.protocols import Method
+from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELLED_SLICES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     FEATURES,
     RADIOGRAPH,
@@ -23,7 +24,6 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
 )
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.configurations import configuration_files
-from monai_xray2mri.training.store import GEOMETRY, MODELLED_SLICES
 
 GIVEN: Final = "given"
 """Entry of a baseline's configuration: which of radiograph and features it was trained with."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import Setting
+from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.knee.measures.crop import SPACING_MM
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
@@ -18,7 +19,6 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.figures import new_figure
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated
 from monai_xray2mri.systems.knee_xray2mri.evaluation.sobel import sobel_difference
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.hidden import KINDS, with_hidden
-from monai_xray2mri.training.store import SLICES
 
 MIDDLE: Final = 22
 """Position of the shown slice, through the middle of the joint."""

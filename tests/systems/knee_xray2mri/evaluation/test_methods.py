@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from monai_xray2mri.errors import InputRefused, UsageError, WeightsError
+from monai_xray2mri.knee.data.arrays import KneeStore, knee_arrays
 from monai_xray2mri.knee.data.simulated import simulated_index
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
@@ -34,7 +35,6 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     at_depths,
     generated,
 )
-from monai_xray2mri.training.store import KneeStore, knee_arrays
 from tests.helpers.bundles import make_tiny_bundle
 
 CPU = torch.device("cpu")

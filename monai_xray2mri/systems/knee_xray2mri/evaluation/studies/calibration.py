@@ -28,10 +28,10 @@ from monai_xray2mri.evaluation.conformal import (
 )
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import SAMPLES, Setting, Study, Table, distinct, where
+from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated
-from monai_xray2mri.training.store import SLICES
 
 WIDTHS: Final = np.geomspace(0.005, 1.0, 121)
 """Half widths of the interval of one width for all voxels that are tried."""

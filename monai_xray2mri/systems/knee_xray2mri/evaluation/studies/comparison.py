@@ -25,6 +25,7 @@ from monai_xray2mri.evaluation.study import (
     distinct,
     where,
 )
+from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     AnotherExamination,
@@ -33,7 +34,6 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     generated,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import RANGE, KneeRuler
-from monai_xray2mri.training.store import SLICES
 
 CEILING: Final = "the same knee examined again"
 """The row of the ceiling among those of the methods."""
