@@ -22,7 +22,7 @@ class KneeRegionOperator(Operator):
         radiographs: selected series of radiographs (SDK's series selector).
 
     Named outputs:
-        plan: :class:`monai_xray2mri.systems.knee_xray2mri.plan.Plan`, features still unknown.
+        plan: :class:`monai_xray2mri.core.system.Plan` of knees, features still unknown.
 
     Args:
         study: the files of the study.

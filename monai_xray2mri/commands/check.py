@@ -25,10 +25,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
+    from monai_xray2mri.core.bundles import configuration, default_bundle
     from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 
     plan = plan_study(
         read_knee_study(options.input),
+        region_mm=float(configuration(default_bundle())["network_def"]["region_mm"]),
         side=chosen_side(options),
         features=chosen_features(options),
         oai_table=options.oai_table,
@@ -36,23 +38,10 @@ def run(options: argparse.Namespace) -> int:
         force=options.force,
         estimate=options.estimate,
     )
-    knees = [
-        {
-            "side": case.side.word,
-            "side_source": case.radiograph.sides_source,
-            "radiograph": case.radiograph.name,
-            "spacing_mm": case.radiograph.spacing,
-            "spacing_source": case.radiograph.spacing_source,
-            "region_method": case.roi.method,
-            "confidence": case.roi.confidence,
-            "prosthesis": case.roi.prosthesis,
-            "forced": case.forced,
-            "features_source": case.grading.source,
-            "features": dict(case.grading.grades),
-            "remarks": list(dict.fromkeys((*case.remarks, *case.roi.remarks, *case.grading.remarks))),
-        }
-        for case in plan.cases
-    ]
-    answer = {"knees": knees, "refused": [str(refusal) for refusal in plan.refusals], "remarks": list(plan.remarks)}
+    answer = {
+        "knees": [case.record() for case in plan.cases],
+        "refused": [str(refusal) for refusal in plan.refusals],
+        "remarks": list(plan.remarks),
+    }
     print(json.dumps(answer, indent=2, ensure_ascii=False))
     return ExitCode.SOME_CASES_FAILED if plan.refusals else ExitCode.DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from copy import copy
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
 from monai_xray2mri.radiograph.kinds import RADIOGRAPH_CLASSES, RADIOGRAPH_MODALITIES
-from monai_xray2mri.radiograph.knee.header_checks import check_subject
 from monai_xray2mri.radiograph.laterality import sides_of
 from monai_xray2mri.radiograph.nifti_files import is_image_file, read_image_file
 from monai_xray2mri.radiograph.png_files import read_picture
@@ -31,17 +31,22 @@ from monai_xray2mri.types import Radiograph, Side
 
 PIXEL_GROUP = 0x7FE0
 
+SubjectCheck = Callable[[Dataset, str], object]
+"""Called with the header of a film and its name; refuses a film of something else."""
+
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 """Little-endian group numbers with which a DICOM data set without preamble begins."""
 
 
-def read_radiograph(path: Path, name: str | None = None) -> Radiograph:
+def read_radiograph(path: Path, name: str | None = None, check_subject: SubjectCheck | None = None) -> Radiograph:
     """Read a radiograph from a DICOM (with or without preamble), PNG, JPEG, NIfTI or NRRD file.
 
     Args:
         path: the file.
         name: how messages call it, relative to the user's input; the file name if None.
+        check_subject: asked where the header contradicts itself about the side: of a film of something else the
+            contradiction is not the reason to name.
 
     Returns:
         The radiograph, bone bright, in the usual display.
@@ -71,16 +76,19 @@ def read_radiograph(path: Path, name: str | None = None) -> Radiograph:
             "Give the radiograph itself.",
         )
     require_bounded(path, name)
-    return radiograph_from_dataset(_read_dataset(path, name), name, path)
+    return radiograph_from_dataset(_read_dataset(path, name), name, path, check_subject)
 
 
-def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = None) -> Radiograph:
+def radiograph_from_dataset(
+    dataset: Dataset, name: str, path: Path | None = None, check_subject: SubjectCheck | None = None
+) -> Radiograph:
     """Make a radiograph of a DICOM data set, as the loaders of MONAI Deploy hold it.
 
     Args:
         dataset: CR, DX For Presentation or DX For Processing, with pixel data; it is not changed.
         name: how messages call it; never patient data.
         path: the file that it was read from, if any.
+        check_subject: see :func:`read_radiograph`.
 
     Returns:
         The radiograph, bone bright, in the usual display.
@@ -94,7 +102,7 @@ def radiograph_from_dataset(dataset: Dataset, name: str, path: Path | None = Non
         header = _without_pixels(readable)
         _check_class(header, name)
         check_pixel_description(readable, name)
-        sides, sides_source = _sides(header, name)
+        sides, sides_source = _sides(header, name, check_subject)
         spacing, spacing_source, spacing_remarks = detector_spacing(header, name)
         stored = decode_stored_values(readable, name)  # [H,W]
         bright, polarity_remarks = present_bone_bright(stored, header, name)  # [H,W] in [0,1]
@@ -154,12 +162,12 @@ def _without_pixels(dataset: Dataset) -> Dataset:
     return header
 
 
-def _sides(header: Dataset, name: str) -> tuple[tuple[Side, ...], str]:
-    """Tell the sides; of a film of something else the contradiction is not the reason to name."""
+def _sides(header: Dataset, name: str, check_subject: SubjectCheck | None) -> tuple[tuple[Side, ...], str]:
     try:
         return sides_of(header, name)
     except InputRefused:
-        check_subject(header, name)
+        if check_subject is not None:
+            check_subject(header, name)
         raise
 
 

@@ -15,7 +15,8 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, MRImageStorage, 
 
 from monai_xray2mri.errors import ExitCode, InputRefused, NotAKnee, UsageError
 from monai_xray2mri.knee.detection.joints import find_joints
-from monai_xray2mri.radiograph.knee.checks import check_radiograph, check_region
+from monai_xray2mri.radiograph.knee.checks import FilmCheck, check_radiograph, check_region
+from monai_xray2mri.radiograph.knee.header_checks import check_subject
 from monai_xray2mri.radiograph.knee.region import find_knees
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset, read_radiograph
 from monai_xray2mri.types import Side
@@ -54,9 +55,9 @@ def test_real_knees_as_cr(real_crops, make_dataset, photometric):
         options = {"ImageLaterality": name[-1], "ImagerPixelSpacing": [110 / 299] * 2}
         dataset = make_dataset(crop / 255, bits=10, PhotometricInterpretation=photometric, **options)
         read = radiograph_from_dataset(dataset, f"{name}.dcm")
-        assert check_radiograph(read) == ()
-        (roi,) = find_knees(read, find_joints)
-        check_region(roi)
+        assert check_radiograph(read) == FilmCheck((Side(name[-1]),))
+        (roi,) = find_knees(read, find_joints, read.sides, 110.0)
+        assert check_region(roi).doubts == ()
         assert roi.side == name[-1] and roi.method == "whole image"
         assert np.corrcoef(roi.pixels.ravel(), crop.ravel())[0, 1] > 0.999
 
@@ -69,8 +70,8 @@ def test_real_knees_as_pictures(shared_data, size):
         assert read.pixels.shape == (size, size) and read.dataset is None and read.spacing is None
         assert read.sides == (Side(path.stem[-1]),) and read.sides_source == "file name"
         assert any("file name" in remark for remark in read.remarks)
-        (roi,) = find_knees(read, find_joints, assume_spacing=True)
-        check_region(roi)
+        (roi,) = find_knees(read, find_joints, read.sides, 110.0, assume_spacing=True)
+        assert check_region(roi).doubts == ()
 
 
 def test_cr_of_a_chest_without_preamble(shared_data):
@@ -85,8 +86,10 @@ def test_cr_of_a_chest_without_preamble(shared_data):
 
 def test_dx_of_a_dog(shared_data):
     path = shared_data / "radiographs_odd" / "highdicom_DX_thorax_dog_MONO1_8bit.dcm"
-    with pytest.raises(NotAKnee, match="animal") as refusal:
-        read_radiograph(path)  # its protocol name, RT, contradicts Image Laterality, but that is not what is wrong
+    with pytest.raises(InputRefused, match="sources of the side that agree"):  # its protocol name, RT
+        read_radiograph(path)
+    with pytest.raises(NotAKnee, match="animal") as refusal:  # what is wrong is something else
+        read_radiograph(path, check_subject=check_subject)
     assert "VeryGood" not in str(refusal.value)
     dataset = dcmread(path)
     del dataset.ProtocolName

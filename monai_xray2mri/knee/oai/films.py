@@ -17,6 +17,7 @@ from monai_xray2mri.knee.detection.likeness import likeness_doubts
 from monai_xray2mri.knee.oai.release import image_files
 from monai_xray2mri.knee.oai.truth import true_box
 from monai_xray2mri.radiograph.knee.checks import check_radiograph, check_region
+from monai_xray2mri.radiograph.knee.header_checks import check_subject
 from monai_xray2mri.radiograph.knee.region import find_knees
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.radiograph.resampling import cut_box
@@ -68,12 +69,12 @@ def read_film_region(release: Path, folder: Path, participant: str, side: Side, 
     """
     name = folder.relative_to(release).as_posix()
     files = image_files(folder)
-    radiograph = read_radiograph(files[0], f"{name}/{files[0].name}")
+    radiograph = read_radiograph(files[0], f"{name}/{files[0].name}", check_subject)
     remarks = [f"{len(files)} files in the film's folder, the first was read"] if len(files) > 1 else []
     if not radiograph.sides:
         remarks.append("the header names no side: a fixed flexion film of OAI shows both knees")
         radiograph = replace(radiograph, sides=BOTH, sides_source="protocol")
-    warnings = check_radiograph(radiograph, side=side)
+    warnings = check_radiograph(radiograph, side=side).warnings
     box = None if boxes == "detector" else true_box(release, participant, side, radiograph.pixels.shape)
     if box is None and boxes == "truth":
         raise InputRefused(
@@ -97,8 +98,8 @@ def read_film_region(release: Path, folder: Path, participant: str, side: Side, 
 
 def _detected(radiograph: Radiograph, side: Side) -> tuple[Box, str, list[str]]:
     """Box, method and remarks of the knee that the project's own region code finds, if it looks like that knee."""
-    (roi,) = find_knees(radiograph, find_joints, side=side, width_mm=REGION_MM)
-    warnings = check_region(roi, radiograph.name)
-    for doubt in likeness_doubts(roi, radiograph.name):
+    (roi,) = find_knees(radiograph, find_joints, (side,), REGION_MM)
+    check = check_region(roi, radiograph.name)
+    for doubt in (*check.doubts, *likeness_doubts(roi, radiograph.name)):
         raise doubt
-    return roi.box, roi.method, [*roi.remarks, *warnings]
+    return roi.box, roi.method, [*roi.remarks, *check.warnings]

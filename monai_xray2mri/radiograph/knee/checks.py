@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from monai_xray2mri.errors import DoubtfulInput, InputRefused
 from monai_xray2mri.radiograph.knee.header_checks import check_header
-from monai_xray2mri.radiograph.knee.joint import SMALLEST_CONTRAST, SMALLEST_GAP, looks_like_a_joint, measure_joint
+from monai_xray2mri.radiograph.knee.joint import (
+    SMALLEST_CONTRAST,
+    SMALLEST_GAP,
+    JointMeasures,
+    looks_like_a_joint,
+    measure_joint,
+)
+from monai_xray2mri.radiograph.knee.quality import measure_quality
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.radiograph.laterality import sides_to_use
-from monai_xray2mri.radiograph.quality import measure_quality
+from monai_xray2mri.radiograph.side_words import Sides
 from monai_xray2mri.types import Radiograph, Side
 
 SMALLEST_IMAGE = 128
@@ -25,22 +34,32 @@ LARGEST_BURNT_OUT, LARGEST_EMPTY = 0.25, 0.6
 too little is left. The OAI crops have at most 0.01 of either."""
 
 LARGEST_NOISE, LEAST_SHARPNESS = 0.03, 1.1
-"""Limits of :func:`~monai_xray2mri.radiograph.quality.measure_quality`; real crops have at most 0.012 and at least 1.16
-(docs/detection.md)."""
+"""Limits of :func:`~monai_xray2mri.radiograph.knee.quality.measure_quality`; real crops have at most 0.012 and at least
+1.16 (docs/detection.md)."""
 LARGEST_PROSTHESIS = 0.5
 """Probability of the detector above which a joint is taken for a prosthesis."""
 
 
-def check_radiograph(radiograph: Radiograph, *, side: Side | None = None, minimum_age: int = 18) -> tuple[str, ...]:
-    """Check a film before anything is computed from it.
+@dataclass(frozen=True)
+class FilmCheck:
+    """What the checks of a film found.
+
+    Attributes:
+        sides: the knees to work on, right before left.
+        warnings: what the user should know but what does not forbid the use.
+    """
+
+    sides: Sides
+    warnings: tuple[str, ...] = ()
+
+
+def check_radiograph(radiograph: Radiograph, *, side: Side | None = None, minimum_age: int = 18) -> FilmCheck:
+    """Check a film before anything is computed from it, and decide which knees are worked on.
 
     Args:
         radiograph: the film.
         side: the knee that the user asks for.
         minimum_age: youngest patient in years.
-
-    Returns:
-        Warnings: what the user should know but what does not forbid the use.
 
     Raises:
         NotAKnee: another body part, view or species by the header.
@@ -48,9 +67,9 @@ def check_radiograph(radiograph: Radiograph, *, side: Side | None = None, minimu
     """
     header = radiograph.dataset
     warnings = () if header is None else check_header(header, radiograph.name, minimum_age)
-    sides_to_use(radiograph, side)
+    sides = sides_to_use(radiograph, side)
     _check_pixels(radiograph)
-    return warnings
+    return FilmCheck(sides, warnings)
 
 
 def _check_pixels(radiograph: Radiograph) -> None:
@@ -65,52 +84,43 @@ def _check_pixels(radiograph: Radiograph) -> None:
         raise InputRefused(what, "must show something", "a blank or nearly constant image", "Give another film.")
 
 
-def check_region(roi: KneeROI, name: str = "") -> tuple[str, ...]:
+@dataclass(frozen=True)
+class RegionCheck:
+    """What the grey values of a region say.
+
+    Attributes:
+        doubts: why it should not be used; empty if all is well.
+        warnings: what is worth knowing if it is used.
+    """
+
+    doubts: tuple[DoubtfulInput, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check_region(roi: KneeROI, name: str = "") -> RegionCheck:
     """Check that a region shows a frontal knee joint that can be used, by measures of its grey values.
 
-    Args:
-        roi: the region.
-        name: how messages call its film.
-
-    Returns:
-        A warning if the joint line is faint.
-
-    Raises:
-        DoubtfulInput: the first of :func:`region_doubts`.
-    """
-    for doubt in region_doubts(roi, name):
-        raise doubt
-    return region_warnings(roi)
-
-
-def region_warnings(roi: KneeROI) -> tuple[str, ...]:
-    """What is worth knowing of a region that may be used."""
-    faint = measure_joint(roi.pixels).gap < FAINT_GAP
-    return (f"the {roi.side.word} knee's joint line is faint: check its region",) if faint else ()
-
-
-def region_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
-    """Why a region should not be used; nothing if all is well.
-
-    It is saturated, blurred, drowned in noise, a prosthesis, of inverted polarity, or does not measure like a joint
-    (:func:`~monai_xray2mri.radiograph.knee.joint.looks_like_a_joint` has the limits and what they were fitted on).
+    Doubtful is a region that is saturated, blurred, drowned in noise, a prosthesis, of inverted polarity, or that does
+    not measure like a joint (:func:`~monai_xray2mri.radiograph.knee.joint.looks_like_a_joint` has the limits and what
+    they were fitted on). A faint joint line is a warning.
 
     Args:
         roi: the region.
         name: how messages call its film.
     """
     what = f"{roi.side.word} knee of {name}" if name else f"{roi.side.word} knee"
-    checks = (
+    measures = measure_joint(roi.pixels)
+    doubts = (
         _saturation(roi.pixels, what),
         _quality(roi.pixels, what),
         _prosthesis(roi, what),
-        _joint(roi.pixels, what),
+        _joint(measures, what),
     )
-    return [doubt for doubt in checks if doubt is not None]
+    faint = (f"the {roi.side.word} knee's joint line is faint: check its region",) if measures.gap < FAINT_GAP else ()
+    return RegionCheck(tuple(doubt for doubt in doubts if doubt is not None), faint)
 
 
-def _joint(pixels: np.ndarray, what: str) -> DoubtfulInput | None:
-    measures = measure_joint(pixels)
+def _joint(measures: JointMeasures, what: str) -> DoubtfulInput | None:
     if looks_like_a_joint(measures):
         return None
     contrast = min(measures.femur, measures.tibia)

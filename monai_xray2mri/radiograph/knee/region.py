@@ -10,9 +10,8 @@ import numpy as np
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.knee.joint import JOINT_ROW, REGION_MM
 from monai_xray2mri.radiograph.knee.roi import KneeROI
-from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.resampling import cut_box, resize
-from monai_xray2mri.radiograph.side_words import BOTH
+from monai_xray2mri.radiograph.side_words import BOTH, Sides
 from monai_xray2mri.types import Box, Radiograph, Side
 
 NETWORK_SIZE = 256
@@ -63,9 +62,9 @@ Locator = Callable[[np.ndarray, tuple[float, float]], Sequence[FoundJoint]]
 def find_knees(
     radiograph: Radiograph,
     locate: Locator,
+    sides: Sides,
+    width_mm: float,
     *,
-    side: Side | None = None,
-    width_mm: float = 110.0,
     assume_spacing: bool = False,
 ) -> tuple[KneeROI, ...]:
     """Find the region around each knee joint (Wang 2024a and 2024b, section III-B.1 and Fig. 3b).
@@ -85,7 +84,8 @@ def find_knees(
     Args:
         radiograph: the film.
         locate: the detector, :func:`monai_xray2mri.knee.detection.joints.find_joints`.
-        side: the knee that is wanted; tells the side where the film does not.
+        sides: the knees that are wanted, right before left: one or both of those that the film shows, as
+            :func:`~monai_xray2mri.radiograph.laterality.sides_to_use` decides.
         width_mm: side of the region at the detector in mm; belongs to the weights.
         assume_spacing: take a single-knee crop without pixel spacing as ``width_mm`` wide (research only).
 
@@ -93,9 +93,8 @@ def find_knees(
         One region per knee, right before left.
 
     Raises:
-        InputRefused: unknown side or spacing, no knee found, or a region that reaches too far beyond the film.
+        InputRefused: unknown spacing, no knee found, or a region that reaches too far beyond the film.
     """
-    sides = sides_to_use(radiograph, side)
     if radiograph.spacing is None:
         return (_assumed_crop(radiograph, locate, sides, width_mm, assume_spacing),)
     height = radiograph.pixels.shape[0] * radiograph.spacing[0]

@@ -219,7 +219,7 @@ def _write_report(
     """Write the structured report; False where the radiograph has no date or nothing to refer to."""
     if not can_report(header):
         return False
-    remarks = list(dict.fromkeys((*case.remarks, *case.roi.remarks, *case.grading.remarks)))
+    remarks = list(case.remarks)
     document = ResultReport(
         synthesis.grading,
         case.side,

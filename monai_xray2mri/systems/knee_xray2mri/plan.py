@@ -1,4 +1,4 @@
-"""The knees of a study that can be synthesised, with their features.
+"""The knees of a study that can be synthesized, with their features.
 
 All input checks happen here and in :mod:`~monai_xray2mri.dicom.study`, before any compute.
 """
@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from pydicom import Dataset
 
+from monai_xray2mri.core.system import Plan
 from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.study import Study, StudyFile, read_study
@@ -19,24 +21,24 @@ from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_reader import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.knee.oai.film_readings import oai_gradings
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
-from monai_xray2mri.radiograph.knee.checks import check_radiograph, region_doubts, region_warnings
-from monai_xray2mri.radiograph.knee.region import find_knees
+from monai_xray2mri.radiograph.knee.checks import FilmCheck, RegionCheck, check_radiograph, check_region
+from monai_xray2mri.radiograph.knee.header_checks import check_subject
+from monai_xray2mri.radiograph.knee.region import FoundJoint, Locator, find_knees
 from monai_xray2mri.radiograph.knee.roi import KneeROI
-from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.types import Radiograph, Side
 
 
 @dataclass(frozen=True)
 class KneeCase:
-    """One knee, ready to be synthesised.
+    """One knee that has passed all checks: the :class:`~monai_xray2mri.core.system.Case` of this system.
 
     Attributes:
         radiograph: the film it lies on.
         roi: where.
         grading: its features.
         report: the structured report they come from, if any.
-        remarks: what the checks found worth knowing.
+        film_remarks: what the checks of the film, and of the region's grey values, found worth knowing.
         forced: whether it is used although a check of the picture doubts it; the remarks say which.
     """
 
@@ -44,7 +46,7 @@ class KneeCase:
     roi: KneeROI
     grading: Grading = field(default_factory=Grading)
     report: Dataset | None = None
-    remarks: tuple[str, ...] = ()
+    film_remarks: tuple[str, ...] = ()
     forced: bool = False
 
     @property
@@ -52,20 +54,42 @@ class KneeCase:
         """Which knee it is."""
         return self.roi.side
 
+    @property
+    def name(self) -> str:
+        """Name of its result's folder: ``knee_right``."""
+        return f"knee_{self.side.word}"
 
-@dataclass(frozen=True)
-class Plan:
-    """What would be synthesised from a study.
+    @property
+    def key(self) -> str:
+        """What tells it from the other knee: ``R``."""
+        return self.side.value
 
-    Attributes:
-        cases: the knees, right before left.
-        refusals: why other knees or films cannot be used.
-        remarks: what was passed over in the study.
-    """
+    @property
+    def title(self) -> str:
+        """What people call it: ``right knee``."""
+        return f"{self.side.word} knee"
 
-    cases: tuple[KneeCase, ...]
-    refusals: tuple[InputRefused, ...] = ()
-    remarks: tuple[str, ...] = ()
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is worth knowing of film, region and grading, each once."""
+        return tuple(dict.fromkeys((*self.film_remarks, *self.roi.remarks, *self.grading.remarks)))
+
+    def record(self) -> dict[str, object]:
+        """What ``xray2mri check`` says of it; JSON, without patient data."""
+        return {
+            "side": self.side.word,
+            "side_source": self.radiograph.sides_source,
+            "radiograph": self.radiograph.name,
+            "spacing_mm": self.radiograph.spacing,
+            "spacing_source": self.radiograph.spacing_source,
+            "region_method": self.roi.method,
+            "confidence": self.roi.confidence,
+            "prosthesis": self.roi.prosthesis,
+            "forced": self.forced,
+            "features_source": self.grading.source,
+            "features": dict(self.grading.grades),
+            "remarks": list(self.remarks),
+        }
 
 
 def read_knee_study(path: Path) -> Study:
@@ -104,16 +128,16 @@ def require_films(study: Study) -> tuple[StudyFile, ...]:
 def plan_study(
     study: Study,
     *,
+    region_mm: float,
     side: Side | None = None,
     features: Mapping[Side, Grading] | None = None,
     oai_table: Path | None = None,
-    region_mm: float = 110.0,
     assume_spacing: bool = False,
     force: bool = False,
     estimate: bool = True,
-) -> Plan:
+) -> Plan[KneeCase]:
     """The knees of a study with their features: :func:`locate_knees`, then :func:`add_gradings`, with their errors."""
-    plan = locate_knees(study, side=side, region_mm=region_mm, assume_spacing=assume_spacing, force=force)
+    plan = locate_knees(study, region_mm=region_mm, side=side, assume_spacing=assume_spacing, force=force)
     return add_gradings(plan, study, features, oai_table, estimate)
 
 
@@ -121,62 +145,83 @@ def plan_study(
 def locate_knees(
     study: Study,
     *,
+    region_mm: float,
     side: Side | None = None,
-    region_mm: float = 110.0,
     assume_spacing: bool = False,
     force: bool = False,
-) -> Plan:
+) -> Plan[KneeCase]:
     """Find the knees on the radiographs of a study, with all checks of the pictures.
 
     Args:
         study: the sorted files.
+        region_mm: side of the region at the detector in mm; the bundle's.
         side: the only knee wanted, and what tells the side of a film that does not say it; None = both.
-        region_mm: side of the region at the detector in mm; the model's.
         assume_spacing: for research: take a picture without spacing as one joint region.
         force: use also what the checks of the picture doubt (:class:`~monai_xray2mri.errors.DoubtfulInput`), with a
             remark. Side, spacing, age, and whether there is a knee at all cannot be forced.
 
     Returns:
-        The plan with at least one case, features still unknown.
+        The plan with at least one case, right before left, features still unknown.
 
     Raises:
         InputRefused: no knee can be used; the message of the only reason, or all of them.
     """
-    from monai_xray2mri.knee.detection.joints import find_joints  # torch takes seconds to import
-
     films = require_films(study)
     cases, refusals, passed_over = list[KneeCase](), list[InputRefused](), list[InputRefused]()
     for film in films:
         try:
-            radiograph = read_radiograph(film.path, film.name)
-            warnings = check_radiograph(radiograph, side=side)
-            wanted = sides_to_use(radiograph, side)
+            radiograph = read_radiograph(film.path, film.name, check_subject)
+            check = check_radiograph(radiograph, side=side)
         except InputRefused as refusal:
             irrelevant = isinstance(refusal, NotAKnee) or (side is not None and len(films) > 1)
             (passed_over if irrelevant else refusals).append(refusal)
             continue
-        for one in wanted:  # one at a time, so that a knee that cannot be found does not cost the other one
-            try:
-                (roi,) = find_knees(
-                    radiograph, find_joints, side=one, width_mm=region_mm, assume_spacing=assume_spacing
-                )
-                overridden = _overridden(roi, radiograph.name, force)
-            except InputRefused as refusal:
-                refusals.append(refusal)
-                continue
-            remarks = (*overridden, *radiograph.remarks, *warnings, *region_warnings(roi))
-            cases.append(KneeCase(radiograph, roi, remarks=remarks, forced=bool(overridden)))
+        found, refused = _knees_of(radiograph, check, region_mm, assume_spacing, force)
+        cases += found
+        refusals += refused
     if not cases:
         raise _joined([*refusals, *passed_over])
     remarks = (*study.remarks, *(str(refusal) for refusal in passed_over))
     return Plan(tuple(_newest_per_side(cases)), tuple(refusals), remarks)
 
 
-def _overridden(roi: KneeROI, name: str, force: bool) -> tuple[str, ...]:
+def _knees_of(
+    radiograph: Radiograph, film: FilmCheck, region_mm: float, assume_spacing: bool, force: bool
+) -> tuple[list[KneeCase], list[InputRefused]]:
+    """The knees of a film, one at a time, so that a knee that cannot be found does not cost the other one."""
+    from monai_xray2mri.knee.detection.joints import find_joints  # torch takes seconds to import
+
+    locate, cases, refusals = _locate_once(find_joints), list[KneeCase](), list[InputRefused]()
+    for side in film.sides:
+        try:
+            (roi,) = find_knees(radiograph, locate, (side,), region_mm, assume_spacing=assume_spacing)
+            region = check_region(roi, radiograph.name)
+            overridden = _override(region, roi, radiograph.name, force)
+        except InputRefused as refusal:
+            refusals.append(refusal)
+            continue
+        remarks = (*overridden, *radiograph.remarks, *film.warnings, *region.warnings)
+        cases.append(KneeCase(radiograph, roi, film_remarks=remarks, forced=bool(overridden)))
+    return cases, refusals
+
+
+def _locate_once(locate: Locator) -> Locator:
+    """A detector that looks at a film once, although it is asked for each of its knees."""
+    seen: dict[tuple[float, float], Sequence[FoundJoint]] = {}
+
+    def joints(pixels: np.ndarray, spacing: tuple[float, float]) -> Sequence[FoundJoint]:
+        if spacing not in seen:
+            seen[spacing] = locate(pixels, spacing)
+        return seen[spacing]
+
+    return joints
+
+
+def _override(region: RegionCheck, roi: KneeROI, name: str, force: bool) -> tuple[str, ...]:
     """Remarks on the doubts that force overrides; without force the first of them is raised."""
     from monai_xray2mri.knee.detection.likeness import likeness_doubts
 
-    doubts = [*region_doubts(roi, name), *likeness_doubts(roi, name)]
+    doubts = [*region.doubts, *likeness_doubts(roi, name)]
     if doubts and not force:
         raise doubts[0]
     return tuple(f"used by force: {doubt.what} {doubt.rule} (found: {doubt.found})" for doubt in doubts)
@@ -184,12 +229,12 @@ def _overridden(roi: KneeROI, name: str, force: bool) -> tuple[str, ...]:
 
 @quiet()
 def add_gradings(
-    plan: Plan,
+    plan: Plan[KneeCase],
     study: Study,
     features: Mapping[Side, Grading] | None = None,
     oai_table: Path | None = None,
     estimate: bool = True,
-) -> Plan:
+) -> Plan[KneeCase]:
     """Give each knee its features: those of the user, else of the study's reports, else of OAI, else estimated.
 
     Args:
@@ -263,7 +308,7 @@ def _newest_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:
         own = sorted((case for case in cases if case.side is side), key=_age)
         if own:
             older = f"{len(own) - 1} older radiographs of the {side.word} knee were not used"
-            yield replace(own[-1], remarks=(*own[-1].remarks, older)) if len(own) > 1 else own[-1]
+            yield replace(own[-1], film_remarks=(*own[-1].film_remarks, older)) if len(own) > 1 else own[-1]
 
 
 def _age(case: KneeCase) -> tuple[str, str, int, str]:

@@ -20,7 +20,7 @@ from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.volumes import mean_and_spread, volume_affine
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.diffusion.options import Options
-from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.errors import UsageError
 from monai_xray2mri.knee.grading.features import one_hot, validate_grades
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
@@ -116,14 +116,13 @@ class Xray2MRI:
             estimate=estimate,
         )
         # 2. One knee only
-        if len(plan.cases) > 1:
-            raise InputRefused("radiograph", "shows both knees", "no side", "Give side='R' or side='L'.")
+        case = plan.only()
         # 3. Generate
         if callable(progress):
-            return self.synthesise(plan.cases[0], chosen, progress)
+            return self.synthesise(case, chosen, progress)
         total = (chosen.slices or self.network.slices) * chosen.samples
         with tqdm(total=total, unit="slice", disable=not (progress and sys.stderr.isatty())) as bar:
-            return self.synthesise(plan.cases[0], chosen, bar.update)
+            return self.synthesise(case, chosen, bar.update)
 
     @staticmethod
     def options(**options: Any) -> Options:
@@ -221,7 +220,7 @@ class Xray2MRI:
             },
             "features": dict(case.grading.grades),
             "features_source": case.grading.source,
-            "remarks": list(dict.fromkeys((*case.remarks, *case.roi.remarks, *case.grading.remarks))),
+            "remarks": list(case.remarks),
             "interval": {key: getattr(known, key) for key in INTERVAL} if calibrated else None,
             "disclaimer": DISCLAIMER,
             **({"forced": True} if case.forced else {}),

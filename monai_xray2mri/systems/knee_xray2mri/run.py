@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from monai_xray2mri.core.system import Plan
 from monai_xray2mri.dicom.burn_in import Label
 from monai_xray2mri.systems.knee_xray2mri.output import KneeResult, write_result
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, Plan
+from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.predictor import Options, Xray2MRI
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 
@@ -30,7 +31,7 @@ def synthesise_case(
 
 
 def synthesise_plan(
-    plan: Plan,
+    plan: Plan[KneeCase],
     predictor: Xray2MRI,
     options: Options,
     output: Path,

@@ -13,9 +13,8 @@ from monai.transforms import MapTransform
 
 from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.volumes import volume_affine
-from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.knee.region import network_input
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, Plan, plan_study, read_knee_study
+from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.types import KneeVolume, Side
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -58,7 +57,7 @@ class LoadKneeRegiond(MapTransform):
             plan = plan_study(
                 read_knee_study(path), side=self.side, region_mm=self.region_mm, assume_spacing=self.assume_spacing
             )
-            case = _only(plan)
+            case = plan.only()
             pixels = torch.from_numpy(network_input(case.roi, self.image_size)[0])  # [1,H,W]
             meta = {
                 "filename_or_obj": str(path),
@@ -67,15 +66,6 @@ class LoadKneeRegiond(MapTransform):
             }
             result[key] = MetaTensor(pixels, meta=meta)
         return result
-
-
-def _only(plan: Plan) -> KneeCase:
-    """The knee of a plan; one region cannot stand for two."""
-    if len(plan.cases) == 1:
-        return plan.cases[0]
-    names = " and ".join(f"{case.side.word} knee" for case in plan.cases)
-    keys = " or ".join(case.side for case in plan.cases)
-    raise InputRefused("input", "must hold one case", f"{len(plan.cases)}: {names}", f"Choose one: side {keys}.")
 
 
 class ToPatientSpaced(MapTransform):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +14,16 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.uid import MRImageStorage
 
-from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, UsageError, Xray2MRIError
+from monai_xray2mri.core.system import Plan
+from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, NotAKnee, UsageError, Xray2MRIError
+from monai_xray2mri.knee.detection import joints
 from monai_xray2mri.knee.detection.koa import ESTIMATED
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_writer import write_grading_report
 from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES, RADIOGRAPHS
-from monai_xray2mri.systems.knee_xray2mri.plan import Plan, plan_study, read_knee_study
+from monai_xray2mri.radiograph.knee import checks
+from monai_xray2mri.systems.knee_xray2mri.example_study import write_example_study
+from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
 from monai_xray2mri.types import Side
 from tests.helpers.films import read_picture, real_crops, simulated_crop, write_film
 
@@ -28,8 +35,8 @@ def film(tmp_path: Path) -> Path:
     return write_film(tmp_path / "study" / "film.dcm", simulated_crop())
 
 
-def plan(study: Path, **options: object) -> Plan:
-    return plan_study(read_knee_study(study), **options)  # type: ignore[arg-type]
+def plan(study: Path, **options: object) -> Plan[KneeCase]:
+    return plan_study(read_knee_study(study), region_mm=110.0, **options)  # type: ignore[arg-type]
 
 
 def report(film: Path, side: Side = Side.RIGHT, final: bool = True, **replaced: str) -> Path:
@@ -64,6 +71,47 @@ def test_what_a_check_doubts_is_refused_unless_forced(tmp_path: Path) -> None:
     case = plan(tmp_path, force=True).cases[0]
     assert case.forced
     assert any("used by force" in remark and "film.dcm" in remark for remark in case.remarks)
+
+
+def test_a_case_says_what_it_is_and_each_remark_once(film: Path) -> None:
+    report(film)
+    case = plan(film.parent).only()
+    assert (case.name, case.key, case.title) == ("knee_right", "R", "right knee")
+    doubled = replace(case, film_remarks=("as it is", "as it is"), roi=replace(case.roi, remarks=("of it", "as it is")))
+    assert doubled.remarks == ("as it is", "of it", *case.grading.remarks)
+    record = json.loads(json.dumps(doubled.record()))
+    assert (record["side"], record["features"]["XRKL"], record["remarks"]) == ("right", 3, list(doubled.remarks))
+
+
+def test_a_film_of_something_else_is_none_whose_header_contradicts_itself(tmp_path: Path) -> None:
+    """What it shows is the reason to name, not the contradiction about its side."""
+    write_film(tmp_path / "film.dcm", simulated_crop(), "R", BodyPartExamined="CHEST", SeriesDescription="left")
+    with pytest.raises(NotAKnee, match="CHEST"):
+        plan(tmp_path)
+    write_film(tmp_path / "film.dcm", simulated_crop(), "R", SeriesDescription="left")
+    with pytest.raises(InputRefused, match="sources of the side that agree"):
+        plan(tmp_path)
+
+
+def test_what_is_decided_of_a_film_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A film of both knees: one decision about the sides, one look of the detector, one measurement per region."""
+    calls = Counter[str]()
+
+    def count(module: object, name: str) -> None:
+        function = getattr(module, name)
+
+        def counted(*arguments: object, **options: object) -> object:
+            calls[name] += 1
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(module, name, counted)
+
+    for module, name in {checks: "sides_to_use", joints: "find_joints"}.items():
+        count(module, name)
+    count(checks, "measure_joint")
+    write_example_study(tmp_path / "study")
+    assert len(plan(tmp_path / "study", estimate=False).cases) == 2
+    assert calls == {"sides_to_use": 1, "find_joints": 1, "measure_joint": 2}
 
 
 def test_a_film_of_the_other_knee_is_doubted(tmp_path: Path) -> None:
@@ -254,7 +302,7 @@ def test_pictures_need_side_and_spacing(tmp_path: Path) -> None:
     with pytest.raises(InputRefused):
         plan(picture, assume_spacing=True)
     case = plan(picture, side=Side.RIGHT, assume_spacing=True).cases[0]
-    assert any("assumed" in remark for remark in (*case.remarks, *case.roi.remarks))
+    assert any("assumed" in remark for remark in case.remarks)
 
 
 def test_the_report_of_all_19_features_is_used_for_its_film(shared_data: Path, tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def predictor(tiny_bundle: Path) -> Xray2MRI:
 
 def case(folder: Path, side: str = "R", **replaced: object) -> KneeCase:
     pixels = simulated_crop() if side == "R" else simulated_crop()[:, ::-1]
-    return plan_study(read_knee_study(write_film(folder / f"{side}.dcm", pixels, side, **replaced))).cases[0]
+    study = read_knee_study(write_film(folder / f"{side}.dcm", pixels, side, **replaced))
+    return plan_study(study, region_mm=110.0).only()
 
 
 def test_one_call_makes_a_volume(predictor: Xray2MRI, tmp_path: Path) -> None:

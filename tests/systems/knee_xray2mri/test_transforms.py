@@ -21,7 +21,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_film_of_both_knees_needs_a_side(both: Path) -> None:
-    with pytest.raises(InputRefused, match="right knee and left knee.*R or L"):
+    with pytest.raises(InputRefused, match=r"right knee and left knee.*R or L"):
         LoadKneeRegiond("image")({"image": str(both)})
     right, left = (LoadKneeRegiond("image", side=side)({"image": str(both)})["image"] for side in "RL")
     assert (right.meta["side"], left.meta["side"], right.shape) == ("R", "L", (1, 256, 256))

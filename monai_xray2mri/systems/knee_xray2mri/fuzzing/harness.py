@@ -140,7 +140,7 @@ class Harness:
 
     def _take_through(self, study: Path, output: Path, benign: bool) -> list[str]:
         """Plan, and of every so many synthesise and write; returns what is wrong with the result."""
-        plan = plan_study(read_knee_study(study))
+        plan = plan_study(read_knee_study(study), region_mm=self.predictor.network.region_mm)
         problems = []
         if benign and not all(np.array_equal(case.radiograph.pixels, self.pixels) for case in plan.cases):
             problems.append("pixels of a benign study changed")
