@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monai_xray2mri.dicom.study import RADIOGRAPH_MODALITIES
+from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES
 from monai_xray2mri.systems.knee_xray2mri.options import REQUEST_OPTIONS, SAMPLING_OPTIONS, KneeRequest, knee_request
 
 if TYPE_CHECKING:
-    from monai_xray2mri.systems.knee_xray2mri.plan import Plan
+    from monai_xray2mri.core.system import Plan
+    from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
     from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
 
@@ -20,7 +21,7 @@ class KneeXray2MRI:
     name = "knee_xray2mri"
     summary = "radiograph of a knee to a synthetic coronal MR volume"
     product = "synthetic_mri"
-    modalities = tuple(sorted(RADIOGRAPH_MODALITIES))
+    modalities = RADIOGRAPH_MODALITIES
     request_options = REQUEST_OPTIONS
     sampling_options = SAMPLING_OPTIONS
     work_unit = "slice"
@@ -29,7 +30,7 @@ class KneeXray2MRI:
         """See :func:`~monai_xray2mri.systems.knee_xray2mri.options.knee_request`."""
         return knee_request(**values)
 
-    def plan(self, source: Path, request: KneeRequest, bundle: Path) -> Plan:
+    def plan(self, source: Path, request: KneeRequest, bundle: Path) -> Plan[KneeCase]:
         """The knees of a study with their features; the region's size is that of the bundle's network.
 
         Raises:
@@ -38,11 +39,10 @@ class KneeXray2MRI:
             WeightsError: the bundle is missing.
         """
         from monai_xray2mri.core.bundles import configuration
-        from monai_xray2mri.dicom.study import read_study
-        from monai_xray2mri.systems.knee_xray2mri.plan import plan_study
+        from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 
         return plan_study(
-            read_study(source),
+            read_knee_study(source),
             side=request.side,
             features=request.features,
             oai_table=request.oai_table,
