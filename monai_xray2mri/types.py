@@ -98,14 +98,3 @@ class Volume:
         """(column, row, slice) distance of voxel centres in mm."""
         column, row, plane = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(column), float(row), float(plane)
-
-
-@dataclass(frozen=True)
-class KneeVolume(Volume):
-    """A volume of one knee.
-
-    Attributes:
-        side: which knee it is.
-    """
-
-    side: Side

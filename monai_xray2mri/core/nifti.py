@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
-from monai_xray2mri.types import KneeVolume
+from monai_xray2mri.types import Volume
 
 NOTE = "SYNTHETIC: generated from a radiograph. Not for clinical use."
 """What the header's ``descrip`` says (at most 79 characters)."""
 
 
-def write_nifti(path: Path, volume: KneeVolume) -> None:
+def write_nifti(path: Path, volume: Volume) -> None:
     """Write a volume with its geometry (SimpleITK turns LPS into NIfTI's RAS).
 
     Args:
@@ -23,7 +23,7 @@ def write_nifti(path: Path, volume: KneeVolume) -> None:
     SimpleITK.WriteImage(image_of(volume), str(path))
 
 
-def image_of(volume: KneeVolume) -> SimpleITK.Image:
+def image_of(volume: Volume) -> SimpleITK.Image:
     """A volume with its geometry and what it is, as SimpleITK writes it to files of many kinds.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from monai_xray2mri.types import KneeVolume
+from monai_xray2mri.types import Volume
 
 HEIGHT = 560
 """Height of the two panels in pixels."""
@@ -14,7 +14,7 @@ HEIGHT = 560
 YELLOW, GREY, RED = (255, 208, 0), (150, 150, 150), (255, 96, 80)
 
 
-def montage(volume: KneeVolume, columns: int, rows: int) -> Image.Image:
+def montage(volume: Volume, columns: int, rows: int) -> Image.Image:
     """``columns * rows`` evenly spaced slices of a volume, row by row, at panel height, orientation letters marked."""
     count = columns * rows
     chosen = np.linspace(0, len(volume.voxels) - 1, count + 2)[1:-1].round().astype(int)

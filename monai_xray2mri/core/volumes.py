@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monai_xray2mri.types import KneeVolume
+from monai_xray2mri.types import Volume
 
 
 def volume_affine(columns: int, rows: int, slices: int, pixel_mm: float, slice_mm: float) -> np.ndarray:
@@ -18,7 +18,7 @@ def volume_affine(columns: int, rows: int, slices: int, pixel_mm: float, slice_m
     return affine
 
 
-def mean_and_spread(samples: Sequence[KneeVolume]) -> tuple[KneeVolume, KneeVolume | None]:
+def mean_and_spread(samples: Sequence[Volume]) -> tuple[Volume, Volume | None]:
     """Voxel-wise mean and, of two samples or more, sample standard deviation; slice by slice, without copies of all."""
     first = samples[0]
     mean, spread = np.empty_like(first.voxels), np.empty_like(first.voxels)
@@ -27,5 +27,5 @@ def mean_and_spread(samples: Sequence[KneeVolume]) -> tuple[KneeVolume, KneeVolu
         mean[index] = stack.mean(axis=0)
         if len(samples) > 1:
             spread[index] = stack.std(axis=0, ddof=1)
-    volume = KneeVolume(mean, first.affine, first.side)
-    return volume, KneeVolume(spread, first.affine, first.side) if len(samples) > 1 else None
+    volume = Volume(mean, first.affine)
+    return volume, Volume(spread, first.affine) if len(samples) > 1 else None

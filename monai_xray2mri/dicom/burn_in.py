@@ -1,7 +1,7 @@
 """The word SYNTHETIC in a corner of each slice, for viewers that show no header.
 
 The font is a bitmap of its own, so that equal inputs give equal pixels whatever is installed. The word is written
-into the slices as they are stored and displayed (column 0 at the left), also for a left knee: it is never mirrored.
+into the slices as they are stored and displayed (column 0 at the left), also for a left side: it is never mirrored.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A result page as Encapsulated PDF (DICOM PS3.3 A.45.1) in the study of its radiograph."""
+"""A result page as Encapsulated PDF (DICOM PS3.3 A.45.1) in the study of the result's source."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import highdicom as hd
 from pydicom import DataElement, Dataset
@@ -10,54 +10,43 @@ from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 from pydicom.valuerep import DA, TM
 
 from monai_xray2mri.dicom.marks import (
-    KNEE,
     SOFTWARE,
     is_instance,
     mark_synthetic,
     model_name,
+    name_anatomy,
     sign_file,
     software_versions,
 )
+from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import CHARACTER_SET, TYPE_2_KEYWORDS, copy_patient_and_study, source_moment
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
-from monai_xray2mri.types import Side
-
-SERIES_NUMBERS = {Side.RIGHT: 941, Side.LEFT: 942}
-"""Series Number by knee."""
 
 
 class ResultPage(hd.SOPClass):
-    """The page of one knee; valid when the constructor returns."""
+    """The page of one result; valid when the constructor returns."""
 
-    def __init__(
-        self,
-        pdf: bytes,
-        side: Side,
-        film: Dataset,
-        images: Sequence[Dataset],
-        *,
-        provenance: Mapping[str, object],
-    ) -> None:
+    def __init__(self, pdf: bytes, product: Product, origin: Origin, images: Sequence[Dataset]) -> None:
         """Wrap a PDF document.
 
         Args:
             pdf: the document.
-            side: which knee it is about.
-            film: header of the radiograph, or the stand-in of a picture; dates are taken from it.
+            product: what the page shows.
+            origin: what that was made from, and how; dates are those of its source.
             images: the series that was generated.
-            provenance: what made it, as for the series.
 
         Raises:
             ValueError: the provenance lacks the weights' hash.
         """
         placeholder = deterministic_uid("to be replaced by a hash of the content")
-        title = f"SYNTHETIC MR of {side.name} KNEE: page, not for clinical use"
+        source, provenance = origin.header, origin.provenance
+        title = f"SYNTHETIC {product.modality} of {product.subject}: page, not for clinical use"
         with quiet():
             super().__init__(
-                study_instance_uid=str(film.StudyInstanceUID),
+                study_instance_uid=str(source.StudyInstanceUID),
                 series_instance_uid=placeholder,
-                series_number=SERIES_NUMBERS[side],
+                series_number=product.numbers.page,
                 sop_instance_uid=placeholder,
                 sop_class_uid=EncapsulatedPDFStorage,
                 instance_number=1,
@@ -74,20 +63,18 @@ class ResultPage(hd.SOPClass):
             for keyword in TYPE_2_KEYWORDS:
                 setattr(self, keyword, self.get(keyword) or None)
             self["SoftwareVersions"] = DataElement("SoftwareVersions", "LO", software_versions(provenance))
-            copy_patient_and_study(film, self)
-            mark_synthetic(self, provenance, "Generated the MR series that this page shows.")
-            self._set_document(pdf, title, film, images)
-            self.BodyPartExamined = "KNEE"
-            self.Laterality = side.value
-            self.AnatomicRegionSequence = [KNEE]
+            copy_patient_and_study(source, self)
+            mark_synthetic(self, provenance, f"Generated the {product.modality} series that this page shows.")
+            self._set_document(pdf, title, source, images)
+            name_anatomy(self, product)
             digest = dataset_digest(self)
             self.SeriesInstanceUID = deterministic_uid("series", digest)
             self.SOPInstanceUID = deterministic_uid("instance", digest)
             sign_file(self)
 
-    def _set_document(self, pdf: bytes, title: str, film: Dataset, images: Sequence[Dataset]) -> None:
+    def _set_document(self, pdf: bytes, title: str, source: Dataset, images: Sequence[Dataset]) -> None:
         """SC Equipment (PS3.3 C.8.6.1) and Encapsulated Document (C.24.2)."""
-        date, time = source_moment(film)
+        date, time = source_moment(source)
         self.ConversionType = "WSD"
         for keyword in ("ContentDate", "ContentTime", "AcquisitionDateTime", "ConceptNameCodeSequence"):
             setattr(self, keyword, None)  # type 2
@@ -96,7 +83,7 @@ class ResultPage(hd.SOPClass):
         self.BurnedInAnnotation = "YES"  # the page names the patient
         self.DocumentTitle = title
         self.MIMETypeOfEncapsulatedDocument = "application/pdf"
-        if sources := [_instance(one) for one in (film, *images) if is_instance(one)]:  # type 1C: not empty
+        if sources := [_instance(one) for one in (source, *images) if is_instance(one)]:  # type 1C: not empty
             self.SourceInstanceSequence = sources
         self.EncapsulatedDocumentLength = len(pdf)
         self.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)

@@ -13,6 +13,7 @@ from highdicom.sr import CodedConcept
 from pydicom import Dataset
 
 from monai_xray2mri.core.identity import package_version
+from monai_xray2mri.dicom.product import Product
 from monai_xray2mri.dicom.structured_report import sequence_items, text_value
 from monai_xray2mri.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -22,7 +23,6 @@ CODING_SCHEME = "99XRAY2MRI"
 SOURCE_PURPOSE = CodedConcept("121322", "DCM", "Source Image for Image Processing Operation")
 REPORT_PURPOSE = CodedConcept("128225", "DCM", "Source report")
 SYNTHESIZING_EQUIPMENT = CodedConcept("109100", "DCM", "Synthesizing Equipment")
-KNEE = CodedConcept("72696002", "SCT", "Knee")
 
 _TEXT_LIMIT = 1024  # characters of an ST
 
@@ -35,7 +35,7 @@ def coding_scheme() -> CodingSchemeIdentificationItem:
 
 
 def mark_synthetic(dataset: Dataset, provenance: Mapping[str, object], did: str = "Generated the image.") -> None:
-    """Set Synthetic Data and the equipment that synthesised; both together tell an object of this software.
+    """Set Synthetic Data and the equipment that synthesized; both together tell an object of this software.
 
     Args:
         dataset: any object.
@@ -54,6 +54,14 @@ def mark_synthetic(dataset: Dataset, provenance: Mapping[str, object], did: str 
         contribution_description=_contribution(provenance, did),
     )
     dataset.ContributingEquipmentSequence = [equipment]
+
+
+def name_anatomy(dataset: Dataset, product: Product) -> None:
+    """Set the part of the body that a series shows (PS3.3 C.7.3.1, 10.5)."""
+    dataset.BodyPartExamined = product.body_part
+    if product.laterality is not None:
+        dataset.Laterality = product.laterality.value
+    dataset.AnatomicRegionSequence = [product.region]
 
 
 def is_own_result(dataset: Dataset) -> bool:

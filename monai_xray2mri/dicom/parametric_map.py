@@ -1,12 +1,12 @@
 """The spread as a float Parametric Map (DICOM PS3.3 A.75), for viewers that show maps over images (3D Slicer, OHIF).
 
-Two things that the class of highdicom leaves to its caller are set here: frames run from anterior to posterior, as the
-slices of the mean do (some readers go by file order and would show the map turned), and each frame names its anatomy.
+Two things that the class of highdicom leaves to its caller are set here: frames run in the order of the mean's slices
+(some readers go by file order and would show the map turned), and each frame names its anatomy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import highdicom as hd
 import numpy as np
@@ -14,17 +14,15 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import DA, TM
 
-from monai_xray2mri.dicom.marks import KNEE, SOFTWARE, mark_synthetic, model_name, sign_file, software_versions
+from monai_xray2mri.dicom.marks import SOFTWARE, mark_synthetic, model_name, sign_file, software_versions
 from monai_xray2mri.dicom.mr_image import SyntheticMRImage
+from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import CHARACTER_SET, copy_patient_and_study, source_moment
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
 from monai_xray2mri.dicom.uncertainty import NO_UNITS, SHOWN, STANDARD_DEVIATION, meaning_of
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.types import KneeVolume, Side
-
-SERIES_NUMBERS = {Side.RIGHT: 951, Side.LEFT: 952}
-"""Series Number by knee."""
+from monai_xray2mri.types import Volume
 
 
 class UncertaintyMap(hd.pm.ParametricMap):
@@ -32,34 +30,34 @@ class UncertaintyMap(hd.pm.ParametricMap):
 
     def __init__(
         self,
-        deviation: KneeVolume,
-        film: Dataset,
+        deviation: Volume,
+        product: Product,
+        origin: Origin,
         mean: Sequence[SyntheticMRImage],
-        *,
-        provenance: Mapping[str, object],
     ) -> None:
         """Build the map.
 
         Args:
             deviation: [S,H,W] standard deviations on the grid of the mean.
-            film: header of the radiograph, whose date is taken (Content Date is type 1).
+            product: what the mean shows.
+            origin: as for the mean; the date of its source is taken (Content Date is type 1).
             mean: the series of the samples' mean, which it lies on and refers to.
-            provenance: what made it, as for the mean.
 
         Raises:
-            InputRefused: the radiograph has no date.
+            InputRefused: the source has no date.
             ValueError: the provenance lacks the weights' hash.
         """
-        date, time = source_moment(film)
+        source, provenance = origin.header, origin.provenance
+        date, time = source_moment(source)
         if not date:
-            raise InputRefused("parametric map", "needs a date", "none in the film")
+            raise InputRefused("parametric map", "needs a date", "none in its source")
         placeholder = deterministic_uid("to be replaced by a hash of the content")
         with quiet():
             super().__init__(
                 source_images=list(mean),
                 pixel_array=deviation.voxels.astype(np.float32),  # [S,H,W]
                 series_instance_uid=placeholder,
-                series_number=SERIES_NUMBERS[deviation.side],
+                series_number=product.numbers.uncertainty_map,
                 sop_instance_uid=placeholder,
                 instance_number=1,
                 manufacturer=SOFTWARE,
@@ -73,36 +71,37 @@ class UncertaintyMap(hd.pm.ParametricMap):
                 content_description="Model spread",
                 content_creator_name=SOFTWARE,
                 content_label="UNCERTAINTY",
-                series_description=f"SYNTHETIC uncertainty map {deviation.side.name} KNEE, not for clinical use",
+                series_description=f"SYNTHETIC uncertainty map {product.subject}, not for clinical use",
                 specific_character_set=CHARACTER_SET,
             )
             for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
                 delattr(self, keyword)  # highdicom's are the moment of writing
             self.ContentDate, self.ContentTime = DA(date), TM(time or "000000")
-            copy_patient_and_study(film, self)
+            copy_patient_and_study(source, self)
             mark_synthetic(self, provenance, "Generated the map.")
-            self.ImageComments = f"SYNTHETIC. {meaning_of(provenance)}. Not for clinical use."
-            self._name_anatomy(deviation.side)
-            self._sort_frames()
+            self.ImageComments = f"SYNTHETIC. {meaning_of(product, provenance)}. Not for clinical use."
+            self._name_anatomy(product)
+            self._sort_frames(deviation.affine[:3, 2])
             self._name_dimensions(str(mean[0].SeriesInstanceUID))
             digest = dataset_digest(self)
             self.SeriesInstanceUID = deterministic_uid("series", digest)
             self.SOPInstanceUID = deterministic_uid("instance", digest)
             sign_file(self)
 
-    def _name_anatomy(self, side: Side) -> None:
+    def _name_anatomy(self, product: Product) -> None:
         """Frame Anatomy (PS3.3 C.7.6.16.2.8) for all frames, in place of a series laterality."""
         item = Dataset()
-        item.FrameLaterality = side.value
-        item.AnatomicRegionSequence = [KNEE]
+        item.FrameLaterality = "U" if product.laterality is None else product.laterality.value
+        item.AnatomicRegionSequence = [product.region]
         self.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [item]
         if "Laterality" in self:
             del self.Laterality
 
-    def _sort_frames(self) -> None:
-        """Put frames and their groups into the order from anterior to posterior."""
+    def _sort_frames(self, direction: np.ndarray) -> None:
+        """Put frames and their groups into the order of the slices, which rises along a direction [3] in LPS."""
         groups = list(self.PerFrameFunctionalGroupsSequence)
-        order = np.argsort([float(group.PlanePositionSequence[0].ImagePositionPatient[1]) for group in groups])
+        positions = [list(map(float, group.PlanePositionSequence[0].ImagePositionPatient)) for group in groups]
+        order = np.argsort(np.array(positions) @ direction)
         frames = np.frombuffer(self["FloatPixelData"].value, "<f4").reshape(len(groups), -1)  # [S,H*W]
         self.PerFrameFunctionalGroupsSequence = [groups[index] for index in order]
         self["FloatPixelData"].value = frames[order].tobytes()

@@ -17,6 +17,7 @@ from pydicom.valuerep import DA, TM, validate_value
 
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.uids import deterministic_uid
+from monai_xray2mri.errors import InputRefused
 
 if TYPE_CHECKING:
     from pydicom import DataElement
@@ -212,6 +213,21 @@ def _valid(source: Dataset, keyword: str, kind: type[DA] | type[TM]) -> str:
             return text if text and kind(text) is not None else ""
         except Exception:  # as above
             return ""
+
+
+def require_study(source: Dataset, name: str) -> Dataset:
+    """A source's header, if something can be added to its study.
+
+    Args:
+        source: header of the object that something is derived from.
+        name: how messages call it, never patient data.
+
+    Raises:
+        InputRefused: it has no Study Instance UID.
+    """
+    if not source.get("StudyInstanceUID"):
+        raise InputRefused(name, "needs a Study Instance UID, which its result must share", "none")
+    return source
 
 
 def anonymous_source(content: bytes) -> Dataset:

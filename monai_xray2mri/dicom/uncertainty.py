@@ -13,17 +13,14 @@ from typing import Any, ClassVar
 import highdicom as hd
 import numpy as np
 from highdicom.sr import CodedConcept
-from pydicom import Dataset
 
 from monai_xray2mri.dicom.mr_image import SeriesRecord, SyntheticMRImage
-from monai_xray2mri.dicom.mr_series import build_images, header_of
-from monai_xray2mri.types import KneeVolume, Radiograph, Side
+from monai_xray2mri.dicom.mr_series import build_images
+from monai_xray2mri.dicom.product import Origin, Product
+from monai_xray2mri.types import Volume
 
 MAX_STORED_DEVIATION = 65535
 """Stored value of a standard deviation of 1, the whole range of intensities: 16 bits."""
-
-SERIES_NUMBERS = {Side.RIGHT: 911, Side.LEFT: 912}
-"""Series Number by knee."""
 
 SHOWN = 0.2
 """Standard deviation that the window shows as white; the same in every series."""
@@ -34,14 +31,14 @@ STANDARD_DEVIATION = CodedConcept("113061", "DCM", "Standard Deviation")
 NO_UNITS = CodedConcept("1", "UCUM", "no units")
 
 
-def meaning_of(provenance: Mapping[str, object]) -> str:
-    """What the values are, in the words that every product of them uses; with the calibrated interval if it holds."""
+def meaning_of(product: Product, provenance: Mapping[str, object]) -> str:
+    """What the values are, in the words that every file of them uses; with the calibrated interval if it holds."""
     known: Any = provenance.get("interval")
     if not known:
         return f"{_MEANING}; not calibrated"
     return (
         f"{_MEANING}, SD; mean +/- {known['scale']:.2f} x (SD + {known['floor']:g}) held {known['level']:.0%} of the "
-        f"voxels of simulated knees (calibrated on {known['knees']}), which says nothing of patients"
+        f"voxels of {product.calibrated_on.format(**known)}, which says nothing of patients"
     )
 
 
@@ -76,10 +73,11 @@ class UncertaintyImage(SyntheticMRImage):
     window: ClassVar[tuple[int, int]] = (round(SHOWN * MAX_STORED_DEVIATION / 2), round(SHOWN * MAX_STORED_DEVIATION))
 
     @classmethod
-    def comments_of(cls, provenance: Mapping[str, object]) -> str:
+    def comments_of(cls, series: SeriesRecord) -> str:
         """What the values are."""
+        meaning = meaning_of(series.product, series.origin.provenance)
         return (
-            f"SYNTHETIC uncertainty. {meaning_of(provenance)}. It does not tell how far the image is from the patient. "
+            f"SYNTHETIC uncertainty. {meaning}. It does not tell how far the image is from the patient. "
             "Not for clinical use."
         )
 
@@ -102,25 +100,18 @@ def deviation_mapping() -> hd.pm.RealWorldValueMapping:
 
 
 def build_uncertainty_series(
-    deviation: KneeVolume,
-    radiograph: Radiograph | Dataset,
-    mean: Sequence[SyntheticMRImage],
-    *,
-    provenance: Mapping[str, object],
-    report: Dataset | None = None,
+    deviation: Volume, product: Product, origin: Origin, mean: Sequence[SyntheticMRImage]
 ) -> list[UncertaintyImage]:
-    """The images of the uncertainty series of one knee.
+    """The images of the uncertainty series of a result.
 
     Args:
         deviation: [S,H,W] standard deviations in units of the intensity range, on the grid of the mean; clipped to
             [0,1].
-        radiograph: the radiograph, or its header, as for the mean.
+        product: what the mean shows.
+        origin: what the mean was made from, and how.
         mean: the series of the samples' mean, whose frame of reference is shared.
-        provenance: what made it, as for the mean.
-        report: header of the structured report whose gradings were used.
 
     Raises:
-        InputRefused: the radiograph's header has no Study Instance UID.
         ValueError: the grid differs from the mean's, values are not finite, or the weights' hash is missing.
     """
     shape = (len(mean), int(mean[0].Rows), int(mean[0].Columns))
@@ -129,6 +120,5 @@ def build_uncertainty_series(
     if not np.isfinite(deviation.voxels).all():
         raise ValueError("Argument 'deviation' must be finite. Found NaN or infinity.")
     pixels = np.rint(np.clip(deviation.voxels, 0.0, 1.0) * MAX_STORED_DEVIATION).astype(np.uint16)  # [S,H,W]
-    record = SeriesRecord(deviation.side, SERIES_NUMBERS[deviation.side], provenance, "uncertainty (SD) {side} KNEE")
-    frame = str(mean[0].FrameOfReferenceUID)
-    return build_images(UncertaintyImage, pixels, deviation, header_of(radiograph), record, report, frame)
+    record = SeriesRecord(product, origin, product.numbers.uncertainty, f"uncertainty (SD) {product.subject}")
+    return build_images(UncertaintyImage, pixels, deviation.affine, record, str(mean[0].FrameOfReferenceUID))

@@ -20,7 +20,7 @@ from monai_xray2mri.label.store import study_of, uncertainty_name, volume_name
 from monai_xray2mri.label.volume_file import EXTENSIONS, FULL_SCALE, write_volume
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
-from monai_xray2mri.types import KneeVolume, Side
+from monai_xray2mri.types import Side, Volume
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class SynthesisTask(InferTask):
                 return name, True
         return "upload_" + hashlib.sha256(file.read_bytes()).hexdigest()[:12], False
 
-    def _keep(self, volume: KneeVolume, name: str, wanted: SynthesisRequest) -> str:
+    def _keep(self, volume: Volume, name: str, wanted: SynthesisRequest) -> str:
         with tempfile.TemporaryDirectory() as folder:
             file = write_volume(Path(folder) / f"{name}.nrrd", volume, wanted.dtype)
             return str(self.datastore.add_image(name, str(file), {}))

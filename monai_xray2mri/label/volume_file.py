@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK
 
 from monai_xray2mri.core.nifti import image_of
-from monai_xray2mri.types import KneeVolume
+from monai_xray2mri.types import Volume
 
 EXTENSIONS = (".nrrd", ".nii.gz", ".nii", ".mha")
 """Files that 3D Slicer and SimpleITK read, with geometry."""
@@ -30,7 +30,7 @@ def stored(intensities: np.ndarray, dtype: str) -> np.ndarray:
     return np.rint(np.clip(intensities * scale, 0, scale)).astype(dtype)
 
 
-def write_volume(path: Path, volume: KneeVolume, dtype: str = "float32") -> Path:
+def write_volume(path: Path, volume: Volume, dtype: str = "float32") -> Path:
     """Write a volume with its geometry.
 
     Args:
@@ -41,7 +41,5 @@ def write_volume(path: Path, volume: KneeVolume, dtype: str = "float32") -> Path
     Returns:
         `path`.
     """
-    SimpleITK.WriteImage(
-        image_of(KneeVolume(stored(volume.voxels, dtype), volume.affine, volume.side)), str(path), True
-    )
+    SimpleITK.WriteImage(image_of(Volume(stored(volume.voxels, dtype), volume.affine)), str(path), True)
     return path

@@ -11,7 +11,7 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ComprehensiveSRStorage, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
-from monai_xray2mri.types import KneeVolume, Side
+from monai_xray2mri.types import Volume
 from tests.helpers.dicom_objects import dciodvfy, film_header
 
 AFFINE = np.array(
@@ -63,11 +63,11 @@ def film(make_film: Callable[..., Dataset]) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def phantom() -> KneeVolume:
+def phantom() -> Volume:
     """A right knee of noise with one bright voxel at its lateral, anterior, superior end."""
     voxels = np.random.default_rng(7).random((50, 256, 256), dtype=np.float32) * 0.9
     voxels[2, 5, 10] = 1.0
-    return KneeVolume(voxels, AFFINE, Side.RIGHT)
+    return Volume(voxels, AFFINE)
 
 
 @pytest.fixture

@@ -11,24 +11,26 @@ import pytest
 import SimpleITK
 from pydicom import dcmread
 
-from monai_xray2mri.dicom.mr_series import stored_pixels, write_mr_series
-from monai_xray2mri.types import KneeVolume, Side
+from monai_xray2mri.dicom.mr_series import build_mr_series, stored_pixels, write_images
+from monai_xray2mri.systems.knee_xray2mri.products import knee_product
+from monai_xray2mri.types import Side, Volume
 from tests.dicom.conftest import AFFINE
-from tests.helpers.dicom_objects import PROVENANCE, program, small
+from tests.helpers.dicom_objects import LEFT, RIGHT, origin, program, small
 
 MARKERS = {(10, 5, 2): 4095, (200, 30, 3): 3500, (40, 230, 4): 3000, (180, 180, 14): 2500}
 """(column, row, slice) and stored value: no mirroring or turning maps these onto each other."""
 
 
 @pytest.fixture(scope="module", params=list(Side), ids=lambda side: side.word)
-def marked(request, tmp_path_factory, make_film) -> tuple[list[Path], KneeVolume]:
+def marked(request, tmp_path_factory, make_film) -> tuple[list[Path], Volume]:
     """A dark volume with markers, written once per side for all readers; they do not change it."""
     voxels = np.zeros((16, 256, 256), np.float32)
     for (column, row, plane), value in MARKERS.items():
         voxels[plane, row, column] = value / 4095
-    volume = KneeVolume(voxels, AFFINE, request.param)
+    volume = Volume(voxels, AFFINE)
     folder = tmp_path_factory.mktemp("series") / "marked"
-    return write_mr_series(folder, volume, make_film(), provenance=PROVENANCE, label="none"), volume
+    images = build_mr_series(volume, knee_product(request.param), origin(make_film()), label="none")
+    return write_images(folder, images), volume
 
 
 def series_image(paths: list[Path]) -> SimpleITK.Image:
@@ -90,7 +92,8 @@ def test_every_decoder_finds_the_markers_where_the_affine_puts_them(marked, tmp_
 
 
 def test_geometry_survives_a_reader_of_another_make(tmp_path, film, phantom):
-    image = series_image(write_mr_series(tmp_path / "s", small(phantom, 4), film, provenance=PROVENANCE, label="none"))
+    images = build_mr_series(small(phantom, 4), RIGHT, origin(film), label="none")
+    image = series_image(write_images(tmp_path / "s", images))
     assert image.GetSize() == (256, 256, 4)
     assert image.GetSpacing() == pytest.approx((0.625, 0.625, 1.5))
     assert image.GetOrigin() == pytest.approx((-79.6875, -36.75, 79.6875))
@@ -106,8 +109,8 @@ def test_oblique_geometry_and_other_spacing_survive(tmp_path, film):
     affine = np.eye(4)
     affine[:3, :3] = turn @ np.array([[0.5, 0, 0], [0, 0, 0.75], [0, -0.8, 0]])
     affine[:3, 3] = (-12.345678901234, 3.3333333333333, 1e-7)
-    volume = KneeVolume(np.linspace(0, 1, 5 * 64 * 80, dtype=np.float32).reshape(5, 64, 80), affine, Side.LEFT)
-    image = series_image(write_mr_series(tmp_path / "s", volume, film, provenance=PROVENANCE))
+    volume = Volume(np.linspace(0, 1, 5 * 64 * 80, dtype=np.float32).reshape(5, 64, 80), affine)
+    image = series_image(write_images(tmp_path / "s", build_mr_series(volume, LEFT, origin(film))))
     for index in ((0, 0, 0), (79, 0, 0), (0, 63, 0), (0, 0, 4)):
         found = image.TransformIndexToPhysicalPoint(index)
         assert found == pytest.approx((affine @ (*index, 1))[:3], abs=1e-6)

@@ -8,8 +8,8 @@ import warnings
 import pytest
 from pydicom import Dataset, dcmread
 
-from monai_xray2mri.dicom.mr_series import write_mr_series
-from tests.helpers.dicom_objects import PROVENANCE, small
+from monai_xray2mri.dicom.mr_series import build_mr_series, write_images
+from tests.helpers.dicom_objects import RIGHT, origin, small
 
 NAMES = {
     "ISO_IR 100": "Müller^Jürgen",
@@ -35,7 +35,7 @@ def test_names_of_every_script_survive(tmp_path, phantom, make_film, character_s
         OtherPatientIDsSequence=[other],
     )
     assert film.PatientName == NAMES[character_set]
-    read = dcmread(write_mr_series(tmp_path / "s", small(phantom), film, provenance=PROVENANCE)[0])
+    read = dcmread(write_images(tmp_path / "s", build_mr_series(small(phantom), RIGHT, origin(film)))[0])
     assert read.SpecificCharacterSet == "ISO_IR 192"
     assert read.PatientName == NAMES[character_set]
     assert read.PatientComments == NAMES[character_set]
@@ -48,7 +48,7 @@ def test_no_patient_data_in_logs_or_warnings(phantom, film, report, tmp_path, ca
     film.PatientName = "Mononym"  # highdicom warns about names of one component, and quotes them
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        write_mr_series(tmp_path / "s", small(phantom), film, provenance=PROVENANCE, report=report)
+        write_images(tmp_path / "s", build_mr_series(small(phantom), RIGHT, origin(film, report)))
     said = caplog.text + "".join(capfd.readouterr()) + "".join(str(warning.message) for warning in caught)
     for secret in ("Mononym", "P-17", "1.2.826.0.1", "House", "016600000001"):
         assert secret not in said

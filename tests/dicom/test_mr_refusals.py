@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 
 from monai_xray2mri.dicom.mr_image import SeriesRecord, SlicePlane, SyntheticMRImage
-from monai_xray2mri.dicom.mr_series import build_mr_series, write_mr_series
+from monai_xray2mri.dicom.mr_series import build_mr_series, write_images
+from monai_xray2mri.dicom.product import Origin
+from monai_xray2mri.dicom.source import require_study
 from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.types import Side
-from tests.helpers.dicom_objects import PROVENANCE, small
+from tests.helpers.dicom_objects import LEFT, RIGHT, origin, small
 
 
-def test_a_film_without_study_is_refused_without_a_name(tmp_path, phantom, make_film):
+def test_a_film_without_study_is_refused_without_a_name(make_film):
     with pytest.raises(InputRefused, match="needs a Study Instance UID") as refused:
-        write_mr_series(tmp_path / "s", phantom, make_film(StudyInstanceUID=None), provenance=PROVENANCE)
+        require_study(make_film(StudyInstanceUID=None), "radiograph film.dcm")
     assert "Doe" not in str(refused.value)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_with_files_in_it_is_left_alone(tmp_path, phantom, film):
     (tmp_path / "keep.txt").write_text("mine")
     with pytest.raises(UsageError, match="must not exist or be empty"):
-        write_mr_series(tmp_path, small(phantom), film, provenance=PROVENANCE)
+        write_images(tmp_path, build_mr_series(small(phantom), RIGHT, origin(film)))
     assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]
 
 
@@ -40,20 +40,19 @@ def test_a_folder_with_files_in_it_is_left_alone(tmp_path, phantom, film):
         ({"voxels": np.zeros((8, 8), np.float32)}, r"\[S,H,W\]"),
     ],
 )
-def test_volumes_that_dicom_cannot_say_are_errors(tmp_path, phantom, film, bad, message):
+def test_volumes_that_dicom_cannot_say_are_errors(phantom, film, bad, message):
     with pytest.raises(ValueError, match=message):
-        write_mr_series(tmp_path / "s", replace(small(phantom), **bad), film, provenance=PROVENANCE)
-    assert list(tmp_path.iterdir()) == []
+        build_mr_series(replace(small(phantom), **bad), RIGHT, origin(film))
 
 
 def test_the_weights_hash_is_needed(phantom, film):
     with pytest.raises(ValueError, match="weights_sha256"):
-        build_mr_series(small(phantom), film, provenance={"version": "1"})
+        build_mr_series(small(phantom), RIGHT, Origin(film, {"version": "1"}))
 
 
 def test_an_unknown_label_is_an_error(phantom, film):
     with pytest.raises(ValueError, match="'label' must be 'corner' or 'none'"):
-        build_mr_series(small(phantom), film, provenance=PROVENANCE, label="middle")
+        build_mr_series(small(phantom), RIGHT, origin(film), label="middle")
 
 
 @pytest.mark.parametrize(
@@ -62,4 +61,4 @@ def test_an_unknown_label_is_an_error(phantom, film):
 def test_pixels_of_another_kind_are_errors(film, pixels):
     plane = SlicePlane((0, 0, 0), (1, 0, 0, 0, 0, -1), (1, 1, 1))
     with pytest.raises(ValueError, match="Argument 'pixels'"):
-        SyntheticMRImage(pixels, plane, SeriesRecord(Side.LEFT, 3, PROVENANCE), 1, "1.2.3")
+        SyntheticMRImage(pixels, plane, SeriesRecord(LEFT, origin(film), 3, "FOOT"), 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from pydicom import dcmread
@@ -12,10 +10,10 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from monai_xray2mri.dicom.burn_in import word_mask
 from monai_xray2mri.dicom.mr_image import SeriesRecord, SlicePlane, SyntheticMRImage
-from monai_xray2mri.dicom.mr_series import build_mr_series, stored_pixels, write_mr_series
-from monai_xray2mri.types import Side
+from monai_xray2mri.dicom.mr_series import build_mr_series, stored_pixels, write_images
+from monai_xray2mri.dicom.source import anonymous_source
 from tests.helpers.designed_pixels import DESIGNED
-from tests.helpers.dicom_objects import PROVENANCE, WEIGHTS, small
+from tests.helpers.dicom_objects import LEFT, RIGHT, WEIGHTS, origin, small
 
 
 def plain(value: object) -> object:
@@ -28,7 +26,8 @@ def plain(value: object) -> object:
 
 
 def test_every_attribute_of_every_slice_is_as_designed(tmp_path, phantom, film, report):
-    paths = write_mr_series(tmp_path / "series", phantom, film, provenance=PROVENANCE, report=report, label="none")
+    images = build_mr_series(phantom, RIGHT, origin(film, report), label="none")
+    paths = write_images(tmp_path / "series", images)
     assert [path.name for path in paths] == [f"IM_{number:04d}.dcm" for number in range(1, 51)]
     assert sorted(tmp_path.rglob("*")) == [tmp_path / "series", *paths]
     first = dcmread(paths[0])
@@ -57,10 +56,9 @@ def test_every_attribute_of_every_slice_is_as_designed(tmp_path, phantom, film, 
     assert all(uid.is_valid and uid.startswith("2.25.") for uid in uids)
 
 
-@pytest.mark.parametrize(("side", "slices"), [(Side.RIGHT, 50), (Side.LEFT, 2)])
-def test_dciodvfy_finds_no_error_in_any_slice(tmp_path, phantom, film, report, side, slices, dciodvfy):
-    volume = replace(small(phantom, slices), side=side)
-    paths = write_mr_series(tmp_path / "s", volume, film, provenance=PROVENANCE, report=report)
+@pytest.mark.parametrize(("product", "slices"), [(RIGHT, 50), (LEFT, 2)], ids=["right", "left"])
+def test_dciodvfy_finds_no_error_in_any_slice(tmp_path, phantom, film, report, product, slices, dciodvfy):
+    paths = write_images(tmp_path / "s", build_mr_series(small(phantom, slices), product, origin(film, report)))
     assert [error for path in paths for error in dciodvfy(path)] == [] and len(paths) == slices
 
 
@@ -80,7 +78,7 @@ def test_dciodvfy_finds_no_error_where_the_source_is_poor(tmp_path, phantom, mak
         DeidentificationMethod=None,
         PatientIdentityRemoved=None,
     )
-    for path in write_mr_series(tmp_path / "s", small(phantom), poor, provenance=PROVENANCE):
+    for path in write_images(tmp_path / "s", build_mr_series(small(phantom), RIGHT, origin(poor))):
         assert dciodvfy(path) == []
         read = dcmread(path)
         for keyword in (
@@ -99,7 +97,7 @@ def test_dciodvfy_finds_no_error_where_the_source_is_poor(tmp_path, phantom, mak
 
 
 def test_no_device_identity_and_no_moment_of_writing_is_made_up(phantom, film):
-    image = build_mr_series(small(phantom), film, provenance=PROVENANCE)[0]
+    image = build_mr_series(small(phantom), RIGHT, origin(film))[0]
     absent = {
         "DeviceSerialNumber",
         "UDISequence",
@@ -120,7 +118,7 @@ def test_lossy_compression_of_the_source_stays_declared(phantom, make_film):
     film = make_film(
         LossyImageCompression="01", LossyImageCompressionRatio=12.5, LossyImageCompressionMethod="ISO_10918_1"
     )
-    image = build_mr_series(small(phantom), film, provenance=PROVENANCE)[0]
+    image = build_mr_series(small(phantom), RIGHT, origin(film))[0]
     assert (image.LossyImageCompression, image.LossyImageCompressionRatio) == ("01", 12.5)
     assert image.LossyImageCompressionMethod == "ISO_10918_1"
 
@@ -129,7 +127,7 @@ def test_the_label_covers_one_corner_and_can_be_left_out(phantom, film):
     stored = stored_pixels(small(phantom).voxels)
     height, width = word_mask().shape
     for label in ("corner", "none"):
-        for index, image in enumerate(build_mr_series(small(phantom), film, provenance=PROVENANCE, label=label)):
+        for index, image in enumerate(build_mr_series(small(phantom), RIGHT, origin(film), label=label)):
             assert image.BurnedInAnnotation == "NO"
             changed = np.argwhere(image.pixel_array != stored[index])
             if label == "none":
@@ -146,19 +144,17 @@ def test_intensities_are_clipped_and_rounded():
     assert stored_pixels(voxels).ravel().tolist() == [0, 0, 1, 1024, 4095, 4095]
 
 
-def test_the_plain_constructor_makes_a_valid_image_of_nobody(tmp_path, phantom, film, dciodvfy):
-    made = build_mr_series(small(phantom), film, provenance=PROVENANCE)[0]
-    image = SyntheticMRImage(
-        made.pixel_array, SlicePlane.of_affine(phantom.affine, 0), SeriesRecord(Side.LEFT, 3, PROVENANCE), 1, "1.2.3"
-    )
+def test_the_constructor_makes_a_valid_image_of_nobody(tmp_path, phantom, dciodvfy):
+    series = SeriesRecord(LEFT, origin(anonymous_source(b"picture")), 3, LEFT.images)
+    image = SyntheticMRImage(stored_pixels(phantom.voxels)[0], SlicePlane.of_affine(phantom.affine, 0), series, 1)
     image.save_as(tmp_path / "one.dcm", enforce_file_format=True)
     assert dciodvfy(tmp_path / "one.dcm") == []
-    assert not image.PatientID and image.Laterality == "L"
+    assert image.PatientID == "ANONYMOUS" and image.Laterality == "L"
 
 
 def test_a_long_provenance_is_cut_to_what_dicom_holds(tmp_path, phantom, film, dciodvfy):
-    provenance = PROVENANCE | {f"option{number:03d}": "x" * 60 for number in range(100)}
-    path = write_mr_series(tmp_path / "s", small(phantom), film, provenance=provenance)[0]
+    long = {f"option{number:03d}": "x" * 60 for number in range(100)}
+    path = write_images(tmp_path / "s", build_mr_series(small(phantom), RIGHT, origin(film, **long)))[0]
     text = dcmread(path).ContributingEquipmentSequence[0].ContributionDescription
     assert len(text) <= 1024 and text.endswith(" ...") and WEIGHTS in text
     assert dciodvfy(path) == []

@@ -17,7 +17,7 @@ from monai_xray2mri.dicom.mr_series import build_mr_series
 from monai_xray2mri.dicom.parametric_map import UncertaintyMap
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.errors import InputRefused
-from tests.helpers.dicom_objects import PROVENANCE
+from tests.helpers.dicom_objects import RIGHT, origin
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def volume(phantom):
 
 @pytest.fixture
 def make(volume, film):
-    mean = build_mr_series(volume, film, provenance=PROVENANCE, label="none")
-    return lambda header=film, **replaced: UncertaintyMap(volume, header, mean, provenance=PROVENANCE | replaced)
+    mean = build_mr_series(volume, RIGHT, origin(film), label="none")
+    return lambda header=film, **replaced: UncertaintyMap(volume, RIGHT, origin(header, **replaced), mean)
 
 
 def test_frames_run_from_anterior_to_posterior_with_their_own_values(tmp_path, make, volume):

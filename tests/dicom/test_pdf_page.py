@@ -16,8 +16,7 @@ from monai_xray2mri.dicom.mr_series import build_mr_series
 from monai_xray2mri.dicom.pdf_page import FONTS, SCRIPTS, UNPRINTABLE, Page, Picture, render
 from monai_xray2mri.dicom.source import anonymous_source
 from monai_xray2mri.dicom.uids import encoded
-from monai_xray2mri.types import Side
-from tests.helpers.dicom_objects import PROVENANCE, program, small
+from tests.helpers.dicom_objects import LEFT, RIGHT, origin, program, small
 
 MOMENT = datetime(2016, 5, 4, 9, 45)
 NAMES = [
@@ -89,8 +88,8 @@ def test_every_font_is_there_with_its_licence():
 
 @pytest.fixture
 def document(film, phantom):
-    images = build_mr_series(small(phantom), film, provenance=PROVENANCE)
-    return ResultPage(b"%PDF-1.3 odd", Side.RIGHT, film, images, provenance=PROVENANCE)
+    images = build_mr_series(small(phantom), RIGHT, origin(film))
+    return ResultPage(b"%PDF-1.3 odd", RIGHT, origin(film), images)
 
 
 def test_the_document_holds_the_page_in_the_films_study(tmp_path, document, film, dciodvfy):
@@ -111,14 +110,14 @@ def test_the_document_holds_the_page_in_the_films_study(tmp_path, document, film
 
 def test_the_document_of_a_picture_names_nobody(tmp_path, dciodvfy):
     path = tmp_path / "page.dcm"
-    path.write_bytes(encoded(ResultPage(b"%PDF-", Side.LEFT, anonymous_source(b"x"), [], provenance=PROVENANCE)))
+    path.write_bytes(encoded(ResultPage(b"%PDF-", LEFT, origin(anonymous_source(b"x")), [])))
     assert dcmread(path).PatientID == "ANONYMOUS"
     assert dciodvfy(path) == []
 
 
 def test_uids_follow_the_content(document, film):
-    same = ResultPage(b"%PDF-1.3 odd", Side.RIGHT, film, [], provenance=PROVENANCE)
-    again = ResultPage(b"%PDF-1.3 odd", Side.RIGHT, film, [], provenance=PROVENANCE)
-    other = ResultPage(b"%PDF-1.3 off", Side.RIGHT, film, [], provenance=PROVENANCE)
+    same = ResultPage(b"%PDF-1.3 odd", RIGHT, origin(film), [])
+    again = ResultPage(b"%PDF-1.3 odd", RIGHT, origin(film), [])
+    other = ResultPage(b"%PDF-1.3 off", RIGHT, origin(film), [])
     assert encoded(same) == encoded(again)
     assert len({same.SOPInstanceUID, other.SOPInstanceUID, document.SOPInstanceUID}) == 3

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from monai_xray2mri.dicom.mr_image import SeriesRecord
 from monai_xray2mri.dicom.mr_series import build_mr_series, build_sample_series, write_images
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series, meaning_of
-from monai_xray2mri.types import Side
-from tests.helpers.dicom_objects import PROVENANCE, small
+from tests.helpers.dicom_objects import LEFT, RIGHT, origin, small
 
 
 @pytest.fixture
 def mean(phantom, film):
-    return build_mr_series(small(phantom), film, provenance=PROVENANCE)
+    return build_mr_series(small(phantom), RIGHT, origin(film))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def deviation(phantom):
 
 @pytest.fixture
 def written(tmp_path, deviation, film, mean, report):
-    images = build_uncertainty_series(deviation, film, mean, provenance=PROVENANCE, report=report)
+    images = build_uncertainty_series(deviation, RIGHT, origin(film, report), mean)
     return [dcmread(path) for path in write_images(tmp_path / "u", images)]
 
 
@@ -70,12 +70,15 @@ def test_it_says_what_it_is(written, report):
     assert image.SourceInstanceSequence[0].ReferencedSOPInstanceUID == report.SOPInstanceUID
 
 
-def test_it_gives_the_interval_where_the_samples_are_like_the_calibrated_ones():
+def test_it_gives_the_interval_where_the_samples_are_like_the_calibrated_ones(film):
     known = {"level": 0.9, "scale": 2.314, "floor": 0.02, "knees": 150, "simulator": "1.0"}
-    assert meaning_of({}).endswith("not calibrated") and meaning_of({"interval": None}) == meaning_of({})
-    said = meaning_of({"interval": known})
+    unknown = meaning_of(RIGHT, {})
+    assert unknown.endswith("not calibrated") and meaning_of(RIGHT, {"interval": None}) == unknown
+    said = meaning_of(RIGHT, {"interval": known})
     assert "mean +/- 2.31 x (SD + 0.02) held 90% of the voxels" in said and "not calibrated" not in said
-    assert said.isascii() and said in UncertaintyImage.comments_of({"interval": known})
+    assert said.isascii() and said in UncertaintyImage.comments_of(
+        SeriesRecord(RIGHT, origin(film, interval=known), 1, "")
+    )
 
 
 def test_dciodvfy_finds_no_error(tmp_path, written, dciodvfy):
@@ -84,9 +87,9 @@ def test_dciodvfy_finds_no_error(tmp_path, written, dciodvfy):
 
 def test_uids_follow_values_and_mean(deviation, film, mean, phantom):
     def uid(values=deviation, on=mean, **replaced):
-        return build_uncertainty_series(values, film, on, provenance=PROVENANCE | replaced)[0].SeriesInstanceUID
+        return build_uncertainty_series(values, RIGHT, origin(film, **replaced), on)[0].SeriesInstanceUID
 
-    elsewhere = build_mr_series(small(phantom), film, provenance=PROVENANCE, label="none")
+    elsewhere = build_mr_series(small(phantom), RIGHT, origin(film), label="none")
     others = [uid(replace(deviation, voxels=deviation.voxels / 2)), uid(on=elsewhere), uid(version="2")]
     assert uid() == uid() and len({uid(), *others}) == 4
 
@@ -96,7 +99,7 @@ def test_uids_follow_values_and_mean(deviation, film, mean, phantom):
 )
 def test_other_values_are_errors(deviation, film, mean, voxels, words):
     with pytest.raises(ValueError, match=words):
-        build_uncertainty_series(replace(deviation, voxels=voxels), film, mean, provenance=PROVENANCE)
+        build_uncertainty_series(replace(deviation, voxels=voxels), RIGHT, origin(film), mean)
 
 
 def test_the_window_shows_a_fifth_of_the_range_as_white():
@@ -109,7 +112,7 @@ def test_the_summary_is_of_all_voxels():
 
 
 def test_samples_are_series_of_their_own_on_the_mean(tmp_path, phantom, film, mean, dciodvfy):
-    made = [build_sample_series(small(phantom), number, film, mean, provenance=PROVENANCE) for number in (1, 64)]
+    made = [build_sample_series(small(phantom), number, RIGHT, origin(film), mean) for number in (1, 64)]
     numbers, uids = [], {mean[0].SeriesInstanceUID}
     for images in made:
         path = write_images(tmp_path / str(len(uids)), images)[0]
@@ -122,5 +125,5 @@ def test_samples_are_series_of_their_own_on_the_mean(tmp_path, phantom, film, me
         (9101, "SYNTHETIC COR T1 RIGHT KNEE sample 1, not for clinical use"),
         (9164, "SYNTHETIC COR T1 RIGHT KNEE sample 64, not for clinical use"),
     ]
-    left = build_sample_series(replace(small(phantom), side=Side.LEFT), 2, film, mean, provenance=PROVENANCE)
+    left = build_sample_series(small(phantom), 2, LEFT, origin(film), mean)
     assert left[0].SeriesNumber == 9202 and len(uids) == 3

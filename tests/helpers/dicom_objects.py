@@ -12,7 +12,9 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import ComputedRadiographyImageStorage
 
-from monai_xray2mri.types import KneeVolume
+from monai_xray2mri.dicom.product import Origin
+from monai_xray2mri.systems.knee_xray2mri.products import knee_product
+from monai_xray2mri.types import Side, Volume
 
 KNOWN_ERROR = "Error - Attribute with an even group number is not a recognized standard attribute - (0x0008,0x001c)"
 """About Synthetic Data (0008,001C), which Debian's dicom3tools of 2022 does not know."""
@@ -25,9 +27,16 @@ PROVENANCE = {
     "options": {"seed": 5, "steps": 20, "sampler": "ddim"},
     "remarks": ["features unknown"],
 }
+RIGHT, LEFT = (knee_product(side) for side in (Side.RIGHT, Side.LEFT))
+"""What the tests write."""
 
 
-def small(volume: KneeVolume, slices: int = 2) -> KneeVolume:
+def origin(header: Dataset, report: Dataset | None = None, **replaced: object) -> Origin:
+    """A result of a film; keywords replace or add entries of the provenance."""
+    return Origin(header, PROVENANCE | replaced, report)
+
+
+def small(volume: Volume, slices: int = 2) -> Volume:
     """The first slices of a volume, for tests that do not look at geometry."""
     return replace(volume, voxels=volume.voxels[:slices])
 

@@ -12,7 +12,7 @@ from monai_xray2mri.knee.grading.features import validate_grades
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
-from monai_xray2mri.types import Box, KneeVolume, Radiograph, Side
+from monai_xray2mri.types import Box, Radiograph, Side, Volume
 
 PROVENANCE = {
     "software": "monai_xray2mri",
@@ -42,7 +42,7 @@ def case(header: Dataset | None, side: Side = Side.RIGHT, name: str = "film.dcm"
 def synthesis(of: KneeCase, samples: int = 2, **options: object) -> Synthesis:
     """Volumes of 4 slices of 48 x 64 voxels; keywords replace options of the provenance."""
     dice = np.random.default_rng(3)
-    volumes = [KneeVolume(dice.random((4, 48, 64), dtype=np.float32), AFFINE, of.side) for _ in range(samples)]
+    volumes = [Volume(dice.random((4, 48, 64), dtype=np.float32), AFFINE) for _ in range(samples)]
     stack = np.stack([volume.voxels for volume in volumes])
     spread = replace(volumes[0], voxels=stack.std(axis=0, ddof=1)) if samples > 1 else None
     remarks = [*of.remarks, *of.grading.remarks]

@@ -24,7 +24,7 @@ from monai_xray2mri.label.bundle_parts import ScaleToStoredd, require_one_model,
 from monai_xray2mri.label.request import read_request
 from monai_xray2mri.label.store import is_radiograph, is_result, study_of, uncertainty_name, volume_name
 from monai_xray2mri.label.volume_file import EXTENSIONS, FULL_SCALE, write_volume
-from monai_xray2mri.types import KneeVolume, Side
+from monai_xray2mri.types import Side, Volume
 from tests.label.conftest import Radiographs
 
 
@@ -66,7 +66,7 @@ def test_what_a_request_cannot_mean_is_named(parameters: dict[str, object], mess
 @pytest.mark.parametrize("dtype", FULL_SCALE)
 def test_volumes_are_written_in_place(tmp_path: Path, extension: str, dtype: str) -> None:
     voxels = np.random.default_rng(0).random((4, 5, 6), dtype=np.float32)
-    volume = KneeVolume(voxels, volume_affine(6, 5, 4, 0.625, 1.5), Side.LEFT)
+    volume = Volume(voxels, volume_affine(6, 5, 4, 0.625, 1.5))
     image = SimpleITK.ReadImage(str(write_volume(tmp_path / f"volume{extension}", volume, dtype)))
     values = SimpleITK.GetArrayFromImage(image)
     assert str(values.dtype) == dtype

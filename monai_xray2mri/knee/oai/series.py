@@ -243,7 +243,7 @@ def _flipped(voxels: np.ndarray, affine: np.ndarray, axis: int) -> tuple[np.ndar
 
 
 def to_patient_order(voxels: np.ndarray, affine: np.ndarray, side: Side) -> tuple[np.ndarray, np.ndarray]:
-    """From right-knee space, posterior first, to ``KneeVolume``'s order: slice 0 anterior, column 0 at the right."""
+    """From right-knee space, posterior first, to ``Volume``'s order: slice 0 anterior, column 0 at the right."""
     if side is Side.LEFT:
         voxels, affine = _flipped(voxels, affine, axis=0)
     return _flipped(voxels, affine, axis=2)

@@ -8,21 +8,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydicom import Dataset
-
 from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.dicom.burn_in import Label
 from monai_xray2mri.dicom.encapsulated_pdf import ResultPage
 from monai_xray2mri.dicom.mr_image import SyntheticMRImage
-from monai_xray2mri.dicom.mr_series import build_mr_series, build_sample_series, header_of, write_images
+from monai_xray2mri.dicom.mr_series import build_mr_series, build_sample_series, write_images
 from monai_xray2mri.dicom.parametric_map import UncertaintyMap
 from monai_xray2mri.dicom.pdf_page import render
+from monai_xray2mri.dicom.product import Origin
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, build_uncertainty_series
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.files import whole_directory
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.preview import preview
+from monai_xray2mri.systems.knee_xray2mri.products import knee_product, source_header
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.systems.knee_xray2mri.result_page import page_moment, page_of
 from monai_xray2mri.systems.knee_xray2mri.result_report import ResultReport, can_report
@@ -156,30 +156,26 @@ def _write_dicom(
     parametric_map: bool,
 ) -> dict[str, object]:
     """Write the DICOM objects of a knee; returns what ``report.json`` says about them."""
-    header = header_of(case.radiograph)
     # remarks name files, and a study is the same whatever its files are called
     made_by = {key: value for key, value in provenance.items() if key != "remarks"}
-    mean = build_mr_series(synthesis.volume, case.radiograph, provenance=made_by, report=case.report, label=label)
+    product, origin = knee_product(case.side), Origin(source_header(case.radiograph), made_by, case.report)
+    mean = build_mr_series(synthesis.volume, product, origin, label=label)
     write_images(inside.series, mean)
     images: list[SyntheticMRImage] = list(mean)
     spread = None
     if synthesis.uncertainty is not None:
         spread = SpreadSummary.of(synthesis.uncertainty.voxels, len(synthesis.samples))
-        deviation = build_uncertainty_series(
-            synthesis.uncertainty, case.radiograph, mean, provenance=made_by, report=case.report
-        )
+        deviation = build_uncertainty_series(synthesis.uncertainty, product, origin, mean)
         write_images(inside.uncertainty, deviation)
         images += deviation
-        if parametric_map and can_report(header):
-            floats = UncertaintyMap(synthesis.uncertainty, header, mean, provenance=made_by)
+        if parametric_map and can_report(origin.header):
+            floats = UncertaintyMap(synthesis.uncertainty, product, origin, mean)
             inside.parametric_map.write_bytes(encoded(floats))
     for number, sample in enumerate(synthesis.samples if samples else (), start=1):
-        one = build_sample_series(
-            sample, number, case.radiograph, mean, provenance=made_by, report=case.report, label=label
-        )
+        one = build_sample_series(sample, number, product, origin, mean, label=label)
         write_images(inside.samples / f"sample_{number:02d}", one)
-    _write_page(inside, case, synthesis, header, images, made_by, spread)
-    has_report = _write_report(inside, case, synthesis, header, images, made_by, spread)
+    _write_page(inside, case, synthesis, origin, images, spread)
+    has_report = _write_report(inside, case, synthesis, origin, images, spread)
     return {
         "series": {
             "directory": inside.series.name,
@@ -196,14 +192,13 @@ def _write_page(
     inside: KneeResult,
     case: KneeCase,
     synthesis: Synthesis,
-    header: Dataset,
+    origin: Origin,
     images: list[SyntheticMRImage],
-    made_by: Mapping[str, object],
     spread: SpreadSummary | None,
 ) -> None:
-    pdf = render(page_of(case, synthesis, header, spread), page_moment(header))
+    pdf = render(page_of(case, synthesis, origin.header, spread), page_moment(origin.header))
     inside.page.write_bytes(pdf)
-    document = ResultPage(pdf, case.side, header, images, provenance=made_by)
+    document = ResultPage(pdf, knee_product(case.side), origin, images)
     inside.page.with_suffix(".dcm").write_bytes(encoded(document))
 
 
@@ -211,24 +206,22 @@ def _write_report(
     inside: KneeResult,
     case: KneeCase,
     synthesis: Synthesis,
-    header: Dataset,
+    origin: Origin,
     images: list[SyntheticMRImage],
-    made_by: Mapping[str, object],
     spread: SpreadSummary | None,
 ) -> bool:
     """Write the structured report; False where the radiograph has no date or nothing to refer to."""
-    if not can_report(header):
+    if not can_report(origin.header):
         return False
     remarks = list(case.remarks)
     document = ResultReport(
         synthesis.grading,
         case.side,
-        header,
+        knee_product(case.side),
+        origin,
         images,
-        provenance=made_by,
         remarks=remarks,
         spread=spread,
-        report=case.report,
     )
     inside.structured_report.write_bytes(encoded(document))
     return True

@@ -27,7 +27,7 @@ from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
-from monai_xray2mri.types import KneeVolume, Side
+from monai_xray2mri.types import Side, Volume
 
 INTERVAL = ("level", "scale", "floor", "knees", "simulator")
 """What a result says of the calibration of its uncertainty."""
@@ -172,7 +172,7 @@ class Xray2MRI:
         mean, spread = mean_and_spread(samples)
         return Synthesis(mean, spread, tuple(samples), case.roi, case.grading, self.provenance(case, options))
 
-    def _to_patient(self, voxels: np.ndarray, side: Side, options: Options) -> KneeVolume:
+    def _to_patient(self, voxels: np.ndarray, side: Side, options: Options) -> Volume:
         """[S,H,W] in [-1,1], slice 0 posterior, right-knee space, to the patient's own knee in [0,1]."""
         voxels = (voxels[::-1] + 1) / 2  # the most anterior slice first
         if side is Side.LEFT:
@@ -180,7 +180,7 @@ class Xray2MRI:
         slices, rows, columns = voxels.shape
         spacing = self.network.spacing(options.slices)
         affine = volume_affine(columns, rows, slices, self.network.pixel_mm, spacing)
-        return KneeVolume(np.ascontiguousarray(voxels, dtype=np.float32), affine, side)
+        return Volume(np.ascontiguousarray(voxels, dtype=np.float32), affine)
 
     @staticmethod
     def _identity(case: KneeCase) -> str:

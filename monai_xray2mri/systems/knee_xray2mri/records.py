@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.radiograph.knee.roi import KneeROI
-from monai_xray2mri.types import KneeVolume
+from monai_xray2mri.types import Volume
 
 
 @dataclass(frozen=True)
@@ -26,9 +23,9 @@ class Synthesis:
         provenance: versions, weights hash, seed, options, remarks: what ``report.json`` holds.
     """
 
-    volume: KneeVolume
-    uncertainty: KneeVolume | None
-    samples: tuple[KneeVolume, ...]
+    volume: Volume
+    uncertainty: Volume | None
+    samples: tuple[Volume, ...]
     roi: KneeROI
     grading: Grading
     provenance: Mapping[str, object]

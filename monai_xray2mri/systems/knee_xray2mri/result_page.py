@@ -18,6 +18,7 @@ from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.preview import film_with_box
+from monai_xray2mri.systems.knee_xray2mri.products import knee_product
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 
 WARNING = (
@@ -51,7 +52,7 @@ def page_of(case: KneeCase, synthesis: Synthesis, header: Dataset, spread: Sprea
     columns = [
         (f"Features used ({synthesis.grading.source})", _features(synthesis.grading)),
         ("Model", _model(synthesis.provenance)),
-        ("Checks and uncertainty", [*_remarks(synthesis.provenance), *_spread(spread, synthesis.provenance)]),
+        ("Checks and uncertainty", [*_remarks(synthesis.provenance), *_spread(spread, case, synthesis.provenance)]),
     ]
     return Page(f"Synthetic MR of the {case.side.word} knee", WARNING, _facts(header, case), [first, [mr]], columns)
 
@@ -108,8 +109,8 @@ def _cut(remark: str) -> str:
     return remark if len(remark) <= _LONGEST_REMARK else f"{remark[: _LONGEST_REMARK - 4]} ..."
 
 
-def _spread(spread: SpreadSummary | None, provenance: Mapping[str, object]) -> list[str]:
+def _spread(spread: SpreadSummary | None, case: KneeCase, provenance: Mapping[str, object]) -> list[str]:
     if spread is None:
         return ["One sample was drawn: no uncertainty can be given."]
     figures = f"mean {spread.mean:.4f}, 95th percentile {spread.percentile_95:.4f}, highest {spread.highest:.4f}"
-    return [f"{spread.samples} samples: {figures}.", f"{meaning_of(provenance)}."]
+    return [f"{spread.samples} samples: {figures}.", f"{meaning_of(knee_product(case.side), provenance)}."]

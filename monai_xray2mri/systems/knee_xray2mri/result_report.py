@@ -6,7 +6,7 @@ so that a result that comes back with its study is never taken for a reading of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import highdicom as hd
 from highdicom.sr import CodedConcept, RelationshipTypeValues
@@ -21,7 +21,7 @@ from monai_xray2mri.dicom.marks import (
     parameters,
     software_versions,
 )
-from monai_xray2mri.dicom.mr_image import IMAGE_COMMENTS
+from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.uids import deterministic_uid
@@ -40,9 +40,6 @@ from monai_xray2mri.knee.grading.film_report import (
 )
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.types import Side
-
-SERIES_NUMBERS = {Side.RIGHT: 931, Side.LEFT: 932}
-"""Series Number by knee."""
 
 SYNTHESIS = CodedConcept("SYNTHESIS", CODING_SCHEME, "Synthesis of an MR series from a radiograph")
 SPREAD = CodedConcept("SAMPLESPREAD", CODING_SCHEME, "Spread of the samples of a generative model")
@@ -71,46 +68,45 @@ class ResultReport(FilmReport):
         self,
         grading: Grading,
         side: Side,
-        film: Dataset,
+        product: Product,
+        origin: Origin,
         images: Sequence[Dataset],
         *,
-        provenance: Mapping[str, object],
         remarks: Sequence[str] = (),
         spread: SpreadSummary | None = None,
-        report: Dataset | None = None,
     ) -> None:
         """Build the document.
 
         Args:
             grading: the features that were used, and their source.
             side: which knee.
-            film: header of the radiograph.
+            product: what was generated.
+            origin: what it was made from: the header of the radiograph, the report whose gradings were used. Numbers
+                and short texts of the provenance (also those below ``options``) become parameters of the algorithm.
             images: the series that was generated, and the uncertainty series if there is one.
-            provenance: what made it: ``weights_sha256`` is needed; ``model`` and ``version`` are used if there, numbers
-                and short texts (also those below ``options``) become parameters of the algorithm.
             remarks: what the checks of the input found worth knowing.
             spread: of the samples, if there were several.
-            report: header of the structured report whose gradings were used.
 
         Raises:
             InputRefused: the film fails `can_report`.
             ValueError: the provenance lacks the weights' hash.
         """
+        film, provenance = origin.header, origin.provenance
         if not can_report(film):
             raise InputRefused("result report", "needs a film with a date that it can refer to", "another one")
-        groups = [_synthesis_group(grading, side, film, images, provenance, remarks, report)]
+        groups = [_synthesis_group(grading, side, product, origin, images, remarks)]
         if spread is not None:
-            groups.append(_spread_group(side, film, spread, provenance))
+            groups.append(_spread_group(side, product, origin, spread))
         with quiet():
             super().__init__(
                 _content(groups, film, images),
                 film,
                 written=source_moment(film),
                 final=True,
-                series_number=SERIES_NUMBERS[side],
-                description=f"SYNTHETIC MR of {side.name} KNEE: report, not for clinical use",
+                series_number=product.numbers.report,
+                description=f"SYNTHETIC {product.modality} of {product.subject}: report, not for clinical use",
                 schemes=[oai_scheme(), coding_scheme()],
-                evidence=[*images, *_as_evidence(report, film)],
+                evidence=[*images, *_as_evidence(origin)],
                 model=model_name(provenance),
                 software_versions=tuple(software_versions(provenance)),
             )
@@ -134,13 +130,13 @@ def _content(
 def _synthesis_group(
     grading: Grading,
     side: Side,
-    film: Dataset,
+    product: Product,
+    origin: Origin,
     images: Sequence[Dataset],
-    provenance: Mapping[str, object],
     remarks: Sequence[str],
-    report: Dataset | None,
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """TID 1501 Measurement Group: features, model, remarks, and where the result is."""
+    film, provenance, report = origin.header, origin.provenance, origin.report
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(film, side, "synthesis"),
         finding_type=SYNTHESIS,
@@ -164,18 +160,18 @@ def _synthesis_group(
     series = dict.fromkeys(str(image.SeriesInstanceUID) for image in images)
     added += [hd.sr.UIDRefContentItem(_SERIES_UID, uid, contains) for uid in series]
     added += [hd.sr.TextContentItem(CHECK, remark, contains) for remark in remarks]
-    added.append(hd.sr.TextContentItem(_COMMENT, IMAGE_COMMENTS, contains))
+    added.append(hd.sr.TextContentItem(_COMMENT, product.comments, contains))
     group[0].ContentSequence.extend(added)
     return group
 
 
 def _spread_group(
-    side: Side, film: Dataset, spread: SpreadSummary, provenance: Mapping[str, object]
+    side: Side, product: Product, origin: Origin, spread: SpreadSummary
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """TID 1501 Measurement Group: the spread in a few numbers."""
     values = {name: getattr(spread, name) for name in _SPREADS}
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(film, side, "spread"),
+        tracking_identifier=_tracking(origin.header, side, "spread"),
         finding_type=SPREAD,
         finding_sites=[knee_site(side)],
         measurements=[
@@ -183,8 +179,8 @@ def _spread_group(
             *(hd.sr.Measurement(_SPREADS[name], value, NO_UNITS) for name, value in values.items()),
         ],
     )
-    comment = hd.sr.TextContentItem(_COMMENT, f"{meaning_of(provenance)}.", RelationshipTypeValues.CONTAINS)
-    group[0].ContentSequence.append(comment)
+    meaning = f"{meaning_of(product, origin.provenance)}."
+    group[0].ContentSequence.append(hd.sr.TextContentItem(_COMMENT, meaning, RelationshipTypeValues.CONTAINS))
     return group
 
 
@@ -193,8 +189,9 @@ def _tracking(film: Dataset, side: Side, what: str) -> hd.sr.TrackingIdentifier:
     return hd.sr.TrackingIdentifier(uid=uid, identifier=f"Knee {side.value} {what}")
 
 
-def _as_evidence(report: Dataset | None, film: Dataset) -> list[Dataset]:
+def _as_evidence(origin: Origin) -> list[Dataset]:
     """The source report as highdicom wants evidence, where it can be referred to."""
+    report, film = origin.report, origin.header
     if report is None or not is_instance(report):
         return []
     evidence = Dataset()

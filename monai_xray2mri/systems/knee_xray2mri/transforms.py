@@ -15,7 +15,7 @@ from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.volumes import volume_affine
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
-from monai_xray2mri.types import KneeVolume, Side
+from monai_xray2mri.types import Side, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """MONAI's affines map to RAS millimetres, DICOM's to LPS."""
@@ -131,7 +131,5 @@ class SaveKneeVolumed(MapTransform):
             voxels = volume[0].cpu().numpy().transpose(2, 0, 1)  # [S,H,W]
             affine = (LPS_TO_RAS @ volume.affine.cpu().numpy())[:, [1, 0, 2, 3]]  # of (column, row, slice), LPS
             name = Path(volume.meta["filename_or_obj"]).stem
-            write_nifti(
-                self.output_dir / f"{name}_{self.postfix}.nii.gz", KneeVolume(voxels, affine, Side(volume.meta["side"]))
-            )
+            write_nifti(self.output_dir / f"{name}_{self.postfix}.nii.gz", Volume(voxels, affine))
         return data

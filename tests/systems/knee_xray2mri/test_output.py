@@ -140,7 +140,7 @@ def test_orthanc_takes_everything_and_orders_the_slices(written):
     namespace = [program("unshare", "util-linux"), "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine allows no network namespace, without which Orthanc would listen to everyone")
-    script = Path(__file__).with_name("orthanc_session.py")
+    script = Path(__file__).parents[2] / "helpers" / "orthanc_session.py"
     command = [*namespace, sys.executable, str(script), orthanc, str(written)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

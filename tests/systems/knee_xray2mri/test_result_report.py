@@ -11,14 +11,18 @@ from pydicom import Dataset, dcmread
 
 from monai_xray2mri.dicom.marks import is_own_result
 from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.product import Origin
 from monai_xray2mri.dicom.structured_report import referenced_instances, walk_report
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, build_uncertainty_series
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.grading.report_writer import write_grading_report
 from monai_xray2mri.systems.knee_xray2mri.result_report import ResultReport
-from monai_xray2mri.types import KneeVolume, Side
+from monai_xray2mri.types import Side, Volume
 from tests.dicom.conftest import AFFINE
+from tests.helpers.dicom_objects import LEFT, dciodvfy
+
+__all__ = ["dciodvfy"]
 
 PROVENANCE = {
     "weights_sha256": "0123456789abcdef" * 4,
@@ -30,9 +34,10 @@ PROVENANCE = {
 
 @pytest.fixture
 def images(film):
-    volume = KneeVolume(np.linspace(0, 1, 3 * 8 * 8, dtype=np.float32).reshape(3, 8, 8), AFFINE, Side.LEFT)
-    mean = build_mr_series(volume, film, provenance=PROVENANCE)
-    return [*mean, *build_uncertainty_series(volume, film, mean, provenance=PROVENANCE)]
+    volume = Volume(np.linspace(0, 1, 3 * 8 * 8, dtype=np.float32).reshape(3, 8, 8), AFFINE)
+    origin = Origin(film, PROVENANCE)
+    mean = build_mr_series(volume, LEFT, origin)
+    return [*mean, *build_uncertainty_series(volume, LEFT, origin, mean)]
 
 
 @pytest.fixture
@@ -43,9 +48,9 @@ def make(film, left, images):
         document = ResultReport(
             options.pop("grading", left),
             Side.LEFT,
-            options.pop("film", film),
+            LEFT,
+            Origin(options.pop("film", film), options.pop("provenance", PROVENANCE), options.pop("report", None)),
             options.pop("images", images),
-            provenance=options.pop("provenance", PROVENANCE),
             **({"remarks": ["1 older radiograph"], "spread": SpreadSummary(8, 0.02, 0.06, 0.3)} | options),
         )
         path = tmp_path / "report.dcm"

@@ -15,12 +15,13 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from highdicom.sr import CodedConcept
 from pydicom import Dataset
 from pydicom.uid import MRImageStorage
 from pydicom.valuerep import DSfloat
 
 from monai_xray2mri.core.identity import fingerprint
-from monai_xray2mri.dicom.mr_image import KNEE, MAX_STORED, SlicePlane
+from monai_xray2mri.dicom.mr_image import MAX_STORED, SlicePlane
 from monai_xray2mri.dicom.mr_series import stored_pixels
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
@@ -37,6 +38,7 @@ from monai_xray2mri.simulation.knee.release.header import (
 from monai_xray2mri.simulation.knee.release.layout import MR_DESCRIPTION, mr_barcode
 
 IMAGE_COMMENTS: Final = "SIMULATED MR image of no real person, computed from a model of the knee. Not for clinical use."
+KNEE: Final = CodedConcept("72696002", "SCT", "Knee")
 SERIES_NUMBER: Final = 7
 BANDWIDTH_HZ: Final = 130.0
 FIELD_TESLA: Final = 3.0
