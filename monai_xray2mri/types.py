@@ -7,6 +7,7 @@ right knees only; a left knee is mirrored on the way in and its volume mirrored 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -63,6 +64,13 @@ class Radiograph:
     dataset: Dataset | None = None
     path: Path | None = None
     remarks: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """SOP Instance UID, or the SHA-256 of the pixels where there is none; the noise of a result follows from it."""
+        if self.dataset is not None and self.dataset.get("SOPInstanceUID"):
+            return str(self.dataset.SOPInstanceUID)
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)

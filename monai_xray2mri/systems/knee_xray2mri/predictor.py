@@ -156,7 +156,7 @@ class Xray2MRI:
         # 2. Samples, each with its own noise
         samples, sampler = [], options.sampler(self.network.sampler)
         for sample in range(options.samples):
-            generator = case_generator(options.seed, self._identity(case), case.side, sample)
+            generator = case_generator(options.seed, case.radiograph.identity, case.side, sample)
             with memory_errors(options.chunk):
                 volume = self.network.sample(
                     condition,
@@ -181,13 +181,6 @@ class Xray2MRI:
         spacing = self.network.spacing(options.slices)
         affine = volume_affine(columns, rows, slices, self.network.pixel_mm, spacing)
         return Volume(np.ascontiguousarray(voxels, dtype=np.float32), affine)
-
-    @staticmethod
-    def _identity(case: KneeCase) -> str:
-        header = case.radiograph.dataset
-        if header is not None and header.get("SOPInstanceUID"):
-            return str(header.SOPInstanceUID)
-        return hashlib.sha256(np.ascontiguousarray(case.radiograph.pixels).tobytes()).hexdigest()
 
     def provenance(self, case: KneeCase, options: Options) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""

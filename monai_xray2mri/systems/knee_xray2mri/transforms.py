@@ -13,6 +13,7 @@ from monai.transforms import MapTransform
 
 from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.volumes import volume_affine
+from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.types import Side, Volume
@@ -24,7 +25,9 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 class LoadKneeRegiond(MapTransform):
     """Reads a radiograph (DICOM, PNG, JPEG), checks it and cuts out the knee: [1,256,256] in [-1,1], right-knee space.
 
-    The tensor's meta data hold ``side``, ``spacing_source`` and ``filename_or_obj``.
+    The tensor's meta data hold ``filename_or_obj``, ``side``, ``spacing_source``, and what the inferer needs to make
+    the volume that :class:`~monai_xray2mri.systems.knee_xray2mri.predictor.Xray2MRI` makes of the same file:
+    ``identity``, from which the noise follows, and the one-hot ``features`` [61].
 
     Args:
         keys: keys of file paths.
@@ -63,6 +66,8 @@ class LoadKneeRegiond(MapTransform):
                 "filename_or_obj": str(path),
                 "side": str(case.side),
                 "spacing_source": case.radiograph.spacing_source,
+                "identity": case.radiograph.identity,
+                "features": one_hot(case.grading.grades),
             }
             result[key] = MetaTensor(pixels, meta=meta)
         return result

@@ -8,8 +8,6 @@ from torch import Tensor
 
 from monai_xray2mri.diffusion.depth_noise import VolumeNoise
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
-from monai_xray2mri.errors import UsageError
-from monai_xray2mri.systems.knee_xray2mri.inferer import SliceDiffusionInferer
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from tests.conftest import make_tiny_network
 
@@ -313,26 +311,6 @@ def test_features_reach_the_volume(tiny_network: SliceDiffusion, film: Tensor) -
     unknown = tiny_network(film)
     assert not torch.allclose(unknown, tiny_network(film, torch.ones(1, 61)))
     torch.testing.assert_close(unknown, tiny_network(film, torch.zeros(1, 61)))
-
-
-def test_the_inferer_takes_numbers_texts_and_blanks(tiny_network: SliceDiffusion, film: Tensor) -> None:
-    plain = SliceDiffusionInferer(seed=0)(film, tiny_network)
-    torch.testing.assert_close(
-        SliceDiffusionInferer(seed="", steps="2", slices=None, guidance="")(film, tiny_network), plain
-    )
-    assert SliceDiffusionInferer(seed="1", slices="3")(film, tiny_network).shape == (1, 1, 64, 64, 3)
-    assert not torch.allclose(SliceDiffusionInferer(seed=1)(film, tiny_network), plain)
-    options = ({"eta": "1"}, {"noise_shared": 0, "noise_length_mm": "3"}, {"dtype": "bfloat16"})
-    assert not any(torch.equal(SliceDiffusionInferer(**option)(film, tiny_network), plain) for option in options)
-    with pytest.raises(UsageError, match="option steps"):
-        SliceDiffusionInferer(steps=100_000)(film, tiny_network)
-
-
-def test_the_inferer_gives_the_mean_of_samples(tiny_network: SliceDiffusion, film: Tensor) -> None:
-    generator = torch.Generator().manual_seed(7)
-    members = [tiny_network.generate(film, noise=tiny_network.draw_noise(generator)) for _ in range(3)]
-    mean = SliceDiffusionInferer(seed=7, samples="3")(film, tiny_network)
-    torch.testing.assert_close(mean.permute(0, 1, 4, 2, 3), sum(members) / 3)
 
 
 def test_progress_counts_slices(tiny_network: SliceDiffusion, film: Tensor) -> None:
