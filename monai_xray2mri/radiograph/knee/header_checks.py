@@ -7,6 +7,7 @@ import re
 
 from pydicom import Dataset
 
+from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.errors import InputRefused, NotAKnee
 from monai_xray2mri.radiograph.side_words import split_words, word_set
 
@@ -180,16 +181,14 @@ def _stated_age(header: Dataset) -> float | None:
 
 def _computed_age(header: Dataset) -> float | None:
     """Return the years from Patient's Birth Date to the film; None if either is absent or malformed."""
-    birth = _date(header, "PatientBirthDate")
-    dates = (_date(header, f"{of}Date") for of in ("Acquisition", "Content", "Series", "Study"))
-    taken = next((date for date in dates if date is not None), None)
+    birth, taken = _date(str(header.get("PatientBirthDate") or "")), _date(source_moment(header)[0])
     if birth is None or taken is None or taken < birth:
         return None
     return taken.year - birth.year - ((taken.month, taken.day) < (birth.month, birth.day))
 
 
-def _date(header: Dataset, keyword: str) -> datetime.date | None:
-    digits = re.sub(r"\D", "", str(header.get(keyword) or ""))[:8]  # old files write 1995.07.20
+def _date(text: str) -> datetime.date | None:
+    digits = re.sub(r"\D", "", text)[:8]  # old files write 1995.07.20
     try:
         return datetime.datetime.strptime(digits, "%Y%m%d").date()
     except ValueError:

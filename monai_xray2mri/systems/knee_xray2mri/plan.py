@@ -15,6 +15,7 @@ from pydicom import Dataset
 from monai_xray2mri.core.system import Plan
 from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.quiet import quiet
+from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.study import Study, StudyFile, read_study
 from monai_xray2mri.errors import InputRefused, NotAKnee, Xray2MRIError
 from monai_xray2mri.knee.grading.record import Grading
@@ -312,10 +313,11 @@ def _newest_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:
 
 
 def _age(case: KneeCase) -> tuple[str, str, int, str]:
+    """When the film was taken, as the result will say it; of one moment, its number in the series, then its name."""
     header = case.radiograph.dataset or Dataset()
-    date = str(header.get("AcquisitionDate", "") or header.get("ContentDate", "") or header.get("StudyDate", "") or "")
-    time = str(header.get("AcquisitionTime", "") or header.get("ContentTime", "") or header.get("StudyTime", "") or "")
-    return date, time, int(header.get("InstanceNumber", 0) or 0), case.radiograph.name
+    date, time = source_moment(header)
+    number = str(header.get("InstanceNumber") or "")
+    return date.replace(".", ""), time, int(number) if number.isdecimal() else 0, case.radiograph.name
 
 
 def _joined(refusals: Sequence[InputRefused]) -> Xray2MRIError:

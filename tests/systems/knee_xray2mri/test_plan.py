@@ -15,6 +15,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import MRImageStorage
 
 from monai_xray2mri.core.system import Plan
+from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, NotAKnee, UsageError, Xray2MRIError
 from monai_xray2mri.knee.detection import joints
 from monai_xray2mri.knee.detection.koa import ESTIMATED
@@ -261,6 +262,36 @@ def test_of_several_films_of_a_knee_the_newest_is_used(tmp_path: Path) -> None:
     case = plan(tmp_path).cases[0]
     assert case.radiograph.name == "b.dcm"
     assert any("1 older radiographs" in remark for remark in case.remarks)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "newest"),
+    [
+        ({"AcquisitionTime": None, "ContentTime": "235959"}, {"AcquisitionTime": "080000"}, "b.dcm"),
+        ({"AcquisitionDate": None, "SeriesDate": "20200109"}, {"AcquisitionDate": "20200105"}, "a.dcm"),
+        ({"AcquisitionDate": "1995.07.20"}, {"AcquisitionDate": "19950101"}, "a.dcm"),
+        ({"InstanceNumber": 2}, {"InstanceNumber": 1}, "a.dcm"),
+    ],
+)
+def test_the_newest_film_is_the_one_whose_date_the_result_says(
+    tmp_path: Path, first: dict[str, object], second: dict[str, object], newest: str
+) -> None:
+    """A date counts with its own time only, and the date of a series counts, too."""
+    film = write_film(tmp_path / "a.dcm", simulated_crop(), **first)
+    same = {"StudyInstanceUID": dcmread(film).StudyInstanceUID, "SOPInstanceUID": "1.2.3"}
+    write_film(tmp_path / "b.dcm", simulated_crop(), **(same | second))
+    case = plan(tmp_path, estimate=False).only()
+    assert case.radiograph.name == newest
+    other = dcmread(tmp_path / ("a.dcm" if newest == "b.dcm" else "b.dcm"))
+    used = case.radiograph.dataset
+    assert used is not None
+    assert source_moment(used)[0].replace(".", "") >= source_moment(other)[0].replace(".", "")
+
+
+def test_a_film_whose_number_is_none_is_used(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "a.dcm", simulated_crop(), InstanceNumber=4711)
+    film.write_bytes(film.read_bytes().replace(b"4711", b"4x11"))
+    assert len(plan(tmp_path, estimate=False).cases) == 1
 
 
 @pytest.mark.parametrize(
