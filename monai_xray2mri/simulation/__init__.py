@@ -1,6 +1,46 @@
 """Simulated knees with known anatomy and known truth: the project's own training data.
 
-``simulate_knee(seed)`` of :mod:`monai_xray2mri.simulation.knee.knee` makes one right knee as MR volume, labels and
-joint radiograph; :mod:`~monai_xray2mri.simulation.knee.film.film` makes the bilateral film of a patient, and
-:mod:`~monai_xray2mri.systems.knee_xray2mri.example_study` an example study in DICOM.
+========================================== ============================================================================
+``simulation/knee/``                       a knee; its folders people, anatomy, mri, xray, film, release in that order
+``simulation/tools/``                      what knows no body part: lattices, distances, noise, solids, lettering
+========================================== ============================================================================
+
+Simulators know bodies and nothing of the product: they read no radiograph and load no network.
+
+Example:
+    >>> from monai_xray2mri.simulation import TRAINING, simulate_knee
+    >>> knee = simulate_knee(TRAINING.start)  # doctest: +SKIP
+    >>> knee.volume.shape, knee.radiograph.shape  # doctest: +SKIP
+    ((80, 256, 256), (299, 299))
 """
+
+from monai_xray2mri.runtime.lazy import lazy_names
+
+__all__ = [
+    "LESION_ENRICHED",
+    "SIMULATOR_VERSION",
+    "TEST",
+    "TRAINING",
+    "VALIDATION",
+    "SimulatedKnee",
+    "Tissue",
+    "simulate_film",
+    "simulate_knee",
+    "simulate_radiograph",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "LESION_ENRICHED": "knee.people.seeds",
+        "SIMULATOR_VERSION": "knee.people.seeds",
+        "TEST": "knee.people.seeds",
+        "TRAINING": "knee.people.seeds",
+        "VALIDATION": "knee.people.seeds",
+        "SimulatedKnee": "knee.knee",
+        "Tissue": "knee.mri.mr",
+        "simulate_film": "knee.film.film",
+        "simulate_knee": "knee.knee",
+        "simulate_radiograph": "knee.knee",
+    },
+)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from monai_xray2mri.networks.intensity import intensity_distribution
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 
 
 def test_it_is_the_share_of_pixels_per_grey_level() -> None:
@@ -36,7 +36,7 @@ def test_gain_and_offset_of_the_film_do_not_reach_it_but_gamma_does() -> None:
     pixels = np.random.default_rng(0).uniform(0.1, 0.9, (64, 64))
 
     def distribution(image: np.ndarray) -> torch.Tensor:
-        return intensity_distribution(torch.from_numpy(normalise_region(image, mirrored=False, size=64))[None, None])
+        return intensity_distribution(torch.from_numpy(normalize_region(image, mirrored=False, size=64))[None, None])
 
     first = distribution(pixels)
     torch.testing.assert_close(first, distribution(3 * pixels + 7), atol=2e-3, rtol=0)

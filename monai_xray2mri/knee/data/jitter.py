@@ -2,7 +2,7 @@
 
 A network that only ever saw perfectly centred joints would fail on the first film whose box is a few millimetres off.
 The store keeps each region with a margin; a box of the region's size is cut out of it, shifted and scaled as a
-detector errs, and goes through the same :func:`~monai_xray2mri.radiograph.knee.region.normalise_region` as a film's.
+detector errs, and goes through the same :func:`~monai_xray2mri.radiograph.knee.region.normalize_region` as a film's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monai_xray2mri.knee.data.arrays import GEOMETRY, IMAGE_SIZE, WIDE_SIZE
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box, resize
 from monai_xray2mri.types import Box
 
@@ -53,7 +53,7 @@ def network_view(region: np.ndarray, box: Box) -> np.ndarray:
         region: region with margin, as ``KneeStore`` keeps it.
         box: the square that the detector found, in pixels of ``region``.
     """
-    return normalise_region(cut_box(region.astype(np.float32) / 65535, box), mirrored=False, size=IMAGE_SIZE)
+    return normalize_region(cut_box(region.astype(np.float32) / 65535, box), mirrored=False, size=IMAGE_SIZE)
 
 
 def region_with_margin(pixels: np.ndarray, box: Box, mirrored: bool) -> np.ndarray:

@@ -87,7 +87,7 @@ def _checked(pixels: np.ndarray) -> np.ndarray:
             "radiograph region",
             "must hold grey values in [-1,1]",
             f"{pixels.min():g} to {pixels.max():g}",
-            "Bring it into form with monai_xray2mri.radiograph.knee.region.normalise_region.",
+            "Bring it into form with monai_xray2mri.radiograph.knee.region.normalize_region.",
         )
     return pixels
 

@@ -1,7 +1,7 @@
 """What an image looks like, in numbers: families of features that a linear classifier can weigh.
 
 Each family sees one side of a radiograph's appearance, so that a high score names what gives a simulation away. All
-take regions [N,256,256] in [-1,1] as ``radiograph.region.normalise_region`` makes them.
+take regions [N,256,256] in [-1,1] as ``radiograph.region.normalize_region`` makes them.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.realism.appearance import FAMILIES
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.knee import draw_patient_knee
@@ -83,7 +83,7 @@ def load_real_regions(folder: Path) -> tuple[np.ndarray, list[str]]:
     for path in files:
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("L"), dtype=np.float32) / 255
-        regions.append(normalise_region(pixels, mirrored=path.stem.endswith("L")))
+        regions.append(normalize_region(pixels, mirrored=path.stem.endswith("L")))
     return np.stack(regions), [path.stem[:-1] for path in files]
 
 
@@ -145,7 +145,7 @@ def public_crop(seed: int) -> np.ndarray:
 
 def as_stored(radiograph: np.ndarray) -> np.ndarray:
     """Region [256,256] in [-1,1] of a radiograph [299,299] in [0,1] after the 8 bits of the public crops."""
-    return normalise_region(np.round(radiograph * 255).astype(np.float32) / 255, mirrored=False)
+    return normalize_region(np.round(radiograph * 255).astype(np.float32) / 255, mirrored=False)
 
 
 @one_thread()

@@ -85,7 +85,7 @@ def joint_response(image: np.ndarray) -> np.ndarray:
     Returns:
         [H,W] in -1..1 where the template's joint line and middle lie on that pixel; -1 where it does not fit in.
     """
-    normalised = normalise_locally(image)
+    normalised = normalize_locally(image)
     best = np.full(image.shape, -1.0)
     for scale in SCALES:
         template = draw_template(scale)
@@ -151,7 +151,7 @@ def bone_contrast(grid: np.ndarray, column: int, top: int, bottom: int) -> float
     return float((middle - side).mean())
 
 
-def normalise_locally(image: np.ndarray) -> np.ndarray:
+def normalize_locally(image: np.ndarray) -> np.ndarray:
     """Remove the local mean (6 mm) and divide by the local deviation (10 mm); clipped to two deviations.
 
     Args:

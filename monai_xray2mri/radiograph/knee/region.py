@@ -129,10 +129,10 @@ def network_input(roi: KneeROI, size: int = NETWORK_SIZE) -> np.ndarray:
         roi: a region.
         size: pixels per side.
     """
-    return normalise_region(roi.pixels, mirrored=roi.side is Side.LEFT, size=size)[None, None]
+    return normalize_region(roi.pixels, mirrored=roi.side is Side.LEFT, size=size)[None, None]
 
 
-def normalise_region(pixels: np.ndarray, mirrored: bool, size: int = NETWORK_SIZE) -> np.ndarray:
+def normalize_region(pixels: np.ndarray, mirrored: bool, size: int = NETWORK_SIZE) -> np.ndarray:
     """Mirror, resample and normalise a region; films and simulated crops go through this one function.
 
     The grey range between the percentiles 0.5 and 99.5 becomes [-1,1] and the rest is clipped, so that exposure and

@@ -1,1 +1,5 @@
-"""Tools that know no body part: lattices, distances, noise, solids, lettering."""
+"""Tools that know no body part.
+
+``lattice`` holds coarse fields and fine grids, ``primitives`` signed distances, ``noise`` smooth random fields,
+``solids`` exact paths of rays through simple bodies, ``lettering`` letters as strokes.
+"""

@@ -8,7 +8,7 @@ import pytest
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.knee.data.arrays import WIDE_SIZE
 from monai_xray2mri.knee.data.jitter import NO_JITTER, BoxJitter, network_view, region_with_margin
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box, resize
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 from monai_xray2mri.types import Box
@@ -60,7 +60,7 @@ def test_a_perfect_detector_sees_the_region_as_a_film_gives_it() -> None:
     """A margin that is cut off again leaves what the inference path makes of the same film."""
     film = resize(np.random.default_rng(0).random((60, 60)), (900, 900))
     box = Box(200.0, 260.0, 450.0, 450.0)
-    expected = normalise_region(cut_box(film, box), mirrored=False)
+    expected = normalize_region(cut_box(film, box), mirrored=False)
     stored = np.rint(region_with_margin(film, box, mirrored=False) * 65535).astype(np.uint16)
     view = network_view(stored, NO_JITTER.draw(draw_generator("box", 0)))
     assert view.shape == (256, 256)

@@ -17,7 +17,7 @@ from monai_xray2mri.knee.data.arrays import KneeStore
 from monai_xray2mri.knee.data.jitter import NO_JITTER, BoxJitter
 from monai_xray2mri.knee.data.slices import TrainingSlices, ValidationSlices, require_split
 from monai_xray2mri.knee.grading.features import one_hot
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 from monai_xray2mri.simulation.knee.people.seeds import (
     CALIBRATION,
@@ -71,7 +71,7 @@ def test_without_jitter_the_radiograph_is_the_simulated_region(
     training_set: Path, simulated_knees: list[SimulatedKnee]
 ) -> None:
     view = TrainingSlices(training_set, jitter=NO_JITTER)[0]["radiograph"][0].numpy()
-    expected = normalise_region(simulated_knees[0].radiograph[36:-36, 36:-36], mirrored=False)
+    expected = normalize_region(simulated_knees[0].radiograph[36:-36, 36:-36], mirrored=False)
     np.testing.assert_allclose(view, expected, atol=1e-3)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from monai_xray2mri.errors import ExitCode, InputRefused
 from monai_xray2mri.radiograph.knee.joint import JOINT_ROW, REGION_MM
-from monai_xray2mri.radiograph.knee.region import FoundJoint, Locator, find_knees, network_input, normalise_region
+from monai_xray2mri.radiograph.knee.region import FoundJoint, Locator, find_knees, network_input, normalize_region
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box, resize
@@ -222,14 +222,14 @@ def test_left_knees_reach_the_network_mirrored():
 
 
 def test_normalisation_does_not_depend_on_exposure(knee_crop):
-    usual = normalise_region(knee_crop, mirrored=False)
-    assert np.allclose(usual, normalise_region(0.3 * knee_crop + 0.5, mirrored=False), atol=1e-4)
+    usual = normalize_region(knee_crop, mirrored=False)
+    assert np.allclose(usual, normalize_region(0.3 * knee_crop + 0.5, mirrored=False), atol=1e-4)
     assert usual.min() == -1 and usual.max() == 1
     assert np.mean(usual == -1) == pytest.approx(0.005, abs=0.002)
 
 
 def test_normalisation_of_a_constant_region_is_finite():
-    assert np.isfinite(normalise_region(np.full((299, 299), 0.4, np.float32), mirrored=True)).all()
+    assert np.isfinite(normalize_region(np.full((299, 299), 0.4, np.float32), mirrored=True)).all()
 
 
 def test_resampling_does_not_alias():

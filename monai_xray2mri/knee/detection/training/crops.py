@@ -18,7 +18,7 @@ from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.knee.data.arrays import GEOMETRY, WIDE_SIZE, KneeStore
 from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, VIEW_MM
 from monai_xray2mri.knee.grading.features import FEATURES
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box
 from monai_xray2mri.types import Box
 
@@ -139,5 +139,5 @@ def load_simulated_crops(directory: Path, knees: int | None = None) -> GradedCro
 
 
 def _stored(pixels: np.ndarray, mirrored: bool) -> np.ndarray:
-    scaled = normalise_region(pixels, mirrored, CROP_SIZE)
+    scaled = normalize_region(pixels, mirrored, CROP_SIZE)
     return np.rint((scaled + 1) * 127.5).astype(np.uint8)

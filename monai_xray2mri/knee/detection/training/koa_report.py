@@ -23,7 +23,7 @@ from monai_xray2mri.knee.detection.koa import koa_probability, shipped_classifie
 from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, KOAClassifier
 from monai_xray2mri.knee.detection.training.crops import GradedCrops, load_public_crops
 from monai_xray2mri.knee.detection.training.koa import predict
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.simulation.knee.knee import draw_patient_knee, simulate_radiograph
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
@@ -105,7 +105,7 @@ def judge_simulated(network: KOAClassifier, seeds: Sequence[int]) -> dict[str, A
     """Measures on the 110 mm regions of simulated knees, by the way that a film of the application goes."""
     found, grades = [], []
     for seed in tqdm(seeds, "knees", disable=not sys.stderr.isatty()):
-        found.append(koa_probability(normalise_region(simulate_radiograph(seed), mirrored=False), network))
+        found.append(koa_probability(normalize_region(simulate_radiograph(seed), mirrored=False), network))
         grades.append(draw_patient_knee(seed)[1].grade("XRKL"))
     return measures(np.stack(found), np.array(grades))
 

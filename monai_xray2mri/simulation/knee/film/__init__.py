@@ -1,1 +1,6 @@
-"""Bilateral films as departments make them."""
+"""Films of both knees of a patient, as departments make them.
+
+``pair`` draws the left knee beside the right one. ``film_options`` draws what a film is like, ``film_projection``
+projects both legs, ``film_parts``, ``hardware`` add what else is on it, ``film_frame`` says where it lies.
+``film`` puts these together, ``film_dicom`` writes the file.
+"""

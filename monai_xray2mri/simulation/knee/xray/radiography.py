@@ -18,7 +18,6 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from monai_xray2mri.radiograph.knee.joint import JOINT_ROW, REGION_MM
 from monai_xray2mri.simulation.knee.anatomy.body import body_paths
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy, build_anatomy
 from monai_xray2mri.simulation.knee.anatomy.pathology import Pathology
@@ -55,6 +54,10 @@ SOURCE_TO_DETECTOR_MM: Final = 1829.0
 SOURCE_TO_JOINT_MM: Final = SOURCE_TO_DETECTOR_MM / MAGNIFICATION
 FILM_SOURCE: Final = (96.0, 0.0)
 """(x, z) of the focal spot of a bilateral film in mm of the right knee's own frame."""
+REGION_MM: Final = 110.0
+"""Side of the region around a joint that is cut out, at the detector."""
+JOINT_ROW: Final = 63.75 / REGION_MM
+"""Where the joint line lies in a region, as a fraction from the top: as in the released crops of OAI's films."""
 REGION_PIXELS: Final = 299
 RAY_STEP_MM: Final = 2.5
 _RAYS_MM: Final = (48.0, -78.0)

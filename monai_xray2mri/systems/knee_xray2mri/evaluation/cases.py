@@ -21,7 +21,7 @@ from monai_xray2mri.knee.data.arrays import GEOMETRY, IMAGE_SIZE, MODELLED_SLICE
 from monai_xray2mri.knee.data.jitter import NO_JITTER, network_view
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.measures.crop import HALF_DEPTH_MM, SPACING_MM, axes_mm
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.mri.mr import Placement, volume_affine
@@ -125,7 +125,7 @@ def joint_positions() -> tuple[int, ...]:
 
 def simulated_case(knee: SimulatedKnee) -> EvaluationKnee:
     """The case of a simulated knee; it is a participant of its own."""
-    film = normalise_region(np.asarray(knee.radiograph), mirrored=False)
+    film = normalize_region(np.asarray(knee.radiograph), mirrored=False)
     inputs = KneeInputs(str(knee.seed), film, dict(knee.grades), ()).at(WHOLE)
     return EvaluationKnee(inputs, np.asarray(knee.volume[MODELLED]), str(knee.seed), knee)
 

@@ -30,7 +30,7 @@ from monai_xray2mri.core.bundles import default_bundle, load_network
 from monai_xray2mri.diffusion.sampler_settings import SHORTEST_MM
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.knee.measures.lesions import lesion_response
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
 from monai_xray2mri.systems.knee_xray2mri.evaluation.noise_fit import fit_noise
@@ -119,7 +119,7 @@ class ContinuityKnee:
     @cached_property
     def film(self) -> Tensor:
         """[1,1,H,W] in [-1,1]."""
-        return torch.from_numpy(normalise_region(np.asarray(self.knee.radiograph), mirrored=False))[None, None]
+        return torch.from_numpy(normalize_region(np.asarray(self.knee.radiograph), mirrored=False))[None, None]
 
     def truth(self, target: str) -> np.ndarray:
         """The true volume [S,H,W], see :data:`TARGETS`."""

@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from monai_xray2mri.radiograph.knee import joint
+from monai_xray2mri.radiograph.resampling import REGION_SIZE
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 from monai_xray2mri.simulation.knee.knee import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
 from monai_xray2mri.simulation.knee.xray.beam import MU_BONE, MU_FAT, MU_MUSCLE
 from monai_xray2mri.simulation.knee.xray.radiography import (
     FILM_SOURCE,
+    JOINT_ROW,
     MAGNIFICATION,
     REGION_MM,
+    REGION_PIXELS,
     SOURCE_TO_DETECTOR_MM,
     SOURCE_TO_JOINT_MM,
     Detector,
@@ -24,6 +28,11 @@ from monai_xray2mri.simulation.knee.xray.radiography import (
     true_region,
 )
 from tests.simulation.knee.conftest import COARSE_PIXEL_MM, HEALTHY, SEED
+
+
+def test_regions_are_those_that_the_product_cuts_out():
+    """Simulators know nothing of the product; this test holds their geometry to the product's."""
+    assert (REGION_MM, JOINT_ROW, REGION_PIXELS) == (joint.REGION_MM, joint.JOINT_ROW, REGION_SIZE)
 
 
 def test_bone_is_bright(knee):

@@ -15,7 +15,7 @@ from monai_xray2mri.evaluation.metrics import psnr_per_slice
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.structure import ssim_per_slice
 from monai_xray2mri.evaluation.study import Setting, Study, Table
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.knee import simulate_radiograph
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated, radiograph_of
@@ -57,7 +57,7 @@ def films(knee: EvaluationKnee) -> dict[str, np.ndarray | None]:
     }
     if knee.simulated is not None:
         other = simulate_radiograph(knee.simulated.seed + 1)
-        found["of another knee"] = normalise_region(other, mirrored=False)
+        found["of another knee"] = normalize_region(other, mirrored=False)
     return found
 
 

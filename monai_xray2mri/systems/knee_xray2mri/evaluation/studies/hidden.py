@@ -17,7 +17,7 @@ from monai_xray2mri.evaluation.study import Setting, Study, Table, column, disti
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.measures.lesions import detect_lesions, lesion_contrast, lesion_response
 from monai_xray2mri.knee.measures.surfaces import read_volume
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import simulate_knee, simulate_radiograph
 from monai_xray2mri.simulation.knee.people.grades import patient_grades
@@ -59,7 +59,7 @@ def conditions(knee: EvaluationKnee) -> dict[str, KneeInputs]:
         "shuffled": inputs.given(with_hidden(own, shuffled)),
     }
     for visibility in VISIBILITIES:
-        film = normalise_region(simulate_radiograph(seed, visibility=visibility), mirrored=False)
+        film = normalize_region(simulate_radiograph(seed, visibility=visibility), mirrored=False)
         shown = KneeInputs(inputs.name, film, with_hidden(own, None), inputs.depths)
         found[f"all unknown, visibility {visibility:g}"] = shown
     return found

@@ -18,7 +18,7 @@ from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import Setting, Study, Table, column, distinct, where
 from monai_xray2mri.knee.measures.crop import SIDES
 from monai_xray2mri.knee.measures.surfaces import read_volume
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.knee import simulate_radiograph
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     EvaluationKnee,
@@ -39,7 +39,7 @@ def conditions(knee: EvaluationKnee) -> dict[str, KneeInputs]:
         "features only": replace(inputs, radiograph=None),
     }
     if knee.simulated is not None:
-        other = normalise_region(simulate_radiograph(knee.simulated.seed + 1), mirrored=False)
+        other = normalize_region(simulate_radiograph(knee.simulated.seed + 1), mirrored=False)
         found["another knee's film, own features"] = replace(inputs, radiograph=other)
     return found
 

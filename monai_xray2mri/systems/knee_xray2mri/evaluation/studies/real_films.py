@@ -21,7 +21,7 @@ from monai_xray2mri.evaluation.study import Setting, Study, Table, column, disti
 from monai_xray2mri.knee.measures.crop import SIDES
 from monai_xray2mri.knee.measures.joint_space import joint_space_from_volume
 from monai_xray2mri.knee.measures.surfaces import read_volume
-from monai_xray2mri.radiograph.knee.region import normalise_region
+from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     EvaluationKnee,
     KneeInputs,
@@ -70,7 +70,7 @@ class FilmCohort:
             raise InputRefused(f"film {index + 1}", "must be named with its side, L or R, at the end", "neither")
         with Image.open(file) as picture:
             pixels = np.asarray(picture.convert("L"), np.float32) / 255
-        view = normalise_region(pixels, mirrored=file.stem[-1] == "L")
+        view = normalize_region(pixels, mirrored=file.stem[-1] == "L")
         grades = unknown_grades() | {"XRKL": int(file.parent.name)}
         return EvaluationKnee(
             KneeInputs(file.stem, view, grades, ()), np.empty((0, *view.shape), np.float32), file.stem[:-1]

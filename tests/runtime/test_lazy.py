@@ -1,0 +1,30 @@
+"""Public names of packages: each is there, and asking for the package alone loads none of its modules."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+PACKAGES = ("radiograph", "radiograph.knee", "simulation")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_each_public_name_is_there(name: str) -> None:
+    package = import_module(f"monai_xray2mri.{name}")
+    assert sorted(package.__all__) == dir(package)
+    assert all(getattr(package, public) is not None for public in package.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = package.nothing
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_alone_loads_no_module_of_it(name: str) -> None:
+    code = (
+        f"import sys; import monai_xray2mri.{name};"
+        f"print(*(module for module in sys.modules if module.startswith('monai_xray2mri.{name}.')))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.split() == []
