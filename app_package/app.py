@@ -11,6 +11,7 @@ from monai.deploy.core import Application
 from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOperator
 from monai.deploy.operators.dicom_series_selector_operator import DICOMSeriesSelectorOperator
 
+from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.study import Study
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
@@ -79,9 +80,11 @@ class Xray2MRIApp(Application):
         writer = DICOMSeriesWriterOperator(
             self,
             output=settings.output,
-            label=settings.label,
-            samples=settings.sample_series,
-            parametric_map=settings.parametric_map,
+            outputs=Outputs(
+                label=settings.label,
+                sample_series=settings.sample_series,
+                parametric_map=settings.parametric_map,
+            ),
             allow_partial=settings.allow_partial,
             name="dicom_series_writer",
         )

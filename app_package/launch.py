@@ -61,13 +61,13 @@ def run(settings: Settings) -> None:
     study = read_knee_study(settings.input)
 
     # 2. Bundle, options, output
-    from monai_xray2mri.systems.knee_xray2mri.output import require_writable
+    from monai_xray2mri.runtime.files import require_free
     from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
     model = Xray2MRI.from_bundle(settings.bundle, settings.device)
     options = model.options(seed=settings.seed, steps=settings.steps, samples=settings.samples)
     options.check(model.network.schedule.steps)
-    require_writable(settings.output, ())
+    require_free(settings.output, ())
 
     # 3. Operators
     os.environ.setdefault("HOLOSCAN_LOG_LEVEL", "OFF")  # it would print every error a second time, with its traceback

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monai_xray2mri.dicom.burn_in import Label
+from monai_xray2mri.core.system import Label
 from monai_xray2mri.types import Side
 
 BUNDLE = "knee_xray2mri"

@@ -9,9 +9,8 @@ from typing import Any
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
-from monai_xray2mri.dicom.burn_in import Label
+from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import SomeCasesFailed
-from monai_xray2mri.systems.knee_xray2mri.output import write_result
 
 
 class DICOMSeriesWriterOperator(Operator):
@@ -23,9 +22,7 @@ class DICOMSeriesWriterOperator(Operator):
 
     Args:
         output: the output folder.
-        label: ``"corner"`` burns a small SYNTHETIC into the slices, ``"none"`` does not.
-        samples: also write a series per sample.
-        parametric_map: also write the uncertainty as a Parametric Map.
+        outputs: what is written beside each volume.
         allow_partial: only log which knees were refused, if others were written.
     """
 
@@ -34,14 +31,11 @@ class DICOMSeriesWriterOperator(Operator):
         fragment: Fragment,
         *args: Any,
         output: Path,
-        label: Label,
-        samples: bool,
-        parametric_map: bool,
+        outputs: Outputs,
         allow_partial: bool,
         **kwargs: Any,
     ) -> None:
-        self._output, self._label, self._allow_partial = output, label, allow_partial
-        self._more = {"samples": samples, "parametric_map": parametric_map}
+        self._output, self._outputs, self._allow_partial = output, outputs, allow_partial
         self._logger = logging.getLogger("xray2mri")
         super().__init__(fragment, *args, **kwargs)
 
@@ -55,9 +49,9 @@ class DICOMSeriesWriterOperator(Operator):
         plan = op_input.receive("plan")
         for remark in plan.remarks:
             self._logger.warning("%s", remark)
-        for case, (synthesis, run) in zip(plan.cases, op_input.receive("syntheses"), strict=True):
-            result = write_result(self._output, case, synthesis, label=self._label, run=run, **self._more)
-            self._logger.info("%s knee written to %s", case.side.word, result.directory.name)
+        for synthesis in op_input.receive("syntheses"):
+            written = synthesis.save(self._output, self._outputs)
+            self._logger.info("%s written to %s", synthesis.case.title, written.directory.name)
         if not plan.refusals:
             return
         knees = len(plan.cases) + len(plan.refusals)

@@ -9,9 +9,9 @@ from typing import Any
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
-from monai_xray2mri.systems.knee_xray2mri.output import require_writable
+from monai_xray2mri.runtime.files import require_free
 from monai_xray2mri.systems.knee_xray2mri.predictor import Options, Xray2MRI
-from monai_xray2mri.systems.knee_xray2mri.run import synthesise_case
+from monai_xray2mri.systems.knee_xray2mri.run import synthesize_case
 
 
 class SliceDiffusionOperator(Operator):
@@ -21,7 +21,7 @@ class SliceDiffusionOperator(Operator):
         plan: knees with features (:class:`GradingOperator`).
 
     Named outputs:
-        syntheses: list of :class:`monai_xray2mri.systems.knee_xray2mri.records.Synthesis` and the record of its run, in
+        syntheses: list of :class:`monai_xray2mri.systems.knee_xray2mri.records.Synthesis`, in
             the plan's order.
 
     Args:
@@ -44,7 +44,7 @@ class SliceDiffusionOperator(Operator):
     def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
         """Generate; raises UsageError if a result could not be written, OutOfMemory if the device is too small."""
         cases = op_input.receive("plan").cases
-        require_writable(self._output, tuple(case.side for case in cases))
+        require_free(self._output, [case.name for case in cases])
         show = sys.stderr.isatty()
-        syntheses = [synthesise_case(case, self._model, self._options, progress=show) for case in cases]
+        syntheses = [synthesize_case(case, self._model, self._options, progress=show) for case in cases]
         op_output.emit(syntheses, "syntheses")

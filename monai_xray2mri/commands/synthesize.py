@@ -64,10 +64,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
-    from monai_xray2mri.systems.knee_xray2mri.output import require_writable
+    from monai_xray2mri.core.system import Outputs
+    from monai_xray2mri.runtime.files import require_free
     from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
     from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
-    from monai_xray2mri.systems.knee_xray2mri.run import synthesise_plan
+    from monai_xray2mri.systems.knee_xray2mri.run import synthesize_plan
 
     predictor = Xray2MRI.from_bundle(options.bundle, options.device)
     chosen = predictor.options(
@@ -95,17 +96,14 @@ def run(options: argparse.Namespace) -> int:
         force=options.force,
         estimate=options.estimate,
     )
-    require_writable(options.output, tuple(case.side for case in plan.cases))
-    results = synthesise_plan(
+    require_free(options.output, [case.name for case in plan.cases])
+    results = synthesize_plan(
         plan,
         predictor,
         chosen,
         options.output,
-        label=options.label,
-        nifti=options.nifti,
-        samples=options.sample_series,
-        parametric_map=options.parametric_map,
-        progress=show_progress(options),
+        Outputs(options.label, options.nifti, options.sample_series, options.parametric_map),
+        show_progress(options),
     )
     for result in results:
         print(result.directory)

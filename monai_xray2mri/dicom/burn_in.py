@@ -6,11 +6,7 @@ into the slices as they are stored and displayed (column 0 at the left), also fo
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
-
-Label = Literal["corner", "none"]
 
 WORD = "SYNTHETIC"
 

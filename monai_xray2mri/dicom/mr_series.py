@@ -14,7 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from monai_xray2mri.core.identity import fingerprint
-from monai_xray2mri.dicom.burn_in import Label, burn_in
+from monai_xray2mri.core.system import Label
+from monai_xray2mri.dicom.burn_in import burn_in
 from monai_xray2mri.dicom.mr_image import MAX_STORED, SeriesRecord, SlicePlane, SyntheticMRImage
 from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet

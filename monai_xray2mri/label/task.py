@@ -65,7 +65,7 @@ class SynthesisTask(InferTask):
         return True
 
     def __call__(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Synthesise the knee of ``request["image"]``, a file.
+        """Synthesize the knee of ``request["image"]``, a file.
 
         All checks come before the wait for an earlier request.
 
@@ -88,7 +88,7 @@ class SynthesisTask(InferTask):
         name, inside = self._name_of(radiograph)
         case = self._case(radiograph, wanted, inside)
         with self._turn:
-            result = self.predictor.synthesise(case, wanted.options, self._progress(case, wanted))
+            result = self.predictor.synthesize(case, wanted.options, self._progress(case, wanted))
         answer: dict[str, Any] = {
             "label_names": {},
             "side": str(case.side),
@@ -104,7 +104,7 @@ class SynthesisTask(InferTask):
             return str(write_volume(Path(file.name), result.volume, wanted.dtype)), answer
 
     def sides(self, radiograph: Path, request: Mapping[str, Any]) -> tuple[Side, ...]:
-        """The knees of a radiograph that can be synthesised, right before left.
+        """The knees of a radiograph that can be synthesized, right before left.
 
         Raises:
             InputRefused: none.

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -70,6 +70,30 @@ def whole_directory(path: Path) -> Iterator[Path]:
         raise _unwritable(path, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def require_free(output: Path, names: Iterable[str]) -> None:
+    """Check before a long computation that its results can be written; makes the output folder.
+
+    Args:
+        output: folder of all results.
+        names: of the folders to be made in it.
+
+    Raises:
+        UsageError: it cannot be made or written, or a result lies there already.
+    """
+    output = Path(output)
+    what, remedy = f"output folder {output.name}", "Choose another folder or correct its permissions."
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(what, "must be a folder that can be made", error.strerror or "an error", remedy) from error
+    if not os.access(output, os.W_OK | os.X_OK):
+        raise UsageError(what, "must be writable", "no permission", remedy)
+    for name in names:
+        directory = output / name
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise UsageError(what, f"must not hold {name} yet", "an earlier result", "Choose another folder.")
 
 
 def _umask() -> int:

@@ -45,10 +45,9 @@ def synthesis(of: KneeCase, samples: int = 2, **options: object) -> Synthesis:
     volumes = [Volume(dice.random((4, 48, 64), dtype=np.float32), AFFINE) for _ in range(samples)]
     stack = np.stack([volume.voxels for volume in volumes])
     spread = replace(volumes[0], voxels=stack.std(axis=0, ddof=1)) if samples > 1 else None
-    remarks = [*of.remarks, *of.grading.remarks]
-    provenance = PROVENANCE | {"options": PROVENANCE["options"] | options, "remarks": remarks}  # type: ignore[operator]
+    provenance = PROVENANCE | {"options": PROVENANCE["options"] | options, "remarks": list(of.remarks)}  # type: ignore[operator]
     mean = replace(volumes[0], voxels=stack.mean(axis=0))
-    return Synthesis(mean, spread, tuple(volumes), of.roi, of.grading, provenance)
+    return Synthesis(of, mean, spread, tuple(volumes), provenance)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -85,7 +86,7 @@ class Xray2MRI:
         progress: bool | Callable[[int], None] = False,
         **options: Any,
     ) -> Synthesis:
-        """Synthesise the knee of a radiograph file or study.
+        """Synthesize the knee of a radiograph file or study.
 
         Args:
             radiograph: DICOM, PNG or JPEG file, or a study folder.
@@ -119,10 +120,10 @@ class Xray2MRI:
         case = plan.only()
         # 3. Generate
         if callable(progress):
-            return self.synthesise(case, chosen, progress)
+            return self.synthesize(case, chosen, progress)
         total = (chosen.slices or self.network.slices) * chosen.samples
         with tqdm(total=total, unit="slice", disable=not (progress and sys.stderr.isatty())) as bar:
-            return self.synthesise(case, chosen, bar.update)
+            return self.synthesize(case, chosen, bar.update)
 
     @staticmethod
     def options(**options: Any) -> Options:
@@ -137,16 +138,17 @@ class Xray2MRI:
             raise UsageError("options", f"must be among: {known}", ", ".join(unknown), "Check the spelling.")
         return Options(**options)
 
-    def synthesise(
+    def synthesize(
         self, case: KneeCase, options: Options, progress: Callable[[int], object] | None = None
     ) -> Synthesis:
-        """Synthesise one knee that has passed all checks.
+        """Synthesize one knee that has passed all checks.
 
         Raises:
             UsageError: an option is out of range.
             OutOfMemory: the device has too little memory for ``options.chunk`` slices.
         """
         options.check(self.network.schedule.steps)
+        start = time.monotonic()
         # 1. Condition
         size = self.network.image_size
         film = torch.from_numpy(network_input(case.roi, size)).to(self.device)  # [1,1,H,W]
@@ -170,7 +172,8 @@ class Xray2MRI:
             samples.append(self._to_patient(volume[0, 0].cpu().numpy(), case.side, options))
         # 3. Mean and spread
         mean, spread = mean_and_spread(samples)
-        return Synthesis(mean, spread, tuple(samples), case.roi, case.grading, self.provenance(case, options))
+        run = {"device": self.device.type, "seconds": round(time.monotonic() - start, 2)}
+        return Synthesis(case, mean, spread, tuple(samples), self.provenance(case, options), run)
 
     def _to_patient(self, voxels: np.ndarray, side: Side, options: Options) -> Volume:
         """[S,H,W] in [-1,1], slice 0 posterior, right-knee space, to the patient's own knee in [0,1]."""

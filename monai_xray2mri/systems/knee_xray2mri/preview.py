@@ -12,28 +12,27 @@ from monai_xray2mri.types import Box, Radiograph
 _MARGIN, _CAPTION = 12, 26
 
 
-def preview(synthesis: Synthesis, radiograph: Radiograph, columns: int = 5, rows: int = 2) -> Image.Image:
+def preview(synthesis: Synthesis, columns: int = 5, rows: int = 2) -> Image.Image:
     """Radiograph with box at the left, slices from anterior to posterior at the right.
 
     Args:
         synthesis: what was generated.
-        radiograph: the film it was generated from.
         columns: slices per row.
         rows: rows of slices.
 
     Returns:
         An RGB picture.
     """
-    film = film_with_box(radiograph, synthesis.roi.box)
+    case = synthesis.case
+    film = film_with_box(case.radiograph, case.roi.box)
     slices = montage(synthesis.volume, columns, rows)
     width = film.width + slices.width + 3 * _MARGIN
     canvas = Image.new("RGB", (width, HEIGHT + 2 * _CAPTION + _MARGIN), "black")
     canvas.paste(film, (_MARGIN, _CAPTION))
     canvas.paste(slices, (film.width + 2 * _MARGIN, _CAPTION))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
-    side = synthesis.roi.side.word
-    draw.text((_MARGIN, 5), f"Radiograph, {side} knee in the box", GREY, font)
-    draw.text((film.width + 2 * _MARGIN, 5), f"Synthetic coronal MR, {side} knee, anterior to posterior", GREY, font)
+    draw.text((_MARGIN, 5), f"Radiograph, {case.title} in the box", GREY, font)
+    draw.text((film.width + 2 * _MARGIN, 5), f"Synthetic coronal MR, {case.title}, anterior to posterior", GREY, font)
     warning = "SYNTHETIC: generated from the radiograph, not acquired. Not for clinical use."
     draw.text((_MARGIN, HEIGHT + _CAPTION + 8), warning, RED, font)
     return canvas

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from highdicom.sr import CodedConcept
 from pydicom import Dataset
 
 from monai_xray2mri.core.identity import fingerprint
+from monai_xray2mri.core.system import Label
 from monai_xray2mri.dicom.marks import CODING_SCHEME
-from monai_xray2mri.dicom.product import Product, SeriesNumbers
+from monai_xray2mri.dicom.mr_image import SyntheticMRImage
+from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.product import Origin, Product, SeriesNumbers
 from monai_xray2mri.dicom.source import anonymous_source, require_study
+from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series
+from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.types import Radiograph, Side
 
 SERIES_NUMBERS = {
@@ -80,3 +87,53 @@ def source_header(radiograph: Radiograph) -> Dataset:
     if radiograph.dataset is None:
         return anonymous_source(fingerprint(radiograph.pixels))
     return require_study(radiograph.dataset, f"radiograph {radiograph.name}")
+
+
+@dataclass(frozen=True)
+class Products:
+    """The images of one knee, and what every other file about them says of them.
+
+    Attributes:
+        synthesis: what was generated.
+        product: it in the codes of DICOM.
+        origin: what it was made from. Its provenance lacks the remarks: they name files, and a study is the same
+            whatever its files are called.
+        mean: images of the volume.
+        deviation: images of the uncertainty; empty for one sample.
+        spread: the uncertainty in a few numbers; None for one sample.
+    """
+
+    synthesis: Synthesis
+    product: Product
+    origin: Origin
+    mean: list[SyntheticMRImage]
+    deviation: list[UncertaintyImage]
+    spread: SpreadSummary | None
+
+    @property
+    def images(self) -> list[SyntheticMRImage]:
+        """Of the volume, then of its uncertainty."""
+        return [*self.mean, *self.deviation]
+
+
+def knee_products(synthesis: Synthesis, label: Label = "corner") -> Products:
+    """The images of a knee.
+
+    Args:
+        synthesis: what was generated.
+        label: ``"corner"`` burns a small SYNTHETIC into the slices of the volume, ``"none"`` does not.
+
+    Raises:
+        InputRefused: the radiograph's header has no Study Instance UID.
+        ValueError: the provenance lacks the weights' hash.
+    """
+    case, uncertainty = synthesis.case, synthesis.uncertainty
+    provenance = {**synthesis.provenance, "label": label}
+    provenance.pop("remarks", None)
+    product, origin = knee_product(case.side), Origin(source_header(case.radiograph), provenance, case.report)
+    mean = build_mr_series(synthesis.volume, product, origin, label=label)
+    if uncertainty is None:
+        return Products(synthesis, product, origin, mean, [], None)
+    deviation = build_uncertainty_series(uncertainty, product, origin, mean)
+    spread = SpreadSummary.of(uncertainty.voxels, len(synthesis.samples))
+    return Products(synthesis, product, origin, mean, deviation, spread)

@@ -13,13 +13,12 @@ from monai_xray2mri.dicom.marks import parameters
 from monai_xray2mri.dicom.pdf_page import Page, Picture
 from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.structured_report import text_value
-from monai_xray2mri.dicom.uncertainty import SHOWN, SpreadSummary, meaning_of
+from monai_xray2mri.dicom.uncertainty import SHOWN, meaning_of
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.preview import film_with_box
-from monai_xray2mri.systems.knee_xray2mri.products import knee_product
-from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
+from monai_xray2mri.systems.knee_xray2mri.products import Products
 
 WARNING = (
     "SYNTHETIC: generated from the radiograph by a neural network, not acquired. It can show what is not there and "
@@ -32,29 +31,24 @@ _LONGEST_REMARK = 110  # characters
 _FILM_WIDTH, _FILM_HEIGHT = 0.34, 0.27  # of the text's width
 
 
-def page_of(case: KneeCase, synthesis: Synthesis, header: Dataset, spread: SpreadSummary | None) -> Page:
-    """The page of one knee.
-
-    Args:
-        case: what it was generated from.
-        synthesis: what was generated.
-        header: of the radiograph, or the stand-in of a picture.
-        spread: of the samples, if there were several.
-    """
-    film = film_with_box(case.radiograph, synthesis.roi.box)
+def page_of(products: Products) -> Page:
+    """The page of one knee."""
+    synthesis, case = products.synthesis, products.synthesis.case
+    film = film_with_box(case.radiograph, case.roi.box)
     width = min(_FILM_WIDTH, _FILM_HEIGHT * film.width / film.height)
-    first = [Picture(f"Radiograph, {case.side.word} knee in the box", film, width)]
+    first = [Picture(f"Radiograph, {case.title} in the box", film, width)]
     if synthesis.uncertainty is not None:
         shown = replace(synthesis.uncertainty, voxels=synthesis.uncertainty.voxels / SHOWN)
         caption = f"Uncertainty: standard deviation of the samples, white = {SHOWN:g} of the intensity range or more"
         first.append(Picture(caption, montage(shown, 5, 2), 1 - _FILM_WIDTH))
     mr = Picture("Synthetic coronal MR, slices from anterior to posterior", montage(synthesis.volume, 5, 2))
     columns = [
-        (f"Features used ({synthesis.grading.source})", _features(synthesis.grading)),
+        (f"Features used ({case.grading.source})", _features(case.grading)),
         ("Model", _model(synthesis.provenance)),
-        ("Checks and uncertainty", [*_remarks(synthesis.provenance), *_spread(spread, case, synthesis.provenance)]),
+        ("Checks and uncertainty", [*_remarks(synthesis.provenance), *_spread(products)]),
     ]
-    return Page(f"Synthetic MR of the {case.side.word} knee", WARNING, _facts(header, case), [first, [mr]], columns)
+    facts = _facts(products.origin.header, case)
+    return Page(f"Synthetic MR of the {case.title}", WARNING, facts, [first, [mr]], columns)
 
 
 def page_moment(header: Dataset) -> datetime:
@@ -109,8 +103,9 @@ def _cut(remark: str) -> str:
     return remark if len(remark) <= _LONGEST_REMARK else f"{remark[: _LONGEST_REMARK - 4]} ..."
 
 
-def _spread(spread: SpreadSummary | None, case: KneeCase, provenance: Mapping[str, object]) -> list[str]:
+def _spread(products: Products) -> list[str]:
+    spread = products.spread
     if spread is None:
         return ["One sample was drawn: no uncertainty can be given."]
     figures = f"mean {spread.mean:.4f}, 95th percentile {spread.percentile_95:.4f}, highest {spread.highest:.4f}"
-    return [f"{spread.samples} samples: {figures}.", f"{meaning_of(knee_product(case.side), provenance)}."]
+    return [f"{spread.samples} samples: {figures}.", f"{meaning_of(products.product, products.synthesis.provenance)}."]

@@ -38,7 +38,7 @@ from monai_xray2mri.knee.grading.film_report import (
     oai_scheme,
     this_software,
 )
-from monai_xray2mri.knee.grading.record import Grading
+from monai_xray2mri.systems.knee_xray2mri.products import Products
 from monai_xray2mri.types import Side
 
 SYNTHESIS = CodedConcept("SYNTHESIS", CODING_SCHEME, "Synthesis of an MR series from a radiograph")
@@ -64,39 +64,24 @@ def can_report(film: Dataset) -> bool:
 class ResultReport(FilmReport):
     """Report of the synthesis of one knee; valid and complete when the constructor returns."""
 
-    def __init__(
-        self,
-        grading: Grading,
-        side: Side,
-        product: Product,
-        origin: Origin,
-        images: Sequence[Dataset],
-        *,
-        remarks: Sequence[str] = (),
-        spread: SpreadSummary | None = None,
-    ) -> None:
+    def __init__(self, products: Products) -> None:
         """Build the document.
 
         Args:
-            grading: the features that were used, and their source.
-            side: which knee.
-            product: what was generated.
-            origin: what it was made from: the header of the radiograph, the report whose gradings were used. Numbers
-                and short texts of the provenance (also those below ``options``) become parameters of the algorithm.
-            images: the series that was generated, and the uncertainty series if there is one.
-            remarks: what the checks of the input found worth knowing.
-            spread: of the samples, if there were several.
+            products: what was generated, and from what. Numbers and short texts of the provenance (also those below
+                ``options``) become parameters of the algorithm.
 
         Raises:
-            InputRefused: the film fails `can_report`.
-            ValueError: the provenance lacks the weights' hash.
+            InputRefused: the radiograph fails `can_report`.
         """
+        product, origin, images = products.product, products.origin, products.images
         film, provenance = origin.header, origin.provenance
         if not can_report(film):
             raise InputRefused("result report", "needs a film with a date that it can refer to", "another one")
-        groups = [_synthesis_group(grading, side, product, origin, images, remarks)]
-        if spread is not None:
-            groups.append(_spread_group(side, product, origin, spread))
+        side = products.synthesis.case.side
+        groups = [_synthesis_group(products, side)]
+        if products.spread is not None:
+            groups.append(_spread_group(product, origin, products.spread, side))
         with quiet():
             super().__init__(
                 _content(groups, film, images),
@@ -127,15 +112,9 @@ def _content(
     return content
 
 
-def _synthesis_group(
-    grading: Grading,
-    side: Side,
-    product: Product,
-    origin: Origin,
-    images: Sequence[Dataset],
-    remarks: Sequence[str],
-) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+def _synthesis_group(products: Products, side: Side) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """TID 1501 Measurement Group: features, model, remarks, and where the result is."""
+    case, origin, images = products.synthesis.case, products.origin, products.images
     film, provenance, report = origin.header, origin.provenance, origin.report
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(film, side, "synthesis"),
@@ -149,24 +128,24 @@ def _synthesis_group(
         measurements=[
             feature_measurement(feature, grade, side)
             for feature in FEATURES
-            if (grade := grading.grades.get(feature.stem)) is not None
+            if (grade := case.grading.grades.get(feature.stem)) is not None
         ],
         source_images=[hd.sr.SourceImageForMeasurementGroup(film.SOPClassUID, film.SOPInstanceUID)],
     )
     contains = RelationshipTypeValues.CONTAINS
-    added: list[hd.sr.ContentItem] = [hd.sr.TextContentItem(FEATURE_SOURCE, grading.source, contains)]
+    added: list[hd.sr.ContentItem] = [hd.sr.TextContentItem(FEATURE_SOURCE, case.grading.source, contains)]
     if report is not None and is_instance(report):
         added.append(hd.sr.CompositeContentItem(_SOURCE_REPORT, report.SOPClassUID, report.SOPInstanceUID, contains))
     series = dict.fromkeys(str(image.SeriesInstanceUID) for image in images)
     added += [hd.sr.UIDRefContentItem(_SERIES_UID, uid, contains) for uid in series]
-    added += [hd.sr.TextContentItem(CHECK, remark, contains) for remark in remarks]
-    added.append(hd.sr.TextContentItem(_COMMENT, product.comments, contains))
+    added += [hd.sr.TextContentItem(CHECK, remark, contains) for remark in case.remarks]
+    added.append(hd.sr.TextContentItem(_COMMENT, products.product.comments, contains))
     group[0].ContentSequence.extend(added)
     return group
 
 
 def _spread_group(
-    side: Side, product: Product, origin: Origin, spread: SpreadSummary
+    product: Product, origin: Origin, spread: SpreadSummary, side: Side
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """TID 1501 Measurement Group: the spread in a few numbers."""
     values = {name: getattr(spread, name) for name in _SPREADS}

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
-from monai_xray2mri.systems.knee_xray2mri.output import write_result
 from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study
 from monai_xray2mri.types import Side
 from tests.helpers.dicom_objects import dciodvfy, film_header, program
@@ -24,7 +24,7 @@ from tests.helpers.results import case, contents, synthesis
 __all__ = ["dciodvfy"]
 
 HEADER = film_header(ImageLaterality="R")
-EVERYTHING = {"samples": True, "nifti": True, "parametric_map": True, "run": {"seconds": 1}}
+EVERYTHING = Outputs(nifti=True, sample_series=True, parametric_map=True)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def written(tmp_path_factory) -> Path:
     """A result with everything that can be asked for; tests do not change it."""
     knee = case(HEADER)
     output = tmp_path_factory.mktemp("out")
-    return write_result(output, knee, synthesis(knee), **EVERYTHING).directory
+    return synthesis(knee).save(output, EVERYTHING).directory
 
 
 def test_everything_is_there(written):
@@ -71,36 +71,36 @@ def uids(folder: Path) -> set[str]:
 
 def test_a_rerun_writes_the_same_bytes(written, tmp_path):
     knee = case(HEADER)
-    again = write_result(tmp_path, knee, synthesis(knee), **EVERYTHING).directory
+    again = synthesis(knee).save(tmp_path, EVERYTHING).directory
     assert contents(again) == contents(written)
 
 
 DIFFERENCES = {
-    "seed": (HEADER, {"seed": 6}, {}),
-    "steps": (HEADER, {"steps": 21}, {}),
-    "label": (HEADER, {}, {"label": "none"}),
-    "film": (film_header(ImageLaterality="R", SOPInstanceUID="1.2.826.0.1.1.2"), {}, {}),
+    "seed": (HEADER, {"seed": 6}, Outputs()),
+    "steps": (HEADER, {"steps": 21}, Outputs()),
+    "label": (HEADER, {}, Outputs(label="none")),
+    "film": (film_header(ImageLaterality="R", SOPInstanceUID="1.2.826.0.1.1.2"), {}, Outputs()),
 }
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES)
 def test_any_other_result_has_other_uids(written, tmp_path, difference):
-    header, options, call = DIFFERENCES[difference]
+    header, options, outputs = DIFFERENCES[difference]
     knee = case(header)
-    other = write_result(tmp_path, knee, synthesis(knee, **options), **call).directory
+    other = synthesis(knee, **options).save(tmp_path, outputs).directory
     assert uids(other) and not uids(other) & uids(written)
 
 
 def test_images_do_not_depend_on_what_files_are_called(written, tmp_path):
     knee = case(HEADER, name="renamed.dcm")
-    other = write_result(tmp_path, knee, synthesis(knee)).directory
+    other = synthesis(knee).save(tmp_path).directory
     assert contents(other / "dicom") == contents(written / "dicom")
     assert contents(other / "uncertainty") == contents(written / "uncertainty")
 
 
 def test_one_sample_has_no_uncertainty(tmp_path):
     knee = case(HEADER)
-    folder = write_result(tmp_path, knee, synthesis(knee, 1)).directory
+    folder = synthesis(knee, 1).save(tmp_path).directory
     assert sorted(path.name for path in folder.iterdir()) == [
         "dicom", "page.dcm", "page.pdf", "preview.png", "report.dcm", "report.json",
     ]  # fmt: skip
@@ -110,7 +110,7 @@ def test_one_sample_has_no_uncertainty(tmp_path):
 @pytest.mark.parametrize("header", [None, film_header(StudyDate=None)])
 def test_a_picture_and_a_film_without_date_get_no_report(tmp_path, header, dciodvfy):
     knee = case(header)
-    folder = write_result(tmp_path, knee, synthesis(knee)).directory
+    folder = synthesis(knee).save(tmp_path).directory
     assert not (folder / "report.dcm").exists()
     assert json.loads((folder / "report.json").read_text())["structured_report"] is None
     assert dciodvfy(folder / "page.dcm") == []
@@ -130,7 +130,7 @@ def test_what_comes_back_with_the_study_is_no_input(written, tmp_path):
 
 def test_left_and_right_share_a_study_and_no_series(written, tmp_path):
     knee = case(HEADER, Side.LEFT)
-    left = write_result(tmp_path, knee, synthesis(knee)).directory
+    left = synthesis(knee).save(tmp_path).directory
     assert left.name == "knee_left" and not uids(left) & uids(written)
     assert {dcmread(path).SeriesNumber for path in left.rglob("*.dcm")} == {902, 912, 932, 942}
 

@@ -46,7 +46,7 @@ def test_one_call_makes_a_volume(predictor: Xray2MRI, tmp_path: Path) -> None:
     assert result.volume.voxels.min() >= 0
     assert result.volume.voxels.max() <= 1
     assert result.volume.spacing == pytest.approx((2.5, 2.5, 1.5))
-    assert result.grading.grades["XRKL"] == 2
+    assert result.case.grading.grades["XRKL"] == 2
     assert result.uncertainty is not None
     samples = np.stack([sample.voxels for sample in result.samples])
     np.testing.assert_allclose(result.volume.voxels, samples.mean(axis=0), atol=1e-6)
@@ -55,29 +55,29 @@ def test_one_call_makes_a_volume(predictor: Xray2MRI, tmp_path: Path) -> None:
 
 def test_equal_seeds_give_equal_bits(predictor: Xray2MRI, tmp_path: Path) -> None:
     knee, options = case(tmp_path), predictor.options
-    first, again, other = (predictor.synthesise(knee, options(seed=seed)).volume.voxels for seed in (5, 5, 6))
+    first, again, other = (predictor.synthesize(knee, options(seed=seed)).volume.voxels for seed in (5, 5, 6))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 10 * ONE_STORED_UNIT
 
 
 def test_the_chunk_does_not_change_more_than_one_stored_unit(predictor: Xray2MRI, tmp_path: Path) -> None:
     knee, options = case(tmp_path), predictor.options
-    whole, small = (predictor.synthesise(knee, options(chunk=chunk)).volume.voxels for chunk in (5, 2))
+    whole, small = (predictor.synthesize(knee, options(chunk=chunk)).volume.voxels for chunk in (5, 2))
     stored = [np.rint(volume * 4095).astype(int) for volume in (whole, small)]
     assert np.abs(stored[0] - stored[1]).max() <= 1
 
 
 def test_a_sample_does_not_depend_on_how_many_are_drawn(predictor: Xray2MRI, tmp_path: Path) -> None:
     knee, options = case(tmp_path), predictor.options
-    one = predictor.synthesise(knee, options(samples=1))
-    three = predictor.synthesise(knee, options(samples=3))
+    one = predictor.synthesize(knee, options(samples=1))
+    three = predictor.synthesize(knee, options(samples=3))
     np.testing.assert_array_equal(one.samples[0].voxels, three.samples[0].voxels)
     assert one.uncertainty is None
 
 
 def test_options_of_the_sampler_reach_the_network(predictor: Xray2MRI, tmp_path: Path) -> None:
     knee, options = case(tmp_path), predictor.options
-    plain = predictor.synthesise(knee, options()).volume.voxels
+    plain = predictor.synthesize(knee, options()).volume.voxels
     for changed in (
         {"eta": 1.0},
         {"noise_shared": 0.2},
@@ -86,15 +86,15 @@ def test_options_of_the_sampler_reach_the_network(predictor: Xray2MRI, tmp_path:
         {"feature_guidance": 3.0},
         {"dtype": "bfloat16"},
     ):
-        assert np.abs(predictor.synthesise(knee, options(**changed)).volume.voxels - plain).max() > 0, changed
+        assert np.abs(predictor.synthesize(knee, options(**changed)).volume.voxels - plain).max() > 0, changed
     one, other = (options(noise_shared=0.2, noise_length_mm=length) for length in (0.5, 5.0))
-    assert np.abs(predictor.synthesise(knee, one).volume.voxels - predictor.synthesise(knee, other).volume.voxels).max()
+    assert np.abs(predictor.synthesize(knee, one).volume.voxels - predictor.synthesize(knee, other).volume.voxels).max()
 
 
 def test_the_condition_is_encoded_once_for_all_samples(predictor: Xray2MRI, tmp_path: Path) -> None:
     encoded: list[int] = []
     hook = predictor.network.radiograph_encoder.register_forward_pre_hook(lambda _m, given: encoded.append(1))
-    predictor.synthesise(case(tmp_path), predictor.options(samples=2))
+    predictor.synthesize(case(tmp_path), predictor.options(samples=2))
     hook.remove()
     assert encoded == [1]
 
@@ -152,7 +152,7 @@ def test_every_case_side_and_sample_has_its_own_noise() -> None:
 
 
 def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI, tmp_path: Path) -> None:
-    provenance = predictor.synthesise(case(tmp_path), predictor.options(seed=3)).provenance
+    provenance = predictor.synthesize(case(tmp_path), predictor.options(seed=3)).provenance
     assert provenance["weights_sha256"] == predictor.weights_sha256
     assert provenance["options"] == {
         "seed": 3,

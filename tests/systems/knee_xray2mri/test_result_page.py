@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from monai_xray2mri.dicom.uncertainty import SpreadSummary
+from monai_xray2mri.systems.knee_xray2mri.products import knee_products
 from monai_xray2mri.systems.knee_xray2mri.result_page import MAX_REMARKS, page_moment, page_of, readable_name
 from monai_xray2mri.types import Side
 from tests.helpers.dicom_objects import film_header
@@ -33,7 +34,7 @@ def test_names_are_written_for_people(name, readable):
 
 def test_the_page_says_who_what_from_what_and_how_sure():
     knee = case(HEADER, Side.LEFT)
-    page = page_of(knee, synthesis(knee), HEADER, SpreadSummary(3, 0.1, 0.2, 0.3))
+    page = page_of(replace(knee_products(synthesis(knee)), spread=SpreadSummary(3, 0.1, 0.2, 0.3)))
     facts = dict(page.facts)
     assert facts["Patient"] == "Yamada Tarou / 山田 太郎 / やまだ たろう"
     assert (facts["Patient ID"], facts["Born, sex"], facts["Radiograph of"]) == ("P-17", "1955-02-03, F", "2016-05-04")
@@ -52,16 +53,16 @@ def test_the_page_says_who_what_from_what_and_how_sure():
 
 def test_without_samples_it_says_that_it_cannot_tell_how_sure():
     knee = case(HEADER)
-    page = page_of(knee, synthesis(knee, 1), HEADER, None)
+    page = page_of(knee_products(synthesis(knee, 1)))
     assert page.columns[2][1][-1] == "One sample was drawn: no uncertainty can be given."
     assert [len(row) for row in page.pictures] == [1, 1]
 
 
 def test_remarks_are_kept_to_the_room_there_is():
     knee = case(HEADER)
-    result = synthesis(knee)
+    result = synthesis(knee, 1)
     result = replace(result, provenance=result.provenance | {"remarks": ["x" * 500] * (MAX_REMARKS + 3)})
-    remarks = page_of(knee, result, HEADER, None).columns[2][1][:-1]
+    remarks = page_of(knee_products(result)).columns[2][1][:-1]
     assert len(remarks) == MAX_REMARKS + 1 and remarks[-1] == "and 3 more in report.json"
     assert max(map(len, remarks)) == 110
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 
-import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
 from monai_xray2mri.dicom.marks import is_own_result
-from monai_xray2mri.dicom.mr_series import build_mr_series
-from monai_xray2mri.dicom.product import Origin
 from monai_xray2mri.dicom.structured_report import referenced_instances, walk_report
 from monai_xray2mri.dicom.uids import encoded
-from monai_xray2mri.dicom.uncertainty import SpreadSummary, build_uncertainty_series
+from monai_xray2mri.dicom.uncertainty import SpreadSummary
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.grading.report_writer import write_grading_report
+from monai_xray2mri.systems.knee_xray2mri.products import knee_products
 from monai_xray2mri.systems.knee_xray2mri.result_report import ResultReport
-from monai_xray2mri.types import Side, Volume
-from tests.dicom.conftest import AFFINE
-from tests.helpers.dicom_objects import LEFT, dciodvfy
+from monai_xray2mri.types import Side
+from tests.helpers.dicom_objects import dciodvfy
+from tests.helpers.results import case, synthesis
 
 __all__ = ["dciodvfy"]
 
@@ -33,31 +32,29 @@ PROVENANCE = {
 
 
 @pytest.fixture
-def images(film):
-    volume = Volume(np.linspace(0, 1, 3 * 8 * 8, dtype=np.float32).reshape(3, 8, 8), AFFINE)
-    origin = Origin(film, PROVENANCE)
-    mean = build_mr_series(volume, LEFT, origin)
-    return [*mean, *build_uncertainty_series(volume, LEFT, origin, mean)]
+def made(film, left):
+    """The images of a left knee."""
+
+    def build(of=film, report=None, spread: bool = True, remarks=("1 older radiograph",), **replaced):
+        knee = replace(case(of, Side.LEFT), grading=left, report=report, film_remarks=remarks)
+        result = synthesis(knee, 2 if spread else 1)
+        products = knee_products(replace(result, provenance=PROVENANCE | replaced))
+        return replace(products, spread=SpreadSummary(8, 0.02, 0.06, 0.3) if spread else None)
+
+    return build
 
 
 @pytest.fixture
-def make(film, left, images):
+def make(made):
     """Build a report of the left knee and read it as from a file."""
 
-    def made(tmp_path, **options) -> Dataset:
-        document = ResultReport(
-            options.pop("grading", left),
-            Side.LEFT,
-            LEFT,
-            Origin(options.pop("film", film), options.pop("provenance", PROVENANCE), options.pop("report", None)),
-            options.pop("images", images),
-            **({"remarks": ["1 older radiograph"], "spread": SpreadSummary(8, 0.02, 0.06, 0.3)} | options),
-        )
+    def read(tmp_path, **options) -> Dataset:
+        document = ResultReport(made(**options))
         path = tmp_path / "report.dcm"
         path.write_bytes(encoded(document))
         return dcmread(path)
 
-    return made
+    return read
 
 
 def said(report: Dataset) -> dict[str, list[object]]:
@@ -69,7 +66,8 @@ def said(report: Dataset) -> dict[str, list[object]]:
     return values
 
 
-def test_it_says_what_went_in_and_what_came_out(tmp_path, make, images, film):
+def test_it_says_what_went_in_and_what_came_out(tmp_path, make, made, film):
+    images = made().images
     report = make(tmp_path)
     values = said(report)
     assert values["XRKL"] == [0] and values["XROSTL"] == [2] and "XRJSM" not in values
@@ -115,7 +113,7 @@ def test_the_source_report_is_referred_to(tmp_path, make, film, left):
 
 @pytest.mark.parametrize("several", [True, False])
 def test_dciodvfy_finds_no_error(tmp_path, make, dciodvfy, several):
-    make(tmp_path, **({} if several else {"spread": None, "remarks": ()}))
+    make(tmp_path, **({} if several else {"spread": False, "remarks": ()}))
     assert dciodvfy(tmp_path / "report.dcm") == []
 
 
@@ -123,11 +121,11 @@ def test_equal_arguments_give_equal_bytes_and_others_other_uids(tmp_path, make, 
     one, again = make(tmp_path), make(tmp_path)
     assert encoded(one) == encoded(again)
     others = [
-        make(tmp_path, provenance=PROVENANCE | {"options": {"seed": 6, "steps": 20}}),
-        make(tmp_path, provenance=PROVENANCE | {"weights_sha256": "f" * 64}),
-        make(tmp_path, provenance=PROVENANCE | {"version": "1.2.4"}),
-        make(tmp_path, remarks=[]),
-        make(tmp_path, spread=None),
+        make(tmp_path, options={"seed": 6, "steps": 20}),
+        make(tmp_path, weights_sha256="f" * 64),
+        make(tmp_path, version="1.2.4"),
+        make(tmp_path, remarks=()),
+        make(tmp_path, spread=False),
     ]
     assert len({one.SOPInstanceUID, *(other.SOPInstanceUID for other in others)}) == 6
 
@@ -135,7 +133,7 @@ def test_equal_arguments_give_equal_bytes_and_others_other_uids(tmp_path, make, 
 @pytest.mark.parametrize("lacks", ["SOPInstanceUID", "SeriesInstanceUID", "StudyDate"])
 def test_a_film_that_cannot_be_referred_to_is_refused(tmp_path, make, make_film, lacks):
     with pytest.raises(InputRefused, match="needs a film with a date"):
-        make(tmp_path, film=make_film(**{lacks: None}))
+        make(tmp_path, of=make_film(**{lacks: None}))
 
 
 def test_dcmtk_reads_the_whole_tree(tmp_path, make):

@@ -33,7 +33,7 @@ from monai_xray2mri.systems.knee_xray2mri.fuzzing.harmful import HARMFUL
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
-from monai_xray2mri.systems.knee_xray2mri.run import synthesise_plan
+from monai_xray2mri.systems.knee_xray2mri.run import synthesize_plan
 
 BENIGN_SHARE: Final = 0.4
 """Share of studies that must be used, with unchanged pixels."""
@@ -97,7 +97,7 @@ class Harness:
     Args:
         corpus: the studies.
         predictor: what generates; :func:`tiny_predictor` is fast.
-        whole_every: of every so many usable studies one is synthesised and written, the others are only planned.
+        whole_every: of every so many usable studies one is synthesized and written, the others are only planned.
     """
 
     def __init__(self, corpus: Corpus, predictor: Xray2MRI, whole_every: int = 1) -> None:
@@ -139,7 +139,7 @@ class Harness:
         return Outcome(number, name, benign, int(code), tuple(problems), message)
 
     def _take_through(self, study: Path, output: Path, benign: bool) -> list[str]:
-        """Plan, and of every so many synthesise and write; returns what is wrong with the result."""
+        """Plan, and of every so many synthesize and write; returns what is wrong with the result."""
         plan = plan_study(read_knee_study(study), region_mm=self.predictor.network.region_mm)
         problems = []
         if benign and not all(np.array_equal(case.radiograph.pixels, self.pixels) for case in plan.cases):
@@ -147,7 +147,7 @@ class Harness:
         self._used += 1
         if self._used % self.whole_every:
             return problems
-        results = synthesise_plan(plan, self.predictor, self.predictor.options(steps=1), output)
+        results = synthesize_plan(plan, self.predictor, self.predictor.options(steps=1), output)
         for result in results:
             problems += _wrong_with(result.directory)
         kept = {result.directory.name for result in results}
