@@ -75,6 +75,10 @@ class UsageError(Xray2MRIError):
     exit_code = ExitCode.USAGE
 
 
+class UnknownName(UsageError):
+    """The call names an image, a model or another thing that is not there."""
+
+
 class SomeCasesFailed(Xray2MRIError):
     """Some knees were written, others were not; the message names the others."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,3 +101,47 @@ def _json(bundle: Path, name: str) -> dict[str, Any]:
             f"bundle {bundle.name}", f"must hold configs/{name}", type(error).__name__, _COMPLETE
         ) from error
     return content
+
+
+def require_one_model(bundle_root: Path) -> None:
+    """Make sure that a bundle holds one model: MONAI Label loads the ``.pt`` file with the shortest name.
+
+    Raises:
+        WeightsError: none, or several.
+    """
+    names = sorted(file.name for file in (bundle_root / "models").glob("*.pt"))
+    if names != ["model.pt"]:
+        raise WeightsError(
+            f"bundle {bundle_root.resolve().name}",
+            "must hold models/model.pt and no other .pt file",
+            ", ".join(names) or "none",
+            "Move the others out of the folder: MONAI Label loads the one with the shortest name.",
+        )
+
+
+def require_weights_of(bundle_root: Path, network: torch.nn.Module) -> None:
+    """Make sure that a bundle's weights are those of a network, name by name.
+
+    MONAI Label does not insist on it: what a file lacks would stay random.
+
+    Args:
+        bundle_root: folder of the bundle.
+        network: that was made of its configuration.
+
+    Raises:
+        WeightsError: names are missing or too many.
+    """
+    file = bundle_root / "models" / "model.pt"
+    found, wanted = _names(file, file.stat().st_mtime_ns), network.state_dict().keys()
+    if missing := wanted ^ found:
+        raise WeightsError(
+            f"bundle {bundle_root.resolve().name}",
+            "must hold the weights of its network",
+            f"{len(wanted - found)} missing and {len(missing - wanted)} unknown, e.g. {min(missing)}",
+            "Restore models/model.pt of this bundle.",
+        )
+
+
+@lru_cache(maxsize=4)
+def _names(file: Path, _changed: int) -> frozenset[str]:
+    return frozenset(torch.load(file, map_location="meta", weights_only=True))

@@ -201,6 +201,23 @@ def chosen_options(options: Sequence[Option], values: Mapping[str, Any]) -> dict
     return chosen
 
 
+def read_options(options: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of options that texts, numbers or nothing stand for, see :meth:`Option.read`.
+
+    Args:
+        options: what may be chosen.
+        values: name to value; names of other options are left alone.
+
+    Raises:
+        UsageError: a value stands for none of its option.
+
+    Example:
+        >>> read_options([Option("seed", int, "of the noise", 0), Option("eta", float, "noise")], {"seed": "7"})
+        {'seed': 7, 'eta': None}
+    """
+    return {option.name: option.read(values.get(option.name)) for option in options}
+
+
 def require_known(values: Iterable[str], *options: Sequence[Option]) -> None:
     """Refuse names that are no option.
 

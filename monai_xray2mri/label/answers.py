@@ -3,52 +3,71 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError, Xray2MRIError, describe_unexpected
+from monai_xray2mri.errors import (
+    InputRefused,
+    OutOfMemory,
+    UnknownName,
+    UsageError,
+    Xray2MRIError,
+    describe_unexpected,
+)
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+    from fastapi.responses import JSONResponse
 
 logger = logging.getLogger(__name__)
 
 STATUS: tuple[tuple[type[Xray2MRIError], int], ...] = (
     (InputRefused, 422),
+    (UnknownName, 404),
     (UsageError, 400),
     (OutOfMemory, 503),
 )
-"""HTTP status of each kind of error; any other is 500."""
-
-
-class UnknownName(UsageError):
-    """A request names an image or a model that is not there."""
+"""HTTP status of each kind of error, special kinds first; any other is 500."""
 
 
 def status_of(error: BaseException) -> int:
     """HTTP status of an error: 400 for what the request says, 404 for what is not there, 422 for a refused image."""
-    if isinstance(error, UnknownName):
-        return 404
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 
-@contextmanager
-def answered() -> Iterator[None]:
-    """Turn errors into HTTP answers inside a MONAI Label server; elsewhere they stay what they are.
+def answer_errors(server: FastAPI) -> None:
+    """Let a server answer this package's errors with status and reason, in whichever app of MONAI Label they arise.
 
     MONAI Label itself answers every error with "Internal Server Error" and no reason.
+
+    Args:
+        server: before its first request; what handles errors is fixed then.
     """
-    if "monailabel" not in sys.modules:
-        yield
-        return
+    server.add_exception_handler(Xray2MRIError, _answer)
+
+
+def _answer(_: Request, error: Any) -> JSONResponse:
+    from fastapi.responses import JSONResponse
+
+    logger.warning("Refused: %s", error)
+    return JSONResponse({"detail": str(error)}, status_of(error))
+
+
+@contextmanager
+def hide_texts() -> Iterator[None]:
+    """Answer unforeseen errors with kind and place alone: their texts, which a log would show, may quote the input.
+
+    Raises:
+        HTTPException: instead of an unforeseen error.
+    """
     from fastapi import HTTPException
 
     try:
         yield
-    except HTTPException:
+    except (HTTPException, Xray2MRIError):
         raise
-    except Xray2MRIError as error:
-        logger.warning("Refused: %s", error)
-        raise HTTPException(status_of(error), detail=str(error)) from error
-    except Exception as error:  # its text may quote the input
+    except Exception as error:
         reason = describe_unexpected(error)
         logger.error("Failed: %s", reason)
         raise HTTPException(500, detail=reason) from error

@@ -15,9 +15,8 @@ from monailabel.interfaces.datastore import Datastore
 from monai_xray2mri.core.bundles import default_bundle
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.errors import UsageError, WeightsError
+from monai_xray2mri.errors import UnknownName, UsageError, WeightsError
 from monai_xray2mri.knee.grading.features import FEATURES
-from monai_xray2mri.label.answers import UnknownName, answered
 from monai_xray2mri.label.endpoints import answer_beside_the_loop
 from monai_xray2mri.label.request import read_request
 from monai_xray2mri.label.store import PATTERNS
@@ -86,14 +85,14 @@ class SynthesisApp(MONAILabelApp):
         return {**super().info(), "disclaimer": DISCLAIMER, "features": [] if described else features}
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> Any:
-        """Run the model; errors become HTTP answers with their reason.
+        """Run the model.
 
         Raises:
-            HTTPException: the request cannot be carried out.
+            UnknownName: there is no such model or image.
+            Xray2MRIError: see :class:`~monai_xray2mri.label.task.SynthesisTask`.
         """
-        with answered():
-            self._require_known(request)
-            return super().infer(request, datastore)
+        self._require_known(request)
+        return super().infer(request, datastore)
 
     def on_init_complete(self) -> None:
         """Called when the server starts."""

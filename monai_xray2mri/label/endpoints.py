@@ -13,6 +13,8 @@ from monailabel.config import settings
 from monailabel.endpoints import activelearning, infer
 from monailabel.endpoints.user.auth import RBAC, User
 
+from monai_xray2mri.label.answers import hide_texts
+
 # No `from __future__ import annotations` here: FastAPI reads the types of these functions when they are registered.
 
 _REQUIRE_USER = Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))
@@ -31,12 +33,14 @@ def run_inference(
     user: User = _REQUIRE_USER,
 ) -> Any:
     """``POST /infer/{model}`` as MONAI Label answers it."""
-    return infer.run_inference(background_tasks, model, image, session_id, params, file, label, output)
+    with hide_texts():
+        return infer.run_inference(background_tasks, model, image, session_id, params, file, label, output)
 
 
 def next_sample(strategy: str, params: dict[str, Any] | None = None, user: User = _REQUIRE_USER) -> Any:
     """``POST /activelearning/{strategy}`` as MONAI Label answers it."""
-    return activelearning.sample(strategy, params, user.username)
+    with hide_texts():
+        return activelearning.sample(strategy, params, user.username)
 
 
 def answer_beside_the_loop() -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from monai_xray2mri.core.stored_values import FULL_SCALE
 from monai_xray2mri.diffusion.options import Options
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.knee.grading.features import validate_grades
 from monai_xray2mri.knee.grading.record import Grading
-from monai_xray2mri.label.volume_file import EXTENSIONS, FULL_SCALE
+from monai_xray2mri.label.volume_file import EXTENSIONS
 from monai_xray2mri.types import Side
 
 SIDES = {

@@ -10,8 +10,7 @@ from typing import Any
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.strategy import Strategy
 
-from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.label.answers import UnknownName, answered
+from monai_xray2mri.errors import InputRefused, UnknownName, UsageError
 from monai_xray2mri.label.store import is_radiograph, volume_name
 from monai_xray2mri.label.task import MODEL, SynthesisTask
 from monai_xray2mri.types import Side
@@ -45,25 +44,25 @@ class Generate(Strategy):
             datastore: the server's.
 
         Raises:
-            HTTPException: there is no radiograph, or none that can be used; it holds the reasons.
+            InputRefused: there is no radiograph, or none that can be used; the message holds the reasons.
+            UnknownName: ``image`` names none.
         """
-        with answered():
-            wanted = {**self.defaults, **request}
-            reasons, done = [], ""
-            for name in self._radiographs(wanted, datastore):
-                try:
-                    sides = self.task.sides(Path(datastore.get_image_uri(name)), wanted)
-                except (InputRefused, UsageError) as error:
-                    logger.warning("Passed over: %s", error)
-                    reasons.append(str(error))
-                    continue
-                for side in sides:
-                    if volume_name(name, side) not in datastore.list_images():
-                        return {"id": self._generate(name, side, wanted)}
-                    done = done or volume_name(name, side)
-            if not done:
-                raise InputRefused("studies folder", "needs a radiograph of a knee", " | ".join(reasons) or "none")
-            return {"id": done}
+        wanted = {**self.defaults, **request}
+        reasons, done = [], ""
+        for name in self._radiographs(wanted, datastore):
+            try:
+                sides = self.task.sides(Path(datastore.get_image_uri(name)), wanted)
+            except (InputRefused, UsageError) as error:
+                logger.warning("Passed over: %s", error)
+                reasons.append(str(error))
+                continue
+            for side in sides:
+                if volume_name(name, side) not in datastore.list_images():
+                    return {"id": self._generate(name, side, wanted)}
+                done = done or volume_name(name, side)
+        if not done:
+            raise InputRefused("studies folder", "needs a radiograph of a knee", " | ".join(reasons) or "none")
+        return {"id": done}
 
     def _radiographs(self, wanted: Mapping[str, Any], datastore: Datastore) -> Iterator[str]:
         """Names of radiographs, the newest first."""

@@ -13,11 +13,12 @@ from typing import Any
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
+from monai_xray2mri.core.stored_values import FULL_SCALE
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.label.request import SynthesisRequest, read_request, truth_of
 from monai_xray2mri.label.store import study_of, uncertainty_name, volume_name
-from monai_xray2mri.label.volume_file import EXTENSIONS, FULL_SCALE, write_volume
+from monai_xray2mri.label.volume_file import EXTENSIONS, write_volume
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from monai_xray2mri.types import Side, Volume

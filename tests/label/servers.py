@@ -90,7 +90,7 @@ def tiny_copy(bundle: Path, folder: Path) -> Path:
         config[name].update(options)
         if guide is not None:
             config[name]["guide"] = guide
-    load, place = config["preprocessing"]["transforms"][0], config["postprocessing"]["transforms"][0]
+    load, place = config["preprocessing"]["transforms"][1], config["postprocessing"]["transforms"][0]
     load["image_size"] = 64
     place.update(pixel_mm=2.5, slices=5)
     config["displayable_configs"]["slices"] = 5

@@ -10,20 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK
-import torch
-from monai.data import MetaTensor
 from pydicom import dcmread
 
 from monai_xray2mri.cli import main
+from monai_xray2mri.core.stored_values import FULL_SCALE
 from monai_xray2mri.core.volumes import volume_affine
 from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.diffusion.options import Options
-from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
-from monai_xray2mri.label.answers import UnknownName, answered, status_of
-from monai_xray2mri.label.bundle_parts import ScaleToStoredd, require_one_model, require_weights_of
+from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UnknownName, UsageError, WeightsError
+from monai_xray2mri.label.answers import answer_errors, hide_texts, status_of
 from monai_xray2mri.label.request import read_request
 from monai_xray2mri.label.store import is_radiograph, is_result, study_of, uncertainty_name, volume_name
-from monai_xray2mri.label.volume_file import EXTENSIONS, FULL_SCALE, write_volume
+from monai_xray2mri.label.volume_file import EXTENSIONS, write_volume
 from monai_xray2mri.types import Side, Volume
 from tests.label.conftest import Radiographs
 
@@ -77,31 +75,6 @@ def test_volumes_are_written_in_place(tmp_path: Path, extension: str, dtype: str
         np.testing.assert_allclose(image.TransformIndexToPhysicalPoint(index), place, atol=1e-4)
 
 
-def test_integers_of_the_bundle_app_fill_their_range() -> None:
-    volume = MetaTensor(torch.tensor([[-0.1, 0.5, 1.2]]), affine=torch.eye(4) * 2)
-    assert ScaleToStoredd("pred", "uint8")({"pred": volume})["pred"].tolist() == [[0, 128, 255]]
-    scaled = ScaleToStoredd("pred", "int16")({"pred": volume})["pred"]
-    assert scaled.tolist() == [[0, 2048, 4095]] and torch.equal(scaled.affine, volume.affine)
-    assert ScaleToStoredd("pred", "")({"pred": volume})["pred"] is volume
-
-
-def test_a_bundle_has_one_model_with_all_weights(tmp_path: Path) -> None:
-    network = torch.nn.Linear(2, 2)
-    models = tmp_path / "models"
-    models.mkdir()
-    with pytest.raises(WeightsError, match=r"models/model.pt and no other .pt file \(found: none\)"):
-        require_one_model(tmp_path)
-    torch.save(network.state_dict(), models / "model.pt")
-    require_one_model(tmp_path)
-    require_weights_of(tmp_path, network)
-    with pytest.raises(WeightsError, match=r"1 missing and 0 unknown, e\.g\. extra"):
-        network.register_buffer("extra", torch.zeros(1))
-        require_weights_of(tmp_path, network)
-    (models / "a.pt").touch()
-    with pytest.raises(WeightsError, match=r"a\.pt, model\.pt.*shortest name"):
-        require_one_model(tmp_path)
-
-
 def test_the_store_tells_radiographs_from_reports_and_results(radiographs: Radiographs, tmp_path: Path) -> None:
     for name, expected in {"right": True, "picture": True, "nifti": True, "reading": False}.items():
         assert is_radiograph(name, getattr(radiographs, name)) is expected, name
@@ -122,12 +95,32 @@ def test_a_radiograph_is_read_with_the_reports_of_its_study(radiographs: Radiogr
     assert study_of(radiographs.picture, radiographs.folder).of(REPORTS) == ()
 
 
-def test_errors_have_their_status_and_stay_themselves_outside_a_server() -> None:
+def test_errors_have_their_status() -> None:
     kinds = {InputRefused: 422, UsageError: 400, UnknownName: 404, OutOfMemory: 503, WeightsError: 500}
     assert {kind: status_of(kind("a", "b")) for kind in kinds} == kinds
-    if "monailabel" not in sys.modules:
-        with pytest.raises(InputRefused), answered():
-            raise InputRefused("a", "b")
+
+
+def test_a_server_answers_errors_with_the_reason_and_hides_texts_that_may_quote_the_input() -> None:
+    fastapi = pytest.importorskip("fastapi", reason="MONAI Label has an environment of its own: make test-label")
+    from fastapi.testclient import TestClient
+
+    server = fastapi.FastAPI()
+    answer_errors(server)
+
+    @server.get("/refused")
+    async def refused() -> None:
+        raise InputRefused("radiograph", "needs a side", "none")
+
+    @server.get("/failed")
+    def failed() -> None:
+        with hide_texts():
+            raise ValueError("a name")
+
+    client = TestClient(server)
+    answers = [client.get(path) for path in ("/refused", "/failed")]
+    assert [answer.status_code for answer in answers] == [422, 500]
+    assert answers[0].json() == {"detail": "radiograph: needs a side (found: none)"}
+    assert "unexpected ValueError in test_parts.py" in answers[1].json()["detail"]
 
 
 def test_the_app_is_written_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

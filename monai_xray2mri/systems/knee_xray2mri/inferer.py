@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from monai.data import MetaTensor, decollate_batch
 from monai.inferers import Inferer
 
+from monai_xray2mri.core.bundles import require_weights_of
+from monai_xray2mri.core.options import read_options, require_known
 from monai_xray2mri.core.random_streams import case_generator
-from monai_xray2mri.diffusion.options import Options
+from monai_xray2mri.diffusion.precision import DTYPES
+from monai_xray2mri.systems.knee_xray2mri.options import SAMPLING_OPTIONS, KneeSampling, knee_sampling
 from monai_xray2mri.types import Side
 
 
@@ -23,58 +27,20 @@ class SliceDiffusionInferer(Inferer):
     the meta data of :class:`~monai_xray2mri.systems.knee_xray2mri.transforms.LoadKneeRegiond`. A radiograph without
     them counts as a right knee of unknown features, and its pixels are its identity.
 
-    Options may be numbers, numeric strings or empty (clients of MONAI Label send all three); empty and None stand for
-    the model's default, and so does 0 where 0 is no value of the option.
-    :class:`~monai_xray2mri.diffusion.options.Options` says what they mean.
-
     Args:
-        seed: seed of the noise; every radiograph, side and sample derives its own from it.
-        steps: sampling steps.
-        slices: slices over the modelled range.
-        guidance: guidance scale.
-        feature_guidance: of the features alone.
-        samples: volumes per radiograph, each with noise of its own; the first is that of one sample alone.
-        eta: DDIM eta.
-        noise_shared: share of the noise that all slices have in common.
-        noise_length_mm: how far along depth the finest noise is alike.
-        noise_aspect: growth of that length per wavelength in the plane.
-        dtype: what the networks compute in.
-        chunk: slices that are computed together.
+        bundle_root: folder of the bundle whose weights the network must have; None: they are not compared.
+        **options: of :data:`~monai_xray2mri.systems.knee_xray2mri.options.SAMPLING_OPTIONS`: numbers, numeric texts or
+            empty, as clients of MONAI Label send them. Empty and None stand for the model's default, and so does 0
+            where 0 is no value of the option.
 
     Raises:
-        UsageError: a value out of range.
+        UsageError: an option is unknown or out of range.
+        WeightsError: the network lacks weights of the bundle, or has others.
     """
 
-    def __init__(
-        self,
-        seed: Any = 0,
-        steps: Any = None,
-        slices: Any = None,
-        guidance: Any = None,
-        feature_guidance: Any = None,
-        samples: Any = None,
-        eta: Any = None,
-        noise_shared: Any = None,
-        noise_length_mm: Any = None,
-        noise_aspect: Any = None,
-        dtype: Any = None,
-        chunk: Any = None,
-    ) -> None:
+    def __init__(self, bundle_root: str | None = None, **options: Any) -> None:
         super().__init__()
-        self.options = Options(
-            seed=int(seed or 0),
-            samples=int(samples or 0) or 1,
-            steps=int(steps or 0) or None,
-            slices=int(slices or 0) or None,
-            guidance=float(guidance or 0) or None,
-            feature_guidance=float(feature_guidance or 0) or None,
-            eta=_number(eta),
-            noise_shared=_number(noise_shared),
-            noise_length_mm=float(noise_length_mm or 0) or None,
-            noise_aspect=_number(noise_aspect),
-            dtype=str(dtype or "auto"),
-            chunk=int(chunk or 0) or Options.chunk,
-        )
+        self.bundle_root, self.options = bundle_root, options  # read when called: errors keep their kind
 
     def __call__(
         self, inputs: torch.Tensor, network: Any, features: torch.Tensor | None = None, *_: Any, **__: Any
@@ -83,30 +49,33 @@ class SliceDiffusionInferer(Inferer):
 
         Features that are given replace those of the meta data.
         """
-        self.options.check(network.schedule.steps)
+        require_known(self.options, SAMPLING_OPTIONS)
+        chosen = knee_sampling(network, **read_options(SAMPLING_OPTIONS, self.options))
+        if self.bundle_root is not None:
+            require_weights_of(Path(self.bundle_root), network)
         volumes = []
         for index, case in enumerate(_cases(inputs)):
             known = case.features if features is None else features[index : index + 1]
             with torch.inference_mode():
                 condition = network.condition(case.film, known)
             mean = torch.zeros(())
-            for sample in range(self.options.samples):
-                generator = case_generator(self.options.seed, case.identity, case.side, sample)
-                mean = mean + (self._sample(condition, network, generator) - mean) / (sample + 1)  # [1,1,S,H,W]
+            for sample in range(chosen.samples):
+                generator = case_generator(chosen.seed, case.identity, case.side, sample)
+                mean = mean + (_sample(network, condition, generator, chosen) - mean) / (sample + 1)  # [1,1,S,H,W]
             volumes.append(mean.permute(0, 1, 3, 4, 2))
         return torch.cat(volumes)
 
-    def _sample(self, condition: Any, network: Any, generator: torch.Generator) -> torch.Tensor:
-        chosen, sampler = self.options, self.options.sampler(network.sampler)
-        volume: torch.Tensor = network.sample(
-            condition,
-            noise=network.draw_noise(generator, sampler),
-            sampler=sampler,
-            slices=chosen.slices,
-            chunk=chosen.chunk,
-            dtype=chosen.precision,
-        )
-        return volume
+
+def _sample(network: Any, condition: Any, generator: torch.Generator, chosen: KneeSampling) -> torch.Tensor:
+    volume: torch.Tensor = network.sample(
+        condition,
+        noise=network.draw_noise(generator, chosen.sampler),
+        sampler=chosen.sampler,
+        slices=chosen.slices,
+        chunk=chosen.chunk,
+        dtype=DTYPES[chosen.dtype],
+    )
+    return volume
 
 
 @dataclass(frozen=True)
@@ -141,7 +110,3 @@ def _cases(inputs: torch.Tensor) -> Iterator[_Case]:
         if features is not None:
             features = torch.as_tensor(features).to(film)[None]
         yield _Case(film, str(identity), Side(meta.get("side", Side.RIGHT)), features)
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or value == "" else float(value)

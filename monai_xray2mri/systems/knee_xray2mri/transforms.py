@@ -1,4 +1,7 @@
-"""MONAI transforms of the knee bundles: a radiograph file to the network's input, its output to patient space."""
+"""MONAI transforms of the knee bundles: a radiograph file to the network's input, its output to patient space.
+
+What may be chosen, such as a side, may be a number, a text or empty: clients of MONAI Label send all three.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,41 @@ from typing import Any
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from monai.transforms import MapTransform
+from monai.transforms import MapTransform, SaveImaged, Transform
 
+from monai_xray2mri.core.bundles import require_one_model
 from monai_xray2mri.core.nifti import write_nifti
+from monai_xray2mri.core.options import read_options
+from monai_xray2mri.core.stored_values import FULL_SCALE, RESULT_DTYPE
 from monai_xray2mri.core.volumes import volume_affine
+from monai_xray2mri.errors import UnknownName
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
+from monai_xray2mri.systems.knee_xray2mri.options import REQUEST_OPTIONS, knee_request
 from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.types import Side, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """MONAI's affines map to RAS millimetres, DICOM's to LPS."""
+
+
+class RequireOneModel(Transform):
+    """Lets data through if a bundle holds one model; stands before everything that takes time.
+
+    Args:
+        bundle_root: folder of the bundle.
+
+    Raises:
+        WeightsError: the bundle holds no model, or several.
+    """
+
+    def __init__(self, bundle_root: str) -> None:
+        self.bundle_root = Path(bundle_root)
+
+    def __call__(self, data: Any) -> Any:
+        """The data as they are."""
+        require_one_model(self.bundle_root)
+        return data
 
 
 class LoadKneeRegiond(MapTransform):
@@ -31,34 +58,40 @@ class LoadKneeRegiond(MapTransform):
 
     Args:
         keys: keys of file paths.
-        side: ``"R"`` or ``"L"``; needed for bilateral films and where the file does not tell.
+        side: ``"R"``, ``"L"`` or empty; needed for bilateral films and where the file does not tell.
         region_mm: side of the region at the detector in mm.
         assume_spacing: take a picture without spacing as one joint region.
         image_size: side of the network's input in pixels.
 
     Raises:
         InputRefused: the radiograph cannot be used, or shows two knees and no side is given.
+        UsageError: there is no such file or side.
     """
 
     def __init__(
         self,
         keys: Any,
-        side: str | None = None,
+        side: Any = None,
         region_mm: float = 110.0,
-        assume_spacing: bool = False,
+        assume_spacing: Any = False,
         image_size: int = 256,
     ) -> None:
         super().__init__(keys)
-        self.side = Side(side) if side else None
-        self.region_mm, self.assume_spacing, self.image_size = region_mm, assume_spacing, image_size
+        self.region_mm, self.image_size = region_mm, image_size
+        self._options = {"side": side, "assume_spacing": assume_spacing}  # read when data come: errors keep their kind
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Replace each path by the region."""
-        result = dict(data)
+        result, request = dict(data), knee_request(**read_options(REQUEST_OPTIONS, self._options))
         for key in self.key_iterator(result):
+            if not str(result[key]):  # MONAI Label's path for a name that its datastore does not hold
+                raise UnknownName("image", "must be in the studies folder", "no image of that name", "Check the name.")
             path = Path(result[key])
             plan = plan_study(
-                read_knee_study(path), side=self.side, region_mm=self.region_mm, assume_spacing=self.assume_spacing
+                read_knee_study(path),
+                side=request.side,
+                region_mm=self.region_mm,
+                assume_spacing=request.assume_spacing,
             )
             case = plan.only()
             pixels = torch.from_numpy(network_input(case.roi, self.image_size)[0])  # [1,H,W]
@@ -112,8 +145,35 @@ class ToPatientSpaced(MapTransform):
         return result
 
 
-class SaveKneeVolumed(MapTransform):
+class ScaleToStoredd(MapTransform):
+    """Brings intensities in [0,1] to the full scale of an integer type, which a writer of that type rounds to 0 and 1.
+
+    Args:
+        keys: keys of volumes.
+        dtype: type of the voxels that are stored, see :data:`~monai_xray2mri.core.stored_values.FULL_SCALE`;
+            ``float32`` or empty leaves the intensities.
+
+    Raises:
+        UsageError: no such type.
+    """
+
+    def __init__(self, keys: Any, dtype: Any = None) -> None:
+        super().__init__(keys)
+        self.dtype = dtype
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Scale each volume; it stays of floats."""
+        result, scale = dict(data), FULL_SCALE[RESULT_DTYPE.read(self.dtype)]
+        for key in self.key_iterator(result):
+            if scale != 1:
+                result[key] = torch.round(torch.clamp(result[key] * scale, 0, scale))
+        return result
+
+
+class SaveKneeVolumed(SaveImaged):
     """Writes volumes of :class:`ToPatientSpaced` as NIfTI files named after their radiographs.
+
+    Who leaves MONAI's ``SaveImaged`` out of a postprocessing, since it writes files itself, leaves this out, too.
 
     MONAI 1.6's own ``SaveImaged`` takes a single-channel volume for two-dimensional and fails on the affine of coronal
     slices, whose in-plane block is singular.
