@@ -86,9 +86,9 @@ def find_bundle(model: Path | None) -> Path:
         The bundle, or ``model`` if it holds none (loading it says then what is missing).
     """
     if model is None:
-        from monai_xray2mri.core.bundles import default_bundle  # torch takes seconds to import
+        from monai_xray2mri.core.bundles import shipped_bundle  # torch takes seconds to import
 
-        model = Path("models") if Path("models").is_dir() else default_bundle(BUNDLE)
+        model = Path("models") if Path("models").is_dir() else shipped_bundle(BUNDLE)
     if (model / "configs").is_dir():
         return model
     inside = [model / BUNDLE] if (model / BUNDLE / "configs").is_dir() else sorted(model.glob("*/configs/.."))

@@ -25,8 +25,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
-    from monai_xray2mri.core.bundles import configuration, default_bundle
+    from monai_xray2mri.core.bundles import configuration
     from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
+    from monai_xray2mri.systems.registry import default_bundle
 
     plan = plan_study(
         read_knee_study(options.input),

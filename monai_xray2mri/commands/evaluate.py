@@ -95,11 +95,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _planned(options: argparse.Namespace) -> Run:
-    from monai_xray2mri.core.bundles import default_bundle
     from monai_xray2mri.evaluation import suite
     from monai_xray2mri.evaluation.records import Part
     from monai_xray2mri.evaluation.study import Setting
     from monai_xray2mri.runtime.devices import choose_device
+    from monai_xray2mri.systems.registry import default_bundle
 
     for name in ("knees", "training_knees"):
         if (value := getattr(options, name)) is not None and value < 1:

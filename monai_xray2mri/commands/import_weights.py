@@ -56,9 +56,9 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.networks.published.plan.plan_import`.
     """
-    from monai_xray2mri.core.bundles import default_bundle
     from monai_xray2mri.networks.published.plan import plan_import
     from monai_xray2mri.networks.published.writer import write_state_dict
+    from monai_xray2mri.systems.registry import default_bundle
 
     output = options.output if options.output.suffix == ".pt" else options.output / "model.pt"
     bundle = options.bundle or default_bundle()
@@ -89,24 +89,12 @@ def network_to_fill(bundle: Path, size: str, seed: int) -> Any:
     parser.read_config([str(file) for file in files])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if "guide" in parser["diffusion_def"]:
-            parser.get_parsed_content("diffusion_def#guide")
+        for added in ("guide", "place"):  # no checkpoint has them: they keep the start that the seed gives them
+            parser.get_parsed_content(f"diffusion_def#{added}")
         with torch.device("meta"):
-            parser.get_parsed_content("autoencoder_def")
-            parser.get_parsed_content("encoder_def")
-            denoiser = parser.get_parsed_content("diffusion_def")
-        _start(denoiser.depth_embedding)
-        _start(denoiser.guide)
+            for published in ("autoencoder_def", "encoder_def", "diffusion_def"):
+                parser.get_parsed_content(published)
         return parser.get_parsed_content("network_def")
-
-
-def _start(part: Any) -> None:
-    """Give an added conditioning its start if it lies on the meta device."""
-    if any(parameter.is_meta for parameter in part.parameters()):
-        part.to_empty(device="cpu")
-        for module in part.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
 
 
 def _require_room(output: Path, plan: ImportPlan) -> None:

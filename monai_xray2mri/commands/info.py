@@ -28,9 +28,9 @@ def run(options: argparse.Namespace) -> int:
 
     import torch
 
-    from monai_xray2mri.core.bundles import default_bundle
     from monai_xray2mri.core.identity import package_version
     from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
+    from monai_xray2mri.systems.registry import default_bundle
 
     predictor = Xray2MRI.from_bundle(options.bundle)
     network = predictor.network
@@ -47,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
             "weights_sha256": predictor.weights_sha256,
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "slices": network.slices,
-            "steps": network.sampler.steps,
-            "guidance": network.sampler.guidance,
-            "feature_guidance": network.sampler.feature_guidance,
+            "steps": network.settings.steps,
+            "guidance": network.settings.guidance,
+            "feature_guidance": network.settings.feature_guidance,
             "region_mm": network.region_mm,
         },
     }

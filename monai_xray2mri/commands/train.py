@@ -98,7 +98,7 @@ class Plan:
 
     def configurations(self, stage: str) -> list[str]:
         """Paths of the configurations of a stage, in order."""
-        from monai_xray2mri.core.bundles import default_bundle
+        from monai_xray2mri.systems.registry import default_bundle
         from monai_xray2mri.training.configurations import configuration_files
 
         first = stage == "autoencoder"
@@ -149,8 +149,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace, clock: float) -> Plan:
-    from monai_xray2mri.core.bundles import default_bundle
     from monai_xray2mri.runtime.devices import choose_device
+    from monai_xray2mri.systems.registry import default_bundle
 
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     for name in ("iterations", "batch_size", "accumulate"):

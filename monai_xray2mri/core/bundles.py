@@ -1,4 +1,4 @@
-"""MONAI Bundles on disk: where the shipped one lies, and its network with checked weights."""
+"""MONAI Bundles on disk: where the shipped ones lie, what they say of themselves, and their trained networks."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import os
 import zipfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
-
-import torch
-from monai.bundle import ConfigParser
+from typing import TYPE_CHECKING, Any, Final
 
 from monai_xray2mri.errors import WeightsError
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _COMPLETE: Final = "Give --bundle the folder of a complete bundle, or restore its files."
 
 
-def default_bundle(name: str = "knee_xray2mri") -> Path:
-    """The bundle that comes with the package: ``$XRAY2MRI_BUNDLE``, else of the source tree, else of the wheel."""
+def shipped_bundle(name: str) -> Path:
+    """A bundle that comes with the package, unless ``$XRAY2MRI_BUNDLE`` names another.
+
+    It lies in the source tree, else in the installed package.
+
+    Args:
+        name: of its folder, which is that of its system or begins with it.
+    """
     if chosen := os.environ.get("XRAY2MRI_BUNDLE"):
         return Path(chosen)
     package = Path(__file__).parents[1]
@@ -27,12 +32,17 @@ def default_bundle(name: str = "knee_xray2mri") -> Path:
     return beside if beside.is_dir() else package / "bundle" / name
 
 
-def load_network(bundle: Path) -> SliceDiffusion:
-    """The network of a bundle with its weights, from its ``configs/inference.json`` and ``models/model.pt``.
+def load_network(bundle: Path) -> nn.Module:
+    """The network of a bundle with its weights, in evaluation mode.
+
+    ``network_def`` of ``configs/inference.json`` says of which class it is; the weights are ``models/model.pt``.
 
     Raises:
         WeightsError: the bundle or its weights are missing, damaged or of another architecture.
     """
+    import torch  # takes seconds; where a bundle lies and what it is called can be asked without it
+    from monai.bundle import ConfigParser
+
     config, weights = bundle / "configs" / "inference.json", bundle / "models" / "model.pt"
     for file in (config, weights):
         if not file.is_file():
@@ -47,7 +57,7 @@ def load_network(bundle: Path) -> SliceDiffusion:
         state = torch.load(weights, map_location="cpu", weights_only=True)
         parser = ConfigParser()
         parser.read_config(str(config))
-        network: SliceDiffusion = parser.get_parsed_content("network_def")
+        network: nn.Module = parser.get_parsed_content("network_def")
         network.load_state_dict(state)
     except Exception as error:  # zip, pickle, JSON and key errors alike mean that the bundle cannot be trusted
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -8,8 +8,6 @@ import zlib
 import numpy as np
 import torch
 
-from monai_xray2mri.types import Side
-
 
 def draw_generator(stream: str, *identity: int) -> np.random.Generator:
     """Generator of one draw: the same for the same arguments, whoever asks and when.
@@ -23,7 +21,15 @@ def draw_generator(stream: str, *identity: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(numbers)))
 
 
-def case_generator(seed: int, identity: str, side: Side, sample: int) -> torch.Generator:
-    """The generator of one sample of one knee; independent of batch, order and device."""
-    digest = hashlib.sha256(f"{seed}|{identity}|{side}|{sample}".encode()).digest()
+def case_generator(*parts: object) -> torch.Generator:
+    """The generator of one sample of one case; independent of batch, order and device.
+
+    Args:
+        parts: what tells the sample from all others: seed, identity of the source, side or view, number of the sample.
+
+    Example:
+        >>> case_generator(0, "1.2.3", "R", 1).initial_seed() == case_generator(0, "1.2.3", "R", 1).initial_seed()
+        True
+    """
+    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7]))

@@ -152,11 +152,11 @@ class VolumeNoise:
         self.process = DepthProcess(shape, kernel, generator)
         self.seed = int(torch.randint(2**62, (), generator=generator))
 
-    def initial(self, depth_mm: Tensor) -> Tensor:
-        """z_T at depths [S] in mm: [S,C,h,w] float32 on the CPU."""
-        return self.process.at(depth_mm)
+    def initial(self, places: Tensor) -> Tensor:
+        """z_T at depths [S], 0 to 1 of the kernel's range: [S,C,h,w] float32 on the CPU."""
+        return self.process.at(places * self.kernel.range_mm)
 
-    def step(self, index: int, depth_mm: Tensor) -> Tensor:
-        """The noise that step ``index`` adds at depths [S] in mm: [S,C,h,w] float32 on the CPU."""
+    def step(self, index: int, places: Tensor) -> Tensor:
+        """The noise that step ``index`` adds at depths [S], 0 to 1 of the range: [S,C,h,w] float32 on the CPU."""
         generator = torch.Generator().manual_seed(self.seed + index)
-        return DepthProcess(self.shape, self.kernel, generator).at(depth_mm)
+        return DepthProcess(self.shape, self.kernel, generator).at(places * self.kernel.range_mm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +11,24 @@ from torch import Tensor
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 
 Model = Callable[[Tensor, Tensor], Tensor]
+"""A denoiser with its condition bound: (z_t [B,C,h,w], t [B]) to its prediction [B,C,h,w]."""
+
+
+class Sampler(Protocol):
+    """An algorithm that draws z_0; :func:`ddim` is one, and says what the arguments are."""
+
+    def __call__(
+        self,
+        model: Model,
+        z_t: Tensor,
+        schedule: NoiseSchedule,
+        steps: int,
+        eta: float,
+        noise: Callable[[int], Tensor] | None,
+        callback: Callable[[int], None] | None,
+    ) -> Tensor:
+        """z_0 [B,C,h,w] of the initial noise z_t [B,C,h,w]."""
+        ...
 
 
 def ddim(
@@ -21,10 +40,12 @@ def ddim(
     noise: Callable[[int], Tensor] | None = None,
     callback: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """DDIM (Song et al. 2021, Eq. 12 and 16); with eta = 0 it is Wang 2024a, Eq. 9.
+    """DDIM (Song et al. 2021, Eq. 12 and 16).
+
+    With eta = 0 it is Wang 2024a, Eq. 9; with eta = 1 and all T steps it is ancestral sampling (Ho et al. 2020).
 
     Args:
-        model: the denoiser with its condition bound: (z_t [B,C,h,w], t [B]) to its prediction.
+        model: the denoiser.
         z_t: the initial noise at T-1, [B,C,h,w].
         schedule: the noise schedule that the denoiser was trained with.
         steps: evaluations of the denoiser; one step returns its estimate of the posterior mean.

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 
 GRID = 4
 
 
 @torch.inference_mode()
-def slice_features(network: SliceDiffusion, slices: np.ndarray) -> np.ndarray:
+def slice_features(network: LatentDiffusion, slices: np.ndarray) -> np.ndarray:
     """Features [S,16 C] of slices [S,H,W] in 0 to 1: the latent's mean over each cell of a 4 x 4 grid."""
     images = torch.from_numpy(np.asarray(slices, np.float32))[:, None].to(network.null_context) * 2 - 1
-    latents = torch.cat([network.encode_slices(part) for part in images.split(5)])  # [S,C,h,w]
+    latents = torch.cat([network.encode(part) for part in images.split(5)])  # [S,C,h,w]
     return F.adaptive_avg_pool2d(latents, GRID).flatten(1).cpu().numpy()
 
 

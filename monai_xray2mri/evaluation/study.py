@@ -126,7 +126,7 @@ class Study:
 
 def step_slices(setting: Setting, slices: int, **settings: float) -> float:
     """Cost of slices with another sampler, in slices with the default one; decoding counts as seven denoiser calls."""
-    own = setting.bundle.network.sampler
+    own = setting.bundle.network.settings
 
     def calls(sampler: SamplerSettings) -> float:
         both, features = sampler.guidance, sampler.feature_guidance

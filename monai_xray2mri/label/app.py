@@ -12,7 +12,6 @@ from monailabel.datastore.local import LocalDatastore
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
 
-from monai_xray2mri.core.bundles import default_bundle
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import UnknownName, UsageError, WeightsError
@@ -23,6 +22,7 @@ from monai_xray2mri.label.store import PATTERNS
 from monai_xray2mri.label.strategy import Generate
 from monai_xray2mri.label.task import MODEL, SynthesisTask
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
+from monai_xray2mri.systems.registry import default_bundle
 
 
 class SynthesisApp(MONAILabelApp):

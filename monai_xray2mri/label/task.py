@@ -46,11 +46,11 @@ class SynthesisTask(InferTask):
             description=f"Synthetic knee MR volume from a radiograph ({predictor.bundle}). {DISCLAIMER}",
             config={
                 "side": ["", "R", "L"],
-                "steps": network.sampler.steps,
+                "steps": network.settings.steps,
                 "slices": network.slices,
                 "samples": 1,
                 "seed": 0,
-                "guidance": network.sampler.guidance,
+                "guidance": network.settings.guidance,
                 "assume_spacing": False,
                 "force": False,
                 "estimate": True,

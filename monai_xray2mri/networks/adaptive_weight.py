@@ -102,7 +102,7 @@ class AdaptiveWeightEmbedding(nn.Module):
     ) -> None:
         super().__init__()
         self.widths = (probability, intensity)
-        self.features = probability + intensity
+        self.width = probability + intensity
         self.weight = AdaptiveWeight(probability, intensity, channels, tokens)
         self.code = DepthCode(frequencies)
         self.mlp = nn.Sequential(
@@ -113,14 +113,14 @@ class AdaptiveWeightEmbedding(nn.Module):
             nn.Linear(embedding, embedding),
         )
 
-    def forward(self, guidance: Tensor, depth: Tensor) -> Tensor:
+    def forward(self, guide: Tensor, depth: Tensor) -> Tensor:
         """Embed p and i at d; zeros mean *unknown*."""
-        p, i = guidance.split(self.widths, dim=1)
+        p, i = guide.split(self.widths, dim=1)
         return self.mlp(torch.cat([self.weight(p, i).flatten(1), self.code(depth)], dim=1))
 
 
 class JointGuide(nn.Module):
-    """Both papers' guides: features r of 000 beside p and i of 001, [B,61 + 69] and depth [B] to [B,E].
+    """Both guides: features r (Wang 2024a) beside p and i (Wang 2024b), [B,61 + 69] and depth [B] to [B,E].
 
     For the comparison of what guides better; the embeddings of both are added, so that either may be unknown (zeros).
 
@@ -133,10 +133,10 @@ class JointGuide(nn.Module):
         super().__init__()
         self.radiographic = FeatureEmbedding(features, embedding)
         self.adaptive = AdaptiveWeightEmbedding(embedding)
-        self.features = features + self.adaptive.features
+        self.width = features + self.adaptive.width
 
-    def forward(self, guidance: Tensor, depth: Tensor) -> Tensor:
+    def forward(self, guide: Tensor, depth: Tensor) -> Tensor:
         """Embed r, p and i at d."""
-        r, described = guidance.split((self.radiographic.features, self.adaptive.features), dim=1)
+        r, described = guide.split((self.radiographic.width, self.adaptive.width), dim=1)
         embedded: Tensor = self.radiographic(r, depth) + self.adaptive(described, depth)
         return embedded

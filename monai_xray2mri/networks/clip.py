@@ -15,7 +15,7 @@ _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STANDARD_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 
-class ClipRadiographEncoder(nn.Module):
+class ClipImageEncoder(nn.Module):
     """CLIP's vision tower (Radford et al. 2021) and the projection behind it (Liu et al. 2023, Zero-1-to-3).
 
     Wang 2024a and 2024b take E2 from CLIP and start from Zero-123, whose context is one token: a linear map of the

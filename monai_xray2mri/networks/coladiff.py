@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from monai_xray2mri.networks.condition import RadiographEncoder
+from monai_xray2mri.networks.condition import ImageEncoder
 
 _KAPPA = 1e-5
 """Inside the root of the norm."""
@@ -54,10 +54,10 @@ def bone_outlines(radiograph: Tensor) -> Tensor:
     return 2 * size / size.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6) - 1
 
 
-class StructuralRadiographEncoder(nn.Module):
+class StructuralImageEncoder(nn.Module):
     """Tokens of a radiograph from its appearance and its structure, balanced by auto-weights.
 
-    It takes the place of :class:`~monai_xray2mri.networks.condition.RadiographEncoder`.
+    It takes the place of :class:`~monai_xray2mri.networks.condition.ImageEncoder`.
 
     Args:
         channels, context, image_size: of both encoders, as there.
@@ -65,8 +65,8 @@ class StructuralRadiographEncoder(nn.Module):
 
     def __init__(self, channels: Sequence[int] = (24, 48, 64, 96), context: int = 64, image_size: int = 256) -> None:
         super().__init__()
-        self.appearance = RadiographEncoder(channels, context, image_size)
-        self.structure = RadiographEncoder(channels, context, image_size).convolutions
+        self.appearance = ImageEncoder(channels, context, image_size)
+        self.structure = ImageEncoder(channels, context, image_size).convolutions
         self.weights = nn.ModuleList(AutoWeight(context) for _ in range(2))
 
     @property

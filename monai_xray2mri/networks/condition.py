@@ -1,4 +1,4 @@
-"""Embeddings of what guides the denoiser: depth, features, radiograph (Wang 2024a, section II-B and Fig. 2)."""
+"""Embeddings of what conditions the denoiser: depth, features, image (Wang 2024a, section II-B and Fig. 2)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ class ZeroLinear(nn.Linear):
 
 
 class DepthEmbedding(nn.Module):
-    """Depth for the down path, added to the time embedding: d [B] to [B,E]; ``zero_start``: all zeros at first."""
+    """Depth for the down path, added to the time embedding: d [B] to [B,E].
+
+    Args:
+        embedding: width E of the denoiser's time embedding.
+        frequencies: of the depth code.
+        zero_start: give zeros at first, so that a pre-trained network begins as it was.
+    """
 
     def __init__(self, embedding: int, frequencies: int = 8, zero_start: bool = False) -> None:
         super().__init__()
@@ -53,14 +59,19 @@ class DepthEmbedding(nn.Module):
 class FeatureEmbedding(nn.Module):
     """Radiographic features for the up path: one-hot code r [B,61] and depth [B] to [B,E].
 
-    A feature acts at its own place and depth (a cyst of the tibia in a few slices of its compartment), so the depth
-    goes into the same multi-layer perceptron: the sum of two separate embeddings cannot say "here, and only here".
-    With ``zero_start`` it gives zeros at first, so that a pre-trained network begins as it was.
+    A feature acts at its own depth (a cyst shows in a few slices), so the depth goes into the same multi-layer
+    perceptron: the sum of two separate embeddings cannot say "here, and only here".
+
+    Args:
+        features: width of r.
+        embedding: width E of the denoiser's time embedding.
+        frequencies: of the depth code.
+        zero_start: give zeros at first, so that a pre-trained network begins as it was.
     """
 
     def __init__(self, features: int, embedding: int, frequencies: int = 8, zero_start: bool = False) -> None:
         super().__init__()
-        self.features = features
+        self.width = features
         last = ZeroLinear if zero_start else nn.Linear
         self.code = DepthCode(frequencies)
         self.mlp = nn.Sequential(
@@ -76,16 +87,16 @@ class FeatureEmbedding(nn.Module):
         return self.mlp(torch.cat([features, self.code(depth)], dim=1))
 
 
-class RadiographEncoder(nn.Module):
-    """Image embedding of the radiograph as cross-attention context, trained with the denoiser.
+class ImageEncoder(nn.Module):
+    """Tokens of an image as cross-attention context, trained with the denoiser.
 
-    It stands where the paper size has CLIP ViT-L/14 (E2; one token of 768); the compact one gives an 8 x 8 grid of
-    tokens with learnt positions, from folded 4 x 4 pixel blocks.
+    It stands where the paper size has CLIP ViT-L/14 (E2; one token of 768); this one gives an 8 x 8 grid of tokens with
+    learnt positions, from folded 4 x 4 pixel blocks.
 
     Args:
         channels: channels at 1/4, 1/8, 1/16 and 1/32 of the resolution.
         context: width of a token.
-        image_size: side of the radiograph in pixels.
+        image_size: side of the image in pixels.
     """
 
     def __init__(self, channels: Sequence[int] = (24, 48, 64, 96), context: int = 64, image_size: int = 256) -> None:
@@ -108,7 +119,7 @@ class RadiographEncoder(nn.Module):
         _, number, width = self.position.shape
         return number, width
 
-    def forward(self, radiograph: Tensor) -> Tensor:
-        """Tokens [B,N,C] of radiographs [B,1,H,W] in [-1,1]."""
-        grid = self.convolutions(F.pixel_unshuffle(radiograph, 4))  # [B,C,h,w]
+    def forward(self, image: Tensor) -> Tensor:
+        """Tokens [B,N,C] of images [B,1,H,W] in [-1,1]."""
+        grid = self.convolutions(F.pixel_unshuffle(image, 4))  # [B,C,h,w]
         return self.norm(grid.flatten(2).transpose(1, 2) + self.position)

@@ -1,4 +1,4 @@
-"""The conditional denoiser: a 2-D U-Net, depth in the down path, features in the up path (Wang 2024a, Fig. 2)."""
+"""The conditional denoiser: a 2-D U-Net, the place in the down path, a guide in the up path (Wang 2024a, Fig. 2)."""
 
 from __future__ import annotations
 
@@ -9,57 +9,58 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from monai_xray2mri.networks.condition import DepthEmbedding, FeatureEmbedding
-
 
 class SliceDenoiser(nn.Module):
     """U-Net of one slice (Wang 2024a, section II-B: 8 channels in, 4 out, context by cross-attention).
 
-    The noisy latent and the radiograph's latent enter side by side. The time embedding is shared; the *down* path
-    gets the depth added to it, the *up* path the radiographic features. The papers do not say which of the two the
-    middle block belongs to: here it closes the down path, because "spatial hierarchy" is established there and
-    features "guide the synthesis of fine clinical features based on it".
+    The noisy latent and the condition's latent enter side by side. The time embedding is shared; the *down* path gets
+    the place of the slice added to it, the *up* path the guide. The papers do not say which of the two the middle
+    block belongs to: here it closes the down path, because "spatial hierarchy" is established there and features
+    "guide the synthesis of fine clinical features based on it".
 
     The defaults are the compact size. The paper's numbers are
     ``channels=(320, 640, 1280, 1280), layers=2, attention=(True, True, True, False), context=768, heads=8,
-    groups=32, film=False``: 859,532,484 parameters before the added conditioning, as Zero-123 has.
+    groups=32, scale_shift=False``: 859,532,484 parameters before the added conditioning, as Zero-123 has.
 
     Args:
-        latent_channels: channels of the noisy latent, of the radiograph's latent and of the output.
+        place: embeds places for the down path: [B] or [B,P] to [B,E] with E = 4 * channels[0], such as
+            :class:`~monai_xray2mri.networks.condition.DepthEmbedding`; None: slices have no place.
+        guide: embeds guides and places for the up path: [B,G] and [B] or [B,P] to [B,E], such as
+            :class:`~monai_xray2mri.networks.condition.FeatureEmbedding`; its attribute ``width`` is G. None: nothing
+            guides the up path.
+        latent_channels: channels of the noisy latent and of the output.
+        condition_channels: channels of the condition's latent.
         channels: channels per level.
         layers: residual blocks per level of the down path (the up path has one more).
         attention: for each level, whether it attends (self- and cross-attention).
         context: width of a context token.
         heads: attention heads.
-        groups: groups of the group normalisation.
-        guide: what the up path gets: a module of guidance [B,G] and depth [B] to [B,4 * channels[0]] with the attribute
-            ``features`` = G; None takes :class:`~monai_xray2mri.networks.condition.FeatureEmbedding` of the 61 numbers
-            of the radiographic features (Wang 2024a).
-        film: scale and shift after the normalisation (FiLM) instead of adding the embedding before it; only with it
-            did features decide lesions in the compact size.
+        groups: groups of the group normalization.
+        scale_shift: embeddings scale and shift what was normalized (feature-wise linear modulation, Perez et al. 2018)
+            instead of being added before it; only with it did features decide lesions in the compact size.
         sample_size: side of the latent.
-        zero_start: the depth embedding, and the guide if it is made here, begin at zero, so that a pre-trained U-Net's
-            first prediction is its own.
     """
 
     def __init__(
         self,
+        place: nn.Module | None = None,
+        guide: nn.Module | None = None,
+        *,
         latent_channels: int = 4,
+        condition_channels: int = 4,
         channels: Sequence[int] = (48, 64, 80, 96),
         layers: int = 1,
         attention: Sequence[bool] = (False, False, True, True),
         context: int = 64,
         heads: int = 4,
         groups: int = 16,
-        guide: nn.Module | None = None,
-        film: bool = True,
+        scale_shift: bool = True,
         sample_size: int = 32,
-        zero_start: bool = False,
     ) -> None:
         super().__init__()
         self.unet: Any = UNet2DConditionModel(
             sample_size=sample_size,
-            in_channels=2 * latent_channels,
+            in_channels=latent_channels + condition_channels,
             out_channels=latent_channels,
             block_out_channels=tuple(channels),
             layers_per_block=layers,
@@ -68,53 +69,60 @@ class SliceDenoiser(nn.Module):
             cross_attention_dim=context,
             attention_head_dim=heads,  # diffusers' historical name: this is the number of heads
             norm_num_groups=groups,
-            resnet_time_scale_shift="scale_shift" if film else "default",
+            resnet_time_scale_shift="scale_shift" if scale_shift else "default",
         )
-        embedding = 4 * channels[0]
-        self.depth_embedding = DepthEmbedding(embedding, zero_start=zero_start)
-        self.guide: Any = FeatureEmbedding(61, embedding, zero_start=zero_start) if guide is None else guide
+        self.depth_embedding = place  # under the name that the shipped weights have for it
+        self.guide = guide
+
+    @property
+    def guide_width(self) -> int:
+        """Width G of a guide; 0 without one."""
+        return 0 if self.guide is None else int(self.guide.width)  # type: ignore[arg-type]
 
     def forward(
-        self, noisy: Tensor, t: Tensor, radiograph_latent: Tensor, context: Tensor, depth: Tensor, features: Tensor
+        self, noisy: Tensor, t: Tensor, image_latent: Tensor, context: Tensor, place: Tensor, guide: Tensor
     ) -> Tensor:
-        """One evaluation of U(z_t, E2(y), t, d, r).
+        """One evaluation of U; in Wang 2024a U(z_t, E2(y), t, d, r).
 
         Args:
             noisy: z_t, [B,C,h,w].
-            t: time step, [B] int64.
-            radiograph_latent: E2(y), [B,C,h,w].
-            context: image embedding of the radiograph, [B,N,context].
-            depth: d in [0,1], [B].
-            features: guidance of the up path, [m*B,G]; one-hot r, [B,61], in Wang 2024a. With m > 1 these are m kinds
-                of guidance for the same B; the down path, which never sees them, is evaluated once.
+            t: time step, [B].
+            image_latent: latent of the condition, [B,K,h,w]; E2(y) of the radiograph y in Wang 2024a.
+            context: tokens of the condition, [B,N,context].
+            place: where the slice lies, [B] or [B,P]; depth d in [0,1], [B], in Wang 2024a.
+            guide: what guides the up path, [m*B,G]; one-hot r, [B,61], in Wang 2024a. With m > 1 these are m guides
+                for the same B; the down path, which never sees them, is evaluated once.
 
         Returns:
             The network's prediction (eps or v, as it was trained), [m*B,C,h,w].
         """
-        unet, several = self.unet, len(features) // len(noisy)
+        unet, several = self.unet, len(guide) // len(noisy)
         time = unet.time_embedding(unet.time_proj(t).to(noisy.dtype))  # [B,E]
-        down = time + self.depth_embedding(depth)
-        up = _repeated(time, several) + self.guide(features, _repeated(depth, several))
+        down = time if self.depth_embedding is None else time + self.depth_embedding(place)
+        up = _tiled(time, several)
+        if self.guide is not None:
+            up = up + self.guide(guide, _tiled(place, several))
 
-        hidden = unet.conv_in(torch.cat([noisy, radiograph_latent], dim=1))  # [B,c0,h,w]
+        hidden = unet.conv_in(torch.cat([noisy, image_latent], dim=1))  # [B,c0,h,w]
         skips: tuple[Tensor, ...] = (hidden,)
         for block in unet.down_blocks:
             hidden, new = block(hidden, down, **_attend(block, context))
             skips += new
         hidden = unet.mid_block(hidden, down, encoder_hidden_states=context)
-        hidden, context = _repeated(hidden, several), _repeated(context, several)  # [m*B,...]
-        skips = tuple(_repeated(skip, several) for skip in skips)
+        hidden, context = _tiled(hidden, several), _tiled(context, several)  # [m*B,...]
+        skips = tuple(_tiled(skip, several) for skip in skips)
         for block in unet.up_blocks:
             count = len(block.resnets)
             skips, own = skips[:-count], skips[-count:]
             hidden = block(hidden, res_hidden_states_tuple=own, temb=up, **_attend(block, context))
-        return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))  # [B,C,h,w]
+        return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))  # [m*B,C,h,w]
 
 
-def _repeated(batch: Tensor, times: int) -> Tensor:
-    """A batch [B,...] several times over, [times*B,...]; itself for once."""
+def _tiled(batch: Tensor, times: int) -> Tensor:
+    """A batch [B,...] ``times`` times in a row: [times*B,...]."""
     return batch if times == 1 else torch.cat([batch] * times)
 
 
 def _attend(block: nn.Module, context: Tensor) -> dict[str, Tensor]:
+    """The context as an argument for a block, if that block attends to it."""
     return {"encoder_hidden_states": context} if getattr(block, "has_cross_attention", False) else {}

@@ -1,7 +1,8 @@
 """Which system a bundle names, and how it is run by one call.
 
 A bundle's ``metadata.json`` names its system. Systems of other packages are found by entry points of the group
-``monai_xray2mri.systems``: the entry's name is the system's, its object the :class:`~monai_xray2mri.core.system.System`.
+``monai_xray2mri.systems``: the entry's name is the system's, its object is the
+:class:`~monai_xray2mri.core.system.System`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from monai_xray2mri.core.bundles import default_bundle, system_name
+from monai_xray2mri.core.bundles import shipped_bundle, system_name
 from monai_xray2mri.core.options import require_known
 from monai_xray2mri.core.system import Predictor, Progress, Result, Sampling, System
 from monai_xray2mri.errors import WeightsError
@@ -27,6 +28,15 @@ GROUP: Final = "monai_xray2mri.systems"
 
 _OWN: Final = {"knee_xray2mri": "monai_xray2mri.systems.knee_xray2mri.system"}
 """Systems of this package and the modules that hold their ``SYSTEM``."""
+
+
+DEFAULT_BUNDLE: Final = "knee_xray2mri"
+"""The bundle that is meant where none is named."""
+
+
+def default_bundle() -> Path:
+    """The bundle that comes with the package, unless ``$XRAY2MRI_BUNDLE`` names another."""
+    return shipped_bundle(DEFAULT_BUNDLE)
 
 
 def system_names() -> tuple[str, ...]:

@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.training.order import Division
 
 
 class ConditionalDenoising(nn.Module):
-    """The trained part of a :class:`SliceDiffusion`: denoiser and radiograph encoder (E1 and D stay frozen)."""
+    """The trained part of a :class:`LatentDiffusion`: denoiser and radiograph encoder (E1 and D stay frozen)."""
 
     null_context: Tensor
 
-    def __init__(self, network: SliceDiffusion) -> None:
+    def __init__(self, network: LatentDiffusion) -> None:
         super().__init__()
         self.denoiser, self.radiograph_encoder = network.denoiser, network.radiograph_encoder
         self.schedule = network.schedule
@@ -65,7 +65,7 @@ class ForwardDiffusion:
 
     def __init__(
         self,
-        network: SliceDiffusion,
+        network: LatentDiffusion,
         feature_groups: Sequence[int],
         high_noise_share: float = 0.65,
         lesion_weight: float = 8.0,
@@ -113,14 +113,14 @@ class ForwardDiffusion:
     def encoded(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """``latent`` and ``radiograph_latent`` [B,C,h,w] of a batch with ``slice`` and ``radiograph`` [B,1,H,W]."""
         return {
-            "latent": self.network.encode_slices(batch["slice"]),
+            "latent": self.network.encode(batch["slice"]),
             "radiograph_latent": self.network.radiograph_latent(batch["radiograph"]),
         }
 
     @torch.no_grad()
     def guidance_of(self, batch: dict[str, Tensor]) -> Tensor:
         """Guidance [B,G] of ``features`` and of what the network itself reads from ``radiograph`` [B,1,H,W]."""
-        return self.network.guidance_of(batch["radiograph"], batch.get("features"))
+        return self.network.guide_of(batch["radiograph"], batch.get("features"))
 
     def draw_timesteps(self, count: int) -> Tensor:
         """Time steps [count], more of them in the upper half."""

@@ -24,8 +24,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.autoencoder import AutoencoderLoss
 from monai_xray2mri.training.denoiser import ConditionalDenoising, WeightedSquaredError
 from monai_xray2mri.training.weights import checkpoint_activations, trained_parameters
@@ -161,7 +161,7 @@ def measure_step(parser: ConfigParser, stage: str, processes: int = 1) -> StepCo
     dtype = parser.get_parsed_content("precision")
     memory, counter = LiveMemory(), FlopCounterMode(display=False)
     with FakeTensorMode(allow_non_fake_inputs=True), memory:
-        network: SliceDiffusion = parser.get_parsed_content("network_def")
+        network: LatentDiffusion = parser.get_parsed_content("network_def")
         module, forward = _work(network, stage, micro_batch, parser)
         checkpoint_activations(module, again)
         if dtype is not None:
@@ -215,7 +215,7 @@ def _micro_batch(forward: Callable[[], Tensor], dtype: torch.dtype | None) -> No
 
 
 def _work(
-    network: SliceDiffusion, stage: str, count: int, parser: ConfigParser
+    network: LatentDiffusion, stage: str, count: int, parser: ConfigParser
 ) -> tuple[nn.Module, Callable[[], Tensor]]:
     """The trained module of a stage, and a function that computes the loss of a micro-batch of zeros."""
     side = network.image_size
@@ -229,5 +229,5 @@ def _work(
     denoising, error = ConditionalDenoising(network).train(), WeightedSquaredError()
     latent, film = torch.zeros(count, *network.latent_shape()), torch.zeros(count, 1, side, side)
     t, depth, keep = torch.zeros(count, dtype=torch.int64), torch.zeros(count), torch.ones(count, 3)
-    features, weight = torch.zeros(count, network.feature_width), torch.ones(count, 1, *latent.shape[2:])
+    features, weight = torch.zeros(count, network.guide_width), torch.ones(count, 1, *latent.shape[2:])
     return denoising, lambda: error(denoising(latent, t, film, latent, depth, features, keep), (latent, weight))

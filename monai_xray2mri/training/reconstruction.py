@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 
 
 class WithNoisyLatents:
@@ -46,7 +46,7 @@ class DiffusionAndReconstruction(nn.Module):
     """
 
     def __init__(
-        self, network: SliceDiffusion, diffusion_loss: nn.Module, weight: float = 1.0, decoded: int | None = None
+        self, network: LatentDiffusion, diffusion_loss: nn.Module, weight: float = 1.0, decoded: int | None = None
     ) -> None:
         super().__init__()
         self._network = [network]  # in a list, so that it does not become a submodule
@@ -64,7 +64,7 @@ class DiffusionAndReconstruction(nn.Module):
         noisy, t = noisy[some].float(), t[some]
         predicted, true = (network.schedule.split(v[some].float(), noisy, t)[0] for v in (prediction, wanted))
 
-        def drawn(latent: Tensor) -> Tensor:  # not decode_slices: where its clamp acts there would be no gradient
+        def drawn(latent: Tensor) -> Tensor:  # not decode: where its clamp acts there would be no gradient
             return network.autoencoder.decode(latent / network.latent_scale)
 
         with torch.no_grad():

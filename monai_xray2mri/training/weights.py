@@ -11,8 +11,8 @@ import torch
 from diffusers import ModelMixin
 from torch import Tensor, nn
 
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.errors import UsageError, WeightsError
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 _NAMED = 5
 
@@ -88,7 +88,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], name: str) -> 
     module.load_state_dict(dict(state))
 
 
-def load_weights(network: SliceDiffusion, path: str | Path | None, exchanged: Sequence[str] = ()) -> SliceDiffusion:
+def load_weights(network: LatentDiffusion, path: str | Path | None, exchanged: Sequence[str] = ()) -> LatentDiffusion:
     """Start from the weights of a bundle (``model.pt``); None leaves the random start.
 
     Args:
@@ -117,8 +117,8 @@ def _within(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def freeze_autoencoder(
-    network: SliceDiffusion, path: str | Path, initial_weights: str | Path | None = None
-) -> SliceDiffusion:
+    network: LatentDiffusion, path: str | Path, initial_weights: str | Path | None = None
+) -> LatentDiffusion:
     """Freeze the autoencoder (Wang 2024a, Algorithm 1), from the first stage's file if there is one.
 
     Args:

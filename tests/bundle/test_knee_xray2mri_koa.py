@@ -125,7 +125,7 @@ def test_the_network_describes_the_radiograph_itself(koa_bundle: Path) -> None:
     parser = ConfigParser(read(koa_bundle, "inference.json"))
     parser.update(SMALL)
     network: SliceDiffusion = parser.get_parsed_content("network_def")
-    assert network.feature_width == 69
+    assert network.guide_width == 69
     assert isinstance(network.describe, DescribeKOA)
     film = torch.rand(1, 1, 256, 256) * 2 - 1
     features = network.condition(film).features
@@ -146,7 +146,7 @@ def test_the_denoiser_trains(
     before = {name: value.clone() for name, value in network.state_dict().items()}
     run.run()
     run.finalize()
-    assert network.feature_width == width
+    assert network.guide_width == width
     state = torch.load(tmp_path / "model.pt", weights_only=True)
     moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
     assert any(name.startswith("denoiser.guide.") for name in moved)

@@ -96,26 +96,28 @@ def test_a_share_of_one_is_the_papers_noise() -> None:
 def test_memory_does_not_grow_with_slices_or_steps() -> None:
     for kernel in (*KERNELS, LAYERED):
         noise = VolumeNoise(SHAPE, kernel, torch.Generator().manual_seed(0))
-        noise.initial(depths(500, kernel))
-        noise.step(999, depths(5, kernel))
+        noise.initial(torch.linspace(0, 1, 500))
+        noise.step(999, torch.linspace(0, 1, 5))
         held = noise.process.common.nbytes + (0 if noise.process.waves is None else noise.process.waves.nbytes)
         assert held < 9e6
 
 
 def test_each_step_has_a_process_of_its_own() -> None:
     kernel = DepthKernel(0.4, 3.0)
-    place = depths(50, kernel)
+    place = torch.linspace(0, 1, 50)
     noise, again = (VolumeNoise(SHAPE, kernel, torch.Generator().manual_seed(1)) for _ in range(2))
     first, second, initial = noise.step(0, place), noise.step(1, place), noise.initial(place)
     assert torch.equal(again.step(1, place), second)  # whatever was asked before
     torch.testing.assert_close(noise.step(1, place[20:30]), second[20:30], atol=2e-6, rtol=0)
     for one, other in ((first, second), (first, initial), (second, initial)):
         assert abs(float((one * other).mean())) < 0.03
-    assert float((first[1:] * first[:-1]).mean()) == pytest.approx(float(kernel.correlation(place[1])), abs=0.05)
+    assert float((first[1:] * first[:-1]).mean()) == pytest.approx(
+        float(kernel.correlation(place[1] * kernel.range_mm)), abs=0.05
+    )
 
 
 def test_other_generators_give_other_noise() -> None:
-    place = torch.linspace(0, 73.5, 5)
+    place = torch.linspace(0, 1, 5)
     for kernel in (DepthKernel(0.5), DepthKernel(1.0)):
         one, other = (VolumeNoise(SHAPE, kernel, torch.Generator().manual_seed(seed)) for seed in (1, 2))
         assert abs(float((one.initial(place) * other.initial(place)).mean())) < 0.06

@@ -18,7 +18,7 @@ from monai_xray2mri.knee.data.latents import LatentSlices
 from monai_xray2mri.knee.data.slices import TrainingSlices
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
-from monai_xray2mri.networks.condition import RadiographEncoder
+from monai_xray2mri.networks.condition import DepthEmbedding, FeatureEmbedding, ImageEncoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
 from monai_xray2mri.simulation.knee.knee import simulate_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
@@ -66,8 +66,10 @@ def test_a_training_batch_and_a_step_come_out_of_it(prepared: Path, tmp_path: Pa
     torch.manual_seed(0)
     network = SliceDiffusion(
         SliceAutoencoder(channels=(8, 8, 8), groups=4),
-        SliceDenoiser(channels=(8, 8, 16, 16), context=8, heads=2, groups=4),
-        RadiographEncoder(channels=(8, 8, 8, 8), context=8),
+        SliceDenoiser(
+            DepthEmbedding(32), FeatureEmbedding(61, 32), channels=(8, 8, 16, 16), context=8, heads=2, groups=4
+        ),
+        ImageEncoder(channels=(8, 8, 8, 8), context=8),
         NoiseSchedule(),
     )
     source = TrainingSlices(prepared / "store")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from monai_xray2mri.networks.adaptive_weight import AdaptiveWeight, AdaptiveWeightEmbedding, JointGuide
+from monai_xray2mri.networks.condition import DepthEmbedding
 from monai_xray2mri.networks.denoiser import SliceDenoiser
 
 
@@ -76,7 +77,7 @@ def test_the_joint_weight_is_a_distribution_that_is_not_degenerate() -> None:
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_embedding_responds_to_probability_intensity_and_depth(which: int) -> None:
     guide = AdaptiveWeightEmbedding(embedding=32)
-    assert guide.features == 69
+    assert guide.width == 69
     (p, i), (other_p, other_i) = given(), given()
     depth = torch.tensor([0.1, 0.5, 0.9])
     first = guide(torch.cat([p, i], dim=1), depth)
@@ -106,7 +107,7 @@ def test_all_that_the_paper_calls_learnable_learns() -> None:
 
 def test_the_joint_guide_takes_both_papers_guidance() -> None:
     guide = JointGuide(embedding=32)
-    assert guide.features == 61 + 69
+    assert guide.width == 61 + 69
     features, depth = torch.zeros(3, 61), torch.rand(3)
     features[:, 30] = 1
     described = torch.cat(given(), dim=1)
@@ -116,7 +117,7 @@ def test_the_joint_guide_takes_both_papers_guidance() -> None:
 
 def test_the_denoiser_takes_it_as_its_guide() -> None:
     sizes = {"channels": (8, 8, 16, 16), "context": 8, "heads": 2, "groups": 4, "sample_size": 8}
-    denoiser = SliceDenoiser(guide=AdaptiveWeightEmbedding(32), **sizes)  # type: ignore[arg-type]
+    denoiser = SliceDenoiser(DepthEmbedding(32), AdaptiveWeightEmbedding(32), **sizes)  # type: ignore[arg-type]
     latent, t, depth = torch.randn(3, 4, 8, 8), torch.full((3,), 500), torch.rand(3)
     out = denoiser(latent, t, latent, torch.randn(3, 4, 8), depth, torch.cat(given(), dim=1))
     assert out.shape == latent.shape

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.networks.clip import ClipRadiographEncoder
+from monai_xray2mri.networks.clip import ClipImageEncoder
 from tests.helpers.published import TINY_CONFIGURATION
 
 TINY = TINY_CONFIGURATION["encoder_def"]
@@ -16,14 +16,14 @@ TINY = TINY_CONFIGURATION["encoder_def"]
 
 def test_the_default_is_vit_l_14() -> None:
     with torch.device("meta"):
-        encoder = ClipRadiographEncoder()
+        encoder = ClipImageEncoder()
     assert sum(parameter.numel() for parameter in encoder.tower.parameters()) == 303_966_208
     assert encoder.projection.weight.shape == (768, 772)
     assert encoder.tokens == (1, 768)
 
 
 def test_the_projection_starts_as_the_identity_and_the_pose_counts_only_when_given() -> None:
-    encoder = ClipRadiographEncoder(**TINY).eval()
+    encoder = ClipImageEncoder(**TINY).eval()
     radiograph = torch.rand(2, 1, 40, 40) * 2 - 1
     token = encoder(radiograph)
     assert token.shape == (2, *encoder.tokens) == (2, 1, 8)
@@ -36,14 +36,14 @@ def test_the_projection_starts_as_the_identity_and_the_pose_counts_only_when_giv
 
 
 def test_only_the_projection_is_trained() -> None:
-    encoder = ClipRadiographEncoder(**TINY).train()
+    encoder = ClipImageEncoder(**TINY).train()
     encoder(torch.rand(2, 1, 40, 40)).square().mean().backward()
     with_gradient = {name for name, parameter in encoder.named_parameters() if parameter.grad is not None}
     assert with_gradient == {"projection.weight", "projection.bias"}
 
 
 def test_preprocessing_is_zero_123_s() -> None:
-    encoder = ClipRadiographEncoder(**TINY)
+    encoder = ClipImageEncoder(**TINY)
     ramp = torch.linspace(-1, 1, 61).expand(1, 1, 61, 61)
     seen = encoder.preprocess(ramp)
     assert seen.shape == (1, 3, 16, 16)
@@ -60,4 +60,4 @@ def test_preprocessing_is_zero_123_s() -> None:
 def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(UsageError, match=r"transformers.*monai-xray2mri\[zero123\]"):
-        ClipRadiographEncoder(**TINY)
+        ClipImageEncoder(**TINY)

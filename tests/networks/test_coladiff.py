@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from monai_xray2mri.networks.coladiff import AutoWeight, StructuralRadiographEncoder, bone_outlines
+from monai_xray2mri.networks.coladiff import AutoWeight, StructuralImageEncoder, bone_outlines
 
 
 def test_auto_weights_begin_at_one_and_a_half_and_follow_the_norm() -> None:
@@ -28,7 +28,7 @@ def test_outlines_lie_where_the_brightness_changes() -> None:
 
 
 def test_the_encoder_takes_the_place_of_the_other() -> None:
-    encoder = StructuralRadiographEncoder((8, 8, 8, 8), 8, 64)
+    encoder = StructuralImageEncoder((8, 8, 8, 8), 8, 64)
     film = torch.randn(2, 1, 64, 64).clamp(-1, 1).requires_grad_()
     tokens = encoder(film)
     assert tokens.shape == (2, *encoder.tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from monai_xray2mri.networks.condition import DepthCode, FeatureEmbedding, RadiographEncoder
+from monai_xray2mri.networks.condition import DepthCode, FeatureEmbedding, ImageEncoder
 
 
 def test_depth_codes_of_neighbouring_slices_differ() -> None:
@@ -14,7 +14,7 @@ def test_depth_codes_of_neighbouring_slices_differ() -> None:
 
 
 def test_the_radiograph_gives_a_grid_of_tokens() -> None:
-    encoder = RadiographEncoder(channels=(8, 8, 8, 8), context=8, image_size=64)
+    encoder = ImageEncoder(channels=(8, 8, 8, 8), context=8, image_size=64)
     assert encoder(torch.zeros(3, 1, 64, 64)).shape == (3, 4, 8)
     assert encoder.tokens == (4, 8)
 

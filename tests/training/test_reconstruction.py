@@ -77,7 +77,7 @@ def test_a_part_of_the_batch_can_be_decoded(tiny_network: SliceDiffusion) -> Non
 
 def test_joint_batches_hold_the_features_beside_the_description(tiny_network: SliceDiffusion) -> None:
     class Mean(torch.nn.Module):
-        room = 61
+        feature_width = 61
 
         def forward(self, radiograph: Tensor) -> Tensor:
             return torch.cat([torch.zeros(len(radiograph), 61), radiograph.mean((2, 3)).expand(-1, 69)], dim=1)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, WeightedRandomSampler
 
 from monai_xray2mri.core.random_streams import draw_generator
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.knee.data.arrays import KneeStore
 from monai_xray2mri.knee.data.slices import StoredSlices
 from monai_xray2mri.runtime.devices import computes_bfloat16
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.store import ArraySpec
 
 LOW_PRECISION_ERROR: Final = 0.02
@@ -47,7 +47,7 @@ class SliceEncoder:
         low_precision: None decides by the hardware.
     """
 
-    def __init__(self, network: SliceDiffusion, low_precision: bool | None = None) -> None:
+    def __init__(self, network: LatentDiffusion, low_precision: bool | None = None) -> None:
         self.network = network
         self.device = network.latent_scale.device
         self.autoencoder = network.autoencoder.eval()
@@ -100,7 +100,7 @@ class LatentSlices(Dataset[dict[str, Tensor]]):
     def __init__(
         self,
         source: StoredSlices,
-        network: SliceDiffusion,
+        network: LatentDiffusion,
         *,
         draws: int = 8,
         directory: str | Path | None = None,

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from monai_xray2mri.core.random_streams import draw_generator
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.knee.data.arrays import LATENT_SIZE, MARGIN, MODELLED_SLICES, SLICES
 from monai_xray2mri.knee.data.jitter import BoxJitter, network_view
@@ -25,7 +26,6 @@ from monai_xray2mri.knee.data.latents import SliceEncoder, lesion_weights
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import KneeTensors, SimulatedKnee, simulate_knees
 from monai_xray2mri.simulation.knee.people.seeds import require_training_seed
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 Knee = dict[str, Tensor]
 """A knee of the ring: ``slices`` [S,H,W], ``views`` [D,H,W], ``features`` [61], ``lesions`` [S,h,w], all uint8, and
@@ -246,7 +246,7 @@ class _Ring:
         return knees
 
 
-def fit_latent_scale(network: SliceDiffusion, stream: SimulatedStream, knees: int = 16) -> SimulatedStream:
+def fit_latent_scale(network: LatentDiffusion, stream: SimulatedStream, knees: int = 16) -> SimulatedStream:
     """Set ``network.latent_scale`` so that the latents of a stream's first knees have unit variance.
 
     Args:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.knee.data.latents import lesion_weights
 from monai_xray2mri.knee.data.on_the_fly import SimulatedStream, fit_latent_scale
 from monai_xray2mri.knee.data.slices import StoredSlices
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.training.order import Division
 
 
@@ -53,7 +53,7 @@ class StreamOrder(IterableDataset[dict[str, Tensor]]):
             yield self.stream.batch(self.epoch, number)
 
 
-def scaled_stream(order: StreamOrder, network: SliceDiffusion, fit: bool, knees: int = 16) -> StreamOrder:
+def scaled_stream(order: StreamOrder, network: LatentDiffusion, fit: bool, knees: int = 16) -> StreamOrder:
     """Set ``network.latent_scale`` by the stream's first knees, if that is wanted; returns ``order``."""
     if fit:
         fit_latent_scale(network, order.stream, knees)

@@ -1,4 +1,4 @@
-"""What the denoiser is told of the radiograph: KOA probability and intensity (Wang 2024b)."""
+"""What the denoiser learns of the radiograph beside its image: KOA probability and intensity (Wang 2024b)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ class DescribeKOA(nn.Module):
     Args:
         classifier: C; None takes the shipped one.
         region_mm: side of the radiograph region at the detector in mm.
-        room: zeros put before p and i, for the features of Wang 2024a that a joint guide takes beside them (61).
+        feature_width: zeros put before p and i, in the place of the features of Wang 2024a, which a joint guide takes
+            as well (61).
     """
 
-    def __init__(self, classifier: KOAClassifier | None = None, region_mm: float = 110.0, room: int = 0) -> None:
+    def __init__(
+        self, classifier: KOAClassifier | None = None, region_mm: float = 110.0, feature_width: int = 0
+    ) -> None:
         super().__init__()
         own = KOAClassifier()
         own.load_state_dict((classifier or shipped_classifier()).state_dict())
         self.classifier = own.eval().requires_grad_(False)
-        self.region_mm, self.room = region_mm, room
-        self.features = room + GRADES + INTENSITY_BINS
+        self.region_mm, self.feature_width = region_mm, feature_width
+        self.width = feature_width + GRADES + INTENSITY_BINS
 
     def train(self, mode: bool = True) -> DescribeKOA:
         """Stays in evaluation mode: C is frozen while the denoiser learns (Algorithm 1)."""
@@ -33,10 +36,10 @@ class DescribeKOA(nn.Module):
 
     @torch.no_grad()
     def forward(self, radiograph: Tensor) -> Tensor:
-        """Zeros, p and i of radiographs [B,1,H,W] in [-1,1], side by side: [B,room + 5 + 64]."""
+        """Zeros, p and i of radiographs [B,1,H,W] in [-1,1], side by side: [B,feature_width + 5 + 64]."""
         # Without autocast: the description is the same whatever precision the denoiser computes in.
         with torch.autocast(radiograph.device.type, enabled=False):
             exact = radiograph.float()
             p = self.classifier.probability(classifier_view(exact, self.region_mm))
-        nothing = exact.new_zeros(len(exact), self.room)
+        nothing = exact.new_zeros(len(exact), self.feature_width)
         return torch.cat([nothing, p, intensity_distribution(exact)], dim=1).to(radiograph.dtype)

@@ -67,10 +67,10 @@ class SliceDiffusionInferer(Inferer):
 
 
 def _sample(network: Any, condition: Any, generator: torch.Generator, chosen: KneeSampling) -> torch.Tensor:
-    volume: torch.Tensor = network.sample(
+    volume: torch.Tensor = network.sample_volume(
         condition,
         noise=network.draw_noise(generator, chosen.sampler),
-        sampler=chosen.sampler,
+        settings=chosen.sampler,
         slices=chosen.slices,
         chunk=chosen.chunk,
         dtype=DTYPES[chosen.dtype],

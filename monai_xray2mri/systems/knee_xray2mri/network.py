@@ -6,27 +6,25 @@ state dict, and ``forward(image, features=None)`` as MONAI's tools call it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from monai_xray2mri.diffusion.depth_noise import DepthKernel, VolumeNoise
-from monai_xray2mri.diffusion.guidance import Condition, guided
-from monai_xray2mri.diffusion.precision import computing_in
+from monai_xray2mri.core.bundles import load_network
+from monai_xray2mri.diffusion.guidance import Condition
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion, use_channels_last
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
-from monai_xray2mri.diffusion.samplers import ddim
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
+from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
 
-_DECODED_TOGETHER = 5
-"""Slices; decoding needs more memory per slice than denoising and gains nothing from larger batches."""
 
-
-class SliceDiffusion(nn.Module):
+class SliceDiffusion(LatentDiffusion):
     """Xray2MRI with radiographic features (Wang 2024a): radiograph, features and depth to the MR slice at that depth.
 
     What belongs to the weights is kept with them: the latent scale and the null condition in the state dict, the
@@ -38,9 +36,9 @@ class SliceDiffusion(nn.Module):
         radiograph_encoder: image embedding of the radiograph, [B,1,H,W] to [B,N,width]; any module with the attribute
             ``tokens`` = (N, width).
         schedule: noise schedule.
-        describe: reads the guidance of the up path in the radiograph itself, [B,1,H,W] to [B,G] (Wang 2024b: KOA
-            probability and intensity distribution); its attribute ``room`` is the number of zeros that it begins with,
-            where features go. Without it the features alone guide, zeros where they are unknown.
+        describe: reads the guide of the up path in the radiograph itself, [B,1,H,W] to [B,G] (Wang 2024b: KOA
+            probability and intensity distribution). Its first ``feature_width`` numbers, an attribute, are zeros, in
+            the place of the features. Without it the features alone guide, zeros where they are unknown.
         region_mm: side of the radiograph region at the detector in mm.
         magnification: of the joint plane onto the detector; with ``align`` the radiograph is drawn to the MR's scale.
         align: resample the radiograph to the field of view of the slices before E2, so that both latents lie on one
@@ -59,9 +57,6 @@ class SliceDiffusion(nn.Module):
     Raises:
         ValueError: an impossible share or length.
     """
-
-    latent_scale: Tensor
-    null_context: Tensor
 
     def __init__(
         self,
@@ -89,30 +84,32 @@ class SliceDiffusion(nn.Module):
         noise_length_mm: float = 1.5,
         noise_aspect: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.autoencoder, self.denoiser = autoencoder, denoiser
-        self.radiograph_encoder: Any = radiograph_encoder
-        self.schedule, self.describe = schedule, describe
-        self.region_mm, self.magnification, self.align = region_mm, magnification, align
-        self.scale_radiograph_latent = scale_radiograph_latent
-        self.image_size, self.pixel_mm, self.slice_mm = image_size, pixel_mm, slice_mm
-        self.acquired_slices, self.modelled_slices = acquired_slices, tuple(modelled_slices)
-        self.sampler = SamplerSettings(
-            steps,
-            guidance,
-            guidance if feature_guidance is None else feature_guidance,
-            eta,
-            noise_shared,
-            noise_length_mm,
-            noise_aspect,
+        first, last = modelled_slices
+        super().__init__(
+            autoencoder,
+            denoiser,
+            schedule,
+            SamplerSettings(
+                steps,
+                guidance,
+                guidance if feature_guidance is None else feature_guidance,
+                eta,
+                noise_shared,
+                noise_length_mm,
+                noise_aspect,
+            ),
+            tokens=radiograph_encoder.tokens,  # type: ignore[arg-type]
+            image_size=image_size,
+            pixel_mm=pixel_mm,
+            range_mm=(last - first) * slice_mm,
+            latent_scale=latent_scale,
         )
-        self._noise_kernel(self.sampler)  # refuses impossible values here, not at the first volume
-        self.register_buffer("latent_scale", torch.tensor(float(latent_scale)))
-        self.register_buffer("null_context", torch.zeros(1, *self.tokens))
-        # Convolutions take the layout of their weights; a fifth faster on a CPU, in training too.
-        for parameter in self.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        self.radiograph_encoder: Any = radiograph_encoder
+        self.describe: Any = describe
+        self.region_mm, self.magnification, self.align = region_mm, magnification, align
+        self.scale_radiograph_latent, self.slice_mm = scale_radiograph_latent, slice_mm
+        self.acquired_slices, self.modelled_slices = acquired_slices, (first, last)
+        use_channels_last(self)
 
     @property
     def slices(self) -> int:
@@ -121,27 +118,16 @@ class SliceDiffusion(nn.Module):
         return last - first + 1
 
     @property
-    def tokens(self) -> tuple[int, int]:
-        """Number of context tokens and their width."""
-        number, width = self.radiograph_encoder.tokens
-        return number, width
-
-    @property
-    def range_mm(self) -> float:
-        """Distance in mm of depth 0 from depth 1."""
-        first, last = self.modelled_slices
-        return (last - first) * self.slice_mm
-
-    @property
-    def feature_width(self) -> int:
-        """Width G of the guidance of the up path: 61 for the one-hot code r."""
-        width: int = self.denoiser.guide.features
+    def guide_width(self) -> int:
+        """Width G of the guide of the up path: 61 for the one-hot code r."""
+        width: int = self.denoiser.guide_width
         return width
 
-    def latent_shape(self) -> tuple[int, int, int]:
-        """Shape (C, h, w) of the latent of one slice."""
-        side = self.image_size // self.autoencoder.factor
-        return self.autoencoder.latent_channels, side, side
+    @property
+    def _feature_width(self) -> int:
+        """How many numbers of the guide are features; 0 where the description of the radiograph is all of it."""
+        width: int = self.guide_width if self.describe is None else self.describe.feature_width
+        return width
 
     def depths(self, slices: int | None = None) -> Tensor:
         """Depths d [S] of S slices over the modelled range, ends included, 0 = posterior."""
@@ -151,18 +137,11 @@ class SliceDiffusion(nn.Module):
         """Distance in mm of S slices over the modelled range."""
         return self.range_mm / max((slices or self.slices) - 1, 1)
 
-    def encode_slices(self, image: Tensor) -> Tensor:
-        """Scaled latents z_0 [B,C,h,w] of slices [B,1,H,W] in [-1,1]."""
-        return self.autoencoder.encode(image) * self.latent_scale
-
-    def decode_slices(self, latent: Tensor) -> Tensor:
-        """Slices [B,1,H,W] in [-1,1] of scaled latents [B,C,h,w]."""
-        return self.autoencoder.decode(latent / self.latent_scale).clamp(-1, 1)
-
     def radiograph_latent(self, radiograph: Tensor) -> Tensor:
         """E2(y): radiographs [B,1,H,W] in [-1,1] through E1, [B,C,h,w]; ``align``, ``scale_radiograph_latent``."""
         image = self.to_slice_scale(radiograph) if self.align else radiograph
-        return self.encode_slices(image) if self.scale_radiograph_latent else self.autoencoder.encode(image)
+        latent: Tensor = self.encode(image) if self.scale_radiograph_latent else self.autoencoder.encode(image)
+        return latent
 
     def to_slice_scale(self, radiograph: Tensor) -> Tensor:
         """Draw the radiograph region to the scale of the slices, black around it: [B,1,H,W] to [B,1,H,W]."""
@@ -173,124 +152,62 @@ class SliceDiffusion(nn.Module):
         return F.grid_sample(smooth, grid, padding_mode="zeros", align_corners=False) - 1
 
     def condition(self, radiograph: Tensor, features: Tensor | None = None) -> Condition:
-        """Encode radiographs [B,1,H,W] in [-1,1] and features r [B,61] (None: unknown); see :meth:`guidance_of`."""
-        guidance = self.guidance_of(radiograph, features)
-        return Condition(self.radiograph_latent(radiograph), self.radiograph_encoder(radiograph), guidance)
+        """Encode radiographs [B,1,H,W] in [-1,1] and features r [B,61] (None: unknown); see :meth:`guide_of`."""
+        guide = self.guide_of(radiograph, features)
+        return Condition(self.radiograph_latent(radiograph), self.radiograph_encoder(radiograph), guide)
 
-    def guidance_of(self, radiograph: Tensor, features: Tensor | None = None) -> Tensor:
-        """Guidance of the up path [B,G]: features r [B,61], or what ``describe`` reads in radiographs [B,1,H,W].
+    def guide_of(self, radiograph: Tensor, features: Tensor | None = None) -> Tensor:
+        """Guide of the up path [B,G]: features r [B,61], or what ``describe`` reads in radiographs [B,1,H,W].
 
-        The description of Wang 2024b takes the place of features; one that leaves room for them (``describe.room``)
-        stands beside them.
+        The description of Wang 2024b takes the place of the features; where it keeps ``feature_width`` numbers free,
+        they stand next to it.
         """
         if self.describe is None:
-            return radiograph.new_zeros(len(radiograph), self.feature_width) if features is None else features
+            return radiograph.new_zeros(len(radiograph), self.guide_width) if features is None else features
         described: Tensor = self.describe(radiograph)
-        room: int = self.describe.room  # type: ignore[assignment]
-        return described if features is None or not room else torch.cat([features, described[:, room:]], dim=1)
+        width = self._feature_width
+        return described if features is None or not width else torch.cat([features, described[:, width:]], dim=1)
 
     def null_condition(self, batch: int, features: Tensor | None = None) -> Condition:
         """The condition of dropout and guidance: no radiograph; features r [B,61] if given, else unknown."""
         context = self.null_context.expand(batch, -1, -1)
-        guidance = context.new_zeros(batch, self.feature_width)
-        room: int = self.feature_width if self.describe is None else self.describe.room  # type: ignore[assignment]
-        if features is not None and room:
-            guidance[:, :room] = features
-        return Condition(context.new_zeros(batch, *self.latent_shape()), context, guidance)
+        guide = context.new_zeros(batch, self.guide_width)
+        if features is not None and self._feature_width:
+            guide[:, : self._feature_width] = features
+        return Condition(context.new_zeros(batch, *self.latent_shape()), context, guide)
 
-    def bind(
-        self, condition: Condition, depth: Tensor, guidance: float, feature_guidance: float | None = None
-    ) -> Callable[[Tensor, Tensor], Tensor]:
-        """The denoiser with condition and depth [B] bound, ``(z_t, t) -> prediction``.
-
-        Guided by :func:`~monai_xray2mri.diffusion.guidance.guided` where a scale is not 1.
-        """
-
-        def predict(z_t: Tensor, t: Tensor, given: Condition) -> Tensor:
-            told, depths = self.schedule.network_time(t), depth.repeat(len(z_t) // len(depth))
-            return self.denoiser(z_t, told, given.radiograph_latent, given.context, depths, given.features).to(z_t)
-
-        return guided(predict, condition, self.null_condition(len(depth)), guidance, feature_guidance)
+    def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
+        """U(z_t, E2(y), t, d, r) at depths d [B]: [B,C,h,w], or [m*B,C,h,w] for m guides."""
+        prediction: Tensor = self.denoiser(
+            z_t, self.schedule.network_time(t), condition.image_latent, condition.context, place, condition.guide
+        )
+        return prediction
 
     def generate(self, radiograph: Tensor, features: Tensor | None = None, **sampling: Any) -> Tensor:
         """One volume [1,1,S,H,W] of a radiograph [1,1,H,W] in [-1,1], right-knee space, and features [1,G].
 
-        ``sampling``: see :meth:`sample`, which takes a condition that was encoded before.
+        ``sampling``: see :meth:`sample_volume`, which takes a condition that was encoded before.
         """
         with torch.inference_mode():
-            return self.sample(self.condition(radiograph, features), **sampling)
+            return self.sample_volume(self.condition(radiograph, features), **sampling)
 
-    @torch.inference_mode()
-    def sample(
-        self,
-        condition: Condition,
-        *,
-        noise: VolumeNoise,
-        sampler: SamplerSettings | None = None,
-        slices: int | None = None,
-        depths: Tensor | None = None,
-        chunk: int = 25,
-        dtype: torch.dtype = torch.float32,
-        callback: Callable[[int], object] | None = None,
+    def sample_volume(
+        self, condition: Condition, *, slices: int | None = None, depths: Tensor | None = None, **sampling: Any
     ) -> Tensor:
-        """Wang 2024a, Algorithm 2: one volume, ``chunk`` slices at a time.
-
-        Beside the volume itself, memory depends on ``chunk`` alone.
+        """One volume of a condition (Wang 2024a, Algorithm 2).
 
         Args:
             condition: of one knee, see :meth:`condition`.
-            noise: of this volume, see :meth:`draw_noise`.
-            sampler: settings; None = :attr:`sampler`, the network's own. Those of the noise count where it is drawn.
             slices: number of slices over the modelled range; None = the modelled number.
             depths: d [S] of the slices, 0 to 1, in place of ``slices``; a slice does not depend on the others.
-            chunk: slices sampled together; bounds the memory, does not change the result.
-            dtype: what the networks compute in; the sampler's own sums are float32.
-            callback: called with the number of slices' worth of work done since; the sum is the number of slices.
+            **sampling: noise, sampler, settings ... of
+                :meth:`~monai_xray2mri.diffusion.latent_diffusion.LatentDiffusion.sample`.
 
         Returns:
             [1,1,S,H,W] float32 in [-1,1], slice 0 posterior.
         """
-        chosen = sampler or self.sampler
-        scales = chosen.guidance, chosen.feature_guidance
-        place = condition.radiograph_latent
-        depths = self.depths(slices) if depths is None else depths
-        volume = torch.empty(len(depths), 1, self.image_size, self.image_size, device=place.device)
-        with computing_in(dtype, place.device):
-            for part, depth in zip(volume.split(chunk), depths.split(chunk), strict=True):
-                model = self.bind(condition.expand(len(depth)), depth.to(place), *scales)
-                latent = ddim(
-                    model,
-                    noise.initial(depth * self.range_mm).to(place),
-                    self.schedule,
-                    chosen.steps,
-                    chosen.eta,
-                    lambda index, depth=depth: noise.step(index, depth * self.range_mm).to(place),  # type: ignore[misc]
-                    _share_of_work(len(depth), chosen.steps, callback),
-                )  # [chunk,C,h,w]
-                for image, code in zip(part.split(_DECODED_TOGETHER), latent.split(_DECODED_TOGETHER), strict=True):
-                    image.copy_(self.decode_slices(code))  # [few,1,H,W]
-        return volume.transpose(0, 1)[None]  # [1,1,S,H,W]
-
-    def draw_noise(self, generator: torch.Generator, sampler: SamplerSettings | None = None) -> VolumeNoise:
-        """The noise of one volume, drawn on the CPU so that it is the same for every device.
-
-        Args:
-            generator: on the CPU; one per volume.
-            sampler: settings, of which share, length and aspect count; None = the network's own.
-
-        Raises:
-            ValueError: an impossible share, length or aspect.
-        """
-        return VolumeNoise(self.latent_shape(), self._noise_kernel(sampler or self.sampler), generator)
-
-    def _noise_kernel(self, sampler: SamplerSettings) -> DepthKernel:
-        return DepthKernel(
-            sampler.noise_shared,
-            sampler.noise_length_mm,
-            self.range_mm,
-            sampler.noise_aspect,
-            self.pixel_mm * self.autoencoder.factor,
-        )
+        images = self.sample(condition, self.depths(slices) if depths is None else depths, **sampling)  # [S,1,H,W]
+        return images.transpose(0, 1)[None]
 
     def forward(self, image: Tensor, features: Tensor | None = None) -> Tensor:
         """MONAI's view: radiographs [B,1,H,W] in [-1,1] to volumes [B,1,H,W,S], seed 0, default sampler."""
@@ -302,12 +219,18 @@ class SliceDiffusion(nn.Module):
         return torch.cat(volumes).permute(0, 1, 3, 4, 2)  # [B,1,H,W,S]
 
 
-def _share_of_work(slices: int, steps: int, callback: Callable[[int], object] | None) -> Callable[[int], None]:
-    """A callback per step that reports the steps of so many slices as whole slices, the last step with the last one."""
+def load_slice_diffusion(bundle: Path) -> SliceDiffusion:
+    """The network of a knee bundle with its weights.
 
-    def report(index: int) -> None:
-        done = slices * (index + 1) // steps - slices * index // steps
-        if callback is not None and done:
-            callback(done)
-
-    return report
+    Raises:
+        WeightsError: see :func:`~monai_xray2mri.core.bundles.load_network`; also a bundle of another system.
+    """
+    network = load_network(bundle)
+    if not isinstance(network, SliceDiffusion):
+        raise WeightsError(
+            f"bundle {bundle.name}",
+            "must hold a network of the system knee_xray2mri",
+            type(network).__name__,
+            "Give --bundle the folder of a knee bundle.",
+        )
+    return network

@@ -149,7 +149,7 @@ def knee_sampling(network: SliceDiffusion, **options: Any) -> KneeSampling:
     longest = network.schedule.steps
     if chosen["steps"] is not None and chosen["steps"] > longest:
         raise UsageError("option steps", f"must be within 1..{longest}", str(chosen["steps"]), "Choose another value.")
-    sampler = network.sampler.altered(**{option.name: chosen[option.name] for option in SAMPLER_OPTIONS})
+    sampler = network.settings.altered(**{option.name: chosen[option.name] for option in SAMPLER_OPTIONS})
     dtype = "float32" if chosen["dtype"] == "auto" else chosen["dtype"]
     slices = chosen["slices"] or network.slices
     return KneeSampling(chosen["seed"], chosen["samples"], slices, sampler, dtype, chosen["chunk"])

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from monai_xray2mri.core.bundles import bundle_version, default_bundle, load_network
+from monai_xray2mri.core.bundles import bundle_version
 from monai_xray2mri.core.calibration import Calibration, read_calibration
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.random_streams import case_generator
@@ -25,9 +25,10 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.knee.grading.features import one_hot, validate_grades
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
+from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.types import Side, Volume
 
 INTERVAL = ("level", "scale", "floor", "knees", "simulator")
@@ -65,11 +66,12 @@ class Xray2MRI:
         """Load a bundle (None: the one that comes with the package).
 
         Raises:
-            WeightsError: see :func:`monai_xray2mri.core.bundles.load_network`; a damaged calibration.
+            WeightsError: see :func:`~monai_xray2mri.systems.knee_xray2mri.network.load_slice_diffusion`; also a
+                damaged calibration.
             UsageError: the device is not there.
         """
         path = Path(bundle) if bundle is not None else default_bundle()
-        network = load_network(path)
+        network = load_slice_diffusion(path)
         version = bundle_version(path)
         digest = hashlib.sha256((path / "models" / "model.pt").read_bytes()).hexdigest()
         return cls(network, f"{path.resolve().name} {version}", digest, device, read_calibration(path, digest))
@@ -156,14 +158,14 @@ class Xray2MRI:
         with torch.inference_mode(), memory_errors(options.chunk):
             condition = self.network.condition(film, features)
         # 2. Samples, each with its own noise
-        samples, sampler = [], options.sampler(self.network.sampler)
+        samples, settings = [], options.sampler(self.network.settings)
         for sample in range(options.samples):
             generator = case_generator(options.seed, case.radiograph.identity, case.side, sample)
             with memory_errors(options.chunk):
-                volume = self.network.sample(
+                volume = self.network.sample_volume(
                     condition,
-                    noise=self.network.draw_noise(generator, sampler),
-                    sampler=sampler,
+                    noise=self.network.draw_noise(generator, settings),
+                    settings=settings,
                     slices=options.slices,
                     chunk=options.chunk,
                     dtype=options.precision,
@@ -187,7 +189,7 @@ class Xray2MRI:
 
     def provenance(self, case: KneeCase, options: Options) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""
-        sampling = asdict(options.sampler(self.network.sampler))
+        sampling = asdict(options.sampler(self.network.settings))
         resolved = asdict(options) | sampling | {
             "slices": options.slices or self.network.slices,
             "dtype": str(options.precision).removeprefix("torch."),

@@ -44,9 +44,12 @@ class SynthesisRows:
     def _generate(self, radiograph: Tensor, features: Tensor) -> Tensor:
         network = self.network
         device = network.latent_scale.device
-        noise, sampler = network.draw_noise(torch.Generator().manual_seed(0)), network.sampler.altered(steps=self.steps)
+        noise, settings = (
+            network.draw_noise(torch.Generator().manual_seed(0)),
+            network.settings.altered(steps=self.steps),
+        )
         return network.generate(
-            radiograph.to(device), features.to(device), noise=noise, sampler=sampler, slices=SHOWN, chunk=SHOWN
+            radiograph.to(device), features.to(device), noise=noise, settings=settings, slices=SHOWN, chunk=SHOWN
         )
 
 

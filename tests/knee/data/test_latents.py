@@ -15,7 +15,7 @@ from monai_xray2mri.knee.data.jitter import BoxJitter
 from monai_xray2mri.knee.data.latents import LatentSlices, SliceEncoder, lesion_weights, state_digest
 from monai_xray2mri.knee.data.slices import TrainingSlices, ValidationSlices
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
-from monai_xray2mri.networks.condition import RadiographEncoder
+from monai_xray2mri.networks.condition import DepthEmbedding, FeatureEmbedding, ImageEncoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
@@ -27,8 +27,10 @@ def network() -> SliceDiffusion:
     torch.manual_seed(0)
     return SliceDiffusion(
         SliceAutoencoder(channels=(8, 8, 8), groups=4),
-        SliceDenoiser(channels=(8, 8, 16, 16), context=8, heads=2, groups=4),
-        RadiographEncoder(channels=(8, 8, 8, 8), context=8),
+        SliceDenoiser(
+            DepthEmbedding(32), FeatureEmbedding(61, 32), channels=(8, 8, 16, 16), context=8, heads=2, groups=4
+        ),
+        ImageEncoder(channels=(8, 8, 8, 8), context=8),
         NoiseSchedule(),
     ).eval()
 
@@ -45,7 +47,7 @@ def test_latents_are_those_of_the_slices_with_unit_variance(
     assert len(latents) == len(source) == 150
     item = latents[70]
     with torch.no_grad():
-        expected = network.encode_slices(source[70]["slice"][None])[0]
+        expected = network.encode(source[70]["slice"][None])[0]
         film = network.radiograph_latent(item["radiograph"][None])[0]
     torch.testing.assert_close(item["latent"], expected, atol=5e-3, rtol=5e-3)
     torch.testing.assert_close(item["radiograph_latent"], film, atol=5e-3, rtol=5e-3)
@@ -125,7 +127,7 @@ def test_validation_takes_the_scale_of_training(make_set: Callable[..., Path], n
     held_out = LatentSlices(ValidationSlices(make_set(VALIDATION[:1])), network, draws=1, fit_scale=False)
     assert float(network.latent_scale) == 3.5
     with torch.no_grad():
-        expected = network.encode_slices(held_out.source[20]["slice"][None])[0]
+        expected = network.encode(held_out.source[20]["slice"][None])[0]
     torch.testing.assert_close(held_out[20]["latent"], expected, atol=0.1, rtol=0.05)
 
 
@@ -137,8 +139,10 @@ def test_bfloat16_is_used_only_while_it_errs_little(training_set: Path, bundle: 
     autoencoder.load_state_dict({name[len(stem) :]: value for name, value in weights.items() if name.startswith(stem)})
     shipped = SliceDiffusion(
         autoencoder,
-        SliceDenoiser(channels=(8, 8, 16, 16), context=8, heads=2, groups=4),
-        RadiographEncoder(channels=(8, 8, 8, 8), context=8),
+        SliceDenoiser(
+            DepthEmbedding(32), FeatureEmbedding(61, 32), channels=(8, 8, 16, 16), context=8, heads=2, groups=4
+        ),
+        ImageEncoder(channels=(8, 8, 8, 8), context=8),
         NoiseSchedule(),
     ).eval()
     source = TrainingSlices(training_set)

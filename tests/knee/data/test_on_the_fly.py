@@ -203,7 +203,7 @@ def test_a_batch_trains_the_denoiser_without_being_encoded_before(
     noisy, (target, weight), (t, radiograph, latent, depth, *_), _ = diffusion(batch)
     with torch.no_grad():
         torch.testing.assert_close(latent, tiny_network.radiograph_latent(batch["radiograph"]))
-        z_0 = tiny_network.encode_slices(batch["slice"])
+        z_0 = tiny_network.encode(batch["slice"])
     schedule = tiny_network.schedule
     eps = (noisy - schedule.add_noise(z_0, t, torch.zeros_like(z_0))) / schedule.add_noise(
         torch.zeros_like(z_0), t, torch.ones_like(z_0)
@@ -223,7 +223,7 @@ def test_the_latent_scale_is_that_of_the_first_knees(
     stored = TrainingSlices(training_set)
     images = torch.stack([stored.image(number) for number in range(100)])
     with torch.no_grad():
-        assert float(network.encode_slices(images).std()) == pytest.approx(1, abs=0.01)
+        assert float(network.encode(images).std()) == pytest.approx(1, abs=0.01)
 
 
 def test_crops_of_a_batch_train_the_autoencoder(make_stream: Callable[..., SimulatedStream]) -> None:

@@ -99,9 +99,9 @@ def test_the_description_is_probability_and_intensity_side_by_side() -> None:
 
 def test_a_joint_description_leaves_room_for_features() -> None:
     film = torch.rand(1, 1, 256, 256) * 2 - 1
-    joint = DescribeKOA(room=61)
+    joint = DescribeKOA(feature_width=61)
     described = joint(film)
-    assert described.shape == (1, joint.features) == (1, 130)
+    assert described.shape == (1, joint.width) == (1, 130)
     assert not described[:, :61].any()
     assert torch.equal(described[:, 61:], DescribeKOA()(film))
 

@@ -96,13 +96,13 @@ def test_condition_and_autoencoder_are_zero_123_s(
     latent = plain.first_stage_model.encode(colour)
     close = {"atol": 1e-5, "rtol": 1e-4}
     torch.testing.assert_close(condition.context, plain.context(resized), **close)
-    torch.testing.assert_close(condition.radiograph_latent, latent, **close)  # unscaled
-    torch.testing.assert_close(network.encode_slices(image), 0.2 * latent, **close)
+    torch.testing.assert_close(condition.image_latent, latent, **close)  # unscaled
+    torch.testing.assert_close(network.encode(image), 0.2 * latent, **close)
     decoded = plain.first_stage_model.decode(latent).mean(dim=1, keepdim=True).clamp(-1, 1)
-    torch.testing.assert_close(network.decode_slices(0.2 * latent), decoded, **close)
+    torch.testing.assert_close(network.decode(0.2 * latent), decoded, **close)
     null = network.null_condition(1)
     assert not null.context.any()
-    assert not null.radiograph_latent.any()
+    assert not null.image_latent.any()
 
 
 def test_every_number_arrives_and_half_precision_rounds_it(checkpoint: Callable[..., Path], tiny: Path) -> None:
@@ -170,7 +170,7 @@ def test_the_paper_s_settings_are_the_configuration_s() -> None:
     assert float(network.latent_scale) == pytest.approx(0.2)
     assert (network.schedule.steps, network.schedule.network_steps) == (2000, 1000)
     assert network.schedule.prediction == "epsilon"
-    assert (network.sampler.eta, network.align, network.scale_radiograph_latent) == (0, False, False)
+    assert (network.settings.eta, network.align, network.scale_radiograph_latent) == (0, False, False)
     assert network.latent_shape() == (4, 32, 32)
 
 

@@ -21,7 +21,7 @@ def film() -> Tensor:
 
 
 def noise(network: SliceDiffusion, seed: int = 0, **kernel: float) -> VolumeNoise:
-    return network.draw_noise(torch.Generator().manual_seed(seed), network.sampler.altered(**kernel))
+    return network.draw_noise(torch.Generator().manual_seed(seed), network.settings.altered(**kernel))
 
 
 def test_a_volume_has_one_slice_per_depth(tiny_network: SliceDiffusion, film: Tensor) -> None:
@@ -35,9 +35,9 @@ def test_a_volume_has_one_slice_per_depth(tiny_network: SliceDiffusion, film: Te
 def test_the_chunk_does_not_change_the_result(
     tiny_network: SliceDiffusion, film: Tensor, share: float, options: dict[str, float]
 ) -> None:
-    sampler = tiny_network.sampler.altered(**options)
+    settings = tiny_network.settings.altered(**options)
     volumes = [
-        tiny_network.generate(film, noise=noise(tiny_network, noise_shared=share), sampler=sampler, chunk=chunk)
+        tiny_network.generate(film, noise=noise(tiny_network, noise_shared=share), settings=settings, chunk=chunk)
         for chunk in (1, 3, 100)
     ]
     for volume in volumes[1:]:
@@ -65,10 +65,10 @@ def test_the_initial_noise_is_shared_by_the_slices(tiny_network: SliceDiffusion,
 
 def test_slices_of_another_number_lie_in_the_same_range(tiny_network: SliceDiffusion, film: Tensor) -> None:
     assert tiny_network.depths(9)[::2].tolist() == tiny_network.depths(5).tolist()
-    sampler = tiny_network.sampler.altered(eta=0.5)
+    settings = tiny_network.settings.altered(eta=0.5)
     for kernel in ({}, {"noise_shared": 0.2, "noise_length_mm": 1.0}):
-        coarse = tiny_network.generate(film, noise=noise(tiny_network, **kernel), sampler=sampler, slices=5)
-        fine = tiny_network.generate(film, noise=noise(tiny_network, **kernel), sampler=sampler, slices=9)
+        coarse = tiny_network.generate(film, noise=noise(tiny_network, **kernel), settings=settings, slices=5)
+        fine = tiny_network.generate(film, noise=noise(tiny_network, **kernel), settings=settings, slices=9)
         assert (fine[:, :, ::2] - coarse).abs().max() < ONE_STORED_UNIT / 2
     assert tiny_network.spacing(5) == pytest.approx(1.5)
     assert tiny_network.spacing(9) == pytest.approx(0.75)
@@ -100,17 +100,17 @@ def test_radiograph_and_features_have_scales_of_their_own(tiny_network: SliceDif
 
 
 def test_a_scale_that_is_asked_for_holds_for_the_features_too() -> None:
-    own = make_tiny_network(guidance=1.0, feature_guidance=3.0).sampler
+    own = make_tiny_network(guidance=1.0, feature_guidance=3.0).settings
 
     def scales(**settings: float | None) -> tuple[float, float]:
-        sampler = own.altered(**settings)
-        return sampler.guidance, sampler.feature_guidance
+        chosen = own.altered(**settings)
+        return chosen.guidance, chosen.feature_guidance
 
     assert scales() == scales(guidance=None, feature_guidance=None) == (1.0, 3.0)
     assert scales(guidance=2.0) == (2.0, 2.0)
     assert scales(feature_guidance=0.0) == (1.0, 0.0)
     assert scales(guidance=2.0, feature_guidance=5.0) == (2.0, 5.0)
-    assert make_tiny_network(guidance=1.5).sampler.feature_guidance == 1.5
+    assert make_tiny_network(guidance=1.5).settings.feature_guidance == 1.5
     with pytest.raises(TypeError, match="colour"):
         own.altered(colour=1)
 
@@ -132,9 +132,9 @@ def test_guidance_costs_one_call_of_all_that_count(
     calls: list[tuple[int, int]] = []
     tiny_network.denoiser.register_forward_pre_hook(lambda _m, given: calls.append((len(given[0]), len(given[5]))))
     features = torch.eye(61)[:1] if known else None
-    sampler = tiny_network.sampler.altered(guidance=scales[0], feature_guidance=scales[1])
-    tiny_network.generate(film, features, noise=noise(tiny_network), sampler=sampler, slices=3)
-    assert calls == [(down, up)] * sampler.steps
+    settings = tiny_network.settings.altered(guidance=scales[0], feature_guidance=scales[1])
+    tiny_network.generate(film, features, noise=noise(tiny_network), settings=settings, slices=3)
+    assert calls == [(down, up)] * settings.steps
 
 
 def test_features_of_several_kinds_share_the_down_path(tiny_network: SliceDiffusion, film: Tensor) -> None:
@@ -151,20 +151,20 @@ def test_features_of_several_kinds_share_the_down_path(tiny_network: SliceDiffus
 def test_the_condition_is_encoded_once(tiny_network: SliceDiffusion, film: Tensor) -> None:
     encoded: list[int] = []
     tiny_network.radiograph_encoder.register_forward_pre_hook(lambda _m, given: encoded.append(len(given[0])))
-    sampler = tiny_network.sampler.altered(guidance=2.0)
-    tiny_network.generate(film, noise=noise(tiny_network), sampler=sampler, chunk=1)
+    settings = tiny_network.settings.altered(guidance=2.0)
+    tiny_network.generate(film, noise=noise(tiny_network), settings=settings, chunk=1)
     assert encoded == [1]
 
 
 def test_eta_draws_noise_of_the_volume_and_zero_draws_none(tiny_network: SliceDiffusion, film: Tensor) -> None:
     calm, one, again, other = (
-        tiny_network.generate(film, noise=noise(tiny_network, seed), sampler=tiny_network.sampler.altered(eta=eta))
+        tiny_network.generate(film, noise=noise(tiny_network, seed), settings=tiny_network.settings.altered(eta=eta))
         for seed, eta in ((1, 0.0), (1, 1.0), (1, 1.0), (2, 1.0))
     )
     assert torch.equal(one, again)
     assert not torch.allclose(calm, one)
     assert not torch.allclose(one, other)
-    tiny_network.sampler = tiny_network.sampler.altered(eta=1.0)
+    tiny_network.settings = tiny_network.settings.altered(eta=1.0)
     assert torch.equal(tiny_network.generate(film, noise=noise(tiny_network, 1)), one)
 
 
@@ -196,13 +196,13 @@ def test_lower_precision_changes_little_and_gives_float32(
     assert next(tiny_network.parameters()).dtype == torch.float32
 
 
-def test_the_guidance_of_the_up_path_can_come_from_the_radiograph(film: Tensor) -> None:
+def test_the_guide_of_the_up_path_can_come_from_the_radiograph(film: Tensor) -> None:
     """Wang 2024b: KOA probability and intensity distribution are worked out from the radiograph itself."""
 
     class MeanBrightness(torch.nn.Module):
-        def __init__(self, room: int = 0) -> None:
+        def __init__(self, feature_width: int = 0) -> None:
             super().__init__()
-            self.room = room
+            self.feature_width = feature_width
             self.gain = torch.nn.Parameter(torch.full((61,), 2.0))
 
         def forward(self, radiograph: Tensor) -> Tensor:
@@ -211,17 +211,17 @@ def test_the_guidance_of_the_up_path_can_come_from_the_radiograph(film: Tensor) 
     network = make_tiny_network(describe=MeanBrightness())
     assert "describe.gain" in network.state_dict()
     with torch.no_grad():
-        described = network.condition(film).features
+        described = network.condition(film).guide
         torch.testing.assert_close(described, 2 * film.mean().expand(1, 61))
         given = torch.eye(61)[:1]
-        assert torch.equal(network.condition(film, given).features, described)  # Wang 2024b is not guided by gradings
-        assert not network.null_condition(1, given).features.any()
-        network.describe = MeanBrightness(room=40)  # both papers' guidance, side by side
-        both = network.condition(film, given[:, :40]).features
+        assert torch.equal(network.condition(film, given).guide, described)  # Wang 2024b is not guided by gradings
+        assert not network.null_condition(1, given).guide.any()
+        network.describe = MeanBrightness(feature_width=40)  # both papers' guides, side by side
+        both = network.condition(film, given[:, :40]).guide
         assert torch.equal(both, torch.cat([given[:, :40], described[:, 40:]], dim=1))
-        assert torch.equal(network.null_condition(1, given[:, :40]).features[:, :40], given[:, :40])
-        assert not network.null_condition(1, given[:, :40]).features[:, 40:].any()
-    assert not network.null_condition(1).features.any()
+        assert torch.equal(network.null_condition(1, given[:, :40]).guide[:, :40], given[:, :40])
+        assert not network.null_condition(1, given[:, :40]).guide[:, 40:].any()
+    assert not network.null_condition(1).guide.any()
     assert not any(name.startswith("describe") for name in make_tiny_network().state_dict())
 
 
@@ -243,8 +243,8 @@ def test_any_encoder_with_tokens_will_do(film: Tensor) -> None:
         steps=2,
     )
     assert single.null_context.shape == (1, 1, 8)
-    sampler = single.sampler.altered(guidance=2.0)
-    assert single.generate(film, noise=noise(single), sampler=sampler).shape == (1, 1, 5, 64, 64)
+    settings = single.settings.altered(guidance=2.0)
+    assert single.generate(film, noise=noise(single), settings=settings).shape == (1, 1, 5, 64, 64)
 
 
 def test_the_denoiser_is_told_the_time_of_its_weights(film: Tensor) -> None:
@@ -262,11 +262,9 @@ def test_the_null_condition_travels_with_the_weights(tiny_network: SliceDiffusio
 
 def test_the_latent_scale_is_undone_by_the_decoder(tiny_network: SliceDiffusion) -> None:
     image = torch.rand(1, 1, 64, 64) * 2 - 1
-    plain = tiny_network.decode_slices(tiny_network.encode_slices(image))
+    plain = tiny_network.decode(tiny_network.encode(image))
     tiny_network.latent_scale.fill_(0.2)
-    torch.testing.assert_close(
-        tiny_network.decode_slices(tiny_network.encode_slices(image)), plain, atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(tiny_network.decode(tiny_network.encode(image)), plain, atol=1e-5, rtol=1e-4)
 
 
 def test_the_radiographs_latent_can_stay_unscaled(film: Tensor) -> None:
@@ -275,7 +273,7 @@ def test_the_radiographs_latent_can_stay_unscaled(film: Tensor) -> None:
     assert float(scaled.latent_scale) == pytest.approx(0.2)
     with torch.no_grad():
         torch.testing.assert_close(scaled.radiograph_latent(film), 0.2 * unscaled.radiograph_latent(film))
-        torch.testing.assert_close(scaled.encode_slices(film), unscaled.encode_slices(film))
+        torch.testing.assert_close(scaled.encode(film), unscaled.encode(film))
 
 
 def test_weights_bring_their_own_latent_scale() -> None:
@@ -297,7 +295,7 @@ def test_the_radiograph_is_drawn_to_the_scale_of_the_slices(tiny_network: SliceD
 
 def test_without_alignment_the_radiograph_is_encoded_as_it_is(film: Tensor) -> None:
     network = make_tiny_network(align=False)
-    torch.testing.assert_close(network.radiograph_latent(film), network.encode_slices(film))
+    torch.testing.assert_close(network.radiograph_latent(film), network.encode(film))
 
 
 def test_monai_sees_slices_last(tiny_network: SliceDiffusion, film: Tensor) -> None:
@@ -318,7 +316,7 @@ def test_progress_counts_slices(tiny_network: SliceDiffusion, film: Tensor) -> N
     tiny_network.generate(film, noise=noise(tiny_network), chunk=2, callback=seen.append)
     assert seen == [1, 1, 1, 1, 1]  # two steps each for 2, 2 and 1 slices; half a slice is not told
     seen.clear()
-    sampler = tiny_network.sampler.altered(steps=3)
-    tiny_network.generate(film, noise=noise(tiny_network), sampler=sampler, slices=11, chunk=7, callback=seen.append)
+    settings = tiny_network.settings.altered(steps=3)
+    tiny_network.generate(film, noise=noise(tiny_network), settings=settings, slices=11, chunk=7, callback=seen.append)
     assert sum(seen) == 11
     assert all(isinstance(count, int) and count > 0 for count in seen)

@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from monai_xray2mri import Xray2MRI
-from monai_xray2mri.core.bundles import default_bundle
 from monai_xray2mri.core.calibration import Calibration
 from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.volumes import volume_affine
@@ -21,6 +20,7 @@ from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageErro
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
+from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.types import Side
 from tests.helpers.films import simulated_crop, write_film
 
@@ -160,11 +160,11 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
         "steps": 2,
         "slices": 5,
         "guidance": 1.0,
-        "feature_guidance": predictor.network.sampler.feature_guidance,
+        "feature_guidance": predictor.network.settings.feature_guidance,
         "eta": 0.0,
-        "noise_shared": predictor.network.sampler.noise_shared,
-        "noise_length_mm": predictor.network.sampler.noise_length_mm,
-        "noise_aspect": predictor.network.sampler.noise_aspect,
+        "noise_shared": predictor.network.settings.noise_shared,
+        "noise_length_mm": predictor.network.settings.noise_length_mm,
+        "noise_aspect": predictor.network.settings.noise_aspect,
         "dtype": "float32",
     }
     chosen = predictor.options(eta=0.5, noise_shared=0.25, noise_length_mm=4.0, dtype="bfloat16")
@@ -183,7 +183,7 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
 
 
 def test_the_interval_is_given_for_samples_like_the_calibrated_ones(predictor: Xray2MRI, tmp_path: Path) -> None:
-    sampling = asdict(predictor.network.sampler)
+    sampling = asdict(predictor.network.settings)
     known = Calibration(0.9, 2.5, 2.9, 0.1, 0.12, 0.02, 8, sampling, 150, ("1", "2"), "1.0", predictor.weights_sha256)
     calibrated = Xray2MRI(predictor.network, "tiny", predictor.weights_sha256, "cpu", known)
     knee = case(tmp_path)

@@ -94,7 +94,7 @@ def systems(methods: Mapping[str, Method]) -> dict[str, str]:
     for name, method in methods.items():
         if isinstance(method, NetworkMethod) and {FEATURES, RADIOGRAPH} <= method.given:
             describe = method.network.describe
-            found[name] = "000" if describe is None else "000 with 001" if describe.room else "001"
+            found[name] = "000" if describe is None else "000 with 001" if describe.feature_width else "001"
     return found
 
 

@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from monai_xray2mri.core.bundles import default_bundle, load_network
 from monai_xray2mri.diffusion.sampler_settings import SHORTEST_MM
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.knee.measures.lesions import lesion_response
@@ -34,7 +33,8 @@ from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
 from monai_xray2mri.systems.knee_xray2mri.evaluation.noise_fit import fit_noise
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
+from monai_xray2mri.systems.registry import default_bundle
 
 HIDDEN: Final = ("XRCY", "XRCH", "XRATT")
 """Stems of cysts, chondrocalcinosis and attrition: what a radiograph shows badly (Wang 2024a, Table III)."""
@@ -131,13 +131,13 @@ class ContinuityKnee:
     @torch.inference_mode()
     def _reconstructed(self, volume: np.ndarray) -> np.ndarray:
         images = torch.from_numpy(volume)[:, None] * 2 - 1  # [S,1,H,W]
-        parts = [self.network.decode_slices(self.network.encode_slices(part)) for part in images.split(5)]
+        parts = [self.network.decode(self.network.encode(part)) for part in images.split(5)]
         return np.asarray((torch.cat(parts)[:, 0] + 1) / 2)
 
     def generated(self, kernel: Mapping[str, float], lesions: bool = True) -> np.ndarray:
         """A sample [S,H,W] with noise of this kernel, see ``SamplerSettings``."""
         features = torch.from_numpy(one_hot(self.knee.grades if lesions else self.without_lesions))[None]
-        sampler = self.network.sampler.altered(**kernel)
+        sampler = self.network.settings.altered(**kernel)
         noise = self.network.draw_noise(torch.Generator().manual_seed(self.knee.seed), sampler)
         return np.asarray((self.network.generate(self.film, features, noise=noise)[0, 0] + 1) / 2)
 
@@ -236,8 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")
     parser.add_argument("--output", type=Path, help="file for the JSON as well")
     options = parser.parse_args(arguments)
-    network = load_network(options.bundle)
-    network.sampler = network.sampler.altered(steps=options.steps)
+    network = load_slice_diffusion(options.bundle)
+    network.settings = network.settings.altered(steps=options.steps)
     seeds = SEED_RANGES[options.split][: options.knees]
     knees = [ContinuityKnee(simulate_knee(seed), network) for seed in seeds]
     with tqdm(desc="kernels", disable=not sys.stderr.isatty()) as bar:
@@ -245,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = {
         "split": options.split,
         "knees": len(knees),
-        "steps": network.sampler.steps,
+        "steps": network.settings.steps,
         "slice_mm": network.spacing(),
         "simulator": SIMULATOR_VERSION,
     }

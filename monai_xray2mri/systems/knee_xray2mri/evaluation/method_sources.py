@@ -10,7 +10,6 @@ from typing import Final
 import torch
 from monai.bundle import ConfigParser
 
-from monai_xray2mri.core.bundles import default_bundle, load_network
 from monai_xray2mri.core.calibration import read_calibration
 from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.evaluation.protocols import Method
@@ -22,7 +21,8 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     NetworkMethod,
     weights_record,
 )
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
+from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.training.configurations import configuration_files
 
 GIVEN: Final = "given"
@@ -33,10 +33,10 @@ def bundle_method(bundle: Path, device: torch.device) -> NetworkMethod:
     """The network of a bundle with its calibration, if it has one.
 
     Raises:
-        WeightsError: see :func:`~monai_xray2mri.core.bundles.load_network`.
+        WeightsError: see :func:`~monai_xray2mri.systems.knee_xray2mri.network.load_slice_diffusion`.
         UsageError: its geometry is another than that of the evaluated volumes.
     """
-    network = load_network(bundle)
+    network = load_slice_diffusion(bundle)
     check_geometry(network, bundle.name)
     record = weights_record(bundle / "models" / "model.pt", bundle)
     calibration = read_calibration(bundle, str(record["weights_sha256"]))

@@ -161,11 +161,11 @@ class NetworkMethod:
 
     def sampled_with(self, **settings: Any) -> NetworkMethod:
         """The same network with other settings of its sampler."""
-        return replace(self, sampler=(self.sampler or self.network.sampler).altered(**settings))
+        return replace(self, sampler=(self.sampler or self.network.settings).altered(**settings))
 
     def sampling(self) -> dict[str, float]:
         """The settings of the sampler by name."""
-        return asdict(self.sampler or self.network.sampler)
+        return asdict(self.sampler or self.network.settings)
 
     @torch.inference_mode()
     def condition(self, knee: KneeInputs) -> Condition:
@@ -178,8 +178,8 @@ class NetworkMethod:
             return network.null_condition(1, features)
         film = torch.from_numpy(knee.radiograph)[None, None].to(null.context)  # [1,1,H,W]
         whole = network.condition(film, features)
-        # Wang 2024b reads its guidance in the radiograph, so that it comes and goes with it.
-        return whole if FEATURES in self.given else whole._replace(features=null.features)
+        # Wang 2024b reads its guide in the radiograph, so that it comes and goes with it.
+        return whole if FEATURES in self.given else whole._replace(guide=null.guide)
 
     def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
         """Sample, each volume with its own noise."""
@@ -188,7 +188,9 @@ class NetworkMethod:
         for sample in range(samples):
             generator = case_generator(seed, knee.name, Side.RIGHT, sample)
             noise = network.draw_noise(generator, self.sampler)
-            volume = network.sample(condition, noise=noise, sampler=self.sampler, depths=depths)[0, 0]  # [S,H,W]
+            volume = network.sample_volume(condition, noise=noise, settings=self.sampler, depths=depths)[
+                0, 0
+            ]  # [S,H,W]
             volumes.append(((volume + 1) / 2).cpu().numpy())
         return np.stack(volumes)
 

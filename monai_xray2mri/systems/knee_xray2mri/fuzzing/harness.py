@@ -24,7 +24,7 @@ from pydicom import Dataset, dcmread
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.errors import ExitCode, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
-from monai_xray2mri.networks.condition import RadiographEncoder
+from monai_xray2mri.networks.condition import DepthEmbedding, FeatureEmbedding, ImageEncoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.benign import BENIGN
@@ -160,8 +160,16 @@ def tiny_predictor() -> Xray2MRI:
         torch.manual_seed(0)
         network = SliceDiffusion(
             SliceAutoencoder(channels=(8, 8, 8), groups=4),
-            SliceDenoiser(channels=(8, 8, 16, 16), context=8, heads=2, groups=4, sample_size=8),
-            RadiographEncoder(channels=(8, 8, 8, 8), context=8, image_size=64),
+            SliceDenoiser(
+                DepthEmbedding(32),
+                FeatureEmbedding(61, 32),
+                channels=(8, 8, 16, 16),
+                context=8,
+                heads=2,
+                groups=4,
+                sample_size=8,
+            ),
+            ImageEncoder(channels=(8, 8, 8, 8), context=8, image_size=64),
             NoiseSchedule(),
             image_size=64,
             pixel_mm=2.5,

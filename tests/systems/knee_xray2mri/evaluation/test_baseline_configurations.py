@@ -11,7 +11,7 @@ from monai.bundle import ConfigParser
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
-from monai_xray2mri.networks.coladiff import StructuralRadiographEncoder
+from monai_xray2mri.networks.coladiff import StructuralImageEncoder
 from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import weights_method
 from monai_xray2mri.training.configurations import configuration_files
 from tests.training.conftest import knees, small_configuration  # noqa: F401
@@ -33,7 +33,7 @@ def test_what_a_baseline_is_not_given_it_never_sees(bundle: Path, small_configur
     assert told == 0
     assert (context.sum() > 0) == (latent.sum() > 0) == ("radiograph" in BASELINES[name])
     network = parser.get_parsed_content("network_def")
-    structural = isinstance(network.radiograph_encoder, StructuralRadiographEncoder)
+    structural = isinstance(network.radiograph_encoder, StructuralImageEncoder)
     assert structural == (name == "train_baseline_coladiff")
 
 
@@ -50,4 +50,4 @@ def test_the_structural_baseline_trains_and_is_a_method(
     assert main(["train", *map(str, options), "--device", "cpu", "-q"]) == ExitCode.DONE
     method = weights_method(tmp_path / "out" / "model.pt", bundle, str(both), torch.device("cpu"))
     assert method.given == {"radiograph"} and len(method.record["weights_sha256"]) == 64
-    assert isinstance(method.network.radiograph_encoder, StructuralRadiographEncoder)
+    assert isinstance(method.network.radiograph_encoder, StructuralImageEncoder)

@@ -36,8 +36,8 @@ class Network:
 class Describe:
     """What Wang 2024b reads in the radiograph."""
 
-    def __init__(self, room: int) -> None:
-        self.room = room
+    def __init__(self, feature_width: int) -> None:
+        self.feature_width = feature_width
 
 
 def network(*given: str, describe: Any = None) -> NetworkMethod:

@@ -95,15 +95,15 @@ def test_a_network_is_sampled_slice_by_slice_and_knee_by_knee(network: NetworkMe
 def test_what_a_network_is_not_given_is_the_null_condition(network: NetworkMethod) -> None:
     null = network.network.null_condition(1)
     whole = network.condition(inputs(XRKL=3))
-    assert whole.features.sum() == 1 and whole.radiograph_latent.abs().sum() > 0
+    assert whole.guide.sum() == 1 and whole.image_latent.abs().sum() > 0
     no_film = network.condition(KneeInputs("k", None, {"XRKL": 3}, (0.5,)))
-    torch.testing.assert_close(no_film.radiograph_latent, null.radiograph_latent)
-    torch.testing.assert_close(no_film.features, whole.features)
+    torch.testing.assert_close(no_film.image_latent, null.image_latent)
+    torch.testing.assert_close(no_film.guide, whole.guide)
     bare = network.given_only("radiograph").condition(inputs(XRKL=3))
-    assert bare.features.sum() == 0
-    torch.testing.assert_close(bare.radiograph_latent, whole.radiograph_latent)
+    assert bare.guide.sum() == 0
+    torch.testing.assert_close(bare.image_latent, whole.image_latent)
     nothing = network.given_only().condition(inputs(XRKL=3))
-    assert nothing.features.sum() == 0 and nothing.radiograph_latent.abs().sum() == 0
+    assert nothing.guide.sum() == 0 and nothing.image_latent.abs().sum() == 0
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,7 @@ def test_the_cost_of_another_sampler(setting: Setting) -> None:
 def test_the_papers_fit_the_stated_budget(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 300 volumes with the profile of a CPU; the films of patients are asked for by an option of their own."""
     network = setting.bundle.network
-    monkeypatch.setattr(network, "sampler", network.sampler.altered(steps=10))
+    monkeypatch.setattr(network, "settings", network.settings.altered(steps=10))
     profile = replace(setting, profile=Profile("cpu", 5))
     chosen = chosen_studies("papers", None, Source())
     volumes = sum(study.slices(profile) * study.knees["cpu"] * len(study.splits) for study in chosen) / 50

@@ -39,7 +39,7 @@ MEASURES: Final = {
 def reconstructed(network: SliceDiffusion, slices: np.ndarray) -> np.ndarray:
     """Slices [S,H,W] in 0 to 1 through the network's autoencoder."""
     images = torch.from_numpy(slices)[:, None].to(network.null_context) * 2 - 1
-    decoded = torch.cat([network.decode_slices(network.encode_slices(part)) for part in images.split(5)])
+    decoded = torch.cat([network.decode(network.encode(part)) for part in images.split(5)])
     return np.asarray(((decoded[:, 0] + 1) / 2).cpu())
 
 
@@ -94,7 +94,7 @@ def psnr_of_volume(prediction: np.ndarray, truth: np.ndarray) -> float:
 def _continuity(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
     """Adjacent-slice correlation in the same windows for noises along depth, and of the truth."""
     bundle = setting.bundle
-    own = bundle.network.sampler
+    own = bundle.network.settings
     kernels: dict[str, dict[str, float]] = {
         "shared noise (Wang 2024a)": {"noise_shared": 1.0},
         "independent noise": {"noise_shared": 0.0, "noise_length_mm": SHORTEST_MM, "noise_aspect": 0.0},
