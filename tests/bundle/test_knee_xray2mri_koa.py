@@ -128,10 +128,10 @@ def test_the_network_describes_the_radiograph_itself(koa_bundle: Path) -> None:
     assert network.guide_width == 69
     assert isinstance(network.describe, DescribeKOA)
     film = torch.rand(1, 1, 256, 256) * 2 - 1
-    features = network.condition(film).features
-    assert features.shape == (1, 69)
-    torch.testing.assert_close(features[:, :5].sum(), torch.ones(()))
-    torch.testing.assert_close(features[:, 5:].sum(), torch.ones(()))
+    guide = network.condition(film).guide
+    assert guide.shape == (1, 69)
+    torch.testing.assert_close(guide[:, :5].sum(), torch.ones(()))
+    torch.testing.assert_close(guide[:, 5:].sum(), torch.ones(()))
     assert any(name.startswith("describe.classifier.") for name in network.state_dict())
 
 
