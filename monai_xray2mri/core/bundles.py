@@ -129,7 +129,7 @@ def require_one_model(bundle_root: Path) -> None:
         )
 
 
-def require_weights_of(bundle_root: Path, network: torch.nn.Module) -> None:
+def require_weights_of(bundle_root: Path, network: nn.Module) -> None:
     """Make sure that a bundle's weights are those of a network, name by name.
 
     MONAI Label does not insist on it: what a file lacks would stay random.
@@ -154,4 +154,6 @@ def require_weights_of(bundle_root: Path, network: torch.nn.Module) -> None:
 
 @lru_cache(maxsize=4)
 def _names(file: Path, _changed: int) -> frozenset[str]:
+    import torch
+
     return frozenset(torch.load(file, map_location="meta", weights_only=True))
