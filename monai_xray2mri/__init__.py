@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monai_xray2mri.deploy.cuda_runtime import preload_cuda_runtime
+from monai_xray2mri.runtime.cuda_runtime import preload_cuda_runtime
 
 if TYPE_CHECKING:
     from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI as Xray2MRI

@@ -4,7 +4,7 @@
 command line and imports this module only for a script or module named ``monai...`` (``monai-deploy``,
 ``python -m monai.bundle``, ``python -m monailabel.main``); any other start pays microseconds. Importing this package
 has by then loaded the CUDA runtime without which MONAI's own commands fail where the SDK is installed
-(:mod:`monai_xray2mri.deploy.cuda_runtime`). Nothing else is run here yet: finders wait until the command imports a
+(:mod:`monai_xray2mri.runtime.cuda_runtime`). Nothing else is run here yet: finders wait until the command imports a
 module of its own.
 
 - ``monai-deploy exec``: :mod:`monai_xray2mri.deploy.command` is put in front of ``main`` of ``holoscan_cli.__main__``.
