@@ -1,4 +1,4 @@
-"""Deflated DICOM files (PS3.5 A.5) that would grow beyond all measure when they are read."""
+"""Deflated DICOM files (PS3.5 A.5) that would fill the memory when they are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from monai_xray2mri.errors import InputRefused
 LARGEST_INFLATED: Final = 256_000_000
 """Bytes of the largest data set that is inflated: twice the finest film of 43 x 43 cm at 0.1 mm and 16 bits."""
 _READ: Final = 1 << 16
+"""Bytes that are read at a time."""
 _GROWN: Final = 1 << 22
+"""Bytes that are inflated at a time."""
 
 
 def require_bounded(path: Path, name: str) -> None:
@@ -33,7 +35,7 @@ def require_bounded(path: Path, name: str) -> None:
         meta = read_file_meta_info(path)
         deflated = meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
         start = 144 + int(meta.get("FileMetaInformationGroupLength", 0))
-    except Exception:  # no Part 10 file: whoever reads it next says so
+    except Exception:  # not a Part 10 file: the function that reads it next says so
         return
     if deflated and _inflated_bytes(path, start) > LARGEST_INFLATED:
         raise InputRefused(
@@ -45,7 +47,7 @@ def require_bounded(path: Path, name: str) -> None:
 
 
 def _inflated_bytes(path: Path, start: int) -> int:
-    """How much a raw deflate stream grows to, as far as it can be read and matters; holds little of it at a time."""
+    """Bytes that a raw deflate stream inflates to; counting stops at damage and above the limit, and keeps nothing."""
     inflater, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
     with path.open("rb") as stream:
         stream.seek(start)
@@ -55,6 +57,6 @@ def _inflated_bytes(path: Path, start: int) -> int:
                 if not packed:
                     break
                 total += len(inflater.decompress(packed, _GROWN))
-        except zlib.error:  # damaged: the reader refuses it
+        except zlib.error:  # damaged: the function that reads it next refuses it
             pass
     return total

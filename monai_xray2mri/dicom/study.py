@@ -69,8 +69,8 @@ def read_study(path: Path, kinds: Sequence[Kind]) -> Study:
 
     Raises:
         UsageError: the path does not exist or cannot be read.
-        InputRefused: files of two patients or of two studies, of a kind that must be of one; a deflated file grows
-            beyond all measure.
+        InputRefused: files of two patients or of two studies, of a kind that must be of one; a deflated file that
+            would fill the memory.
     """
     path = Path(path)
     if not path.exists():
@@ -146,7 +146,7 @@ def _header(file: Path) -> Dataset | None:
         known = part_10 or ("SOPClassUID" in header and "StudyInstanceUID" in header)
         for tag in unreadable_tags(header):
             del header[tag]
-    except Exception:  # a damaged file breaks anywhere in the parser; it is passed over like any other non-DICOM file
+    except Exception:  # a damaged file fails anywhere in the parser; it is passed over like a file that is not DICOM
         return None
     return header if known else None
 

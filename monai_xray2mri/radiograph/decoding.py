@@ -189,7 +189,7 @@ def _keep_stored_bits(values: np.ndarray, bits: int, signed: bool) -> np.ndarray
 
 
 def cut_off(name: str, found: str) -> InputRefused:
-    """Return the refusal of pixel data that are not all there, naming what was found instead."""
+    """The refusal of pixel data that are incomplete; ``found`` says what was there instead."""
     return InputRefused(
         f"radiograph {name}",
         "needs complete, decodable pixel data",

@@ -21,10 +21,10 @@ def is_image_file(path: Path) -> bool:
 
 
 def read_image_file(path: Path, name: str) -> Radiograph:
-    """Read a NIfTI or NRRD of one radiograph; bone is taken to be bright, as viewers show it and files store it.
+    """Read a NIfTI or NRRD file of one radiograph. Bone is taken to be bright: viewers show and store it so.
 
-    The columns and rows are taken as they are stored, like those of a picture: the header's axes of a radiograph, which
-    has no place in the patient, are whatever the writing program puts there.
+    Columns and rows are taken as they are stored, like those of a picture. A radiograph has no place in the patient, so
+    that the axes in the header are whatever the writing program puts there.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Words in the free texts of a header, compared without case, accents and punctuation."""
+"""Words for a side in the free texts of a header, compared without case, accents and punctuation."""
 
 from __future__ import annotations
 
@@ -68,13 +68,19 @@ _JOINING = word_set("and und et y e en ap pa")
 def sides_in_text(text: str) -> tuple[Sides, str]:
     """Find words for a side in a description, in the languages of most European and some Asian departments.
 
-    Single letters count only beside a word for the knee (``"R KNEE"``) or alone; they mean too much elsewhere.
+    Single letters count only beside a word for the knee (``"R KNEE"``) or alone; elsewhere they mean other things.
 
     Args:
         text: a description.
 
     Returns:
         The sides, right before left, and the word that told; empty if there is none.
+
+    Example:
+        >>> sides_in_text("Knie re. AP")
+        ((<Side.RIGHT: 'R'>,), 're')
+        >>> sides_in_text("Right and left knee")[0] == BOTH
+        True
     """
     words = split_words(text)
     found = [(word, _WORDS[word]) for word in words if word in _WORDS]

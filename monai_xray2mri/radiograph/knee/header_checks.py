@@ -1,4 +1,4 @@
-"""What a header may say against using a film: another body part, view or species, a child."""
+"""Reasons in a header not to use a film: it shows another body part, view or species, or a child."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def check_header(header: Dataset, name: str, minimum_age: int) -> tuple[str, ...
 
 
 def check_subject(header: Dataset, name: str) -> tuple[str, ...]:
-    """Refuse what the header says is no frontal knee of a person, whoever's.
+    """Refuse what the header says is no frontal knee of a person, of any age.
 
     Args:
         header: the DICOM header.

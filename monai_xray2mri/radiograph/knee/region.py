@@ -69,7 +69,7 @@ def find_knees(
 ) -> tuple[KneeROI, ...]:
     """Find the region around each knee joint (Wang 2024a and 2024b, section III-B.1 and Fig. 3b).
 
-    1. The detector finds joints; one of low confidence is none.
+    1. The detector finds joints; those of low confidence do not count.
     2. On a film of both knees the two best at least 80 mm apart are the knees, the patient's right one at the left of
        the image. If only one is found, the half of the film in which it lies tells its side; the other knee is
        refused by name. On a film of one knee a second one is a contradiction and refused, and so is a knee that
@@ -87,7 +87,7 @@ def find_knees(
         sides: the knees that are wanted, right before left: one or both of those that the film shows, as
             :func:`~monai_xray2mri.radiograph.laterality.sides_to_use` decides.
         width_mm: side of the region at the detector in mm; belongs to the weights.
-        assume_spacing: take a single-knee crop without pixel spacing as ``width_mm`` wide (research only).
+        assume_spacing: for research: take a single-knee crop without pixel spacing as ``width_mm`` wide.
 
     Returns:
         One region per knee, right before left.
@@ -155,7 +155,7 @@ def normalize_region(pixels: np.ndarray, mirrored: bool, size: int = NETWORK_SIZ
 def _assumed_crop(
     radiograph: Radiograph, locate: Locator, sides: tuple[Side, ...], width_mm: float, assume_spacing: bool
 ) -> KneeROI:
-    """Take a crop without pixel spacing as one region wide, if the user says so."""
+    """Take a crop without pixel spacing to be as wide as one region, if the user says so."""
     what = f"radiograph {radiograph.name}"
     if not assume_spacing:
         raise InputRefused(
@@ -183,7 +183,7 @@ def _whole_image(
     width_mm: float,
     remarks: tuple[str, ...],
 ) -> KneeROI:
-    """Take the largest central square of an image as the region; the detector only says what it thinks of it."""
+    """Take the largest central square of an image as the region; of the detector only its confidence is kept."""
     rows, columns = radiograph.pixels.shape
     edge = min(rows, columns)
     box = Box((rows - edge) / 2, (columns - edge) / 2, edge, edge)
@@ -215,7 +215,7 @@ def _check_one_knee(radiograph: Radiograph, sides: tuple[Side, ...]) -> None:
 def _assign(
     radiograph: Radiograph, joints: Sequence[FoundJoint], sides: tuple[Side, ...], width: float
 ) -> dict[Side, FoundJoint]:
-    """Tell which joint is which knee's."""
+    """Tell which knee each joint belongs to."""
     knees = [joint for joint in joints if joint.confidence >= LEAST_CONFIDENCE]
     if not knees:
         raise _not_found(radiograph, sides, joints)

@@ -1,7 +1,7 @@
-"""What one film is like beside its knees: format, markers, collimation, faults, metal.
+"""What one film is like, apart from its knees: format, markers, collimation, faults, metal.
 
 How often each occurs in departments or in OAI is not published in a form that could be copied; every rate of
-:func:`draw_film_options` is our estimate, set so that a cohort of a hundred films meets most kinds.
+:func:`draw_film_options` is our estimate, chosen so that a hundred films show most kinds.
 """
 
 from __future__ import annotations

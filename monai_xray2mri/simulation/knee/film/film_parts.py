@@ -1,4 +1,4 @@
-"""What is on a film beside the patient: lead markers, beads, grid lines, collimation, text, dust and scratches.
+"""What is on a film in addition to the patient: lead markers, beads, grid lines, collimation, text, dust and scratches.
 
 Lead and steel are added to the line integrals before the exposure, so that they share its scatter, blur and noise;
 the collimator takes the primary beam away and leaves the scatter; the shutter, text, dust and scratches come after.

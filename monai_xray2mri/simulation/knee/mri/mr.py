@@ -121,7 +121,7 @@ INTENSITY: Final[Mapping[str, float]] = {
 }
 """Intensity of each tissue without noise and bias; of ``"fat"`` and ``"marrow"`` before water excitation."""
 FAT_WATER: Final[Mapping[str, float]] = {"fat": 0.12, "fat pad": 0.17, "marrow": 0.18}
-"""Share of the signal of fatty tissues that is water or olefinic fat and stays whatever the field."""
+"""Share of the signal of fatty tissues that is water or olefinic fat: it stays in every field."""
 
 
 def inflow(kind: str, travelled_mm: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def write_gradings(
         `path`.
 
     Raises:
-        UsageError: the file cannot be written, or a prefix that is none.
+        UsageError: the file cannot be written, or the prefix is unknown.
     """
     table = ReadingTable(oddities, structural_missingness, visit)
     rows = [row for participant in participants for row in table.rows(participant)]
@@ -184,7 +184,7 @@ def write_contents(
         `path`.
 
     Raises:
-        UsageError: the file cannot be written, or a variant that is none.
+        UsageError: the file cannot be written, or the variant is unknown.
     """
     if variant not in ("barcode", "accession", "long"):
         raise UsageError("variant of contents.csv", "must be barcode, accession or long", str(variant))

@@ -67,7 +67,7 @@ _FAT_LIMITS: Final = (0.4, 2.2)
 
 @dataclass(frozen=True)
 class Traits:
-    """What of a participant shapes the knee, whatever is read on it.
+    """What shapes the knee of a participant, independent of what readers see on it.
 
     Attributes:
         sex: ``"F"`` or ``"M"``, as DICOM Patient's Sex (0010,0040) has it.

@@ -45,7 +45,7 @@ class ReadingTable:
         visit: prefix of the columns.
 
     Raises:
-        UsageError: a prefix that is none.
+        UsageError: the prefix is unknown.
     """
 
     def __init__(self, oddities: TableOddities, structural_missingness: bool, visit: str = "V00") -> None:
@@ -123,7 +123,7 @@ def _is_read(stem: str, project: int, ever_oa: bool) -> bool:
 
 
 def _another_kl(grade: int, direction: float) -> int:
-    """A KL grade beside the given one."""
+    """A KL grade next to the given one."""
     if grade in (0, MAXIMAL_GRADES["XRKL"]):
         return abs(grade - 1)
     return grade + (1 if direction < 0.5 else -1)

@@ -47,7 +47,7 @@ class TableOddities:
     unreadable_films: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none.
+        """Refuse numbers that are no shares.
 
         Raises:
             UsageError: naming the share.

@@ -1,4 +1,4 @@
-"""Where everything lies in a simulated release: OAI's folders and names, and the folder of truth beside them.
+"""Where everything lies in a simulated release: OAI's folders and names, and the folder of the truth.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What there is to do before it is done: earlier work recognised, disk space reckoned, the folder held for one run."""
+"""Before a release is made: what is complete already, whether the disk is large enough, and one run at a time."""
 
 from __future__ import annotations
 

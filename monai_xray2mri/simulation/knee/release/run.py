@@ -68,7 +68,7 @@ def simulate_release(
     progress: bool = False,
     announce: Callable[[ReleasePlan], None] | None = None,
 ) -> ReleaseSummary:
-    """Simulate a release, or what is missing of it. Equal settings give equal bytes, whatever was interrupted.
+    """Simulate a release, or what is missing of it. Equal settings give equal bytes, also after interruptions.
 
     Args:
         directory: the release's folder; new, empty, or begun with the same settings (fewer knees are fine).
