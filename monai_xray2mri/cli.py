@@ -21,6 +21,7 @@ from monai_xray2mri.commands import (
     prepare,
     report,
     simulate,
+    simulate_set,
     synthesize,
     train,
 )
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         check,
         report,
         simulate,
+        simulate_set,
         prepare,
         train,
         evaluate,

@@ -2,8 +2,6 @@
 
 ``benchmark simulate`` times the simulator: each kind of output in a process of its own, so that its peak memory is its
 own; a first knee, which loads and compiles what is needed, is not counted.
-
-``benchmark mutations`` takes thousands of damaged and unusual studies through reading, checks, synthesis and writing.
 """
 
 from __future__ import annotations
@@ -16,14 +14,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
-from pathlib import Path
+from functools import partial
 from typing import Final
 
-from monai_xray2mri.errors import ExitCode, OutOfMemory, UsageError
+from monai_xray2mri.commands import fuzzing
+from monai_xray2mri.errors import ExitCode, UsageError
 
 KINDS: Final = {
     "knee": "volume, labels, truth, joint radiograph",
@@ -34,7 +30,6 @@ KINDS: Final = {
 }
 """What ``benchmark simulate`` measures."""
 FINE_PIXEL_MM: Final = 0.143
-_STATUS: Final = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class Measurement:
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    """Add the sub-command ``benchmark`` with its own ``simulate``.
+    """Add the sub-command ``benchmark`` with ``simulate``, which is here, and ``mutations``.
 
     Args:
         commands: where sub-commands are added.
@@ -74,18 +69,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     simulate.add_argument("--device", default="cpu", help="auto, cuda, mps or cpu (default: %(default)s)")
     simulate.add_argument("--only", nargs="+", choices=list(KINDS), help="what to measure (default: all)")
     simulate.set_defaults(run=run)
-    mutations = kinds.add_parser(
-        "mutations",
-        parents=[common],
-        help="damaged and unusual studies",
-        description="Each mutated study must end in a valid result or in a refusal that says why.",
-    )
-    mutations.add_argument("--count", type=int, default=2000, help="studies (default: %(default)s)")
-    mutations.add_argument("--seed", type=int, default=0, help="of the corpus (default: %(default)s)")
-    mutations.add_argument(
-        "--whole-every", type=int, default=1, metavar="N", help="synthesise one of N usable studies (default: all)"
-    )
-    mutations.set_defaults(run=run_mutations)
+    fuzzing.add_command(kinds, common)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -107,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{'per knee or film, on ' + device:<40} {'seconds':>10} {'memory':>11}", file=sys.stderr)
     load, measurements = os.getloadavg()[0], []
     for kind in options.only or KINDS:
-        measurements.append(measured(kind, options.knees, device))
+        measurements.append(measure(kind, options.knees, device))
         if not options.quiet:
             print(_line(measurements[-1]), file=sys.stderr)
     answer = {
@@ -121,44 +105,6 @@ def run(options: argparse.Namespace) -> int:
     }
     print(json.dumps(answer, indent=2))
     return ExitCode.DONE
-
-
-def run_mutations(options: argparse.Namespace) -> int:
-    """Carry ``benchmark mutations`` out: a table on stderr, unless ``--quiet``, and JSON on stdout.
-
-    Raises:
-        UsageError: fewer than one study.
-    """
-    from tqdm import tqdm
-
-    from monai_xray2mri.simulation.knee.knee import simulate_radiograph
-    from monai_xray2mri.simulation.knee.people.seeds import TEST
-    from monai_xray2mri.systems.knee_xray2mri.fuzzing.harness import Corpus, Harness, timed, tiny_predictor
-    from monai_xray2mri.systems.knee_xray2mri.fuzzing.table import summarised, table
-
-    if options.count < 1 or options.whole_every < 1:
-        raise UsageError("options count and whole-every", "must be at least 1", "less")
-    harness = Harness(Corpus(simulate_radiograph(TEST[0]), options.seed), tiny_predictor(), options.whole_every)
-    memory = peak_memory_mb()
-    studies = tqdm(range(options.count), desc="studies", unit="", disable=options.quiet or not sys.stderr.isatty())
-    rows = list(timed(harness.run(studies)))
-    summary = summarised([outcome for outcome, _ in rows])
-    if not options.quiet:
-        print(table(summary), file=sys.stderr)
-    problems = [asdict(outcome) for outcome, _ in rows if outcome.problems]
-    answer = {
-        "studies": len(rows),
-        "seed": options.seed,
-        "benign": sum(outcome.benign for outcome, _ in rows),
-        "seconds": round(sum(seconds for _, seconds in rows), 1),
-        "slowest": round(max(seconds for _, seconds in rows), 2),
-        "memory_before_mb": round(memory),
-        "memory_mb": round(peak_memory_mb()),
-        "mutations": [asdict(line) for line in summary],
-        "problems": problems,
-    }
-    print(json.dumps(answer, indent=2))
-    return ExitCode.SOME_CASES_FAILED if problems else ExitCode.DONE
 
 
 def _makers() -> dict[str, Callable[[Sequence[int], str], object]]:
@@ -177,7 +123,7 @@ def _makers() -> dict[str, Callable[[Sequence[int], str], object]]:
     }
 
 
-def measured(kind: str, knees: int, device: str = "cpu") -> Measurement:
+def measure(kind: str, knees: int, device: str = "cpu") -> Measurement:
     """Measure one kind of output in a process of its own.
 
     Args:
@@ -188,16 +134,17 @@ def measured(kind: str, knees: int, device: str = "cpu") -> Measurement:
     Raises:
         OutOfMemory: the process was killed.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        try:
-            return pool.submit(_measure, kind, knees, device).result()
-        except BrokenProcessPool as error:
-            raise OutOfMemory(f"benchmark of {kind}", "must live until it ends", "it was killed") from error
+    from monai_xray2mri.runtime.workers import Workers
+
+    (found,) = Workers(1, apart=True)(partial(_measure, knees=knees, device=device), [kind])
+    return found
 
 
 def _measure(kind: str, knees: int, device: str) -> Measurement:
     """Runs in the process of the measurement. A batch is as many knees as are asked for, measured once."""
     import torch
+
+    from monai_xray2mri.runtime.memory import peak_memory_mb
 
     on_gpu = device.startswith("cuda")
     make = _makers()[kind]
@@ -217,18 +164,6 @@ def _measure(kind: str, knees: int, device: str) -> Measurement:
         memory_mb=peak_memory_mb(),
         device_memory_mb=torch.cuda.max_memory_allocated(device) / 1e6 if on_gpu else None,
     )
-
-
-def peak_memory_mb() -> float:
-    """Greatest resident memory that this process ever had, in MB (10^6 bytes)."""
-    if _STATUS.exists():  # ru_maxrss would count the parent's memory up to exec
-        for line in _STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def _device_name(device: str) -> str:

@@ -68,11 +68,11 @@ def run(options: argparse.Namespace) -> int:
         WeightsError: a bundle's or a method's weights are missing or damaged.
     """
     from monai_xray2mri.evaluation.records import check_settings
-    from monai_xray2mri.runtime.optional import evaluation_library
+    from monai_xray2mri.runtime.optional import optional_library
     from monai_xray2mri.systems.knee_xray2mri.evaluation.results import METRICS_FILE, forget_pictures, write_results
 
     for name in ("matplotlib", "skimage", "scipy"):
-        evaluation_library(name)  # said before hours of computing, not after
+        optional_library(name)  # said before hours of computing, not after
     started = time.monotonic()
     planned = _planned(options)
     settings = _settings(options, planned)

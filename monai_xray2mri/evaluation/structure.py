@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monai_xray2mri.evaluation.metrics import check_pair
-from monai_xray2mri.runtime.optional import evaluation_library
+from monai_xray2mri.runtime.optional import optional_library
 
 _WINDOW_SIGMA = 1.5
 _SMALLEST_SIDE = 11
@@ -33,7 +33,7 @@ def ssim_map(prediction: np.ndarray, truth: np.ndarray, data_range: float) -> np
     check_pair(prediction, truth, data_range)
     if prediction.ndim != 2 or min(prediction.shape) < _SMALLEST_SIDE:
         raise ValueError(f"needs slices of {_SMALLEST_SIDE} x {_SMALLEST_SIDE} pixels at least, got {prediction.shape}")
-    _, whole = evaluation_library("skimage.metrics").structural_similarity(
+    _, whole = optional_library("skimage.metrics").structural_similarity(
         prediction.astype(np.float64),
         truth.astype(np.float64),
         data_range=data_range,

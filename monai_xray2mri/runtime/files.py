@@ -26,17 +26,35 @@ def write_whole(path: Path, content: bytes) -> Path:
     Raises:
         UsageError: the file cannot be written.
     """
+    with whole_file(path) as draft:
+        draft.write_bytes(content)
+    return path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A file that takes its place only if the block ends without an error: for content too large to be held at once.
+
+    Args:
+        path: the file; its folder is made if needed.
+
+    Yields:
+        A path beside it to write to.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     path = Path(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
+        yield draft
         draft.replace(path)
     except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
         with suppress(OSError):
             draft.unlink()
-        raise _unwritable(path, error) from error
-    return path
 
 
 @contextmanager
@@ -113,8 +131,8 @@ def _unwritable(path: Path, error: OSError) -> UsageError:
 
 
 @contextmanager
-def held(root: Path) -> Iterator[None]:
-    """Keep other runs out of the folder while the block runs; the lock ends with the process, however that ends.
+def lock_folder(root: Path) -> Iterator[None]:
+    """Keep other runs out of a folder while the block runs; the lock ends with the process, however that ends.
 
     Raises:
         UsageError: another run holds it.

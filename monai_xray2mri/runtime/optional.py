@@ -1,4 +1,4 @@
-"""Libraries of the ``evaluation`` extra, imported when a measure needs them."""
+"""Libraries of the package's extras, imported when something needs them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 from monai_xray2mri.errors import UsageError
 
 
-def evaluation_library(name: str) -> Any:
-    """Import a module of the ``evaluation`` extra.
+def optional_library(name: str, extra: str = "evaluation") -> Any:
+    """Import a module of an extra.
 
     Args:
         name: the module, e.g. ``"skimage.metrics"``.
+        extra: the extra of the package that installs it.
 
     Raises:
         UsageError: it is not installed; the message names the extra.
@@ -22,6 +23,6 @@ def evaluation_library(name: str) -> Any:
     except ImportError as error:
         raise UsageError(
             f"Python package {name.partition('.')[0]}",
-            "is needed by this measure and is not installed",
-            remedy='Install the extra "evaluation": pip install "monai-xray2mri[evaluation]".',
+            "is needed here and is not installed",
+            remedy=f'Install the extra "{extra}": pip install "monai-xray2mri[{extra}]".',
         ) from error

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.training import processes
 from monai_xray2mri.training.average import AveragedWeights
-from monai_xray2mri.training.weights import differences, read_saved, weights_digest, write_beside
+from monai_xray2mri.training.weights import differences, read_saved, weights_digest, write_saved
 
 FORMAT: Final = "monai_xray2mri training checkpoint 1"
 _PARTS: Final = {"format", "step", "settings", "module", "frozen", "latent_scale", "optimizer", "lr_scheduler",
@@ -80,7 +80,7 @@ class RunCheckpoint:
             "average": self.average.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
-        write_beside(content, self.path)
+        write_saved(content, self.path)
 
     def resume(self, engine: Engine) -> int:
         """Restore the run, and tell the trainer where it stands; returns the step.

@@ -12,32 +12,32 @@ from diffusers import ModelMixin
 from torch import Tensor, nn
 
 from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
-from monai_xray2mri.errors import UsageError, WeightsError
+from monai_xray2mri.errors import WeightsError
+from monai_xray2mri.runtime.files import whole_file
 
 _NAMED = 5
 
 
-def write_beside(value: Any, path: Path) -> None:
-    """``torch.save`` into a file beside, then rename: ``path`` is whole or as it was.
+def write_saved(value: Any, path: Path) -> None:
+    """``torch.save`` into a file that is whole or as it was.
 
     Raises:
         UsageError: it cannot be written.
     """
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(value, beside)
-        beside.replace(path)
-    except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError where the disk is full
-        beside.unlink(missing_ok=True)
-        raise UsageError(f"file {path.name}", "must be writable", type(error).__name__, "Free the disk.") from error
+    with whole_file(path) as draft:
+        try:
+            # A stream, because torch.save writes the name of a file that it opens into its content.
+            with draft.open("wb") as stream:
+                torch.save(value, stream)
+        except RuntimeError as error:  # torch.save's, where the disk is full
+            raise OSError(0, "the disk may be full") from error
 
 
 def save_state(module: nn.Module, path: str | Path, half: bool = False) -> None:
-    """Write a state dict beside, then rename; ``half`` stores floating point numbers in half precision."""
+    """Write a state dict, whole or not at all; ``half`` stores floating point numbers in half precision."""
     stored = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     state = {name: value.half() if half and value.is_floating_point() else value for name, value in stored.items()}
-    write_beside(state, Path(path))
+    write_saved(state, Path(path))
 
 
 def read_saved(path: str | Path) -> dict[str, Any]:

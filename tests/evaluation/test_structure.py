@@ -11,7 +11,7 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.structure import ssim_map, ssim_per_slice
 from monai_xray2mri.knee.measures.region import JointRegion, region_from_labels
 from monai_xray2mri.knee.measures.rssim import bone_edges, edge_agreement, region_ssim, rssim, rssim_floor
-from monai_xray2mri.runtime.optional import evaluation_library
+from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 
 WHOLE = JointRegion(0, 64, 0, 64, (0,))
@@ -120,4 +120,4 @@ def test_bad_arguments_are_refused() -> None:
 
 def test_a_missing_library_names_the_extra() -> None:
     with pytest.raises(UsageError, match=r"monai-xray2mri\[evaluation\]"):
-        evaluation_library("no_such_library.metrics")
+        optional_library("no_such_library.metrics")

@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.runtime.files import whole_directory, write_whole
+from monai_xray2mri.runtime.files import whole_directory, whole_file, write_whole
 
 
 def test_a_file_is_written_with_its_folder_and_replaces_the_old_one(tmp_path):
@@ -62,3 +62,16 @@ def test_an_empty_folder_may_be_there(tmp_path):
     with whole_directory(tmp_path / "out") as draft:
         (draft / "f").write_text("x")
     assert (tmp_path / "out/f").exists()
+
+
+def test_a_large_file_is_written_beside_its_place(tmp_path):
+    path = tmp_path / "out" / "large.bin"
+    with whole_file(path) as draft:
+        draft.write_bytes(b"half")
+        assert not path.exists()
+    assert path.read_bytes() == b"half"
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as draft:
+        draft.write_bytes(b"other")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"half"
+    assert list(path.parent.iterdir()) == [path]

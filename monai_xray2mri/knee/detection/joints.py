@@ -6,16 +6,15 @@ How it was trained and what it reaches: docs/detection.md. Weights: ``joints.pt`
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import Final
 
 import numpy as np
 import torch
 
-from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.knee.detection.networks.yolo import STRIDE, KneeYOLO, detect
 from monai_xray2mri.radiograph.knee.region import FoundJoint
 from monai_xray2mri.radiograph.resampling import resize, stretch
+from monai_xray2mri.runtime.shipped import load_shipped
 
 FILM_MM: Final = 3.0
 """Pixel size at the detector at which the network sees a film."""
@@ -41,19 +40,7 @@ def shipped_detector() -> KneeYOLO:
     Raises:
         WeightsError: they are missing or damaged.
     """
-    with torch.device("cpu"):  # also where the caller lays out networks on another device: this one is kept
-        network = make_detector()
-    try:
-        with (resources.files("monai_xray2mri.knee.detection") / WEIGHTS).open("rb") as file:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-        network.load_state_dict(
-            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-        )
-    except Exception as error:  # zip, pickle and key errors alike mean that the file cannot be trusted
-        raise WeightsError(
-            f"weights {WEIGHTS}", "must be those of the knee detector", type(error).__name__, "Reinstall the package."
-        ) from error
-    return network.eval().requires_grad_(False)
+    return load_shipped(make_detector, "monai_xray2mri.knee.detection", WEIGHTS, "knee detector")
 
 
 def find_joints(

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
 from typing import Final
 
 import numpy as np
 import torch
 
-from monai_xray2mri.errors import InputRefused, WeightsError
+from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, KOAClassifier, classifier_view
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.runtime.shipped import load_shipped
 
 WEIGHTS: Final = "koa.pt"
 SUM_TOLERANCE: Final = 1e-3
@@ -35,18 +35,7 @@ def shipped_classifier() -> KOAClassifier:
     Raises:
         WeightsError: they are missing, damaged or of another architecture.
     """
-    with torch.device("cpu"):  # also where the caller lays out networks on another device: this one is kept
-        network = KOAClassifier()
-    place = resources.files("monai_xray2mri.knee.detection") / WEIGHTS
-    try:
-        with place.open("rb") as file:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-        network.load_state_dict({name: value.float() for name, value in state.items()})
-    except Exception as error:  # zip, pickle and key errors alike mean that the file cannot be trusted
-        raise WeightsError(
-            f"weights {WEIGHTS}", "must be those of the KOA classifier", type(error).__name__, "Reinstall the package."
-        ) from error
-    return network.eval().requires_grad_(False)
+    return load_shipped(KOAClassifier, "monai_xray2mri.knee.detection", WEIGHTS, "KOA classifier")
 
 
 def koa_probability(region: KneeROI | np.ndarray, classifier: KOAClassifier | None = None) -> np.ndarray:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Final
 
 import torch
 
-from monai_xray2mri.errors import DoubtfulInput, WeightsError
+from monai_xray2mri.errors import DoubtfulInput
 from monai_xray2mri.knee.detection.networks.region_judge import RegionJudge, judged_view
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.runtime.shipped import load_shipped
 
 WEIGHTS: Final = "region.pt"
 LARGEST_DISTANCE: Final = 12.0
@@ -48,17 +48,7 @@ def shipped_judge() -> RegionJudge:
     Raises:
         WeightsError: they are missing or damaged.
     """
-    with torch.device("cpu"):
-        network = RegionJudge()
-    try:
-        with (resources.files("monai_xray2mri.knee.detection") / WEIGHTS).open("rb") as file:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-        network.load_state_dict({name: value.float() for name, value in state.items()})
-    except Exception as error:  # zip, pickle and key errors alike mean that the file cannot be trusted
-        raise WeightsError(
-            f"weights {WEIGHTS}", "must be those of the region judge", type(error).__name__, "Reinstall the package."
-        ) from error
-    return network.eval().requires_grad_(False)
+    return load_shipped(RegionJudge, "monai_xray2mri.knee.detection", WEIGHTS, "region judge")
 
 
 @torch.inference_mode()

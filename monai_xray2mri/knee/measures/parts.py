@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from monai_xray2mri.knee.measures.crop import SPACING_MM
-from monai_xray2mri.runtime.optional import evaluation_library
+from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 
@@ -53,7 +53,7 @@ def part_labels(labels: np.ndarray, lesions: np.ndarray | None = None) -> np.nda
     parts = np.zeros(labels.shape, np.uint8)
     marrow = np.isin(labels, _MARROW)
     if marrow.any():
-        nearest = evaluation_library("scipy.ndimage").distance_transform_edt(
+        nearest = optional_library("scipy.ndimage").distance_transform_edt(
             ~marrow, sampling=SPACING_MM, return_distances=False, return_indices=True
         )
         owner = np.where(np.isin(labels, _OF_THE_NEAREST), labels[tuple(nearest)], labels)

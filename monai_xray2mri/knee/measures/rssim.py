@@ -7,7 +7,7 @@ import numpy as np
 from monai_xray2mri.evaluation.metrics import check_pair
 from monai_xray2mri.evaluation.structure import ssim_map
 from monai_xray2mri.knee.measures.region import JointRegion
-from monai_xray2mri.runtime.optional import evaluation_library
+from monai_xray2mri.runtime.optional import optional_library
 
 CANNY_SIGMA = 3.0
 """Pixels (Wang 2024a, section IV-A.2: "we utilize the Canny operator with a sigma of 3")."""
@@ -31,7 +31,7 @@ def bone_edges(image: np.ndarray, data_range: float) -> np.ndarray:
     Raises:
         UsageError: scikit-image is not installed.
     """
-    canny = evaluation_library("skimage.feature").canny
+    canny = optional_library("skimage.feature").canny
     return np.asarray(canny(image.astype(np.float64) / data_range, sigma=CANNY_SIGMA, mode="nearest"))
 
 
@@ -127,7 +127,7 @@ def _distance(edges: np.ndarray) -> np.ndarray:
     """Distance in pixels to the nearest edge of [H,W]; infinite without any."""
     if not edges.any():
         return np.full(edges.shape, np.inf)
-    return np.asarray(evaluation_library("scipy.ndimage").distance_transform_edt(~edges))
+    return np.asarray(optional_library("scipy.ndimage").distance_transform_edt(~edges))
 
 
 def region_ssim(prediction: np.ndarray, truth: np.ndarray, region: JointRegion, data_range: float) -> float:

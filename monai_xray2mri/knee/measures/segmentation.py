@@ -8,16 +8,15 @@ generated volumes too. It knows nothing of the radiograph, the grades or the met
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.knee.measures.crop import JointCrop
 from monai_xray2mri.knee.measures.parts import Part
+from monai_xray2mri.runtime.shipped import load_shipped
 
 WEIGHTS: Final = "joint_segmenter.pt"
 _CHANNELS: Final = (12, 24, 40)
@@ -69,17 +68,7 @@ def shipped_segmenter() -> JointSegmenter:
     Raises:
         WeightsError: they are missing or of another architecture.
     """
-    network = JointSegmenter()
-    place = resources.files("monai_xray2mri.knee.measures") / WEIGHTS
-    try:
-        with place.open("rb") as file:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-        network.load_state_dict({name: value.float() for name, value in state.items()})
-    except (OSError, RuntimeError, AttributeError) as error:
-        raise WeightsError(
-            f"weights {WEIGHTS}", "must be those of the joint segmenter", type(error).__name__, "Reinstall the package."
-        ) from error
-    return network.eval()
+    return load_shipped(JointSegmenter, "monai_xray2mri.knee.measures", WEIGHTS, "joint segmenter")
 
 
 @torch.no_grad()

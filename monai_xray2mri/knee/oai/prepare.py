@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-from tqdm import tqdm
+from typing import Any, Final
 
 from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.knee.oai.figure4 import write_figure4
@@ -28,15 +22,13 @@ from monai_xray2mri.knee.oai.release import Discovery, discover
 from monai_xray2mri.knee.oai.report import PrepareReport
 from monai_xray2mri.knee.oai.series import OutOfScope
 from monai_xray2mri.knee.oai.splits import Protocol, split_of
-from monai_xray2mri.knee.oai.training_files import PreparedKnee, StoreTask, write_dataset_list, write_store
+from monai_xray2mri.knee.oai.training_files import PreparedKnee, write_dataset_list, write_store
 from monai_xray2mri.knee.oai.truth import release_settings
 from monai_xray2mri.knee.oai.visits import MONTHS
-from monai_xray2mri.runtime.files import held
+from monai_xray2mri.runtime.files import lock_folder
+from monai_xray2mri.runtime.workers import Workers, with_progress
 
 KNEES: Final = "knees"
-
-_Task = TypeVar("_Task")
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -71,8 +63,7 @@ class PrepareOptions:
         Raises:
             UsageError: naming the option.
         """
-        if self.workers < 1:
-            raise UsageError("number of workers", "must be at least 1", str(self.workers))
+        Workers(self.workers)
         unknown = [visit for visit in self.visits if visit not in MONTHS]
         if unknown or not self.visits:
             raise UsageError("visits", f"must be of {', '.join(MONTHS)}", ", ".join(unknown) or "none")
@@ -112,12 +103,16 @@ def prepare_release(release: Path, output: Path, options: PrepareOptions | None 
     if not release.is_dir():
         raise UsageError("release", "must be a folder", "none at that path", "Check the path.")
     _make_output(output, release)
-    with held(output):
-        return _prepare(release, output, options)
+    with lock_folder(output):
+        _remove_drafts(output)  # of a run that was killed
+        try:
+            return _prepare(release, output, options)
+        except BaseException:  # also KeyboardInterrupt: workers are ended in the middle of a knee
+            _remove_drafts(output)
+            raise
 
 
 def _prepare(release: Path, output: Path, options: PrepareOptions) -> PrepareReport:
-    _remove_drafts(output)
     simulated = release_settings(release)
     # 1. What is there.
     try:
@@ -139,8 +134,9 @@ def _prepare(release: Path, output: Path, options: PrepareOptions) -> PrepareRep
     report = _first_report(options, tables, found, joined, simulated)
     # 3. The images, one knee at a time.
     sources = [KneeSource(release, one.key, one.film, one.series, options.boxes) for one in joined.candidates]
-    outcomes = _in_workers(partial(_attempt, knees=output / KNEES), sources, options, "knees")
-    knees = _sort_outcomes(joined.candidates, outcomes, tables, options, simulated, report)
+    run = with_progress(Workers(options.workers), "knees", options.progress)
+    with closing(run(partial(_attempt, knees=output / KNEES), sources)) as outcomes:
+        knees = _sort_outcomes(joined.candidates, outcomes, tables, options, simulated, report)
     # 4. What is made of all of them.
     if not knees:
         report.write(output)
@@ -164,7 +160,7 @@ def _make_output(output: Path, release: Path) -> None:
 
 
 def _remove_drafts(output: Path) -> None:
-    """Remove what a killed run left unfinished."""
+    """Remove knees that are unfinished."""
     for draft in (output / KNEES).glob(".*.part"):
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -215,47 +211,11 @@ def _attempt(source: KneeSource, knees: Path) -> Record | Skipped:
         return Skipped.of(source.key, "film or MR series", describe_unexpected(error), broken=True)
 
 
-def _in_workers(
-    work: Callable[[_Task], _Result], tasks: Sequence[_Task], options: PrepareOptions, unit: str
-) -> Iterator[_Result]:
-    """The results of tasks in their order, from this process or several."""
-    with tqdm(total=len(tasks), unit=unit, disable=not options.progress) as bar:
-        if min(options.workers, len(tasks)) <= 1:
-            for task in tasks:
-                yield work(task)
-                bar.update()
-            return
-        with _one_thread_each(), ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-            try:
-                for result in pool.map(work, tasks):
-                    yield result
-                    bar.update()
-            except BrokenProcessPool:
-                raise _out_of_memory() from None
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-
-
 def _out_of_memory() -> OutOfMemory:
     return OutOfMemory(
         "preparing knees", "needs about 1 GB for each process", "a process was ended for want of memory",
         "Use fewer workers; knees that are complete are kept.",
     )  # fmt: skip
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started inside compute on one thread; several times as many threads as cores would slow them down."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
 
 
 def _sort_outcomes(
@@ -294,9 +254,7 @@ def _write_training_files(
 ) -> None:
     dataset = write_dataset_list(output, KNEES, knees, report.options)
 
-    def run(work: Callable[[StoreTask], None], tasks: Sequence[StoreTask]) -> Iterable[None]:
-        return _in_workers(work, tasks, options, "stored")
-
+    run = with_progress(Workers(options.workers), "stored", options.progress)
     store = write_store(output, KNEES, knees, report.options, run)
     means = [knee.record["mri"]["slice_means"] for knee in knees]
     figures, remark = write_figure4(output, found.slice_counts, means)

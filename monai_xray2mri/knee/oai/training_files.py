@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from monai_xray2mri.knee.oai.knee_folder import VOLUME, Record, region_name, tra
 from monai_xray2mri.knee.oai.readings import KneeKey
 from monai_xray2mri.knee.oai.splits import SPLITS
 from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.runtime.workers import Runner
 
 DATASET_LIST: Final = "dataset.json"
 STORE: Final = "store"
@@ -65,7 +66,6 @@ class PreparedKnee:
 
 StoreTask = tuple[int, PreparedKnee]
 """A row of the store and the knee that belongs there."""
-Runner = Callable[[Callable[[StoreTask], None], Sequence[StoreTask]], Iterable[None]]
 
 
 def write_dataset_list(output: Path, folder: str, knees: Sequence[PreparedKnee], options: Mapping[str, Any]) -> Path:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from monai_xray2mri.knee.realism.morphometry import KneeMasks, View, knee_grid
-from monai_xray2mri.runtime.optional import evaluation_library
+from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy
 
 _BORDER_MM: Final = 3.0
@@ -36,7 +36,7 @@ class Distance:
 def real_surface(knee: KneeMasks, bone: str) -> Surface:
     """Surface of a bone of a label map, smoothed over less than a voxel; open where the field of view cuts it."""
     mask = knee.masks[bone].astype(np.float32)
-    smooth = evaluation_library("scipy.ndimage").gaussian_filter(mask, _BLUR_VOXELS, mode="nearest")
+    smooth = optional_library("scipy.ndimage").gaussian_filter(mask, _BLUR_VOXELS, mode="nearest")
     return _surface(0.5 - smooth, knee.view)
 
 
@@ -53,7 +53,7 @@ def simulated_surface(anatomy: KneeAnatomy, bone: str, view: View) -> Surface:
 
 
 def _surface(values: np.ndarray, view: View) -> Surface:
-    vertices, faces, _, _ = evaluation_library("skimage.measure").marching_cubes(values, 0.0, spacing=view.spacing)
+    vertices, faces, _, _ = optional_library("skimage.measure").marching_cubes(values, 0.0, spacing=view.spacing)
     dense = np.concatenate((vertices, vertices[faces].mean(1)))
     return Surface(dense + np.asarray(view.first))
 
@@ -70,7 +70,7 @@ def _nearest(source: Surface, target: Surface, view: View) -> np.ndarray:
         axis = view.axis(number)
         place = source.points[:, number]
         inside &= (place > axis[0] + _BORDER_MM) & (place < axis[-1] - _BORDER_MM)
-    tree = evaluation_library("scipy.spatial").cKDTree(target.points)
+    tree = optional_library("scipy.spatial").cKDTree(target.points)
     return np.asarray(tree.query(source.points[inside])[0])
 
 
@@ -79,7 +79,7 @@ def aligned(moving: Surface, fixed: Surface, scaled: bool) -> Surface:
 
     Both where the surfaces lie and from one centre upon the other; the nearer result counts.
     """
-    tree = evaluation_library("scipy.spatial").cKDTree(moving.points)
+    tree = optional_library("scipy.spatial").cKDTree(moving.points)
     rng = np.random.default_rng(0)
     kept = fixed.points[rng.permutation(len(fixed.points))[:_SAMPLES]]
     tried = []

@@ -8,13 +8,11 @@ Equal state dicts give equal bytes.
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import sys
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from monai_xray2mri.errors import UsageError
+from monai_xray2mri.runtime.files import whole_file
 
 _STORAGES = {torch.float32: torch.FloatStorage, torch.float16: torch.HalfStorage}
 _ALIGNMENT = 64  # bytes, as PyTorch aligns storages, so that they can be mapped
@@ -62,22 +60,12 @@ def write_state_dict(path: Path, state: Mapping[str, PlannedTensor], progress: b
     Raises:
         UsageError: the file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(draft, "w") as archive:
-            _write_entry(archive, "data.pkl", _pickled(state))
-            _write_entry(archive, "byteorder", sys.byteorder.encode())
-            for number, (name, tensor) in enumerate(tqdm(state.items(), "writing", disable=not progress)):
-                _write_entry(archive, f"data/{number}", _content(name, tensor))
-            _write_entry(archive, "version", b"3\n")
-        draft.replace(path)
-    except OSError as error:
-        remedy = "Choose another folder or make room on its disk."
-        raise UsageError(f"output {path.name}", "must be writable", error.strerror or "an error", remedy) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
+    with whole_file(path) as draft, zipfile.ZipFile(draft, "w") as archive:
+        _write_entry(archive, "data.pkl", _pickled(state))
+        _write_entry(archive, "byteorder", sys.byteorder.encode())
+        for number, (name, tensor) in enumerate(tqdm(state.items(), "writing", disable=not progress)):
+            _write_entry(archive, f"data/{number}", _content(name, tensor))
+        _write_entry(archive, "version", b"3\n")
 
 
 def _content(name: str, planned: PlannedTensor) -> Any:

@@ -28,7 +28,7 @@ from monai_xray2mri.simulation.knee.people.seeds import (
 
 
 def command(folder: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "monai_xray2mri.knee.data.simulated", "--output", str(folder), *options]
+    return [sys.executable, "-m", "monai_xray2mri.cli", "simulate-set", "--output", str(folder), *options]
 
 
 def alive(process: int) -> bool:

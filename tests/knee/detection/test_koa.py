@@ -21,6 +21,7 @@ from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.networks.intensity import intensity_distribution
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.runtime import shipped
 from monai_xray2mri.systems.knee_xray2mri.describe import DescribeKOA
 from monai_xray2mri.types import Box, Side
 
@@ -127,7 +128,7 @@ def test_a_description_with_another_classifier_keeps_its_own_copy() -> None:
 
 def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "koa.pt").write_bytes(b"no weights")
-    monkeypatch.setattr(koa.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(shipped.resources, "files", lambda package: tmp_path)
     with pytest.raises(WeightsError, match=r"koa\.pt"):
         koa.shipped_classifier.__wrapped__()
 

@@ -55,5 +55,5 @@ def test_it_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"output model\.pt: must be writable"):
+    with pytest.raises(UsageError, match=r"output model\.pt: cannot be written"):
         write_state_dict(tmp_path / "file" / "model.pt", planned())

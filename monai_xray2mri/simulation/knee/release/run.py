@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
-from typing import Final
 
-from tqdm import tqdm
-
-from monai_xray2mri.errors import OutOfMemory, SomeCasesFailed, UsageError, Xray2MRIError, describe_unexpected
-from monai_xray2mri.runtime.files import held
+from monai_xray2mri.errors import OutOfMemory, SomeCasesFailed, Xray2MRIError, describe_unexpected
+from monai_xray2mri.runtime.files import lock_folder
+from monai_xray2mri.runtime.workers import Runner, Workers, with_progress
 from monai_xray2mri.simulation.knee.people.participants import Participant, draw_participant
 from monai_xray2mri.simulation.knee.release.plan import ReleasePlan, claim, make_folder, plan_release, save_settings
 from monai_xray2mri.simulation.knee.release.settings import ReleaseSettings
 from monai_xray2mri.simulation.knee.release.tables import write_tables
 from monai_xray2mri.simulation.knee.release.writer import remove_drafts, write_participant
-
-_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one participant; crosses processes, which the package's errors cannot.
-
-    Attributes:
-        seed: the participant's.
-        reason: what went wrong with this knee alone; None if nothing did.
-        fatal: class and texts of an error that ends the run.
-    """
-
-    seed: int
-    reason: str | None = None
-    fatal: tuple[type[Xray2MRIError], tuple[str, str, str, str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,10 +60,9 @@ def simulate_release(
         OutOfMemory: a worker was killed, as happens when memory runs out.
         SomeCasesFailed: some knees could not be simulated; the others are there, and the tables list them.
     """
-    if workers < 1:
-        raise UsageError("number of workers", "must be at least 1", str(workers))
+    pool = Workers(workers)
     directory = make_folder(directory)
-    with held(directory):
+    with lock_folder(directory):
         claim(directory, settings)
         remove_drafts(directory)
         participants = tuple(draw_participant(seed, settings.prevalence) for seed in settings.seeds)
@@ -98,7 +71,7 @@ def simulate_release(
             announce(plan)
         save_settings(directory, settings, complete=False)
         try:
-            failed = _simulate(directory, settings, plan, workers, progress)
+            failed = _simulate(directory, settings, plan, with_progress(pool, "knee", progress, plan.complete))
         except BaseException:  # also KeyboardInterrupt
             remove_drafts(directory)
             raise
@@ -115,96 +88,25 @@ def simulate_release(
     return ReleaseSummary(directory, len(plan.remaining), len(present))
 
 
-def _simulate(
-    directory: Path, settings: ReleaseSettings, plan: ReleasePlan, workers: int, progress: bool
-) -> dict[int, str]:
+def _simulate(directory: Path, settings: ReleaseSettings, plan: ReleasePlan, run: Runner) -> dict[int, str]:
     """Make what is missing; returns the seeds that failed with their reasons."""
-    failed = {}
-    bar = tqdm(
-        total=plan.complete + len(plan.remaining),
-        initial=plan.complete,
-        unit="knee",
-        disable=not progress,
-        file=sys.stderr,
-    )
-    with bar:
-        for outcome in _outcomes(directory, settings, plan.remaining, workers):
-            if outcome.fatal is not None:
-                kind, texts = outcome.fatal
-                raise kind(*texts)
-            bar.update()
-            if outcome.reason is not None:
-                failed[outcome.seed] = outcome.reason
-    return dict(sorted(failed.items()))
+    with closing(run(partial(_attempt, directory, settings), plan.remaining)) as reasons:
+        outcomes = zip(plan.remaining, reasons, strict=True)
+        return dict(sorted((one.seed, reason) for one, reason in outcomes if reason is not None))
 
 
-def _outcomes(
-    directory: Path, settings: ReleaseSettings, participants: tuple[Participant, ...], workers: int
-) -> Iterator[Outcome]:
-    """Outcomes in the order in which they come."""
-    if workers == 1 or len(participants) < 2:
-        for participant in participants:
-            yield _attempt(directory, participant, settings)
-        return
-    with _pool(min(workers, len(participants))) as pool:
-        futures: list[Future[Outcome]] = [pool.submit(_attempt, directory, one, settings) for one in participants]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise OutOfMemory(
-                "a worker", "must live until its knee is done", "it was killed", "Use fewer --workers, and run again."
-            ) from error
+def _attempt(directory: Path, settings: ReleaseSettings, participant: Participant) -> str | None:
+    """Make one participant; what went wrong with this knee alone, or None.
 
-
-def _attempt(directory: Path, participant: Participant, settings: ReleaseSettings) -> Outcome:
-    """Make one participant. The package's own errors and lack of memory end the run, others concern this knee alone."""
+    Raises:
+        Xray2MRIError: what ends the run: the package's own errors and lack of memory.
+    """
     try:
         write_participant(directory, participant, settings)
-    except Xray2MRIError as error:
-        return Outcome(participant.seed, fatal=(type(error), (error.what, error.rule, error.found, error.remedy)))
-    except MemoryError:
-        texts = ("the simulator", "ran out of memory", "", "Use fewer --workers, and run again.")
-        return Outcome(participant.seed, fatal=(OutOfMemory, texts))
-    except Exception as error:
-        return Outcome(participant.seed, reason=describe_unexpected(error))
-    return Outcome(participant.seed)
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this one, on one thread each."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))  # read when the workers load their libraries
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    try:
-        yield pool
-    except BaseException:
-        _end(pool)
+    except Xray2MRIError:
         raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """End the workers without waiting for their knees."""
-    for process in list((pool._processes or {}).values()):  # there is no public way before Python 3.14
-        process.terminate()
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when it does: a killed parent cannot end its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+    except MemoryError as error:
+        raise OutOfMemory("the simulator", "ran out of memory", "", "Use fewer --workers, and run again.") from error
+    except Exception as error:
+        return describe_unexpected(error)
+    return None

@@ -13,7 +13,7 @@ from monai_xray2mri.evaluation.conformal import LEVEL, SCALES
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import column, distinct, where
 from monai_xray2mri.knee.measures.crop import SPACING_MM
-from monai_xray2mri.runtime.optional import evaluation_library
+from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.calibration import NOT_RECORDED, WIDTHS, calibrate
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.comparison import CEILING, TRUE
 
@@ -34,7 +34,7 @@ def new_figure(panels: int, width: float = 3.6, height: float = 3.4) -> tuple[An
     Raises:
         UsageError: matplotlib is not installed.
     """
-    figure = evaluation_library("matplotlib.figure").Figure(figsize=(width * panels, height), layout="constrained")
+    figure = optional_library("matplotlib.figure").Figure(figsize=(width * panels, height), layout="constrained")
     axes = figure.subplots(1, panels, squeeze=False)[0]
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
@@ -48,7 +48,7 @@ def png(figure: Any) -> bytes:
 
 def svg(figure: Any) -> bytes:
     """A figure as SVG; the same records give the same bytes."""
-    with evaluation_library("matplotlib").rc_context({"svg.hashsalt": "xray2mri"}):
+    with optional_library("matplotlib").rc_context({"svg.hashsalt": "xray2mri"}):
         return _saved(figure, "svg", metadata={"Date": None})
 
 

@@ -1,1 +1,1 @@
-"""Damaged and unusual studies in number: every one must end in a valid result or in a refusal that says why."""
+"""Fuzzing: each of thousands of damaged and unusual studies must end in a valid result or in a refusal that says why."""

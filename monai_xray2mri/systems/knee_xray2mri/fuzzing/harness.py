@@ -1,4 +1,4 @@
-"""Runs mutated studies through the package's own functions and looks at what comes of them."""
+"""Takes mutated studies through the package's own functions and looks at what comes of them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from monai_xray2mri.systems.knee_xray2mri.run import synthesize_plan
 BENIGN_SHARE: Final = 0.4
 """Share of studies that must be used, with unchanged pixels."""
 ATTEMPTS: Final = 20
-"""A few values are such that pydicom cannot write them: others are drawn then."""
+"""pydicom cannot write a few values: others are drawn then."""
 UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -97,7 +97,7 @@ class Harness:
     Args:
         corpus: the studies.
         predictor: what generates; :func:`tiny_predictor` is fast.
-        whole_every: of every so many usable studies one is synthesized and written, the others are only planned.
+        whole_every: one of this many usable studies is synthesized and written, the others are only planned.
     """
 
     def __init__(self, corpus: Corpus, predictor: Xray2MRI, whole_every: int = 1) -> None:
@@ -139,7 +139,7 @@ class Harness:
         return Outcome(number, name, benign, int(code), tuple(problems), message)
 
     def _take_through(self, study: Path, output: Path, benign: bool) -> list[str]:
-        """Plan, and of every so many synthesize and write; returns what is wrong with the result."""
+        """Plan; of one in ``whole_every`` studies synthesize and write, too. Returns what is wrong with the result."""
         plan = plan_study(read_knee_study(study), region_mm=self.predictor.network.region_mm)
         problems = []
         if benign and not all(np.array_equal(case.radiograph.pixels, self.pixels) for case in plan.cases):

@@ -1,4 +1,4 @@
-"""Outcomes of mutated studies as a table."""
+"""Outcomes of fuzzing as a table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Line:
     problems: int
 
 
-def summarised(outcomes: Sequence[Outcome]) -> list[Line]:
+def count_outcomes(outcomes: Sequence[Outcome]) -> list[Line]:
     """One line per mutation, benign ones first, in order of first use."""
     names = dict.fromkeys((not outcome.benign, outcome.mutation) for outcome in outcomes)
     lines = []

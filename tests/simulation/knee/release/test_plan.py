@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.runtime.files import held
+from monai_xray2mri.runtime.files import lock_folder
 from monai_xray2mri.simulation.knee.people.participants import draw_participant
 from monai_xray2mri.simulation.knee.people.seeds import TRAINING, VALIDATION
 from monai_xray2mri.simulation.knee.release.layout import SETTINGS
@@ -136,7 +136,7 @@ def test_output_that_is_a_file_is_refused(tmp_path):
 
 
 def test_one_run_at_a_time(tmp_path):
-    with held(tmp_path), pytest.raises(UsageError, match="another run"), held(tmp_path):
+    with lock_folder(tmp_path), pytest.raises(UsageError, match="another run"), lock_folder(tmp_path):
         pass
-    with held(tmp_path):
+    with lock_folder(tmp_path):
         assert os.listdir(tmp_path) == []  # noqa: PTH208

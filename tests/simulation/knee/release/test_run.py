@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from monai_xray2mri.errors import SomeCasesFailed, UsageError
-from monai_xray2mri.runtime.files import held
+from monai_xray2mri.runtime.files import lock_folder
 from monai_xray2mri.simulation.knee.people.participants import draw_participant
 from monai_xray2mri.simulation.knee.release import run as release_run
 from monai_xray2mri.simulation.knee.release.layout import CLINICAL, CONTENTS, ENROLLEES, EXAMINATIONS, GRADINGS, places
@@ -183,7 +183,7 @@ def workers_of(pid):
 
 
 def test_release_in_use_is_refused(release, settings):
-    with held(release), pytest.raises(UsageError, match="another run"):
+    with lock_folder(release), pytest.raises(UsageError, match="another run"):
         simulate_release(release, settings)
 
 

@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-from monai_xray2mri.commands.benchmark import peak_memory_mb
 from monai_xray2mri.errors import ExitCode
+from monai_xray2mri.runtime.memory import peak_memory_mb
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.benign import BENIGN
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.harmful import HARMFUL
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.harness import Corpus, Harness, Outcome, tiny_predictor
-from monai_xray2mri.systems.knee_xray2mri.fuzzing.table import summarised, table
+from monai_xray2mri.systems.knee_xray2mri.fuzzing.table import count_outcomes, table
 from tests.helpers.films import simulated_crop
 
 STUDIES, WHOLE_EVERY = 200, 10
@@ -60,7 +60,7 @@ def test_every_mutation_occurs_and_some_are_refused(outcomes):
 
 
 def test_table_counts_what_happened(outcomes):
-    lines = summarised(outcomes)
+    lines = count_outcomes(outcomes)
     assert sum(line.studies for line in lines) == STUDIES
     assert sum(line.used for line in lines) == sum(outcome.code == ExitCode.DONE for outcome in outcomes)
     assert str(STUDIES) in table(lines).splitlines()[-1]
