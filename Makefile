@@ -26,7 +26,7 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py monai_xray2mri/deplo
 
 demo: setup
 	rm -rf demo_in demo_out
-	$(BIN)/python -m monai_xray2mri.systems.knee_xray2mri.example_study --output demo_in
+	$(BIN)/xray2mri example-study --output demo_in
 	$(BIN)/monai-deploy exec app_package -i demo_in -o demo_out -m bundle/knee_xray2mri
 	@echo
 	@echo "Synthetic MR series, preview picture and report of each knee:"

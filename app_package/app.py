@@ -97,9 +97,3 @@ class Xray2MRIApp(Application):
         self.add_flow(grading, diffusion, {("plan", "plan")})
         self.add_flow(grading, writer, {("plan", "plan")})
         self.add_flow(diffusion, writer, {("syntheses", "syntheses")})
-
-
-if __name__ == "__main__":
-    from launch import main
-
-    sys.exit(main())

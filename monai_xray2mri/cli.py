@@ -15,15 +15,20 @@ from monai_xray2mri.commands import (
     benchmark,
     check,
     evaluate,
+    example_study,
+    fit_template,
     import_weights,
     info,
     label_app,
+    measure,
     prepare,
     report,
     simulate,
+    simulate_films,
     simulate_set,
     synthesize,
     train,
+    train_part,
 )
 from monai_xray2mri.commands.options import RED_LINE
 from monai_xray2mri.dicom.quiet import quiet
@@ -72,15 +77,20 @@ def _parser() -> argparse.ArgumentParser:
         synthesize,
         check,
         report,
+        example_study,
         simulate,
-        simulate_set,
         prepare,
         train,
         evaluate,
         import_weights,
-        benchmark,
         label_app,
         info,
+        benchmark,
+        simulate_set,
+        simulate_films,
+        fit_template,
+        train_part,
+        measure,
     ):
         module.add_command(commands, common)
     return parser

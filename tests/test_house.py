@@ -25,3 +25,14 @@ def test_a_general_room_speaks_of_no_knee(repository: Path, room: str) -> None:
 def test_the_root_holds_little_beside_rooms(repository: Path) -> None:
     modules = sorted(path.name for path in (repository / "monai_xray2mri").glob("*.py"))
     assert modules == ["__init__.py", "cli.py", "errors.py", "types.py"]
+
+
+def test_there_is_one_command_line(repository: Path) -> None:
+    """What can be run is ``xray2mri``, ``python -m monai_xray2mri.deploy`` and ``python app_package``."""
+    found = [
+        path.relative_to(repository).as_posix()
+        for room in ("monai_xray2mri", "app_package")
+        for path in sorted((repository / room).rglob("*.py"))
+        if "__name__ ==" in path.read_text()
+    ]
+    assert found == ["monai_xray2mri/cli.py", "monai_xray2mri/deploy/__main__.py", "app_package/__main__.py"]

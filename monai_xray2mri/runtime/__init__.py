@@ -2,7 +2,21 @@
 
 from monai_xray2mri.runtime.lazy import lazy_names
 
-__getattr__, __dir__, __all__ = lazy_names(
+__all__ = [
+    "Terminated",
+    "Workers",
+    "choose_device",
+    "load_shipped",
+    "lock_folder",
+    "one_thread",
+    "optional_library",
+    "terminable",
+    "whole_directory",
+    "whole_file",
+    "write_whole",
+]
+
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Terminated": "interruption",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -28,5 +29,20 @@ def lambda_linear(warm_up: int, total: int, start: float = 1e-6) -> Callable[[in
     return factor
 
 
-RULES: Final = {"warm_up_and_decay": warm_up_and_decay, "lambda_linear": lambda_linear}
+def warm_up_and_cosine(warm_up: int, total: int) -> Callable[[int], float]:
+    """Linear warm-up over ``warm_up`` steps, then cosine decay to 0 at ``total`` steps."""
+
+    def factor(step: int) -> float:
+        if step < warm_up:
+            return (step + 1) / warm_up
+        return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(total - warm_up, 1)))
+
+    return factor
+
+
+RULES: Final = {
+    "warm_up_and_decay": warm_up_and_decay,
+    "warm_up_and_cosine": warm_up_and_cosine,
+    "lambda_linear": lambda_linear,
+}
 """Rules by the names that configurations use."""

@@ -207,7 +207,7 @@ def test_a_process_of_its_own_writes_the_series_and_names_nobody(repository, tin
     film = write_film(tmp_path / "study" / "film.dcm", simulated_crop(), **SECRETS)
     write_report(film)
     options = ("--side", "R", "-l", "DEBUG")
-    done = start("module", repository / "app_package" / "app.py", film.parent, tmp_path / "out", tiny_bundle, *options)
+    done = start("module", repository / "app_package", film.parent, tmp_path / "out", tiny_bundle, *options)
     assert done.returncode == 0, done.stderr
     assert knees(tmp_path / "out") == ["knee_right"]
     said = (done.stdout + done.stderr).lower()

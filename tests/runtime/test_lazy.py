@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-PACKAGES = ("radiograph", "radiograph.knee", "simulation")
+PACKAGES = ("knee.detection", "radiograph", "radiograph.knee", "simulation")
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -28,3 +28,8 @@ def test_a_package_alone_loads_no_module_of_it(name: str) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.split() == []
+
+
+def test_the_room_of_the_machine_loads_torch_only_for_what_needs_it() -> None:
+    code = "import sys; from monai_xray2mri.runtime import lock_folder, write_whole; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -73,7 +73,7 @@ class KneeStore(ArrayStore):
     """
 
     case: ClassVar[str] = "knee"
-    command: ClassVar[str] = "xray2mri prepare, or python -m monai_xray2mri.knee.data.simulated --output DIR --knees N"
+    command: ClassVar[str] = "xray2mri prepare, or xray2mri simulate-set --output DIR --knees N"
 
     @classmethod
     def create(

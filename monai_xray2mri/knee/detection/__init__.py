@@ -1,1 +1,36 @@
-"""What a network finds on a radiograph: the knee on the film, the probability of osteoarthritis."""
+"""What small networks say of a radiograph: where its knee joints are, whether a region shows a knee, and its KOA grade.
+
+Example:
+    >>> from monai_xray2mri.knee.detection import shipped_classifier
+    >>> shipped_classifier().training
+    False
+"""
+
+from monai_xray2mri.runtime.lazy import lazy_names
+
+__all__ = [
+    "Likeness",
+    "find_joints",
+    "grading_from_koa",
+    "judge_region",
+    "koa_probability",
+    "likeness_doubts",
+    "shipped_classifier",
+    "shipped_detector",
+    "shipped_judge",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Likeness": "likeness",
+        "find_joints": "joints",
+        "grading_from_koa": "koa",
+        "judge_region": "likeness",
+        "koa_probability": "koa",
+        "likeness_doubts": "likeness",
+        "shipped_classifier": "koa",
+        "shipped_detector": "joints",
+        "shipped_judge": "likeness",
+    },
+)

@@ -61,8 +61,8 @@ def find_joints(
     found = detect(network or shipped_detector(), torch.from_numpy(film)[None, None], threshold=threshold)
     return [
         FoundJoint(
-            row=(each.centre[0] - top) * FILM_MM,
-            column=(each.centre[1] - left) * FILM_MM,
+            row=(each.center[0] - top) * FILM_MM,
+            column=(each.center[1] - left) * FILM_MM,
             side_mm=sum(each.size) / 2 * FILM_MM,
             confidence=each.confidence,
             prosthesis=each.classes[CLASSES.index("prosthesis")],

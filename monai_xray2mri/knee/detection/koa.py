@@ -56,7 +56,7 @@ def koa_probability(region: KneeROI | np.ndarray, classifier: KOAClassifier | No
     if isinstance(region, KneeROI):
         pixels, width_mm = network_input(region)[0, 0], region.width_mm
     else:
-        pixels, width_mm = _checked(np.asarray(region)), 110.0
+        pixels, width_mm = _check(np.asarray(region)), 110.0
     try:
         view = classifier_view(torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None, None], width_mm)
     except ValueError:
@@ -68,7 +68,7 @@ def koa_probability(region: KneeROI | np.ndarray, classifier: KOAClassifier | No
     return p
 
 
-def _checked(pixels: np.ndarray) -> np.ndarray:
+def _check(pixels: np.ndarray) -> np.ndarray:
     if pixels.ndim != 2 or pixels.shape[0] != pixels.shape[1]:
         raise InputRefused("radiograph region", "must be a square image", f"shape {pixels.shape}")
     if not np.isfinite(pixels).all() or pixels.min() < -1 or pixels.max() > 1:
@@ -99,15 +99,15 @@ def validate_probability(p: Sequence[float] | np.ndarray, name: str = "KOA proba
     if values.shape != (GRADES,):
         raise InputRefused(name, f"must be {GRADES} numbers", f"shape {values.shape}", remedy)
     if not np.isfinite(values).all():
-        raise InputRefused(name, "must be finite numbers", _shown(values), remedy)
+        raise InputRefused(name, "must be finite numbers", _format_numbers(values), remedy)
     if (values < 0).any():
-        raise InputRefused(name, "must not be negative", _shown(values), remedy)
+        raise InputRefused(name, "must not be negative", _format_numbers(values), remedy)
     if abs(values.sum() - 1) > SUM_TOLERANCE:
         raise InputRefused(name, f"must sum to 1 within {SUM_TOLERANCE:g}", f"{values.sum():g}", remedy)
     return (values / values.sum()).astype(np.float32)
 
 
-def _shown(values: np.ndarray) -> str:
+def _format_numbers(values: np.ndarray) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 

@@ -1,24 +1,20 @@
 """What the segmenter's measures reach on simulated knees whose truth is known: lesions and joint space.
 
-``python -m monai_xray2mri.knee.measures.lesion_report --split test --knees 100`` prints sensitivity, specificity and
-the error of the joint space as JSON. ``--choose-thresholds`` sets the lesion detector's thresholds first, on knees of
-the validation range, and stores them in the package.
+``xray2mri measure lesions --split test --knees 100`` prints sensitivity, specificity and the error of the joint space
+as JSON. ``--choose-thresholds`` first chooses the thresholds of the lesion reading on validation knees, and stores them
+in the package.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import multiprocessing
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from tqdm import tqdm
 
 from monai_xray2mri.knee.measures.crop import SIDES, SPACING_MM
 from monai_xray2mri.knee.measures.joint_space import joint_space_from_labels, joint_space_from_volume
@@ -27,19 +23,20 @@ from monai_xray2mri.knee.measures.parts import PART_OF_LESION
 from monai_xray2mri.knee.measures.segmentation_training import training_grades
 from monai_xray2mri.knee.measures.surfaces import read_volume
 from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.runtime.workers import Runner
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import simulate_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION, VALIDATION
 
 _NORMAL_95: Final = 1.959964
 SHOWN_MM3: Final = 20.0
-"""A graded lesion of less than this is not shown: chondrocalcinosis needs cartilage or meniscus to lie in, and
-narrowing may have left none."""
+"""A graded lesion smaller than this is not shown: chondrocalcinosis lies in cartilage or meniscus, and narrowing may
+have left none."""
 
 
 @dataclass(frozen=True)
-class Examined:
-    """One knee as the segmenter sees it, beside its truth.
+class MeasuredKnee:
+    """A knee as the segmenter sees it, and its truth.
 
     Attributes:
         grades: the knee's.
@@ -66,7 +63,7 @@ class Examined:
         return True if self.true_sizes[stem] >= SHOWN_MM3 else None
 
 
-def examine(seed: int) -> Examined:
+def measure_knee(seed: int) -> MeasuredKnee:
     """Simulate a knee with half of the lesions and every narrowing, and measure it.
 
     Raises:
@@ -75,7 +72,7 @@ def examine(seed: int) -> Examined:
     knee = simulate_knee(seed, grades=training_grades(seed))
     reading = read_volume(knee.volume, knee.affine)
     voxels = np.bincount(knee.lesions.ravel(), minlength=len(LESION_FEATURES) + 1)[1:]
-    return Examined(
+    return MeasuredKnee(
         dict(knee.grades),
         dict(zip(LESION_FEATURES, (float(np.prod(SPACING_MM)) * voxels).tolist(), strict=True)),
         lesion_volumes(knee.volume, knee.affine, reading),
@@ -86,7 +83,7 @@ def examine(seed: int) -> Examined:
     )
 
 
-def choose_thresholds(knees: Sequence[Examined]) -> dict[str, float]:
+def choose_thresholds(knees: Sequence[MeasuredKnee]) -> dict[str, float]:
     """Kind of lesion (name of the part in small letters) to the best least volume in cubic mm.
 
     Raises:
@@ -101,7 +98,7 @@ def choose_thresholds(knees: Sequence[Examined]) -> dict[str, float]:
     return chosen
 
 
-def lesion_table(knees: Sequence[Examined], clean: bool = False) -> dict[str, dict[str, Any]]:
+def lesion_table(knees: Sequence[MeasuredKnee], clean: bool = False) -> dict[str, dict[str, Any]]:
     """Feature to sensitivity and specificity, each with its 95 % interval (Wilson) and the number of knees.
 
     Knees that are graded with a lesion and do not show it count for neither; ``"graded, not shown"`` is their number.
@@ -136,7 +133,7 @@ def wilson_interval(count: int, total: int) -> tuple[float, float]:
     return round(middle - half, 3), round(middle + half, 3)
 
 
-def joint_space_table(knees: Iterable[Examined]) -> dict[str, dict[str, float]]:
+def joint_space_table(knees: Iterable[MeasuredKnee]) -> dict[str, dict[str, float]]:
     """Grade of narrowing (and "attrition", whatever the narrowing) to the joint space's error in mm."""
     rows: dict[str, list[tuple[float, float]]] = {}
     for knee in knees:
@@ -162,37 +159,35 @@ def _errors(errors: np.ndarray) -> dict[str, float]:
     return {name: round(value, 3) for name, value in found.items()}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the report as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m monai_xray2mri.knee.measures.lesion_report", description=__doc__)
-    parser.add_argument("--split", choices=sorted(SEED_RANGES), default="test")
-    parser.add_argument("--knees", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--choose-thresholds", type=int, metavar="KNEES", help="set them on validation knees first")
-    options = parser.parse_args(arguments)
-    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
-        if options.choose_thresholds:
-            seeds = VALIDATION[-options.choose_thresholds :]
-            chosen = choose_thresholds(list(_watched(pool.imap(examine, seeds), "validation", len(seeds))))
-            record = {"simulator": SIMULATOR_VERSION, "validation_knees": len(seeds), "least_volume_mm3": chosen}
-            write_whole(Path(__file__).with_name(THRESHOLDS), (json.dumps(record, indent=2) + "\n").encode())
-            shipped_thresholds.cache_clear()
-        seeds = SEED_RANGES[options.split][: options.knees]
-        knees = list(_watched(pool.imap(examine, seeds), "knees", len(seeds)))
-    report = {
+def store_thresholds(knees: int, run: Runner) -> dict[str, float]:
+    """Choose the thresholds of the lesion reading on validation knees, and store them in the package.
+
+    Args:
+        knees: how many, from the far end of the range.
+        run: does the work.
+    """
+    seeds = VALIDATION[-knees:]
+    chosen = choose_thresholds(list(run(measure_knee, seeds)))
+    record = {"simulator": SIMULATOR_VERSION, "validation_knees": len(seeds), "least_volume_mm3": chosen}
+    write_whole(Path(__file__).with_name(THRESHOLDS), (json.dumps(record, indent=2) + "\n").encode())
+    shipped_thresholds.cache_clear()
+    return chosen
+
+
+def report(split: str, knees: int, run: Runner) -> dict[str, Any]:
+    """What the segmenter's measures reach, ready for JSON.
+
+    Args:
+        split: name of a seed range.
+        knees: how many of it.
+        run: does the work.
+    """
+    found = list(run(measure_knee, SEED_RANGES[split][:knees]))
+    return {
         "simulator": SIMULATOR_VERSION,
-        "split": options.split,
-        "knees": len(knees),
-        "lesions": lesion_table(knees),
-        "lesions_without_noise": lesion_table(knees, clean=True),
-        "joint_space": joint_space_table(knees),
+        "split": split,
+        "knees": len(found),
+        "lesions": lesion_table(found),
+        "lesions_without_noise": lesion_table(found, clean=True),
+        "joint_space": joint_space_table(found),
     }
-    sys.stdout.write(json.dumps(report, indent=2) + "\n")
-
-
-def _watched(knees: Iterable[Examined], name: str, total: int) -> Iterable[Examined]:
-    return tqdm(knees, name, total, disable=not sys.stderr.isatty())
-
-
-if __name__ == "__main__":
-    main()

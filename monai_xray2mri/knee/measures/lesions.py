@@ -1,8 +1,8 @@
 """Whether a volume shows cysts, chondrocalcinosis and attrition, and how strongly a method's features act.
 
 The papers' claim is that features make lesions appear that the radiograph does not show (Wang 2024a, Table III). The
-detector decides it for each feature of ``LESION_FEATURES`` from the volume alone; contrast and response compare two
-volumes that differ in the feature alone.
+reading of lesions decides it for each feature of ``LESION_FEATURES`` from the volume alone; contrast and response
+compare two volumes that differ in the feature alone.
 """
 
 from __future__ import annotations

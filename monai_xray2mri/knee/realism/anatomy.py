@@ -1,23 +1,19 @@
 """How the simulated anatomy compares with a real knee and with published dimensions.
 
-``python -m monai_xray2mri.knee.realism.anatomy --labels MAP [--knees N] [--json]``
+``xray2mri measure anatomy --labels MAP [--knees N] [--json]``
 
-Three columns are set against each other: the real label map; the simulated knee that lies nearest to it
-(:mod:`~monai_xray2mri.knee.realism.anatomy_fit`); and N healthy knees of the validation range, at random. The shipped
-template was itself fitted to the one real knee at hand, so that the nearest knee says little more than that nothing was
-lost on the way from the template to the image; what the simulator is worth as a population is told by the random knees
-against published dimensions.
+The table has three columns: the real label map; the simulated knee that lies nearest to it
+(:mod:`~monai_xray2mri.knee.realism.anatomy_fit`); and N healthy knees of the validation range. The shipped template was
+fitted to the same real knee, so the nearest knee shows only that nothing is lost between template and image. How good
+the simulator is as a population is shown by the healthy knees against published dimensions.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -27,7 +23,7 @@ from monai_xray2mri.knee.realism.anatomy_fit import FittedKnee, fit_knee
 from monai_xray2mri.knee.realism.bone_distance import (
     Distance,
     Surface,
-    aligned,
+    align,
     real_surface,
     simulated_surface,
     surface_distance,
@@ -45,7 +41,7 @@ from monai_xray2mri.simulation.knee.anatomy.bones import TEMPLATE_LEAN
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy, build_anatomy
 from monai_xray2mri.simulation.knee.anatomy.pathology import draw_pathology
 from monai_xray2mri.simulation.knee.anatomy.shape import Pose, draw_shape
-from monai_xray2mri.simulation.knee.anatomy.template import Template, read_label_map
+from monai_xray2mri.simulation.knee.anatomy.template import Template
 from monai_xray2mri.simulation.knee.people.participants import participant_traits
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION, knee_generator
 
@@ -95,7 +91,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the command tells.
+    """A real knee and simulated ones.
 
     Attributes:
         real: the label map.
@@ -112,7 +108,7 @@ class Comparison:
     population_distance: Sequence[Mapping[str, Distance]]
 
 
-def _measured(knee: KneeMasks) -> Measured:
+def _measure(knee: KneeMasks) -> Measured:
     return Measured(volumes_ml(knee), dimensions_mm(knee))
 
 
@@ -124,6 +120,7 @@ def healthy_knee(seed: int) -> KneeAnatomy:
     return build_anatomy(shape, pathology, Pose(lean=-TEMPLATE_LEAN))
 
 
+@torch.no_grad()
 @one_thread()
 def compare(
     labels: np.ndarray,
@@ -154,25 +151,25 @@ def compare(
     measured, distances = [], []
     for seed in VALIDATION[:knees]:
         knee = healthy_knee(seed)
-        measured.append(_measured(simulated_masks(knee, real.view)))
+        measured.append(_measure(simulated_masks(knee, real.view)))
         distances.append(_aligned_distances(knee, surfaces, real.view))
     return Comparison(
-        real=_measured(real),
-        fitted=_measured(simulated_masks(fit.anatomy, _seen_from(fit, real.view))),
+        real=_measure(real),
+        fitted=_measure(simulated_masks(fit.anatomy, _shift_view(fit, real.view))),
         fitted_distance=_fitted_distances(fit, surfaces, real.view),
         population=measured,
         population_distance=distances,
     )
 
 
-def _seen_from(fit: FittedKnee, view: View) -> View:
+def _shift_view(fit: FittedKnee, view: View) -> View:
     """A view of the real map's frame in the fitted knee's frame."""
     first = tuple(place - moved for place, moved in zip(view.first, fit.shift, strict=True))
     return View(first, view.spacing, view.size)  # type: ignore[arg-type]
 
 
 def _fitted_distances(fit: FittedKnee, surfaces: Mapping[str, Surface], view: View) -> dict[str, Distance]:
-    seen = _seen_from(fit, view).widened(_MARGIN_MM)
+    seen = _shift_view(fit, view).widened(_MARGIN_MM)
     found = {}
     for bone, real in surfaces.items():
         own = simulated_surface(fit.anatomy, bone, seen)
@@ -184,7 +181,7 @@ def _aligned_distances(knee: KneeAnatomy, surfaces: Mapping[str, Surface], view:
     found = {}
     for bone, real in surfaces.items():
         own = simulated_surface(knee, bone, view.widened(_MARGIN_MM))
-        found[bone] = surface_distance(real, aligned(own, real, scaled=True), view)
+        found[bone] = surface_distance(real, align(own, real, scaled=True), view)
     return found
 
 
@@ -215,25 +212,6 @@ def _spread(values: Sequence[float], digits: int = 1) -> str:
     return f"{np.mean(values):.{digits}f} +- {np.std(values):.{digits}f}" if values else ""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line of this module."""
-    parser = argparse.ArgumentParser(description="Compare the simulated anatomy with a real knee's label map.")
-    parser.add_argument("--labels", type=Path, required=True, help="label map of a right knee, labels of the template")
-    parser.add_argument("--knees", type=int, default=10, help="random knees")
-    parser.add_argument("--template", type=Path, help="what the fitted knee varies; the shipped one by default")
-    parser.add_argument("--steps", type=int, default=3, help="steps that the fit takes")
-    parser.add_argument("--json", action="store_true", help="all numbers instead of the table")
-    options = parser.parse_args(arguments)
-    template = Template.load(options.template) if options.template else None
-    with torch.no_grad():
-        comparison = compare(*read_label_map(options.labels), options.knees, template, options.steps)
-    sys.stdout.write(_as_json(comparison) if options.json else table(comparison))
-
-
-def _as_json(comparison: Comparison) -> str:
-    record: dict[str, Any] = asdict(comparison)
-    return json.dumps(record, indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    main()
+def to_json(comparison: Comparison) -> str:
+    """All numbers of the comparison."""
+    return json.dumps(asdict(comparison), indent=2) + "\n"

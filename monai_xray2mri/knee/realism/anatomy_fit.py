@@ -89,12 +89,12 @@ def fit_knee(surfaces: Mapping[str, Surface], steps: int = 3, template: Template
         weights = np.minimum(1.0, 1.0 / np.maximum(np.abs(residual), 1e-6))  # Huber's, 1 mm
         normal = jacobian.T @ (weights[:, None] * jacobian) + _LOOSENESS * np.eye(len(found))
         change = np.linalg.solve(normal, -jacobian.T @ (weights * residual) - _LOOSENESS * found / spreads) * spreads
-        found, residual = _improved(found, change, residual, points, template)
+        found, residual = _improve(found, change, residual, points, template)
     anatomy, shift = _knee(found, template)
     return FittedKnee(anatomy, shift, (start, float(np.median(np.abs(residual)))))
 
 
-def _improved(
+def _improve(
     found: np.ndarray,
     change: np.ndarray,
     residual: np.ndarray,

@@ -74,7 +74,7 @@ def _nearest(source: Surface, target: Surface, view: View) -> np.ndarray:
     return np.asarray(tree.query(source.points[inside])[0])
 
 
-def aligned(moving: Surface, fixed: Surface, scaled: bool) -> Surface:
+def align(moving: Surface, fixed: Surface, scaled: bool) -> Surface:
     """The first surface moved onto the second: iterated closest points, rigid or, if ``scaled``, a similarity.
 
     Both where the surfaces lie and from one centre upon the other; the nearer result counts.

@@ -1,6 +1,6 @@
 """The feature-effect table: what each grade of each feature changes in truth, radiograph and MR volume.
 
-``python -m monai_xray2mri.knee.realism.feature_table [--knees N] [--output FILE.md]``
+``xray2mri measure features [--knees N] [--output FILE.md]``
 
 Each feature is put into healthy knees of the test range, one at a time
 (:mod:`~monai_xray2mri.knee.realism.feature_effects`); the table gives means over the knees.
@@ -8,14 +8,10 @@ Each feature is put into healthy knees of the test range, one at a time
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 
 from monai_xray2mri.knee.measures.joint_space import joint_space_from_labels
 from monai_xray2mri.knee.realism.feature_effects import (
@@ -28,7 +24,7 @@ from monai_xray2mri.knee.realism.feature_effects import (
     lesion_mm3,
     mr_change,
 )
-from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, TEST
 
@@ -76,11 +72,11 @@ def _sclerosis(before: Examined, after: Examined, stem: str) -> Sequence[float]:
 
 def _lesion(before: Examined, after: Examined, stem: str) -> Sequence[float]:
     film, mr = film_change(before, after), mr_change(before, after)
-    faint, hidden = (film_change(before, _seen(after, visibility)).strength for visibility in (0.5, 0.0))
+    faint, hidden = (film_change(before, _at_visibility(after, visibility)).strength for visibility in (0.5, 0.0))
     return lesion_mm3(after, stem), film.strength, faint, hidden, film.size, film.x, mr.contrast, mr.size
 
 
-def _seen(knee: Examined, visibility: float) -> Examined:
+def _at_visibility(knee: Examined, visibility: float) -> Examined:
     return Examined(knee.seed, knee.shape, knee.pathology, visibility)
 
 
@@ -165,32 +161,20 @@ def _cell(name: str, value: float) -> str:
 
 _HEAD: Final = """# What each feature changes
 
-Made by `python -m monai_xray2mri.knee.realism.feature_table --knees {knees} --output FILE`, simulator {version}. Means
-over {knees} healthy knees of the test range into which one feature is put at a time; nothing else differs and there is
-no noise. *Film* is the line integral, 0.01 of which is about 1 % of the detector's signal; the site is where the change
-is more than 15 % of the largest; x is the site's distance from the midline, + = medial. *MR* is the noise-free signal
-on the scale of the volume (cartilage about 0.9, marrow about 0.3). Joint space widths are least distances over the
-middle of the plateau: lying as in MR; standing as the film shows them, under load; the gap on the film is measured on
-the picture alone, between the steepest edges, in steps of 0.5 mm. Grades in `simulation/pathology.py` say where the
+Made by `xray2mri measure features --knees {knees} --output FILE`, simulator {version}. Means over {knees} healthy
+knees of the test range into which one feature is put at a time; nothing else differs and there is no noise. *Film* is
+the line integral, 0.01 of which is about 1 % of the signal of the X-ray plate; the site is where the change is more
+than 15 % of the largest; x is the site's distance from the midline, + = medial. *MR* is the noise-free signal on the
+scale of the volume (cartilage about 0.9, marrow about 0.3). Joint space widths are least distances over the middle of
+the plateau: lying as in MR; standing as the film shows them, under load; the gap on the film is measured on the picture
+alone, between the steepest edges, in steps of 0.5 mm. Grades in `simulation/knee/anatomy/pathology.py` say where the
 millimetres come from. XRKL follows from osteophytes and narrowing and changes nothing of its own.
 
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line of this module."""
-    parser = argparse.ArgumentParser(description="What each feature changes in truth, radiograph and MR volume.")
-    parser.add_argument("--knees", type=int, default=4, help="knees of the test range")
-    parser.add_argument("--output", type=Path, help="Markdown file; standard output without it")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    seeds = TEST[_FIRST_KNEE : _FIRST_KNEE + options.knees]
-    text = _HEAD.format(knees=options.knees, version=SIMULATOR_VERSION) + table(effects(seeds))
-    if options.output:
-        write_whole(options.output, text.encode())
-    else:
-        sys.stdout.write(text)
-
-
-if __name__ == "__main__":
-    main()
+@one_thread()
+def report(knees: int) -> str:
+    """The feature effects in ``knees`` healthy knees with their explanation, as a Markdown page."""
+    seeds = TEST[_FIRST_KNEE : _FIRST_KNEE + knees]
+    return _HEAD.format(knees=knees, version=SIMULATOR_VERSION) + table(effects(seeds))

@@ -1,14 +1,11 @@
 """A picture sheet of simulated knees: film, joint radiograph, MR slices and their truth.
 
-``python -m monai_xray2mri.knee.realism.sheet --output sheet.jpg [--knees 10] [--seed 3000000]``
+``xray2mri measure sheet --output sheet.jpg [--knees 10] [--seed 3000000]``
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -19,13 +16,12 @@ from monai_xray2mri.simulation.knee.film.film import simulate_film
 from monai_xray2mri.simulation.knee.film.film_options import draw_film_options
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
-from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, TEST
 from monai_xray2mri.types import Box
 
 CELL: Final = 168
 SLICES: Final = (18, 27, 36, 44, 56)
 """Shown slices of the 80, from posterior to anterior; the truth is that of the middle one."""
-COLOURS: Final = {
+COLORS: Final = {
     Tissue.FEMUR: (205, 190, 160),
     Tissue.TIBIA: (175, 160, 135),
     Tissue.FIBULA: (140, 160, 130),
@@ -47,7 +43,7 @@ COLOURS: Final = {
     Tissue.CRYSTALS: (255, 120, 0),
     Tissue.ATTRITION: (255, 0, 120),
 }
-"""Colours of the labels; what is not named is black."""
+"""Colors of the labels; what is not named is black."""
 
 
 def film_cell(seed: int) -> Image.Image:
@@ -73,8 +69,8 @@ def knee_cells(knee: SimulatedKnee) -> list[Image.Image]:
     cells = [radiograph]
     cells += [_grey(knee.volume[number]).convert("RGB").resize((CELL, CELL)) for number in SLICES]
     palette = np.zeros((256, 3), dtype=np.uint8)
-    for tissue, colour in COLOURS.items():
-        palette[int(tissue)] = colour
+    for tissue, color in COLORS.items():
+        palette[int(tissue)] = color
     truth = Image.fromarray(palette[knee.labels[SLICES[2]]])
     return [*cells, truth.resize((CELL, CELL), Image.Resampling.NEAREST)]
 
@@ -86,12 +82,12 @@ def caption(knee: SimulatedKnee) -> str:
     return f"{knee.seed}   {graded or 'no finding'}   joint space M/L {spaces} mm"
 
 
-def draw_sheet(seeds: Sequence[int]) -> Image.Image:
+def draw_sheet(seeds: Sequence[int], progress: bool = False) -> Image.Image:
     """The sheet: one row for each patient."""
     height = CELL + 14
     sheet = Image.new("RGB", (9 * CELL, height * len(seeds)))
     pen = ImageDraw.Draw(sheet)
-    for row, seed in enumerate(tqdm(seeds, "knees", disable=not sys.stderr.isatty())):
+    for row, seed in enumerate(tqdm(seeds, "knees", disable=not progress)):
         knee = simulate_knee(seed, visibility=1.0)
         cells = knee_cells(knee)
         sheet.paste(film_cell(seed), (0, row * height))
@@ -105,22 +101,7 @@ def _grey(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
 
 
-def _outline(picture: Image.Image, box: Box, factor: float, colour: tuple[int, int, int]) -> None:
+def _outline(picture: Image.Image, box: Box, factor: float, color: tuple[int, int, int]) -> None:
     left, top = factor * box.left, factor * box.top
     edges = (left, top, left + factor * box.columns, top + factor * box.rows)
-    ImageDraw.Draw(picture).rectangle(edges, outline=colour)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line of this module; returns the exit code."""
-    parser = argparse.ArgumentParser(description=f"Picture sheet of simulated knees (simulator {SIMULATOR_VERSION}).")
-    parser.add_argument("--output", type=Path, required=True, help="JPEG or PNG to write")
-    parser.add_argument("--knees", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=TEST.start, help="seed of the first patient (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    draw_sheet(range(options.seed, options.seed + options.knees)).save(options.output, quality=88)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    ImageDraw.Draw(picture).rectangle(edges, outline=color)

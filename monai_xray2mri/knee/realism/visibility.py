@@ -1,24 +1,20 @@
 """Whether the visibility works: how well a classifier reads the hidden features from radiograph and other grades.
 
-``python -m monai_xray2mri.knee.realism.visibility [--knees N] [--visibility V ...]``
+``xray2mri measure visibility [--knees N] [--visibility V ...]``
 
-Cysts, chondrocalcinosis and attrition show in the radiograph as far as the visibility says. In patients they come
-together with the other grades, so that the grades alone tell something about them; no leak of the radiograph that.
-To take that apart, the knees are those of the lesion-enriched range, where each of the eight features is tossed up for
-itself: there the other grades tell nothing (``grades`` below is 0.5 but for chance), and what a classifier of
-radiograph and grades scores above it comes from the radiograph. Besides, :func:`grades_alone` tells what the grades
-are worth in patients as OAI has them.
+Cysts, chondrocalcinosis and attrition show in the radiograph as far as the visibility says. In patients they occur
+together with other grades, so the other grades alone already predict them in part. To separate the two, the knees are
+those of the lesion-enriched range, where each of the eight features is drawn independently: there the other grades
+predict nothing (``grades`` below is 0.5 within chance), and what a classifier of radiograph and grades reaches above
+0.5 comes from the radiograph. :func:`grades_alone` measures what the grades predict in patients as OAI has them.
 
-The classifiers see the radiograph where a perfect detector cuts it out, so that a feature lies always at about the same
-place; that makes them stronger readers than the network, whose detector errs. Linear ones look at what bright and dark
-blobs, fine speckle and coarse shading there are about the feature's usual site; every score is cross-validated.
+The classifiers see the radiograph as a perfect joint detector cuts it out, so that a feature always lies at about the
+same place; this makes them stronger readers than the network, whose detector errs. They are linear and see bright and
+dark blobs, fine speckle and coarse shading around the usual site of the feature; every score is cross-validated.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -28,7 +24,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from monai_xray2mri.knee.realism.radiographs import area_under_curve, cross_validated, discrimination, logistic_scores
+from monai_xray2mri.knee.realism.discrimination import (
+    area_under_curve,
+    cross_validated_scores,
+    discrimination,
+    logistic_scores,
+)
+from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import simulate_radiograph
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, patient_grades
@@ -146,7 +148,7 @@ def leaks(images: np.ndarray, grades: Sequence[Mapping[str, int]]) -> dict[str, 
         known = other_grades(grades, stem)
         seen = site_features(images, stem)
         scores = [
-            cross_validated(inputs, truth, groups, logistic_scores, _REPEATS, 0)
+            cross_validated_scores(inputs, truth, groups, logistic_scores, _REPEATS, 0)
             for inputs in (np.concatenate((seen, known), 1), seen, known)
         ]
         both = discrimination(scores[0], truth, groups)
@@ -165,31 +167,28 @@ def grades_alone(knees: int) -> dict[str, float | None]:
         if truth.sum() < _FEWEST:
             found[stem] = None
             continue
-        scores = cross_validated(other_grades(grades, stem), truth, groups, logistic_scores, 1, 0)
+        scores = cross_validated_scores(other_grades(grades, stem), truth, groups, logistic_scores, 1, 0)
         found[stem] = round(area_under_curve(scores, truth), 3)
     return found
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line of this module: JSON on standard output."""
-    parser = argparse.ArgumentParser(description="How well the hidden features are read from the radiograph.")
-    parser.add_argument("--knees", type=int, default=400, help="knees of the lesion-enriched range")
-    parser.add_argument("--visibility", type=float, nargs="+", default=[0.0, 0.5, 1.0])
-    parser.add_argument("--patients", type=int, default=4000, help="knees as OAI has them, for what grades alone tell")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    seeds = LESION_ENRICHED[: options.knees]
+@one_thread()
+def report(knees: int, visibilities: Sequence[float], patients: int) -> dict[str, object]:
+    """How well the hidden features are read, ready for JSON.
+
+    Args:
+        knees: of the lesion-enriched range.
+        visibilities: at which the radiographs are simulated, each 0 to 1.
+        patients: knees of :func:`grades_alone`.
+    """
+    seeds = LESION_ENRICHED[:knees]
     grades = [patient_grades(seed) for seed in seeds]
-    record: dict[str, object] = {"simulator": SIMULATOR_VERSION, "knees": options.knees}
-    for visibility in options.visibility:
+    record: dict[str, object] = {"simulator": SIMULATOR_VERSION, "knees": knees}
+    for visibility in visibilities:
         found = leaks(radiographs(seeds, visibility), grades)
         record[f"visibility {visibility:g}"] = {
             stem: {name: round(value, 3) for name, value in {**asdict(leak), "gain": leak.gain}.items()}
             for stem, leak in found.items()
         }
-    record["grades alone, as in OAI"] = grades_alone(options.patients)
-    sys.stdout.write(json.dumps(record, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    record["grades alone, as in OAI"] = grades_alone(patients)
+    return record

@@ -52,7 +52,7 @@ def test_both_knees_of_a_simulated_film_are_found(film, turned):
     found = sorted(confident(pixels, mm), key=lambda joint: joint.column)
     assert len(found) == 2
     for joint, side in zip(found, (Side.LEFT, Side.RIGHT) if turned else (Side.RIGHT, Side.LEFT), strict=True):
-        row, column = film.boxes[side].centre
+        row, column = film.boxes[side].center
         column = pixels.shape[1] - column if turned else column
         assert np.hypot(joint.row - row * mm, joint.column - column * mm) < 15
         assert joint.prosthesis < 0.5
@@ -72,7 +72,7 @@ def test_polarity_exposure_and_size_of_pixels_do_not_matter(film):
 def test_half_a_film_shows_one_knee(film):
     half = film.pixels[:, : film.pixels.shape[1] // 2]
     (joint,) = confident(half, film.options.pixel_mm)
-    row, column = (place * film.options.pixel_mm for place in film.boxes[Side.RIGHT].centre)
+    row, column = (place * film.options.pixel_mm for place in film.boxes[Side.RIGHT].center)
     assert np.hypot(joint.row - row, joint.column - column) < 15
 
 

@@ -7,8 +7,8 @@ import pytest
 import SimpleITK as sitk
 import torch
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.knee.realism import anatomy as command
 from monai_xray2mri.knee.realism.anatomy import BONES, PUBLISHED, compare, healthy_knee, table
 from monai_xray2mri.knee.realism.anatomy_fit import fit_knee
 from monai_xray2mri.knee.realism.bone_distance import Surface, simulated_surface
@@ -71,7 +71,8 @@ def test_the_command_tells_the_comparison(labels, tmp_path, capsys):
     image = sitk.GetImageFromArray(labels)
     image.SetSpacing(VIEW.spacing[::-1])
     sitk.WriteImage(image, str(tmp_path / "map.nii.gz"))
-    command.main(["--labels", str(tmp_path / "map.nii.gz"), "--knees", "1", "--steps", "1", "--json"])
+    call = ["measure", "anatomy", "--labels", str(tmp_path / "map.nii.gz"), "--knees", "1", "--steps", "1", "--json"]
+    assert main(call) == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found["real"]["dimensions"]) >= set(PUBLISHED)
     for bone in BONES:

@@ -5,7 +5,7 @@ import pytest
 
 from monai_xray2mri.knee.realism.bone_distance import (
     Surface,
-    aligned,
+    align,
     real_surface,
     simulated_surface,
     surface_distance,
@@ -59,20 +59,20 @@ def test_a_turned_and_shifted_bone_is_brought_back():
     turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
     moved = Surface(bone.points @ turn.T + [3.0, -2.0, 4.0])
     assert surface_distance(moved, bone, VIEW).p95 > 3
-    found = surface_distance(aligned(moved, bone, scaled=False), bone, VIEW)
+    found = surface_distance(align(moved, bone, scaled=False), bone, VIEW)
     assert found.p95 < 0.45  # the points of a surface lie up to half a millimetre apart
 
 
 def test_size_is_taken_away_only_when_asked():
     small, large = surface(ellipsoid((24, 20, 14))), surface(ellipsoid((28.8, 24, 16.8)))
-    assert surface_distance(aligned(large, small, scaled=True), small, VIEW).p95 < 0.5
-    assert surface_distance(aligned(large, small, scaled=False), small, VIEW).median > 1.5
+    assert surface_distance(align(large, small, scaled=True), small, VIEW).p95 < 0.5
+    assert surface_distance(align(large, small, scaled=False), small, VIEW).median > 1.5
 
 
 def test_a_far_bone_is_found_from_its_centre():
     bone = surface(ellipsoid((14, 8, 11)))
     far = Surface(bone.points + np.array([15.0, 12.0, -14.0]))
-    assert surface_distance(aligned(far, bone, scaled=True), bone, VIEW).p95 < 0.5
+    assert surface_distance(align(far, bone, scaled=True), bone, VIEW).p95 < 0.5
 
 
 def test_the_surface_of_a_field_is_that_of_its_mask():

@@ -7,19 +7,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.realism.appearance import FAMILIES
-from monai_xray2mri.knee.realism.radiographs import (
+from monai_xray2mri.knee.realism.discrimination import (
     FOLDS,
     NetworkScorer,
     area_under_curve,
-    compare,
-    cross_validated,
+    cross_validated_scores,
     discrimination,
+    logistic_scores,
+)
+from monai_xray2mri.knee.realism.radiographs import (
+    compare,
     grades_of,
     load_real_regions,
-    logistic_scores,
-    main,
     matched_seeds,
     public_crop,
     side_by_side,
@@ -54,7 +56,7 @@ def test_nobody_is_judged_by_a_classifier_that_saw_them():
         judged.extend(test.ravel().tolist())
         return np.zeros(len(test))
 
-    cross_validated(codes, truth, groups, scorer, 3, seed=0)
+    cross_validated_scores(codes, truth, groups, scorer, 3, seed=0)
     assert sorted(judged) == sorted(codes.ravel().tolist() * 3)
 
 
@@ -62,10 +64,10 @@ def test_logistic_regression_finds_a_difference_and_invents_none():
     generator = np.random.default_rng(0)
     truth, groups = np.repeat((0.0, 1.0), 60), np.array([f"g{i}" for i in range(120)])
     data = generator.normal(size=(120, 10))
-    nothing = discrimination(cross_validated(data, truth, groups, logistic_scores, 4, 0), truth, groups)
+    nothing = discrimination(cross_validated_scores(data, truth, groups, logistic_scores, 4, 0), truth, groups)
     assert nothing.low < 0.5 < nothing.high
     data[:, 3] += 2 * truth
-    found = discrimination(cross_validated(data, truth, groups, logistic_scores, 4, 0), truth, groups)
+    found = discrimination(cross_validated_scores(data, truth, groups, logistic_scores, 4, 0), truth, groups)
     assert found.low > 0.8
 
 
@@ -149,7 +151,8 @@ def test_command_prints_scores_and_draws_a_sheet(tmp_path, shared_data, capsys):
     folder.mkdir()
     for path in sorted((shared_data / "knee_xray_rois_raw").rglob("*R.png"))[:12]:
         shutil.copy(path, folder)
-    main(["--real", str(folder), "--knees", "10", "--linear-only", "--sheet", str(sheet)])
+    call = ["measure", "realism", "--real", str(folder), "--knees", "10", "--linear-only", "--sheet", str(sheet)]
+    assert main(call) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["real"], record["simulated"]) == (12, 10)
     assert {"grey histogram", "layout"} < set(record)

@@ -3,18 +3,19 @@ from __future__ import annotations
 import pydicom
 import pytest
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.knee.grading.report_reader import read_grading_report
 from monai_xray2mri.simulation.knee.film.film_dicom import film_dataset
 from monai_xray2mri.simulation.knee.people.seeds import SHIFTED, TEST
-from monai_xray2mri.systems.knee_xray2mri.example_study import EXAMPLE_SEED, main
+from monai_xray2mri.systems.knee_xray2mri.example_study import EXAMPLE_SEED
 from monai_xray2mri.types import Side
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "new"
-    assert main(["--output", str(folder)]) == ExitCode.DONE
+    assert main(["example-study", "--output", str(folder)]) == ExitCode.DONE
     return folder
 
 
@@ -51,6 +52,6 @@ def test_all_files_belong_to_one_patient_and_study(folder):
 
 
 def test_unknown_seed_is_refused_in_words(tmp_path, capsys):
-    assert main(["--output", str(tmp_path), "--seed", str(SHIFTED.stop)]) == ExitCode.INPUT_REFUSED
+    assert main(["example-study", "--output", str(tmp_path), "--seed", str(SHIFTED.stop)]) == ExitCode.INPUT_REFUSED
     assert "simulator seed" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -52,7 +52,7 @@ def classifier_view(region: Tensor, region_mm: float = 110.0) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with group normalisation before each, and the input added: [B,C,H,W] to [B,C,H,W]."""
+    """Two 3 x 3 convolutions with group normalization before each, and the input added: [B,C,H,W] to [B,C,H,W]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module,
 class KOAClassifier(nn.Module):
     """Residual network from a view of the knee to the probability of each Kellgren-Lawrence grade.
 
-    Group normalisation keeps it free of batch statistics: it answers the same in training and evaluation of the
+    Group normalization keeps it free of batch statistics: it answers the same in training and evaluation of the
     denoiser, for any batch.
 
     Args:

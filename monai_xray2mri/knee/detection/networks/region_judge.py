@@ -64,8 +64,8 @@ class RegionJudge(nn.Module):
 
     def distance(self, features: Tensor) -> Tensor:
         """Mahalanobis distance [B] of features [B,N] from those of known right knees; their mean square is N."""
-        centred = features - self.mean
-        return (centred @ self.precision * centred).sum(1).clamp(min=0).sqrt()
+        centered = features - self.mean
+        return (centered @ self.precision * centered).sum(1).clamp(min=0).sqrt()
 
     @torch.no_grad()
     def fit_distance(self, features: Tensor, shrinkage: float = 0.02) -> None:

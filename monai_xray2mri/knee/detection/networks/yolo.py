@@ -1,7 +1,7 @@
 """Single-shot detector of knee joints on a film: YOLOv2, which Wang 2024a and 2024b name for this step.
 
 After Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger" (CVPR 2017): a fully convolutional network with batch
-normalisation, a passthrough layer that brings finer features to the last grid, anchor boxes, and locations predicted
+normalization, a passthrough layer that brings finer features to the last grid, anchor boxes, and locations predicted
 relative to their grid cell. Small, because a film at 3 mm per pixel is small and knees are of nearly one size.
 """
 
@@ -23,7 +23,7 @@ STRIDE = 16
 
 
 class _Block(nn.Sequential):
-    """3 x 3 (or 1 x 1) convolution, batch normalisation, leaky ReLU."""
+    """3 x 3 (or 1 x 1) convolution, batch normalization, leaky ReLU."""
 
     def __init__(self, inputs: int, outputs: int, size: int = 3) -> None:
         super().__init__(
@@ -36,7 +36,7 @@ class _Block(nn.Sequential):
 class KneeYOLO(nn.Module):
     """The network: films [B,1,H,W], H and W multiples of 16, to raw predictions [B,A,5+K,H/16,W/16].
 
-    A film is seen twice: as it is, and relative to its neighbourhood, which exposure and shutters leave alone.
+    A film is seen twice: as it is, and relative to its neighborhood, which exposure and shutters leave alone.
 
     The five numbers are t_x, t_y, t_w, t_h, t_o of section 2 ("direct location prediction"), the rest the classes'
     logits.
@@ -99,7 +99,7 @@ class KneeYOLO(nn.Module):
         return raw.unflatten(1, (len(self.anchors), 5 + self.classes))  # [B,A,5+K,h,w]
 
     def boxes(self, raw: Tensor) -> Tensor:
-        """Boxes [B,A,4,h,w] (centre row, centre column, height, width in pixels) of raw predictions.
+        """Boxes [B,A,4,h,w] (center row, center column, height, width in pixels) of raw predictions.
 
         b_x = sigma(t_x) + c_x, b_w = p_w exp(t_w), and so on (section 2).
         """
@@ -114,7 +114,7 @@ class KneeYOLO(nn.Module):
 
 
 def overlap(one: Tensor, other: Tensor) -> Tensor:
-    """Intersection over union of boxes (..., 4) given as centre row, centre column, height, width; broadcasts."""
+    """Intersection over union of boxes (..., 4) given as center row, center column, height, width; broadcasts."""
     low = torch.maximum(one[..., :2] - one[..., 2:] / 2, other[..., :2] - other[..., 2:] / 2)
     high = torch.minimum(one[..., :2] + one[..., 2:] / 2, other[..., :2] + other[..., 2:] / 2)
     shared = (high - low).clamp(min=0).prod(-1)
@@ -123,9 +123,9 @@ def overlap(one: Tensor, other: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Detection:
-    """A box found: centre (row, column), size (height, width) in pixels of the network's image, and its scores."""
+    """A box found: center (row, column), size (height, width) in pixels of the network's image, and its scores."""
 
-    centre: tuple[float, float]
+    center: tuple[float, float]
     size: tuple[float, float]
     confidence: float
     classes: tuple[float, ...]
@@ -167,7 +167,7 @@ def detect(network: KneeYOLO, film: Tensor, *, threshold: float, nms: float = 0.
 class YOLOLoss(nn.Module):
     """The sum-squared loss of YOLO (Redmon et al. 2016, Eq. 3) in the terms of YOLOv2, with logistic class scores.
 
-    The cell in which a box's centre lies, and there the anchor of most similar shape, is responsible for it; its
+    The cell in which a box's center lies, and there the anchor of most similar shape, is responsible for it; its
     confidence shall be the overlap that its box reaches. Other boxes that overlap a knee by more than ``ignore`` are
     left alone, all others shall have confidence 0.
 
@@ -187,7 +187,7 @@ class YOLOLoss(nn.Module):
         Args:
             network: gives anchors and boxes.
             raw: its predictions [B,A,5+K,h,w].
-            targets: one tensor [N,4+K] per film: centre row, centre column, height, width in pixels, classes.
+            targets: one tensor [N,4+K] per film: center row, center column, height, width in pixels, classes.
         """
         boxes = network.boxes(raw)
         confidence = raw[:, :, 4].sigmoid()
@@ -218,7 +218,7 @@ class YOLOLoss(nn.Module):
         """Loss of the location and classes of one responsible prediction [5+K]."""
         anchor, row, column = cell
         wanted = box[:2] / STRIDE - box.new_tensor([row, column])
-        centre = (raw[:2].sigmoid() - wanted.flip(0)).square().sum()
+        center = (raw[:2].sigmoid() - wanted.flip(0)).square().sum()
         size = (raw[2:4] - (box[2:4] / network.anchors[anchor]).log().flip(0)).square().sum()
         classes = F.binary_cross_entropy_with_logits(raw[5:], box[4:])
-        return self.coordinates * (centre + size) + classes
+        return self.coordinates * (center + size) + classes

@@ -1,4 +1,4 @@
-"""Simulated films that the knee detector is trained and judged on, kept in a folder.
+"""Simulated films that the joint detector is trained and judged on, kept in a folder.
 
 The projection of both legs takes nearly all the time of a film, so each pair of legs is exposed several times: with
 another collimation, other markers, faults, borders, and another tilt of the patient.
@@ -6,9 +6,7 @@ another collimation, other markers, faults, borders, and another tilt of the pat
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from monai_xray2mri.radiograph.resampling import resize
+from monai_xray2mri.runtime.files import whole_file
 from monai_xray2mri.simulation.knee.film.film import SimulatedFilm, develop
 from monai_xray2mri.simulation.knee.film.film_frame import FilmFrame
 from monai_xray2mri.simulation.knee.film.film_options import (
@@ -37,7 +36,7 @@ STORED_MM: Final = 1.0
 LOOKS: Final = 6
 """Films made of each pair of legs."""
 METAL_SHARE: Final = 0.35
-"""Share of patients with metal in a knee: far more than people have, since the detector shall know it."""
+"""Share of patients with metal in a knee: far more than in the population, so that the detector learns it."""
 FIRST_TRAINING, FIRST_UNSEEN = TRAINING.stop - 100_000, VALIDATION.stop - 100_000
 """Patients come from the far end of their range, apart from the knees that the denoiser is trained and chosen on."""
 Kind = Literal["knee", "prosthesis"]
@@ -67,16 +66,14 @@ def films_of(seed: int, directory: Path) -> list[Film]:
     """
     path = directory / f"{SIMULATOR_VERSION}-{seed}.npz"
     if not path.exists():
-        films = simulated(seed)
-        directory.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".part.npz")
-        np.savez_compressed(
-            beside,
-            pixels=np.stack([film.pixels for film in films]),
-            joints=[film.joints for film in films],
-            kinds=[film.kinds for film in films],
-        )
-        beside.rename(path)
+        films = expose_patient(seed)
+        with whole_file(path) as draft, draft.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                pixels=np.stack([film.pixels for film in films]),
+                joints=[film.joints for film in films],
+                kinds=[film.kinds for film in films],
+            )
     with np.load(path) as stored:
         pixels, joints, kinds = stored["pixels"], stored["joints"], stored["kinds"]
     return [
@@ -85,7 +82,7 @@ def films_of(seed: int, directory: Path) -> list[Film]:
     ]
 
 
-def simulated(seed: int, looks: int = LOOKS) -> list[Film]:
+def expose_patient(seed: int, looks: int = LOOKS) -> list[Film]:
     """Films of a simulated patient as departments make them, in the usual display.
 
     Args:
@@ -97,7 +94,7 @@ def simulated(seed: int, looks: int = LOOKS) -> list[Film]:
     reach = [FilmFrame.of(each).overlap_mm for each in options]
     overlap = max(one[0] for one in reach), max(one[1] for one in reach)
     legs = project_legs(seed, hardware=hardware, overlap_mm=overlap)
-    return [_kept(develop(legs, each)) for each in options]
+    return [_shrink(develop(legs, each)) for each in options]
 
 
 def draw_hardware(seed: int) -> Mapping[Side, Hardware]:
@@ -112,13 +109,13 @@ def draw_hardware(seed: int) -> Mapping[Side, Hardware]:
 
 
 def _look(seed: int, number: int, hardware: Mapping[Side, Hardware]) -> FilmOptions:
-    """Options of one of a patient's films: those of a stranger of the same range, with the patient's metal."""
-    stranger = seed - 50_000 - 10_000 * number
-    options = draw_film_options(stranger, pixel_mm=PLAIN_PIXEL_MM, hardware_sides=())
+    """Options of one of a patient's films: drawn by another seed of the same range, with the patient's metal."""
+    other_seed = seed - 50_000 - 10_000 * number
+    options = draw_film_options(other_seed, pixel_mm=PLAIN_PIXEL_MM, hardware_sides=())
     return replace(options, quarter_turns=0, mirrored=False, hardware=hardware)
 
 
-def _kept(film: SimulatedFilm) -> Film:
+def _shrink(film: SimulatedFilm) -> Film:
     factor = film.options.pixel_mm / STORED_MM
     rows, columns = (max(round(size * factor), 1) for size in film.pixels.shape)
     joints = tuple((box.centre[0] * factor, box.centre[1] * factor) for box in film.boxes.values())
@@ -130,19 +127,15 @@ def _kind(name: str) -> Kind:
     return "prosthesis" if name == get_args(Kind)[1] else "knee"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line: simulate what is missing of a folder of films."""
-    parser = argparse.ArgumentParser(description="Simulated films for the knee detector.")
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--training", type=int, default=0, metavar="N", help="patients to train on")
-    parser.add_argument("--unseen", type=int, default=0, metavar="N", help="patients to judge by")
-    options = parser.parse_args(arguments)
-    seeds = [FIRST_TRAINING + number for number in range(options.training)]
-    seeds += [FIRST_UNSEEN + number for number in range(options.unseen)]
-    for seed in tqdm(seeds, desc="patients", disable=None):
-        films_of(seed, options.directory)
-    return 0
+def simulate_films(directory: Path, training: int = 0, unseen: int = 0, progress: bool = False) -> None:
+    """Simulate what is missing of a folder of films.
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Args:
+        directory: the folder; made if it is missing.
+        training: patients to train on.
+        unseen: patients to judge by.
+        progress: show a progress bar on stderr.
+    """
+    seeds = [*range(FIRST_TRAINING, FIRST_TRAINING + training), *range(FIRST_UNSEEN, FIRST_UNSEEN + unseen)]
+    for seed in tqdm(seeds, desc="patients", disable=not progress):
+        films_of(seed, directory)

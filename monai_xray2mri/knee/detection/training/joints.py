@@ -1,93 +1,44 @@
-"""Training of the knee detector.
+"""Training of the joint detector.
 
-``python -m monai_xray2mri.knee.detection.training.joints --films DIR --real knee_xray_rois/train --other radiographs
---minutes 30 --output joints.pt`` trains on the films of a folder (:mod:`monai_xray2mri.knee.detection.training.films`
-makes them) and writes the weights, a log, and ``joints.json``, the record of the training. Called again, it goes on
-where it stopped.
+``xray2mri train-part detector --films DIR --real knee_xray_rois/train --other radiographs --minutes 30 --output
+joints.pt`` trains on the films of a folder (``xray2mri simulate-films`` makes them) and writes the weights, a log, and
+``joints.json``, the record of the training. Called again, it goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.knee.detection.joints import make_detector
 from monai_xray2mri.knee.detection.networks.yolo import KneeYOLO, YOLOLoss
 from monai_xray2mri.knee.detection.training.films import Film, films_of
-from monai_xray2mri.knee.detection.training.views import Views, read_crop
+from monai_xray2mri.knee.detection.training.views import FilmBatch, Views, read_crop
 from monai_xray2mri.radiograph.resampling import stretch
 from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, TRAINING, require_training_seed
+from monai_xray2mri.training.small_networks import Recipe, SmallTraining
+from monai_xray2mri.training.weights import save_state
 
-_LEARNING_RATE = 2e-3
-_BATCH = 16
 _PICTURES = (".png", ".jpg", ".jpeg")
 
 
-@dataclass
-class Run:
-    """State of a training that can be stopped and resumed.
+def make_training(views: Views, iterations: int = 1500, seed: int = 0) -> SmallTraining[KneeYOLO, FilmBatch]:
+    """The training of the shipped detector on random views of films."""
+    loss = YOLOLoss()
 
-    Attributes:
-        iterations: length of the whole training; the rate falls to zero towards it.
-        network: what is trained.
-        losses: of each iteration done.
-    """
+    def loss_of_batch(network: KneeYOLO, batch: FilmBatch) -> Tensor:
+        films, joints = batch
+        found: Tensor = loss(network, network(films), joints)
+        return found
 
-    iterations: int
-    network: KneeYOLO = field(default_factory=make_detector)
-    losses: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), _LEARNING_RATE, weight_decay=1e-4)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, _LEARNING_RATE, self.iterations, pct_start=0.1
-        )
-        self.loss_of = YOLOLoss()
-
-    def step(self, canvas: Tensor, joints: Sequence[Tensor]) -> None:
-        """One iteration on canvases [B,1,H,W] and the joints on each."""
-        self.network.train()
-        loss = self.loss_of(self.network, self.network(canvas), joints)
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
-        self.optimizer.step()
-        self.schedule.step()
-        self.average.update_parameters(self.network)
-        self.losses.append(float(loss.detach()))
-
-    @property
-    def averaged(self) -> KneeYOLO:
-        """The running average of the weights, in evaluation mode: what is shipped."""
-        network: Any = self.average.module
-        return network.eval()
-
-    def state(self) -> dict[str, Any]:
-        """Everything that a resumed training needs."""
-        names = ("network", "average", "optimizer", "schedule")
-        return {name: getattr(self, name).state_dict() for name in names} | {"losses": self.losses}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up what :meth:`state` gave."""
-        for name in ("network", "average", "optimizer", "schedule"):
-            getattr(self, name).load_state_dict(state[name])
-        self.losses = list(state["losses"])
+    recipe = Recipe(iterations, learning_rate=2e-3, averaging=0.99, largest_gradient=10.0, seed=seed)
+    return SmallTraining(make_detector, views.batch, loss_of_batch, recipe, views.counts())
 
 
 def read_films(directory: Path) -> list[Film]:
@@ -103,7 +54,7 @@ def read_films(directory: Path) -> list[Film]:
             "folder of films",
             "must hold films to train on",
             "none",
-            "Run monai_xray2mri.knee.detection.training.films.",
+            "Make some: xray2mri simulate-films DIR --training N.",
         )
     return films
 
@@ -131,75 +82,46 @@ def read_others(folders: Sequence[Path]) -> list[np.ndarray]:
     return [stretch(np.asarray(Image.open(file).convert("L"))).astype(np.float32) for file in files]
 
 
-def train(run: Run, views: Views, minutes: float, checkpoint: Path) -> None:
-    """Go on with a training until it is done or the time is over; keeps its state every 50 iterations.
+def train_from_folders(
+    films: Path,
+    real: Path,
+    output: Path,
+    *,
+    others: Sequence[Path] = (),
+    iterations: int = 1500,
+    seed: int = 0,
+    minutes: float | None = None,
+    progress: bool = False,
+) -> bool:
+    """Read what is learned from, train, write the weights and ``<output>.json``, the record of the training.
 
     Args:
-        run: the training.
-        views: what it learns from.
+        films: folder of simulated films.
+        real: public crops of the training split.
+        output: file of the weights, in half precision.
+        others: folders of pictures of something else.
+        iterations: steps.
+        seed: of everything random.
         minutes: how long at most.
-        checkpoint: where its state is kept.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        Whether the run is complete.
+
+    Raises:
+        Xray2MRIError: pictures that cannot be read, another run's checkpoint, a file that cannot be written.
     """
-    start = time.monotonic()
-    log = checkpoint.with_suffix(".jsonl")
-    bar = tqdm(total=run.iterations, initial=len(run.losses), disable=None)
-    while len(run.losses) < run.iterations and time.monotonic() - start < 60 * minutes:
-        run.step(*views.batch(_BATCH))
-        bar.update()
-        if len(run.losses) % 50 == 0:
-            record = {"iteration": len(run.losses), "loss": sum(run.losses[-50:]) / 50}
-            with log.open("a") as stream:
-                stream.write(json.dumps(record) + "\n")
-            _keep(run.state(), checkpoint)
-    _keep(run.state(), checkpoint)
-
-
-def save(network: KneeYOLO, path: Path) -> None:
-    """Write the weights in half precision, whole or not at all."""
-    _keep(
-        {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()},
-        path,
-    )
-
-
-def _keep(state: dict[str, Any], path: Path) -> None:
-    stream = BytesIO()
-    torch.save(state, stream)
-    write_whole(path, stream.getvalue())
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="Training of the knee detector.")
-    parser.add_argument("--films", type=Path, required=True, help="folder of simulated films")
-    parser.add_argument("--real", type=Path, required=True, help="public crops of the training split")
-    parser.add_argument("--other", type=Path, action="append", default=[], help="folder of pictures of something else")
-    parser.add_argument("--iterations", type=int, default=1500)
-    parser.add_argument("--minutes", type=float, default=1e6)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    torch.manual_seed(options.seed)
-    run, checkpoint = Run(options.iterations), options.output.with_suffix(".state")
-    if checkpoint.exists():
-        run.restore(torch.load(checkpoint, weights_only=True))
-    films, crops, others = read_films(options.films), read_crops(options.real), read_others(options.other)
-    views = Views(films, crops, others, options.seed + len(run.losses))
-    train(run, views, options.minutes, checkpoint)
-    save(run.averaged, options.output)
+    views = Views(read_films(films), read_crops(real), read_others(others), seed)
+    training = make_training(views, iterations, seed)
+    complete = training.run(output, minutes, progress=progress)
+    save_state(training.average, output, half=True)
     record = {
-        "iterations": len(run.losses),
-        "batch": _BATCH,
-        "films": len(films),
-        "crops": len(crops),
-        "other pictures": len(others),
+        "iterations": training.step,
+        "batch": views.size,
+        **views.counts(),
         "simulator": SIMULATOR_VERSION,
-        "seed": options.seed,
-        "last loss": round(sum(run.losses[-50:]) / max(len(run.losses[-50:]), 1), 4),
+        "seed": seed,
+        "last loss": round(training.losses[-1], 4) if training.losses else None,
     }
-    write_whole(options.output.with_suffix(".json"), json.dumps(record, indent=2).encode() + b"\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    write_whole(output.with_suffix(".json"), json.dumps(record, indent=2).encode() + b"\n")
+    return complete

@@ -1,20 +1,18 @@
-"""What the knee detector reaches on films that it has not seen.
+"""What the joint detector reaches on films that it has not seen.
 
-``python -m monai_xray2mri.knee.detection.training.joints_report --films DIR --real knee_xray_rois/val`` prints as JSON
-what is found on simulated films of the validation range, on the same films with real joints pasted in, and on the same
-with every joint covered. The time is that of the processor, with one thread, for films at 1 mm per pixel.
+``xray2mri measure detector --films DIR --real knee_xray_rois/val`` prints as JSON what is found on simulated films of
+the validation range, on the same films with real joints pasted in, and on the same films with every joint covered. The
+time is that of the processor, with one thread, for films at 1 mm per pixel.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +22,10 @@ from monai_xray2mri.knee.detection.joints import find_joints
 from monai_xray2mri.knee.detection.networks.yolo import overlap
 from monai_xray2mri.knee.detection.training.films import STORED_MM, Film, films_of
 from monai_xray2mri.knee.detection.training.joints import read_crops
-from monai_xray2mri.knee.detection.training.views import with_pasted
+from monai_xray2mri.knee.detection.training.views import paste_patches
 from monai_xray2mri.radiograph.knee.joint import REGION_MM
 from monai_xray2mri.radiograph.knee.region import LEAST_CONFIDENCE, FoundJoint, Locator
+from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, VALIDATION
 
 MATCHED_MM = 40.0
@@ -43,7 +42,7 @@ class Score:
         found: of those.
         false: joints found where there is none.
         overlaps: intersection over union of each found box of 110 mm with the true one.
-        errors_mm: distance of each found centre from the true one.
+        errors_mm: distance of each found center from the true one.
         kinds_right: found joints whose class (knee or prosthesis) is right.
         seconds: of the processor for each film.
     """
@@ -101,17 +100,17 @@ def distance(joint: FoundJoint, place: tuple[float, float]) -> float:
     return float(np.hypot(joint.row - place[0], joint.column - place[1]))
 
 
-def covered(film: Film, random: np.random.Generator) -> Film:
+def cover_joints(film: Film, random: np.random.Generator) -> Film:
     """The film with a grey patch over each joint: it shows none."""
     patch = np.full((110, 110), random.uniform(0.2, 0.8), np.float32)
-    return with_pasted(film, [patch] * len(film.joints), random, knees=False)
+    return paste_patches(film, [patch] * len(film.joints), random, knees=False)
 
 
-def composed(film: Film, crops: np.ndarray, random: np.random.Generator) -> Film:
+def paste_real_joints(film: Film, crops: np.ndarray, random: np.random.Generator) -> Film:
     """The film with real joints, right-knee crops [N,95,95] uint8, in place of its own."""
     picked = crops[random.integers(len(crops), size=len(film.joints))].astype(np.float32) / 255
     patches = [crop[:, ::-1] if number else crop for number, crop in enumerate(picked)]
-    return with_pasted(film, patches, random, knees=True)
+    return paste_patches(film, patches, random, knees=True)
 
 
 def scores(films: Sequence[Film], crops: np.ndarray, locate: Locator = find_joints, seed: int = 0) -> dict[str, Score]:
@@ -127,9 +126,9 @@ def scores(films: Sequence[Film], crops: np.ndarray, locate: Locator = find_join
     tables = {"simulated": Score(), "real joints": Score(), "joints covered": Score()}
     for film in tqdm(films, desc="films", disable=None):
         tables["simulated"].add(film, locate)
-        tables["joints covered"].add(covered(film, random), locate)
+        tables["joints covered"].add(cover_joints(film, random), locate)
         if len(crops):
-            tables["real joints"].add(composed(film, crops, random), locate)
+            tables["real joints"].add(paste_real_joints(film, crops, random), locate)
     return tables
 
 
@@ -141,21 +140,16 @@ def _rounded(values: Sequence[float]) -> float | None:
     return round(statistics.fmean(values), 4) if values else None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="What the knee detector reaches.")
-    parser.add_argument("--films", type=Path, required=True, help="folder of simulated films of the validation range")
-    parser.add_argument("--real", type=Path, help="public crops of the validation split")
-    parser.add_argument("--details", action="store_true", help="also every overlap and error")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    seeds = sorted(int(path.stem.split("-")[1]) for path in options.films.glob(f"{SIMULATOR_VERSION}-*[0-9].npz"))
-    films = [film for seed in seeds if seed in VALIDATION for film in films_of(seed, options.films)]
-    crops = np.empty((0, 95, 95), np.uint8) if options.real is None else read_crops(options.real)
-    tables = scores(films, crops)
-    print(json.dumps({k: asdict(v) if options.details else v.summary() for k, v in tables.items()}, indent=2))
-    return 0
+@one_thread()
+def report(films: Path, real: Path | None = None, details: bool = False) -> dict[str, dict[str, Any]]:
+    """What the shipped detector reaches, ready for JSON.
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Args:
+        films: folder of simulated films; those of the validation range count.
+        real: public crops of the validation split.
+        details: every overlap and error instead of the means.
+    """
+    seeds = sorted(int(path.stem.split("-")[1]) for path in films.glob(f"{SIMULATOR_VERSION}-*[0-9].npz"))
+    unseen = [film for seed in seeds if seed in VALIDATION for film in films_of(seed, films)]
+    crops = np.empty((0, 95, 95), np.uint8) if real is None else read_crops(real)
+    return {name: asdict(score) if details else score.summary() for name, score in scores(unseen, crops).items()}

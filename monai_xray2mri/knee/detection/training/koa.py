@@ -1,26 +1,18 @@
 """Training of the classifier C of Wang 2024b on public crops and simulated knees.
 
-``python -m monai_xray2mri.knee.detection.training.koa --real DIR --simulated DIR --output koa.pt --minutes 30`` trains,
-and resumes where it was interrupted: every batch and all its variation follow from the seed and the number of the step
-alone.
+``xray2mri train-part koa --real DIR --simulated DIR --output koa.pt --minutes 30`` trains, and goes on where it was
+interrupted: every batch and all its variation follow from the seed and the number of the step alone.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from monai_xray2mri.errors import UsageError
@@ -31,30 +23,11 @@ from monai_xray2mri.knee.detection.training.crops import (
     load_simulated_crops,
     public_crop_files,
 )
-from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.runtime.threads import one_thread
+from monai_xray2mri.training.small_networks import Recipe, SmallTraining
+from monai_xray2mri.training.weights import write_saved
 
 _SMOOTHING: Final = ((1, 2, 1), (2, 4, 2), (1, 2, 1))
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a training run does; equal settings and data give equal weights on one machine.
-
-    Attributes:
-        epochs: passes over the crops.
-        batch_size: crops of a step.
-        learning_rate: highest rate of AdamW, reached after a tenth of the steps; cosine decay to 0.
-        weight_decay: of AdamW.
-        ema_decay: of the average of the weights that is kept.
-        seed: of start, order and variation.
-    """
-
-    epochs: int = 12
-    batch_size: int = 48
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    ema_decay: float = 0.99
-    seed: int = 0
 
 
 def ranked_probability_score(probability: Tensor, grades: Tensor) -> Tensor:
@@ -75,7 +48,7 @@ def ordinal_loss(logits: Tensor, grades: Tensor) -> Tensor:
     return F.cross_entropy(logits, grades) + ranked_probability_score(logits.softmax(dim=1), grades)
 
 
-def varied_views(images: Tensor, generator: torch.Generator) -> Tensor:
+def vary_views(images: Tensor, generator: torch.Generator) -> Tensor:
     """Views as other films, boxes and contrast enhancements would have given them.
 
     Turned by up to 8 degrees, scaled by up to 8 %, shifted by up to 6 %; gamma, local contrast between softened and
@@ -136,184 +109,138 @@ def fit_temperature(logits: Tensor, grades: Tensor) -> float:
     return float(candidates[losses.argmin()])
 
 
-class Trainer:
-    """One run: the network, its average, and where it stands.
+class GradedBatches:
+    """Views and grades of crops; every crop once in an epoch.
 
     Args:
         crops: to train on.
-        watched: to choose the epoch by; nobody of ``crops`` may be among them.
-        settings: see :class:`Settings`.
+        size: crops of a step.
+        seed: of order and variation.
+    """
+
+    def __init__(self, crops: GradedCrops, size: int = 48, seed: int = 0) -> None:
+        self.crops, self.size, self.seed = crops, size, seed
+
+    def __len__(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.crops) // self.size)
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Views [B,1,128,128] and grades [B] of a step."""
+        epoch, position = divmod(step, len(self))
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.crops))
+        rows = np.sort(order[position * self.size : (position + 1) * self.size])
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        views = vary_views(torch.from_numpy(self.crops.images[rows]), generator)
+        return views, torch.from_numpy(self.crops.grades[rows])
+
+
+class KOATraining(SmallTraining[KOAClassifier, tuple[Tensor, Tensor]]):
+    """A run on crops that keeps the epoch of the best score on other people's crops.
+
+    Args:
+        batches: to train on.
+        watched: to choose the epoch and the temperature by.
+        recipe: how to train; an interval is an epoch.
 
     Raises:
-        UsageError: somebody is on both sides.
+        UsageError: somebody is among both.
     """
 
-    def __init__(self, crops: GradedCrops, watched: GradedCrops, settings: Settings) -> None:
-        if both := set(crops.people) & set(watched.people):
+    def __init__(self, batches: GradedBatches, watched: GradedCrops, recipe: Recipe) -> None:
+        if both := set(batches.crops.people) & set(watched.people):
             raise UsageError("training crops", "must show other people than those watched", f"{len(both)} in both")
-        torch.manual_seed(settings.seed)
-        self.crops, self.watched, self.settings = crops, watched, settings
-        self.network, self.average = KOAClassifier(), KOAClassifier()
-        self.average.load_state_dict(self.network.state_dict())
-        self.steps_per_epoch = -(-len(crops) // settings.batch_size)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
-        self.step, self.best_score = 0, math.inf
-        self.best: dict[str, Tensor] = {}
-        self.losses: list[float] = []
+        settings = {"crops": len(batches.crops), "watched": len(watched), "batch size": batches.size}
+        super().__init__(KOAClassifier, batches, _loss_of_batch, recipe, settings)
+        self.watched = watched
 
-    @property
-    def steps(self) -> int:
-        """Of the whole run."""
-        return self.settings.epochs * self.steps_per_epoch
+    @classmethod
+    def of_epochs(cls, crops: GradedCrops, watched: GradedCrops, epochs: int = 12, seed: int = 0) -> KOATraining:
+        """The training of the shipped classifier."""
+        batches = GradedBatches(crops, seed=seed)
+        recipe = Recipe(
+            epochs * len(batches), learning_rate=2e-3, weight_decay=0.02, averaging=0.99, largest_gradient=1.0,
+            interval=len(batches), seed=seed,
+        )  # fmt: skip
+        return cls(batches, watched, recipe)
 
-    def _rate(self, step: int) -> float:
-        warm_up = max(self.steps // 10, 1)
-        if step < warm_up:
-            return (step + 1) / warm_up
-        return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(self.steps - warm_up, 1)))
+    def train(self, output: Path, minutes: float | None = None, progress: bool = False) -> bool:
+        """Go on until the last step or until the time is over, and write the best weights with their temperature.
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Views [B,1,128,128] and grades [B] of a step, from its number alone."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.crops))
-        rows = np.sort(order[position * self.settings.batch_size : (position + 1) * self.settings.batch_size])
-        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
-        return varied_views(torch.from_numpy(self.crops.images[rows]), generator), torch.from_numpy(
-            self.crops.grades[rows]
-        )
+        Args:
+            output: file of the weights, in half precision; checkpoint and log lie beside it.
+            minutes: how long at most.
+            progress: show a progress bar on stderr.
 
-    def advance(self) -> dict[str, Any] | None:
-        """One step; at the end of an epoch its record."""
-        views, grades = self.batch(self.step)
-        torch.manual_seed(self.settings.seed * 1_000_003 + self.step)  # dropout, the same after a resumption
-        self.network.train()
-        self.optimiser.zero_grad()
-        loss = ordinal_loss(self.network(views), grades)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
-        self.schedule.step()
-        self.step += 1
-        self._average()
-        self.losses.append(float(loss.detach()))
-        return self._watch() if self.step % self.steps_per_epoch == 0 else None
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.settings.ema_decay, self.step / (self.step + 10))
-        for mean, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(current, 1 - decay)
-
-    def _watch(self) -> dict[str, Any]:
-        """Judge the averaged weights on the watched crops and keep the best."""
-        self.average.eval()
-        logits, grades = predict(self.average, self.watched), torch.from_numpy(self.watched.grades)
-        score = float(ranked_probability_score(logits.softmax(dim=1), grades))
-        if score < self.best_score:
-            self.best_score = score
-            self.best = {name: value.clone() for name, value in self.average.state_dict().items()}
-            self.best["temperature"] = torch.tensor(fit_temperature(logits, grades))
-        losses, self.losses = self.losses, []
-        return {
-            "epoch": self.step // self.steps_per_epoch,
-            "loss": round(float(np.mean(losses)), 4),
-            "watched_score": round(score, 4),
-            "watched_accuracy": round(float((logits.argmax(dim=1) == grades).float().mean()), 4),
-        }
-
-    def state(self) -> dict[str, Any]:
-        """All that a resumption needs; loads with ``weights_only``."""
-        return {
-            "identity": self._identity(),
-            "step": self.step,
-            "best_score": self.best_score,
-            "best": self.best,
-            "losses": self.losses,
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
-
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on from a :meth:`state`.
+        Returns:
+            Whether the run is complete.
 
         Raises:
-            UsageError: it is of other settings or crops.
+            UsageError: another run's checkpoint lies beside ``output``, or a file cannot be written.
         """
-        if state["identity"] != self._identity():
-            raise UsageError(
-                "checkpoint", "must be of these settings and crops", "another run", "Name another --output."
-            )
-        self.step, self.best_score = state["step"], state["best_score"]
-        self.best, self.losses = dict(state["best"]), list(state["losses"])
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
+        with one_thread():
+            complete = self.run(output, minutes, self._judge, progress)
+        if "best" in self.kept:
+            write_saved({name: value.half() for name, value in self.kept["best"].items()}, output)
+        return complete
 
-    def _identity(self) -> dict[str, Any]:
-        return {**asdict(self.settings), "crops": len(self.crops), "watched": len(self.watched)}
+    def _judge(self, average: KOAClassifier) -> dict[str, Any]:
+        logits, grades = predict(average, self.watched), torch.from_numpy(self.watched.grades)
+        score = float(ranked_probability_score(logits.softmax(dim=1), grades))
+        if score < self.kept.get("score", math.inf):
+            best = {name: value.clone() for name, value in average.state_dict().items()}
+            best["temperature"] = torch.tensor(fit_temperature(logits, grades))
+            self.kept = {"score": score, "best": best}
+        accuracy = float((logits.argmax(dim=1) == grades).float().mean())
+        return {"watched_score": round(score, 4), "watched_accuracy": round(accuracy, 4)}
 
 
-def train(trainer: Trainer, output: Path, minutes: float | None = None) -> bool:
-    """Train until the last step or until the time is over; whether it is complete.
+def _loss_of_batch(network: KOAClassifier, batch: tuple[Tensor, Tensor]) -> Tensor:
+    views, grades = batch
+    return ordinal_loss(network(views), grades)
 
-    Writes ``output`` (the best weights in half precision, with their temperature), ``<output>.checkpoint`` and the log
-    ``<output>.jsonl`` beside it.
+
+def train_from_folders(
+    real: Path,
+    output: Path,
+    *,
+    simulated: Path | None = None,
+    knees: int | None = None,
+    exclude: Path | None = None,
+    epochs: int = 12,
+    seed: int = 0,
+    minutes: float | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Read the crops, train, write the weights; where the run stands, ready for JSON.
+
+    Args:
+        real: public crops, with the folders ``train`` and ``val``.
+        output: file of the weights.
+        simulated: a training set of simulated knees.
+        knees: of the simulated set, only the first ones.
+        exclude: public crops whose people are kept out of the training.
+        epochs: passes over the crops.
+        seed: of start, order and variation.
+        minutes: how long at most.
+        progress: show a progress bar on stderr.
+
+    Raises:
+        Xray2MRIError: crops that cannot be read, or what :meth:`KOATraining.train` refuses.
     """
-    checkpoint, log = output.with_suffix(".checkpoint"), output.with_suffix(".jsonl")
-    if checkpoint.exists():
-        trainer.resume(torch.load(checkpoint, weights_only=True))
-    start = time.monotonic()
-    while trainer.step < trainer.steps:
-        record = trainer.advance()
-        if record is not None:
-            record["seconds"] = round(time.monotonic() - start, 1)
-            with log.open("a") as stream:
-                stream.write(json.dumps(record) + "\n")
-            write_whole(output, _saved({name: value.half() for name, value in trainer.best.items()}))
-        over = minutes is not None and time.monotonic() - start > 60 * minutes
-        if record is not None or over or trainer.step == trainer.steps:
-            write_whole(checkpoint, _saved(trainer.state()))
-        if over:
-            break
-    return trainer.step == trainer.steps
-
-
-def _saved(content: object) -> bytes:
-    buffer = BytesIO()
-    torch.save(content, buffer)
-    return buffer.getvalue()
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the crops, train, write the weights; print where the run stands as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m monai_xray2mri.knee.detection.training.koa", description=__doc__)
-    parser.add_argument("--real", type=Path, required=True, help="public crops, with the folders train and val")
-    parser.add_argument("--simulated", type=Path, help="a training set of simulated knees")
-    parser.add_argument("--knees", type=int, help="of the simulated set, only the first so many")
-    parser.add_argument("--exclude", type=Path, help="public crops whose people are kept out of the training")
-    parser.add_argument("--output", type=Path, required=True, help="file of the weights")
-    parser.add_argument("--minutes", type=float, help="stop then; called again, it goes on")
-    parser.add_argument("--epochs", type=int, default=Settings.epochs)
-    parser.add_argument("--seed", type=int, default=Settings.seed)
-    options = parser.parse_args(arguments)
-    excluded = {path.stem[:-1] for path in public_crop_files(options.exclude)} if options.exclude else set()
-    crops = load_public_crops(options.real / "train", excluded)
-    real = len(crops)
-    if options.simulated:
-        crops += load_simulated_crops(options.simulated, options.knees)
-    watched, _ = load_public_crops(options.real / "val").halves()
-    torch.set_num_threads(1)
-    trainer = Trainer(crops, watched, Settings(epochs=options.epochs, seed=options.seed))
-    complete = train(trainer, options.output, options.minutes)
-    record = {"complete": complete, "step": trainer.step, "steps": trainer.steps, "real": real}
-    sys.stdout.write(json.dumps({**record, "simulated": len(crops) - real, "watched": len(watched)}) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    excluded = {path.stem[:-1] for path in public_crop_files(exclude)} if exclude else set()
+    crops = load_public_crops(real / "train", excluded)
+    count = len(crops)
+    if simulated:
+        crops += load_simulated_crops(simulated, knees)
+    watched, _ = load_public_crops(real / "val").halves()
+    training = KOATraining.of_epochs(crops, watched, epochs, seed)
+    complete = training.train(output, minutes, progress)
+    return {
+        "complete": complete,
+        "step": training.step,
+        "steps": training.recipe.iterations,
+        "real": count,
+        "simulated": len(crops) - count,
+        "watched": len(watched),
+    }

@@ -1,14 +1,12 @@
 """How good the KOA classifier is: on public crops, enhanced and raw, and on simulated knees.
 
-``python -m monai_xray2mri.knee.detection.training.koa_report --real DIR --raw DIR --knees 100`` prints accuracy,
-balanced accuracy, quadratic weighted kappa, calibration and confusion matrices as JSON. Epoch and temperature were
+``xray2mri measure koa --real DIR --raw DIR --knees 100`` prints accuracy, balanced accuracy, quadratic weighted kappa,
+calibration and confusion matrices as JSON. Epoch and temperature were
 chosen on the validation crops of people of even number; those of odd number judge.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +22,6 @@ from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, KOACla
 from monai_xray2mri.knee.detection.training.crops import GradedCrops, load_public_crops
 from monai_xray2mri.knee.detection.training.koa import predict
 from monai_xray2mri.radiograph.knee.region import normalize_region
-from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.simulation.knee.knee import draw_patient_knee, simulate_radiograph
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
 
@@ -110,31 +107,31 @@ def judge_simulated(network: KOAClassifier, seeds: Sequence[int]) -> dict[str, A
     return measures(np.stack(found), np.array(grades))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Judge the shipped classifier, or another, and print the report."""
-    parser = argparse.ArgumentParser(
-        prog="python -m monai_xray2mri.knee.detection.training.koa_report", description=__doc__
-    )
-    parser.add_argument("--real", type=Path, help="public crops, with the folder val")
-    parser.add_argument("--raw", type=Path, help="public crops without enhancement, of people not trained on")
-    parser.add_argument("--knees", type=int, default=0, help="of the validation seeds that are simulated")
-    parser.add_argument("--weights", type=Path, help="other weights than the shipped ones")
-    parser.add_argument("--output", type=Path, help="also write the report to this file")
-    options = parser.parse_args(arguments)
-    network = shipped_classifier() if options.weights is None else _load(options.weights)
-    report: dict[str, Any] = {"temperature": _rounded(float(network.temperature))}
-    if options.real:
-        chosen_by, judged_by = load_public_crops(options.real / "val").halves()
-        report["public crops, people of odd number"] = judge(network, judged_by)
-        report["public crops, all (half of them chose epoch and temperature)"] = judge(network, chosen_by + judged_by)
-    if options.raw:
-        report["raw public crops"] = judge(network, load_public_crops(options.raw))
-    if options.knees:
-        report["simulated validation knees"] = judge_simulated(network, VALIDATION[: options.knees])
-    text = json.dumps(report, indent=1)
-    if options.output:
-        write_whole(options.output, text.encode())
-    sys.stdout.write(text + "\n")
+def report(
+    real: Path | None = None, raw: Path | None = None, knees: int = 0, weights: Path | None = None
+) -> dict[str, Any]:
+    """What a classifier reaches, ready for JSON.
+
+    Args:
+        real: public crops, with the folder ``val``.
+        raw: public crops without enhancement, of people that it was not trained on.
+        knees: simulated knees of the validation range.
+        weights: of the classifier; None takes the shipped ones.
+
+    Raises:
+        UsageError: weights or crops cannot be read.
+    """
+    network = shipped_classifier() if weights is None else _load(weights)
+    found: dict[str, Any] = {"temperature": _rounded(float(network.temperature))}
+    if real:
+        chosen_by, judged_by = load_public_crops(real / "val").halves()
+        found["public crops, people of odd number"] = judge(network, judged_by)
+        found["public crops, all (half of them chose epoch and temperature)"] = judge(network, chosen_by + judged_by)
+    if raw:
+        found["raw public crops"] = judge(network, load_public_crops(raw))
+    if knees:
+        found["simulated validation knees"] = judge_simulated(network, VALIDATION[:knees])
+    return found
 
 
 def _load(path: Path) -> KOAClassifier:
@@ -145,7 +142,3 @@ def _load(path: Path) -> KOAClassifier:
         raise UsageError(f"weights {path.name}", "must be a readable file", type(error).__name__) from error
     network.load_state_dict({name: value.float() for name, value in state.items()})
     return network.eval()
-
-
-if __name__ == "__main__":
-    main()

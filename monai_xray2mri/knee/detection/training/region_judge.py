@@ -1,18 +1,15 @@
 """Training of the network that looks at joint regions (:mod:`monai_xray2mri.knee.detection.networks.region_judge`).
 
-``python -m monai_xray2mri.knee.detection.training.region_judge --real knee_xray_rois --knees SET --films DIR --other
-PICTURES --output region.pt`` learns to tell upright frontal knees from everything else, and right from left ones, on
-public crops and simulated knees; fits the distribution of known knees; and writes the weights and ``region.json`` with
-what is accepted and refused on the validation split and on pictures that it has not seen.
+``xray2mri train-part judge --real knee_xray_rois --knees SET --films DIR --other PICTURES --output region.pt`` trains
+it to tell upright frontal knees from everything else, and right from left ones, on public crops and simulated knees;
+fits the distribution of known knees; and writes the weights and ``region.json`` with what is accepted and refused on
+the validation split and on pictures that it has not seen.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from monai_xray2mri.knee.detection.likeness import LARGEST_DISTANCE, OTHER_SIDE
 from monai_xray2mri.knee.detection.networks.region_judge import JUDGED_SIZE, RegionJudge
@@ -29,9 +25,16 @@ from monai_xray2mri.knee.detection.training.films import STORED_MM, Film
 from monai_xray2mri.knee.detection.training.joints import read_films, read_others
 from monai_xray2mri.radiograph.resampling import stretch
 from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.training.small_networks import Recipe, SmallTraining
+from monai_xray2mri.training.weights import write_saved
 
-_LEARNING_RATE = 3e-3
+JudgeBatch = tuple[Tensor, Tensor, Tensor]
+"""Views [2N,1,64,64], knees first; whether each is a knee [2N]; whether each knee is a right one [N]."""
+EXACT: Final = ("mean", "precision")
+"""Tensors of the network that are written in full precision: distances need it."""
 _REAL, _SIMULATED = 20, 8
+_KNOWN = 2**31
+"""Number of the random stream by which known knees are turned; no step has it."""
 SHAFT_MM: Final = 110
 """Middle of a part of a shaft above or below the joint."""
 
@@ -55,23 +58,34 @@ class Pictures:
         others: Sequence[np.ndarray],
         seed: int = 0,
     ) -> None:
-        self.real, self.simulated, self.shafts = (as_grey(crops) for crops in (real, simulated, shafts))
-        self.others = others
+        self.real, self.simulated, self.shafts = (to_grey(crops) for crops in (real, simulated, shafts))
+        self.others, self.seed = others, seed
         self._random = np.random.default_rng(seed)
 
-    def batch(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Views [2N,1,64,64], knees first; whether each is a knee [2N]; whether each knee is a right one [N]."""
+    def counts(self) -> dict[str, int]:
+        """How many pictures there are of each kind."""
+        kinds = {"crops": self.real, "simulated": self.simulated, "shafts": self.shafts, "other pictures": self.others}
+        return {name: len(pictures) for name, pictures in kinds.items()}
+
+    def batch(self, step: int) -> JudgeBatch:
+        """What a step sees, the same whenever it is asked for."""
+        self._random = np.random.default_rng([self.seed, step])
         knees = torch.cat([self._some(self.real, _REAL), self._some(self.simulated, _SIMULATED)])
         right = torch.from_numpy(self._random.random(len(knees)) < 0.5)
         knees = torch.where(right[:, None, None, None], knees, knees.flip(-1))
         other = torch.stack([self._other() for _ in range(len(knees))])
         is_knee = torch.cat([torch.ones(len(knees)), torch.zeros(len(other))])
-        return self._presented(self.turned(torch.cat([knees, other]))), is_knee, right.float()
+        return self._present(self.turn(torch.cat([knees, other]))), is_knee, right.float()
 
     def _some(self, crops: Tensor, count: int) -> Tensor:
         return crops[torch.from_numpy(self._random.integers(len(crops), size=count))]
 
-    def turned(self, crops: Tensor, smallest: float = 0.8, degrees: float = 8.0) -> Tensor:
+    def turn_known(self, crops: Tensor) -> Tensor:
+        """Known knees, turned a little less than in training, the same whenever it is asked for."""
+        self._random = np.random.default_rng([self.seed, _KNOWN])
+        return self.turn(crops, 0.85, 5.0)
+
+    def turn(self, crops: Tensor, smallest: float = 0.8, degrees: float = 8.0) -> Tensor:
         """Parts of crops [B,1,160,160], turned a little: [B,1,64,64]."""
         random, count = self._random, len(crops)
         angle = torch.from_numpy(np.deg2rad(random.uniform(-degrees, degrees, count))).float()
@@ -84,7 +98,7 @@ class Pictures:
         grid = F.affine_grid(torch.stack(rows, 1), [count, 1, JUDGED_SIZE, JUDGED_SIZE], align_corners=False)
         return F.grid_sample(F.avg_pool2d(crops, 3, 1, 1), grid, padding_mode="border", align_corners=False)
 
-    def _presented(self, views: Tensor) -> Tensor:
+    def _present(self, views: Tensor) -> Tensor:
         """Vary contrast and noise."""
         gamma = torch.from_numpy(np.exp(self._random.normal(0, 0.35, len(views)))).float()
         level = torch.from_numpy(self._random.uniform(0, 0.05, len(views))).float()
@@ -128,12 +142,12 @@ def random_part(pictures: Sequence[np.ndarray], random: np.random.Generator) -> 
     return np.ascontiguousarray(2 * part - 1, dtype=np.float32)
 
 
-def as_grey(crops: np.ndarray) -> Tensor:
+def to_grey(crops: np.ndarray) -> Tensor:
     """Stored crops [N,h,w] uint8 as grey values [N,1,h,w] in [-1,1]."""
     return torch.from_numpy(crops.astype(np.float32) / 127.5 - 1)[:, None]
 
 
-def shafts_of(films: Sequence[Film]) -> np.ndarray:
+def cut_shafts(films: Sequence[Film]) -> np.ndarray:
     """Parts of femur and tibia beyond the joint, [N,160,160] uint8."""
     side, found = round(95 / STORED_MM), []
     for film in films:
@@ -146,30 +160,27 @@ def shafts_of(films: Sequence[Film]) -> np.ndarray:
     return np.stack(found)
 
 
-def train(network: RegionJudge, pictures: Pictures, iterations: int) -> list[float]:
-    """Train, then fit the distribution of known knees; returns the loss of each iteration."""
-    optimizer = torch.optim.AdamW(network.parameters(), _LEARNING_RATE, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LEARNING_RATE, iterations)
-    losses = []
-    network.train()
-    for _ in tqdm(range(iterations), disable=None):
-        views, is_knee, is_right = pictures.batch()
-        knee, right = network(views)
-        loss = F.binary_cross_entropy_with_logits(knee, is_knee)
-        loss = loss + F.binary_cross_entropy_with_logits(right[: len(is_right)], is_right)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
-    network.eval()
-    known = [(crops, pictures.turned(crops, 0.85, 5.0)) for crops in (pictures.real, pictures.simulated)]
-    network.fit_distance(torch.cat([described(network, view) for pair in known for view in pair]))
-    return losses
+def make_training(pictures: Pictures, iterations: int = 400, seed: int = 0) -> SmallTraining[RegionJudge, JudgeBatch]:
+    """The training of the shipped judge on pictures; :func:`fit_known_knees` completes its network."""
+    recipe = Recipe(iterations, learning_rate=3e-3, weight_decay=1e-3, seed=seed)
+    return SmallTraining(RegionJudge, pictures.batch, _loss_of_batch, recipe, pictures.counts())
+
+
+def _loss_of_batch(network: RegionJudge, batch: JudgeBatch) -> Tensor:
+    views, is_knee, is_right = batch
+    knee, right = network(views)
+    loss = F.binary_cross_entropy_with_logits(knee, is_knee)
+    return loss + F.binary_cross_entropy_with_logits(right[: len(is_right)], is_right)
+
+
+def fit_known_knees(network: RegionJudge, pictures: Pictures) -> None:
+    """Fit the distribution of known knees' features, of crops as they are and a little turned."""
+    known = [(crops, pictures.turn_known(crops)) for crops in (pictures.real, pictures.simulated)]
+    network.fit_distance(torch.cat([describe(network, view) for pair in known for view in pair]))
 
 
 @torch.inference_mode()
-def described(network: RegionJudge, crops: Tensor) -> Tensor:
+def describe(network: RegionJudge, crops: Tensor) -> Tensor:
     """Features [N,n] of crops [N,1,h,w], in batches."""
     size = (JUDGED_SIZE, JUDGED_SIZE)
     views = F.interpolate(crops, size, mode="bilinear", antialias=True) if crops.shape[-1] != JUDGED_SIZE else crops
@@ -177,9 +188,9 @@ def described(network: RegionJudge, crops: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def accepted(network: RegionJudge, crops: np.ndarray) -> dict[str, float]:
+def acceptance(network: RegionJudge, crops: np.ndarray) -> dict[str, float]:
     """Shares of crops [N,160,160] uint8 in right-knee space that are taken for knees, and whose side is right."""
-    features = described(network, as_grey(crops))
+    features = describe(network, to_grey(crops))
     right = network.head(features)[:, 1].sigmoid()
     return {
         "crops": len(crops),
@@ -189,7 +200,9 @@ def accepted(network: RegionJudge, crops: np.ndarray) -> dict[str, float]:
     }
 
 
-def judged(network: RegionJudge, folder: Path, unseen: Sequence[np.ndarray], seed: int) -> dict[str, dict[str, float]]:
+def acceptance_of_sets(
+    network: RegionJudge, folder: Path, unseen: Sequence[np.ndarray], seed: int
+) -> dict[str, dict[str, float]]:
     """What is accepted of the validation split, and of things that are no upright frontal knee."""
     random = np.random.default_rng(seed)
     knees = load_public_crops(folder / "val").images
@@ -202,7 +215,7 @@ def judged(network: RegionJudge, folder: Path, unseen: Sequence[np.ndarray], see
         "inverted": 255 - knees[:300],
         "parts of unseen pictures": parts,
     }
-    return {name: accepted(network, crops) for name, crops in sets.items()}
+    return {name: acceptance(network, crops) for name, crops in sets.items()}
 
 
 def _as_crop(part: np.ndarray) -> np.ndarray:
@@ -213,42 +226,56 @@ def _as_crop(part: np.ndarray) -> np.ndarray:
     return stored
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="Training of the region judge.")
-    parser.add_argument("--real", type=Path, required=True, help="public crops with the folders train and val")
-    parser.add_argument("--knees", type=Path, required=True, help="training set of simulated knees")
-    parser.add_argument("--films", type=Path, required=True, help="folder of simulated films")
-    parser.add_argument("--other", type=Path, action="append", default=[], help="pictures of something else")
-    parser.add_argument("--unseen", type=Path, action="append", default=[], help="such pictures to judge by")
-    parser.add_argument("--crops", type=int, default=1500, help="public crops that are learnt from")
-    parser.add_argument("--iterations", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    torch.manual_seed(options.seed)
-    real = load_public_crops(options.real / "train").images
-    real = real[np.random.default_rng(options.seed).permutation(len(real))[: options.crops]]
-    simulated = load_simulated_crops(options.knees, 400).images
-    pictures = Pictures(real, simulated, shafts_of(read_films(options.films)), read_others(options.other), options.seed)
-    network = RegionJudge()
-    losses = train(network, pictures, options.iterations)
-    stream = BytesIO()
-    exact = ("mean", "precision")
-    torch.save({name: v if name in exact else v.half() for name, v in network.state_dict().items()}, stream)
-    write_whole(options.output, stream.getvalue())
+def train_from_folders(
+    real: Path,
+    knees: Path,
+    films: Path,
+    output: Path,
+    *,
+    others: Sequence[Path] = (),
+    unseen: Sequence[Path] = (),
+    crops: int = 1500,
+    iterations: int = 400,
+    seed: int = 0,
+    minutes: float | None = None,
+    progress: bool = False,
+) -> bool:
+    """Read what is learned from, train, write the weights and ``<output>.json`` with what they reach.
+
+    Args:
+        real: public crops with the folders ``train`` and ``val``.
+        knees: training set of simulated knees.
+        films: folder of simulated films.
+        output: file of the weights.
+        others: folders of pictures of something else.
+        unseen: such folders to judge by.
+        crops: number of public crops that are learned from.
+        iterations: steps.
+        seed: of everything random.
+        minutes: how long at most.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        Whether the run is complete; the weights are written only then.
+
+    Raises:
+        Xray2MRIError: pictures that cannot be read, another run's checkpoint, a file that cannot be written.
+    """
+    images = load_public_crops(real / "train").images
+    images = images[np.random.default_rng(seed).permutation(len(images))[:crops]]
+    simulated = load_simulated_crops(knees, 400).images
+    pictures = Pictures(images, simulated, cut_shafts(read_films(films)), read_others(others), seed)
+    training = make_training(pictures, iterations, seed)
+    if not training.run(output, minutes, progress=progress):
+        return False
+    network = training.average
+    fit_known_knees(network, pictures)
+    write_saved({name: v if name in EXACT else v.half() for name, v in network.state_dict().items()}, output)
     record = {
-        "iterations": len(losses),
-        "crops": len(real),
-        "simulated": len(simulated),
-        "shafts": len(pictures.shafts),
-        "other pictures": len(pictures.others),
-        "seed": options.seed,
-        "judged": judged(network, options.real, read_others(options.unseen), options.seed),
+        "iterations": iterations,
+        **pictures.counts(),
+        "seed": seed,
+        "judged": acceptance_of_sets(network, real, read_others(unseen), seed),
     }
-    write_whole(options.output.with_suffix(".json"), json.dumps(record, indent=2).encode() + b"\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    write_whole(output.with_suffix(".json"), json.dumps(record, indent=2).encode() + b"\n")
+    return True

@@ -1,4 +1,4 @@
-"""What the knee detector is trained on: random views of simulated films, many with real joints pasted into them.
+"""What the joint detector is trained on: random views of simulated films, many with real joints pasted into them.
 
 Only crops of real films are public, no whole ones. A real crop is therefore pasted over a simulated joint, feathered
 and matched in brightness, so that whole films with real joints result. Things that are no joint (parts of a shaft,
@@ -26,7 +26,7 @@ from monai_xray2mri.radiograph.knee.joint import JOINT_ROW, REGION_MM
 from monai_xray2mri.radiograph.resampling import resize, smooth, stretch
 
 PUBLIC_CROP_MM: Final = 95.0
-"""Width at the detector of the public crops, whose size in mm is not published: their femora fill 0.86 of it."""
+"""Width on the X-ray plate of the public crops, whose size in mm is not published: their femora fill 0.86 of it."""
 CROP_SIZE: Final = round(PUBLIC_CROP_MM / STORED_MM)
 LEAST_INSIDE_MM: Final = 0.1 * REGION_MM
 """A joint whose region's middle lies nearer to the border of what is shown than this is not asked for."""
@@ -40,7 +40,7 @@ def read_crop(path: Path) -> np.ndarray:
     return resize(picture, (CROP_SIZE, CROP_SIZE))
 
 
-def with_pasted(film: Film, patches: Sequence[np.ndarray | None], random: np.random.Generator, knees: bool) -> Film:
+def paste_patches(film: Film, patches: Sequence[np.ndarray | None], random: np.random.Generator, knees: bool) -> Film:
     """Paste a patch over each joint of a film.
 
     Args:
@@ -72,7 +72,7 @@ def _paste(pixels: np.ndarray, patch: np.ndarray, joint: tuple[float, float], ra
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
     inside = np.s_[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    mask = _feathered(size, random)[inside]
+    mask = _feather(size, random)[inside]
     under, over = pixels[rows, columns], patch[inside]
     rim = (mask > 0.1) & (mask < 0.9)
     if random.random() < 0.8 and rim.any():
@@ -81,7 +81,7 @@ def _paste(pixels: np.ndarray, patch: np.ndarray, joint: tuple[float, float], ra
     pixels[rows, columns] = under + mask * (over - under)
 
 
-def _feathered(size: int, random: np.random.Generator) -> np.ndarray:
+def _feather(size: int, random: np.random.Generator) -> np.ndarray:
     """Mask [n,n] of a patch: an oval or a square with a soft rim of a few millimetres."""
     axis = np.abs(np.arange(size) + 0.5 - size / 2) / (size / 2)
     power = random.choice([2.5, 4.0, 12.0])
@@ -98,27 +98,27 @@ def view(film: Film, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         random: draws rotation (up to 10 degrees), size, part of the film, polarity and grey values.
 
     Returns:
-        The canvas [1,128,160] in [-1,1] and its joints [N,4+K]: centre row, centre column, height, width in pixels,
+        The canvas [1,128,160] in [-1,1] and its joints [N,4+K]: center row, center column, height, width in pixels,
         then one for the class. A joint of which more than 40 % of the region lies beyond what is shown is left out.
     """
-    centre, half = _part(film, random)
+    center, half = _part(film, random)
     angle = math.radians(random.uniform(-10, 10) * (random.random() < 0.6))
     scale = STORED_MM / FILM_MM * random.uniform(0.85, 1.2)
     offset = random.uniform(-4, 4, 2)  # pixels by which the part's middle misses the canvas'
     image = torch.from_numpy(film.pixels.astype(np.float32) / 255)
-    canvas, inside, matrix = _warped(image, centre, angle, scale, offset, half)
+    canvas, inside, matrix = _warp(image, center, angle, scale, offset, half)
     if flipped := random.random() < 0.5:
         canvas, inside = canvas[:, ::-1], inside[:, ::-1]
     joints = []
     for (row, column), kind in zip(film.joints, film.kinds, strict=True):
-        place = matrix @ np.array([row - centre[0], column - centre[1]]) + np.array(CANVAS) / 2 + offset
-        if max(abs(row - centre[0]) - half[0], abs(column - centre[1]) - half[1]) > -LEAST_INSIDE_MM:
+        place = matrix @ np.array([row - center[0], column - center[1]]) + np.array(CANVAS) / 2 + offset
+        if max(abs(row - center[0]) - half[0], abs(column - center[1]) - half[1]) > -LEAST_INSIDE_MM:
             continue
         across = CANVAS[1] - place[1] if flipped else place[1]
         if 0 <= place[0] < CANVAS[0] and 0 <= across < CANVAS[1]:
             side = scale * REGION_MM / STORED_MM
             joints.append([place[0], across, side, side, *(float(kind == name) for name in CLASSES)])
-    shown = torch.from_numpy(_presented(canvas, inside, random))[None]
+    shown = torch.from_numpy(_present(canvas, inside, random))[None]
     return shown, torch.tensor(joints, dtype=torch.float32).reshape(-1, 4 + len(CLASSES))
 
 
@@ -135,16 +135,16 @@ def _part(film: Film, random: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return joint + random.uniform(-12, 12, 2), half
 
 
-def _warped(
-    image: Tensor, centre: np.ndarray, angle: float, scale: float, offset: np.ndarray, half: np.ndarray
+def _warp(
+    image: Tensor, center: np.ndarray, angle: float, scale: float, offset: np.ndarray, half: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Turn and scale a part of a film onto the canvas: [H,W], where the part lies, and the matrix from mm to pixels."""
     cosine, sine = math.cos(angle), math.sin(angle)
     matrix = scale * np.array([[cosine, -sine], [sine, cosine]])
     rows, columns = CANVAS
     grid = np.stack(np.meshgrid(np.arange(rows) + 0.5, np.arange(columns) + 0.5, indexing="ij"), -1)
-    film = (grid - np.array(CANVAS) / 2 - offset) @ np.linalg.inv(matrix).T + centre  # [h,w,2] mm
-    inside = (np.abs(film - centre) <= half).all(-1) & (film >= 0).all(-1) & (film < image.shape).all(-1)
+    film = (grid - np.array(CANVAS) / 2 - offset) @ np.linalg.inv(matrix).T + center  # [h,w,2] mm
+    inside = (np.abs(film - center) <= half).all(-1) & (film >= 0).all(-1) & (film < image.shape).all(-1)
     height, width = image.shape
     place = np.stack([2 * film[..., 1] / width - 1, 2 * film[..., 0] / height - 1], -1).astype(np.float32)
     blurred = F.avg_pool2d(image[None, None], 3, stride=1, padding=1, count_include_pad=False)
@@ -152,7 +152,7 @@ def _warped(
     return found.numpy(), inside, matrix
 
 
-def _presented(canvas: np.ndarray, inside: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _present(canvas: np.ndarray, inside: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Vary grey values as readers, windows and processing do: [H,W] float32 in [-1,1], black around the part."""
     if not inside.any():
         return np.full(canvas.shape, -1.0, np.float32)
@@ -171,28 +171,39 @@ def _presented(canvas: np.ndarray, inside: np.ndarray, random: np.random.Generat
     return np.where(inside, 2 * stretched - 1, -1).astype(np.float32)
 
 
+FilmBatch = tuple[Tensor, list[Tensor]]
+"""Canvases [B,1,H,W] and the joints on each, as :func:`view` gives them."""
+
+
 @dataclass
 class Views:
-    """Random views of films; the same for the same seed.
+    """Random views of films; the same for the same seed and step.
 
     Attributes:
         films: simulated films.
         crops: public crops, (n,95,95) uint8, right knees as they are, left ones mirrored.
         others: pictures of something else, [H,W] float32 in [0,1].
         seed: of everything random.
+        size: views of a step.
     """
 
     films: Sequence[Film]
     crops: np.ndarray
     others: Sequence[np.ndarray] = ()
     seed: int = 0
+    size: int = 16
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
 
-    def batch(self, size: int) -> tuple[Tensor, list[Tensor]]:
-        """Canvases [B,1,H,W] and the joints on each."""
-        views = [self.one() for _ in range(size)]
+    def counts(self) -> dict[str, int]:
+        """How many pictures there are of each kind."""
+        return {"films": len(self.films), "crops": len(self.crops), "other pictures": len(self.others)}
+
+    def batch(self, step: int) -> FilmBatch:
+        """What a step sees, the same whenever it is asked for."""
+        self._random = np.random.default_rng([self.seed, step])
+        views = [self.one() for _ in range(self.size)]
         return torch.stack([each[0] for each in views]), [each[1] for each in views]
 
     def one(self) -> tuple[Tensor, Tensor]:
@@ -202,10 +213,10 @@ class Views:
         choice = random.random()
         if choice < _REAL and len(self.crops):
             # the joint at the image's left is the patient's right one
-            film = with_pasted(film, [self._crop(mirrored=bool(i)) for i in range(len(film.joints))], random, True)
+            film = paste_patches(film, [self._crop(mirrored=bool(i)) for i in range(len(film.joints))], random, True)
         elif choice < _REAL + _COVERED:
             hidden = [self.no_knee(film) if random.random() < 0.8 else None for _ in film.joints]
-            film = with_pasted(film, hidden, random, knees=False)
+            film = paste_patches(film, hidden, random, knees=False)
         return view(film, random)
 
     def _crop(self, mirrored: bool) -> np.ndarray:

@@ -2,13 +2,12 @@
 
 Each structure is a smooth signed distance: a cubic B-spline whose knots lie 4 to 5 mm apart, so that it keeps the shape
 of the bone and none of the voxels of the map. The shipped coefficients were fitted to the label map of one real right
-knee (templates/README.md names source and licence). ``python -m monai_xray2mri.simulation.knee.anatomy.template
---labels MAP --output FILE`` fits another one, which ``build_anatomy(template=...)`` takes (docs/simulation_anatomy.md).
+knee (templates/README.md names source and licence). ``xray2mri fit-template --labels MAP --output FILE`` fits
+another one, which ``build_anatomy(template=...)`` takes (docs/simulation_anatomy.md).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -250,16 +249,3 @@ def read_label_map(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
     except RuntimeError as error:
         raise InputRefused(path.name, "must be a label map that SimpleITK reads", "it does not") from error
     return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line of this module."""
-    parser = argparse.ArgumentParser(description="Fit a knee template to a label map of a right knee.")
-    parser.add_argument("--labels", type=Path, required=True, help="NRRD, NIfTI ... with the labels of this module")
-    parser.add_argument("--output", type=Path, default=SHIPPED)
-    options = parser.parse_args(arguments)
-    fit_template(*read_label_map(options.labels)).save(options.output)
-
-
-if __name__ == "__main__":
-    main()

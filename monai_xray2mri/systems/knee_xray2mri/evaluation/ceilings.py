@@ -4,14 +4,11 @@ Everything that a radiograph cannot tell is drawn again (pose, field of view, te
 stays. A sample that reaches these figures knows all there is to know; the mean of many samples adds no second draw and
 lies up to 3 dB higher.
 
-``python -m monai_xray2mri.systems.knee_xray2mri.evaluation.ceilings --split validation --knees 6`` prints them as JSON.
+``xray2mri measure ceilings --split validation --knees 6`` prints them as JSON.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -157,21 +154,18 @@ def ceilings(seeds: Iterable[int], kinds: Sequence[str] = tuple(REDRAWN)) -> dic
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the ceilings as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m monai_xray2mri.systems.knee_xray2mri.evaluation.ceilings", description=__doc__
-    )
-    parser.add_argument("--split", choices=sorted(SEED_RANGES), default="validation")
-    parser.add_argument("--knees", type=int, default=6)
-    parser.add_argument("--kinds", nargs="+", choices=list(REDRAWN), default=list(REDRAWN), help="what is drawn again")
-    options = parser.parse_args(arguments)
-    seeds = SEED_RANGES[options.split][: options.knees]
-    found = ceilings(tqdm(seeds, "knees", disable=not sys.stderr.isatty()), options.kinds)
-    settings = {"split": options.split, "knees": len(seeds), "simulator": SIMULATOR_VERSION, "data_range": _RANGE}
-    rounded = {kind: {name: round(value, 3) for name, value in each.items()} for kind, each in found.items()}
-    sys.stdout.write(json.dumps(settings | {"ceilings": rounded}, indent=2) + "\n")
+def report(split: str, knees: int, kinds: Sequence[str] = tuple(REDRAWN), progress: bool = False) -> dict[str, object]:
+    """Ceilings of knees of a seed range, ready for JSON.
 
-
-if __name__ == "__main__":
-    main()
+    Args:
+        split: name of the range.
+        knees: how many.
+        kinds: which of :data:`REDRAWN`.
+        progress: show a progress bar on stderr.
+    """
+    seeds = SEED_RANGES[split][:knees]
+    found = ceilings(tqdm(seeds, "knees", disable=not progress), kinds)
+    settings = {"split": split, "knees": len(seeds), "simulator": SIMULATOR_VERSION, "data_range": _RANGE}
+    return settings | {
+        "ceilings": {kind: {name: round(value, 3) for name, value in each.items()} for kind, each in found.items()}
+    }

@@ -5,15 +5,11 @@ It is two-sided: above it slices are too much alike, below it they jump. What th
 common (:mod:`~monai_xray2mri.diffusion.depth_noise`) sets it; the fit here finds the length and the aspect at which a
 bundle meets the true volumes' correlation, on knees that it was not trained on.
 
-``python -m monai_xray2mri.systems.knee_xray2mri.evaluation.continuity --bundle bundle/knee_xray2mri --knees 4 --output
-continuity.json``
+``xray2mri measure continuity --bundle bundle/knee_xray2mri --knees 4 --output continuity.json``
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,7 +30,6 @@ from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
 from monai_xray2mri.systems.knee_xray2mri.evaluation.noise_fit import fit_noise
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
-from monai_xray2mri.systems.registry import default_bundle
 
 HIDDEN: Final = ("XRCY", "XRCH", "XRATT")
 """Stems of cysts, chondrocalcinosis and attrition: what a radiograph shows badly (Wang 2024a, Table III)."""
@@ -221,41 +216,37 @@ def report(
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the report as JSON, and write it if asked."""
-    parser = argparse.ArgumentParser(
-        prog="python -m monai_xray2mri.systems.knee_xray2mri.evaluation.continuity", description=__doc__
-    )
-    parser.add_argument("--bundle", type=Path, default=default_bundle())
-    parser.add_argument("--split", choices=sorted(SEED_RANGES), default="validation")
-    parser.add_argument("--knees", type=int, default=4)
-    parser.add_argument(
-        "--target", choices=TARGETS, default="reconstructed", help="the true volumes whose continuity counts"
-    )
-    parser.add_argument("--lengths-mm", type=float, nargs="+", default=LENGTHS_MM, help="lengths to choose among")
-    parser.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")
-    parser.add_argument("--output", type=Path, help="file for the JSON as well")
-    options = parser.parse_args(arguments)
-    network = load_slice_diffusion(options.bundle)
-    network.settings = network.settings.altered(steps=options.steps)
-    seeds = SEED_RANGES[options.split][: options.knees]
-    knees = [ContinuityKnee(simulate_knee(seed), network) for seed in seeds]
-    with tqdm(desc="kernels", disable=not sys.stderr.isatty()) as bar:
-        found = report(knees, options.target, options.lengths_mm, bar.update)
-    settings = {
-        "split": options.split,
-        "knees": len(knees),
+def measure_bundle(
+    bundle: Path,
+    split: str = "validation",
+    knees: int = 4,
+    *,
+    target: str = "reconstructed",
+    lengths_mm: Sequence[float] = LENGTHS_MM,
+    steps: int | None = None,
+    progress: bool = False,
+) -> dict[str, object]:
+    """:func:`report` of a bundle, with its settings, ready for JSON.
+
+    Args:
+        bundle: folder of the bundle.
+        split: name of the seed range of the knees.
+        knees: how many.
+        target: the true volumes whose continuity counts, one of :data:`TARGETS`.
+        lengths_mm: lengths to choose among.
+        steps: sampling steps; None takes the bundle's.
+        progress: show a progress bar on stderr.
+    """
+    network = load_slice_diffusion(bundle)
+    network.settings = network.settings.altered(steps=steps)
+    shown = [ContinuityKnee(simulate_knee(seed), network) for seed in SEED_RANGES[split][:knees]]
+    with tqdm(desc="kernels", disable=not progress) as bar:
+        found = report(shown, target, lengths_mm, bar.update)
+    return {
+        "split": split,
+        "knees": len(shown),
         "steps": network.settings.steps,
         "slice_mm": network.spacing(),
         "simulator": SIMULATOR_VERSION,
+        **found,
     }
-    text = json.dumps(settings | found, indent=2) + "\n"
-    if options.output is not None:
-        beside = options.output.with_suffix(".part")
-        beside.write_text(text)
-        beside.replace(options.output)
-    sys.stdout.write(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,1 +1,1 @@
-"""Fuzzing: each of thousands of damaged and unusual studies must end in a valid result or in a refusal that says why."""
+"""Fuzzing: thousands of damaged and unusual studies, each of which must end in a result or a reasoned refusal."""

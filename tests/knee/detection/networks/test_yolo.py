@@ -91,7 +91,7 @@ def test_of_overlapping_boxes_the_best_is_kept():
     for column, confidence in ((1, 2.0), (2, 3.0), (6, 1.0)):
         network.answer[0, 1, 4, 2, column] = confidence
     found = detect(network, torch.zeros(1, 1, 64, 128), threshold=0.5)
-    assert [one.centre[1] / STRIDE for one in found] == [2.5, 6.5]
+    assert [one.center[1] / STRIDE for one in found] == [2.5, 6.5]
     assert found[0].confidence > found[1].confidence > 0.5
     assert len(detect(network, torch.zeros(1, 1, 64, 128), threshold=0.5, nms=1.0)) == 3
     assert len(detect(network, torch.zeros(1, 1, 64, 128), threshold=0.5, limit=1)) == 1

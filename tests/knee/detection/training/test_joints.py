@@ -1,7 +1,8 @@
-"""Training of the knee detector: films, views with true boxes, and a training that can be stopped and resumed."""
+"""Training of the joint detector: films, views with true boxes, and a training that can be stopped and resumed."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.knee.detection.joints import CANVAS, FILM_MM, make_detector
 from monai_xray2mri.knee.detection.training.films import (
@@ -19,11 +21,11 @@ from monai_xray2mri.knee.detection.training.films import (
     draw_hardware,
     films_of,
 )
-from monai_xray2mri.knee.detection.training.joints import Run, read_crops, read_films, read_others, save
-from monai_xray2mri.knee.detection.training.views import CROP_SIZE, Views, view, with_pasted
+from monai_xray2mri.knee.detection.training.joints import make_training, read_crops, read_films, read_others
+from monai_xray2mri.knee.detection.training.views import CROP_SIZE, Views, paste_patches, view
 from monai_xray2mri.radiograph.knee.joint import REGION_MM
 from monai_xray2mri.simulation.knee.film.film_options import PROSTHESES
-from monai_xray2mri.simulation.knee.people.seeds import TRAINING, VALIDATION
+from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, TRAINING, VALIDATION
 
 
 def dotted(*joints: tuple[float, float], kinds: tuple[str, ...] = ()) -> Film:
@@ -40,7 +42,7 @@ def dotted(*joints: tuple[float, float], kinds: tuple[str, ...] = ()) -> Film:
 @pytest.fixture
 def views() -> Views:
     crops = np.random.default_rng(0).integers(0, 255, (4, CROP_SIZE, CROP_SIZE)).astype(np.uint8)
-    return Views([dotted((170.0, 110.0), (172.0, 320.0))], crops, [np.eye(60, dtype=np.float32)], seed=3)
+    return Views([dotted((170.0, 110.0), (172.0, 320.0))], crops, [np.eye(60, dtype=np.float32)], seed=3, size=2)
 
 
 def test_boxes_lie_on_the_joints_of_every_view():
@@ -66,11 +68,11 @@ def test_a_prosthesis_is_a_class_of_its_own():
 def test_pasted_joints_stay_and_covered_ones_go():
     film, random = dotted((170.0, 110.0), (172.0, 320.0), kinds=("prosthesis", "knee")), np.random.default_rng(0)
     patch = np.tile(np.linspace(0, 1, CROP_SIZE, dtype=np.float32), (CROP_SIZE, 1))
-    pasted = with_pasted(film, [patch, None], random, knees=True)
+    pasted = paste_patches(film, [patch, None], random, knees=True)
     assert pasted.joints == film.joints and pasted.kinds == ("knee", "knee")
     changed = np.abs(pasted.pixels.astype(int) - film.pixels).max(axis=0)
     assert changed[110] > 0 and changed[300:].max() == 0
-    covered = with_pasted(film, [patch, None], random, knees=False)
+    covered = paste_patches(film, [patch, None], random, knees=False)
     assert covered.joints == film.joints[1:] and covered.kinds == ("knee",)
 
 
@@ -80,46 +82,50 @@ def test_what_is_no_knee_is_of_many_kinds(views):
     assert len({round(float(patch.std()), 2) for patch in patches}) > 10
 
 
-def test_views_are_the_same_for_the_same_seed(views):
-    again = Views(views.films, views.crops, views.others, seed=3)
+def test_views_are_the_same_for_the_same_seed_and_step(views):
+    again = Views(views.films, views.crops, views.others, seed=3, size=2)
+    assert not torch.equal(views.batch(6)[0], views.batch(7)[0])
     (first, joints), (second, same) = views.batch(6), again.batch(6)
     assert torch.equal(first, second) and all(map(torch.equal, joints, same))
-    assert not torch.equal(first, views.batch(6)[0])
 
 
-def test_a_resumed_training_goes_on_as_if_never_stopped(views):
-    batches = [views.batch(2) for _ in range(4)]
-    torch.manual_seed(0)
-    whole = Run(4)
-    torch.manual_seed(0)
-    stopped = Run(4)
-    for batch in batches:
-        whole.step(*batch)
-    for batch in batches[:2]:
-        stopped.step(*batch)
-    resumed = Run(4)
-    resumed.restore(stopped.state())
-    for batch in batches[2:]:
-        resumed.step(*batch)
-    assert resumed.losses == pytest.approx(whole.losses)
-    for one, same in zip(resumed.averaged.state_dict().values(), whole.averaged.state_dict().values(), strict=True):
-        torch.testing.assert_close(one, same)
+def test_a_resumed_training_gives_the_same_weights(views, tmp_path):
+    whole = make_training(views, 3)
+    assert whole.run(tmp_path / "whole.pt")
+    while not make_training(views, 3).run(tmp_path / "parts.pt", minutes=0):
+        pass  # one step each
+    parts = make_training(views, 3)
+    assert parts.run(tmp_path / "parts.pt")
+    one, same = whole.average.state_dict(), parts.average.state_dict()
+    assert all(torch.equal(one[name], same[name]) for name in one)
 
 
-def test_training_learns_a_film_by_heart():
+def test_training_learns_a_film_by_heart(views, monkeypatch):
     canvas, joints = view(dotted((170.0, 215.0)), np.random.default_rng(2))
-    torch.manual_seed(0)
-    run = Run(25)
-    for _ in range(25):
-        run.step(canvas[None].expand(2, -1, -1, -1), [joints] * 2)
-    assert run.losses[-1] < 0.3 * run.losses[0]
+    monkeypatch.setattr(views, "batch", lambda step: (canvas[None].expand(2, -1, -1, -1), [joints] * 2))
+    training = make_training(views, 25)
+    losses = [training.advance() for _ in range(25)]
+    assert losses[-1] < 0.3 * losses[0]
 
 
-def test_weights_are_written_in_half_precision(tmp_path):
-    save(make_detector(), tmp_path / "joints.pt")
-    state = torch.load(tmp_path / "joints.pt", weights_only=True)
+def test_the_command_writes_weights_in_half_precision_with_their_record(tmp_path):
+    film = dotted((170.0, 110.0), (172.0, 320.0))
+    (tmp_path / "films").mkdir()
+    np.savez(
+        tmp_path / "films" / f"{SIMULATOR_VERSION}-{FIRST_TRAINING}.npz",
+        pixels=film.pixels[None], joints=[film.joints], kinds=[film.kinds],
+    )  # fmt: skip
+    (tmp_path / "real").mkdir()
+    Image.fromarray(np.tile(np.arange(224, dtype=np.uint8), (224, 1))[:, ::-1]).save(tmp_path / "real" / "1R.png")
+    Image.fromarray(np.pad(np.full((224, 40), 200, np.uint8), ((0, 0), (92, 92)))).save(tmp_path / "real" / "2R.png")
+    output = tmp_path / "joints.pt"
+    call = ["train-part", "detector", "--films", str(tmp_path / "films"), "--real", str(tmp_path / "real")]
+    assert main([*call, "--iterations", "1", "--output", str(output)]) == 0
+    state = torch.load(output, weights_only=True)
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float16}
     assert set(state) == set(make_detector().state_dict())
+    record = json.loads((tmp_path / "joints.json").read_text())
+    assert (record["iterations"], record["films"], record["crops"]) == (1, 1, 1)
 
 
 def test_simulated_films_are_kept_and_read_back(tmp_path):

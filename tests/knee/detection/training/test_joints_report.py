@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monai_xray2mri.knee.detection.training.films import Film
-from monai_xray2mri.knee.detection.training.joints_report import Score, composed, covered, scores
+from monai_xray2mri.knee.detection.training.joints_report import Score, cover_joints, paste_real_joints, scores
 from monai_xray2mri.radiograph.knee.region import FoundJoint
 
 FILM = Film(np.full((350, 430), 90, np.uint8), ((170.0, 110.0), (172.0, 320.0)), ("knee", "prosthesis"))
@@ -57,8 +57,8 @@ def test_films_are_judged_as_they_are_with_real_joints_and_without_any():
 def test_composed_films_show_their_crops_at_the_joints():
     random = np.random.default_rng(0)
     crops = np.tile(np.linspace(0, 255, 95).astype(np.uint8), (1, 95, 1))  # brighter to the patient's left
-    film = composed(FILM, crops, random)
+    film = paste_real_joints(FILM, crops, random)
     assert film.joints == FILM.joints and film.kinds == ("knee", "knee")
     right, left = (film.pixels[165, int(joint[1]) - 30 : int(joint[1]) + 30].astype(int) for joint in film.joints)
     assert right[-1] > right[0] and left[-1] < left[0]
-    assert covered(FILM, random).joints == ()
+    assert cover_joints(FILM, random).joints == ()

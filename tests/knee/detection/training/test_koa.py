@@ -10,19 +10,19 @@ import pytest
 import torch
 from PIL import Image
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.knee.detection.training.crops import CROP_SIZE, GradedCrops, load_public_crops
 from monai_xray2mri.knee.detection.training.koa import (
-    Settings,
-    Trainer,
+    GradedBatches,
+    KOATraining,
     fit_temperature,
-    main,
     ordinal_loss,
     plain_views,
     ranked_probability_score,
-    train,
-    varied_views,
+    vary_views,
 )
+from monai_xray2mri.training.small_networks import Recipe
 
 
 def drawn_crops(count: int, first: int = 0) -> GradedCrops:
@@ -54,37 +54,47 @@ def test_the_loss_is_least_for_the_true_distribution() -> None:
 def test_variation_follows_the_generator_and_keeps_the_side() -> None:
     images = torch.zeros(8, CROP_SIZE, CROP_SIZE, dtype=torch.uint8)
     images[:, :, :40] = 200
-    first = varied_views(images, torch.Generator().manual_seed(1))
-    assert torch.equal(first, varied_views(images, torch.Generator().manual_seed(1)))
-    assert not torch.equal(first, varied_views(images, torch.Generator().manual_seed(2)))
+    first = vary_views(images, torch.Generator().manual_seed(1))
+    assert torch.equal(first, vary_views(images, torch.Generator().manual_seed(1)))
+    assert not torch.equal(first, vary_views(images, torch.Generator().manual_seed(2)))
     assert (first[..., :20].mean(dim=(1, 2, 3)) > first[..., 80:].mean(dim=(1, 2, 3))).all()
 
 
+def make_training(epochs: int) -> KOATraining:
+    recipe = Recipe(2 * epochs, learning_rate=3e-3, weight_decay=0.02, averaging=0.5, largest_gradient=1.0, interval=2)
+    return KOATraining(GradedBatches(drawn_crops(40), size=20), drawn_crops(10, first=100), recipe)
+
+
 def test_it_learns_what_the_grades_look_like_and_resumes_bit_by_bit(tmp_path: Path) -> None:
-    crops, watched = drawn_crops(40), drawn_crops(10, first=100)
-    settings = Settings(epochs=12, batch_size=20, learning_rate=3e-3, ema_decay=0.5)
-    whole = Trainer(crops, watched, settings)
-    assert train(whole, tmp_path / "whole.pt")
+    whole = make_training(12)
+    assert whole.train(tmp_path / "whole.pt")
     records = [json.loads(line) for line in (tmp_path / "whole.jsonl").read_text().splitlines()]
-    assert [record["epoch"] for record in records] == list(range(1, 13))
+    assert [record["iteration"] for record in records] == list(range(2, 25, 2))
     assert records[-1]["loss"] < 0.9 * records[0]["loss"]
 
-    assert not train(Trainer(crops, watched, settings), tmp_path / "parts.pt", minutes=0)
-    again = Trainer(crops, watched, settings)
-    assert train(again, tmp_path / "parts.pt")
+    assert not make_training(12).train(tmp_path / "parts.pt", minutes=0)
+    again = make_training(12)
+    assert again.train(tmp_path / "parts.pt")
     assert again.step == whole.step == 24
     first, second = (torch.load(tmp_path / name, weights_only=True) for name in ("whole.pt", "parts.pt"))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert {value.dtype for value in first.values()} == {torch.float16}
 
-    with pytest.raises(UsageError, match="another run"):
-        train(Trainer(crops, watched, Settings(epochs=13)), tmp_path / "parts.pt")
+    with pytest.raises(UsageError, match="iterations 24 instead of 26"):
+        make_training(13).train(tmp_path / "parts.pt")
+
+
+def test_every_crop_is_seen_once_in_an_epoch() -> None:
+    batches = GradedBatches(drawn_crops(25), size=10)
+    assert len(batches) == 3
+    grades = torch.cat([batches(step)[1] for step in range(3, 6)])
+    assert grades.bincount().tolist() == [5] * 5
 
 
 def test_nobody_is_trained_on_and_judged() -> None:
     with pytest.raises(UsageError, match="other people"):
-        Trainer(drawn_crops(10), drawn_crops(5, first=9), Settings())
+        KOATraining.of_epochs(drawn_crops(10), drawn_crops(5, first=9))
 
 
 def test_the_temperature_undoes_overconfidence() -> None:
@@ -122,7 +132,8 @@ def test_the_command_trains_and_leaves_out_whom_it_is_told(tmp_path: Path, capsy
     write_crops(tmp_path / "real" / "val", {"4R": 0, "5R": 1})
     write_crops(tmp_path / "raw", {"3L": 4})
     real, raw, output = (str(tmp_path / name) for name in ("real", "raw", "koa.pt"))
-    main(["--real", real, "--exclude", raw, "--output", output, "--epochs", "1"])
+    call = ["train-part", "koa", "--real", real, "--exclude", raw, "--output", output, "--epochs", "1"]
+    assert main(call) == 0
     record = json.loads(capsys.readouterr().out)
     assert record == {"complete": True, "step": 1, "steps": 1, "real": 2, "simulated": 0, "watched": 1}
     assert (tmp_path / "koa.pt").is_file()

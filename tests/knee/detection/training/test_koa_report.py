@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.knee.detection.training.koa_report import (
     balanced_accuracy,
     confusion_matrix,
     expected_calibration_error,
-    main,
     measures,
     quadratic_weighted_kappa,
 )
@@ -67,7 +67,8 @@ def test_the_command_judges_the_shipped_classifier(tmp_path: Path, capsys: pytes
         folder = tmp_path / "real" / "val" / str(grade)
         folder.mkdir(parents=True)
         Image.fromarray(random.integers(0, 255, (224, 224), dtype=np.uint8)).save(folder / f"{number + 10}R.jpg")
-    main(["--real", str(tmp_path / "real"), "--output", str(tmp_path / "report.json")])
+    call = ["measure", "koa", "--real", str(tmp_path / "real"), "--output", str(tmp_path / "report.json")]
+    assert main(call) == 0
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads((tmp_path / "report.json").read_text())
     assert report["public crops, people of odd number"]["knees"] == 2

@@ -10,17 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.knee.detection.networks.region_judge import JUDGED_SIZE, RegionJudge
 from monai_xray2mri.knee.detection.training.crops import CROP_SIZE
 from monai_xray2mri.knee.detection.training.films import FIRST_TRAINING, Film
 from monai_xray2mri.knee.detection.training.region_judge import (
     Pictures,
-    accepted,
-    described,
-    main,
+    acceptance,
+    cut_shafts,
+    describe,
+    fit_known_knees,
+    make_training,
     random_part,
-    shafts_of,
-    train,
 )
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 
@@ -43,11 +44,11 @@ def film_of(joint: tuple[float, float]) -> Film:
 @pytest.fixture
 def pictures() -> Pictures:
     others = [np.random.default_rng(2).random((50, 80)).astype(np.float32)]
-    return Pictures(knees_of(30), knees_of(10, seed=1), shafts_of([film_of((175.0, 200.0))]), others, seed=3)
+    return Pictures(knees_of(30), knees_of(10, seed=1), cut_shafts([film_of((175.0, 200.0))]), others, seed=3)
 
 
 def test_half_of_a_batch_are_knees_of_either_side(pictures: Pictures) -> None:
-    views, is_knee, is_right = pictures.batch()
+    views, is_knee, is_right = pictures.batch(0)
     assert views.shape == (56, 1, JUDGED_SIZE, JUDGED_SIZE) and views.isfinite().all()
     assert is_knee.tolist() == [1] * 28 + [0] * 28 and len(is_right) == 28
     right = views[:28, :, 45:, 48:58].mean(dim=(1, 2, 3)) > views[:28, :, 45:, 6:16].mean(dim=(1, 2, 3))
@@ -55,8 +56,8 @@ def test_half_of_a_batch_are_knees_of_either_side(pictures: Pictures) -> None:
 
 
 def test_shafts_are_parts_away_from_the_joint() -> None:
-    assert shafts_of([film_of((175.0, 200.0))]).shape == (2, CROP_SIZE, CROP_SIZE)
-    assert len(shafts_of([film_of((80.0, 200.0))])) == 1  # above the joint is no film any more
+    assert cut_shafts([film_of((175.0, 200.0))]).shape == (2, CROP_SIZE, CROP_SIZE)
+    assert len(cut_shafts([film_of((80.0, 200.0))])) == 1  # above the joint is no film any more
 
 
 def test_parts_of_pictures_are_square_and_differ() -> None:
@@ -67,17 +68,29 @@ def test_parts_of_pictures_are_square_and_differ() -> None:
 
 
 def test_it_learns_knees_and_their_side_by_heart(pictures: Pictures) -> None:
-    torch.manual_seed(0)
-    network = RegionJudge()
-    losses = train(network, pictures, 40)
+    training = make_training(pictures, 40)
+    losses = [training.advance() for _ in range(40)]
+    network = training.average
+    fit_known_knees(network, pictures)
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     known, upside_down = knees_of(20, seed=9), knees_of(20, seed=9)[:, ::-1]
-    assert accepted(network, known)["side right"] == 1
+    assert acceptance(network, known)["side right"] == 1
     distances = [
-        float(network.distance(described(network, torch.from_numpy(crops / 127.5 - 1.0).float()[:, None])).median())
+        float(network.distance(describe(network, torch.from_numpy(crops / 127.5 - 1.0).float()[:, None])).median())
         for crops in (known, upside_down.copy())
     ]
     assert distances[0] < distances[1]
+
+
+def test_a_resumed_training_gives_the_same_weights(pictures: Pictures, tmp_path: Path) -> None:
+    whole, parts = make_training(pictures, 3), make_training(pictures, 3)
+    assert whole.run(tmp_path / "whole.pt")
+    assert not make_training(pictures, 3).run(tmp_path / "parts.pt", minutes=0)
+    assert parts.run(tmp_path / "parts.pt")
+    for training in (whole, parts):
+        fit_known_knees(training.average, pictures)
+    one, same = whole.average.state_dict(), parts.average.state_dict()
+    assert all(torch.equal(one[name], same[name]) for name in one)
 
 
 def test_the_command_writes_weights_and_what_they_reach(tmp_path: Path, knees: Path) -> None:
@@ -100,7 +113,8 @@ def test_the_command_writes_weights_and_what_they_reach(tmp_path: Path, knees: P
         )
     folders = {"--real": "real", "--films": "films", "--other": "seen", "--unseen": "unseen", "--output": "region.pt"}
     named = [part for option, name in folders.items() for part in (option, str(tmp_path / name))]
-    assert main([*named, "--knees", str(knees), "--crops", "6", "--iterations", "4"]) == 0
+    call = ["train-part", "judge", *named, "--knees", str(knees), "--crops", "6", "--iterations", "4"]
+    assert main(call) == 0
     network = RegionJudge()
     network.load_state_dict(torch.load(tmp_path / "region.pt", weights_only=True))
     record = json.loads((tmp_path / "region.json").read_text())

@@ -5,13 +5,13 @@ import pytest
 import SimpleITK as sitk
 import torch
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.simulation.knee.anatomy.template import (
     LABELS,
     Template,
     fit_template,
     knee_origin,
-    main,
     read_label_map,
     shipped_template,
 )
@@ -141,7 +141,8 @@ def test_the_command_fits_a_map_however_it_is_stored(labels, template, tmp_path)
     image.SetSpacing(SPACING[::-1])
     stored = sitk.DICOMOrient(image, "RPS")  # another order of axes, the same knee
     sitk.WriteImage(stored, str(tmp_path / "map.nii.gz"))
-    main(["--labels", str(tmp_path / "map.nii.gz"), "--output", str(tmp_path / "own.npz")])
+    call = ["fit-template", "--labels", str(tmp_path / "map.nii.gz"), "--output", str(tmp_path / "own.npz")]
+    assert main(call) == 0
     points = on_sphere((20, 0, 0), 15.0, (0, 0, 0))
     assert torch.allclose(
         Template.load(tmp_path / "own.npz").at("femur", points), template.at("femur", points), atol=0.1

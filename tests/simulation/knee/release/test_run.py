@@ -172,7 +172,7 @@ def test_killed_worker_ends_the_run_in_words(start, tmp_path):
     wait_until(lambda: len(workers_of(process.pid)) == 2)
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=240)
-    assert "OutOfMemory: a worker: must live until its knee is done" in errors.decode()
+    assert "OutOfMemory: a worker: must live until its task is done" in errors.decode()
     assert not list((tmp_path / "out").rglob("*.part"))
 
 

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
-from monai_xray2mri.systems.knee_xray2mri.evaluation.ceilings import REDRAWN, Examination, ceilings, examine_again, main
+from monai_xray2mri.systems.knee_xray2mri.evaluation.ceilings import REDRAWN, Examination, ceilings, examine_again
 
 SEED = VALIDATION[7]
 
@@ -48,7 +49,7 @@ def test_streams_are_drawn_again_one_by_one(first: Examination) -> None:
 
 def test_ceilings_order_as_they_must(capsys: pytest.CaptureFixture[str]) -> None:
     """More that differs never raises the ceiling, and alignment never lowers it."""
-    main(["--knees", "1", "--kinds", "noise and bias", "all"])
+    assert main(["measure", "ceilings", "--knees", "1", "--kinds", "noise and bias", "all"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["split"], report["data_range"]) == ("validation", 1.0)
     found = report["ceilings"]

@@ -10,13 +10,13 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
+from monai_xray2mri.cli import main
 from monai_xray2mri.diffusion.depth_noise import DepthKernel, DepthProcess
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation
 from monai_xray2mri.systems.knee_xray2mri.evaluation.continuity import (
     depth_spectrum,
     describe,
     lag_correlation,
-    main,
     mean_of,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.noise_fit import LARGEST, aspect_that_reaches, fit_noise
@@ -145,7 +145,7 @@ def test_the_report_is_printed_and_written(
 ) -> None:
     output = tmp_path / "continuity.json"
     given = ["--bundle", str(small_bundle), "--split", "lesion-enriched", "--knees", "1", "--lengths-mm", "1.5"]
-    main([*given, "--output", str(output)])
+    assert main(["measure", "continuity", *given, "--output", str(output)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert json.loads(output.read_text()) == found
     assert (found["knees"], found["slice_mm"], found["steps"], found["target"]) == (1, 1.5, 1, "reconstructed")

@@ -1,0 +1,131 @@
+"""Measures of ``xray2mri measure`` that judge networks: the shipped small ones, and the continuity of a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Final
+
+from monai_xray2mri.commands.measure_simulator import SEED_RANGES
+from monai_xray2mri.commands.options import add_bundle, named_path, show_progress
+from monai_xray2mri.errors import ExitCode
+
+TARGETS: Final = ("acquired", "noise-free", "reconstructed")
+"""True volumes that ``continuity --target`` may name."""
+
+
+def add_measures(names: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Add the measures to the sub-command ``measure``.
+
+    Args:
+        names: where measures are added.
+        common: options that all sub-commands share (``--quiet``).
+    """
+    detector = names.add_parser("detector", parents=[common], help="what the joint detector finds on unseen films")
+    detector.add_argument(
+        "--films", type=named_path, required=True, help="folder of simulated films of the validation range"
+    )
+    detector.add_argument("--real", type=named_path, help="public crops of the validation split")
+    detector.add_argument("--details", action="store_true", help="also every overlap and error")
+    detector.set_defaults(run=measure_detector)
+
+    koa = names.add_parser("koa", parents=[common], help="how well the classifier grades osteoarthritis")
+    koa.add_argument("--real", type=named_path, help="public crops, with the folder val")
+    koa.add_argument("--raw", type=named_path, help="public crops without enhancement, of people not trained on")
+    koa.add_argument("--knees", type=int, default=0, help="simulated validation knees (default: none)")
+    koa.add_argument("--weights", type=named_path, help="other weights than the shipped ones")
+    koa.add_argument("--output", type=named_path, help="also write the report to this file")
+    koa.set_defaults(run=measure_koa)
+
+    lesions = names.add_parser("lesions", parents=[common], help="what the joint segmenter measures on known knees")
+    lesions.add_argument("--split", choices=SEED_RANGES, default="test", help="(default: %(default)s)")
+    lesions.add_argument("--knees", type=int, default=100, help="(default: %(default)s)")
+    lesions.add_argument("--workers", type=int, default=1, help="processes, one thread each (default: %(default)s)")
+    lesions.add_argument(
+        "--choose-thresholds", type=int, metavar="KNEES",
+        help="first choose the thresholds of the lesion reading on validation knees, and store them in the package",
+    )  # fmt: skip
+    lesions.set_defaults(run=measure_lesions)
+
+    continuity = names.add_parser(
+        "continuity", parents=[common], help="how much alike a bundle's neighboring slices are"
+    )
+    add_bundle(continuity)
+    continuity.add_argument("--split", choices=SEED_RANGES, default="validation", help="(default: %(default)s)")
+    continuity.add_argument("--knees", type=int, default=4, help="(default: %(default)s)")
+    continuity.add_argument(
+        "--target", choices=TARGETS, default="reconstructed",
+        help="the true volumes whose continuity counts (default: %(default)s)",
+    )  # fmt: skip
+    continuity.add_argument(
+        "--lengths-mm", type=float, nargs="+", default=[0.75, 1.5, 3.0], help="lengths to choose among"
+    )
+    continuity.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")
+    continuity.add_argument("--output", type=named_path, help="also write the report to this file")
+    continuity.set_defaults(run=measure_continuity)
+
+
+def measure_detector(options: argparse.Namespace) -> int:
+    """Print what the joint detector reaches as JSON."""
+    from monai_xray2mri.knee.detection.training.joints_report import report
+
+    print(json.dumps(report(options.films, options.real, options.details), indent=2))
+    return ExitCode.DONE
+
+
+def measure_koa(options: argparse.Namespace) -> int:
+    """Print what the classifier reaches as JSON, and write it if asked.
+
+    Raises:
+        Xray2MRIError: weights or crops that cannot be read, or a file that cannot be written.
+    """
+    from monai_xray2mri.knee.detection.training.koa_report import report
+    from monai_xray2mri.runtime.files import write_whole
+
+    text = json.dumps(report(options.real, options.raw, options.knees, options.weights), indent=1)
+    if options.output:
+        write_whole(options.output, text.encode())
+    print(text)
+    return ExitCode.DONE
+
+
+def measure_lesions(options: argparse.Namespace) -> int:
+    """Print what the joint segmenter reaches as JSON.
+
+    Raises:
+        Xray2MRIError: fewer than one worker, or a worker that was killed.
+    """
+    from monai_xray2mri.knee.measures.lesion_report import report, store_thresholds
+    from monai_xray2mri.runtime.workers import Workers, with_progress
+
+    run = with_progress(Workers(options.workers), "knee", show_progress(options))
+    if options.choose_thresholds:
+        store_thresholds(options.choose_thresholds, run)
+    print(json.dumps(report(options.split, options.knees, run), indent=2))
+    return ExitCode.DONE
+
+
+def measure_continuity(options: argparse.Namespace) -> int:
+    """Print the continuity of a bundle and the noise that fits it as JSON, and write it if asked.
+
+    Raises:
+        Xray2MRIError: a bundle that cannot be loaded, or a file that cannot be written.
+    """
+    from monai_xray2mri.runtime.files import write_whole
+    from monai_xray2mri.systems.knee_xray2mri.evaluation.continuity import measure_bundle
+    from monai_xray2mri.systems.registry import default_bundle
+
+    found = measure_bundle(
+        options.bundle or default_bundle(),
+        options.split,
+        options.knees,
+        target=options.target,
+        lengths_mm=options.lengths_mm,
+        steps=options.steps,
+        progress=show_progress(options),
+    )
+    text = json.dumps(found, indent=2) + "\n"
+    if options.output is not None:
+        write_whole(options.output, text.encode())
+    print(text, end="")
+    return ExitCode.DONE

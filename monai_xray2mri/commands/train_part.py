@@ -1,0 +1,182 @@
+"""``xray2mri train-part NAME``: makes the weights of a small network that comes with the package again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from monai_xray2mri.commands.options import named_path, show_progress
+from monai_xray2mri.errors import ExitCode
+
+_DESCRIPTION = (
+    "Trains one of the small networks that come with the package. The same command again goes on from the checkpoint "
+    "next to the output, with the same weights as if it had not been interrupted."
+)
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Add the sub-command ``train-part``.
+
+    Args:
+        commands: where sub-commands are added.
+        common: options that all sub-commands share (``--quiet``).
+    """
+    parser = commands.add_parser(
+        "train-part", help="train a small network that comes with the package", description=_DESCRIPTION
+    )
+    parts = parser.add_subparsers(dest="part", required=True, metavar="NAME")
+    budget = argparse.ArgumentParser(add_help=False, parents=[common])
+    budget.add_argument("--minutes", type=float, help="stop then; called again, it goes on")
+    _add_detector(parts, budget)
+    _add_judge(parts, budget)
+    _add_koa(parts, budget)
+    _add_segmenter(parts, budget)
+
+
+def _add_detector(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
+    parser = parts.add_parser("detector", parents=[budget], help="finds knee joints on a film")
+    parser.add_argument("--films", type=named_path, required=True, help="folder of simulated films")
+    parser.add_argument("--real", type=named_path, required=True, help="public crops of the training split")
+    _add_pictures(parser)
+    parser.add_argument("--iterations", type=int, default=1500, help="steps (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
+    parser.set_defaults(run=train_detector)
+
+
+def _add_judge(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
+    parser = parts.add_parser("judge", parents=[budget], help="tells whether a region shows a knee, and its side")
+    parser.add_argument("--real", type=named_path, required=True, help="public crops with the folders train and val")
+    parser.add_argument("--knees", type=named_path, required=True, help="training set of simulated knees")
+    parser.add_argument("--films", type=named_path, required=True, help="folder of simulated films")
+    _add_pictures(parser)
+    parser.add_argument("--unseen", type=named_path, action="append", default=[], help="such pictures to judge by")
+    parser.add_argument(
+        "--crops", type=int, default=1500, help="public crops that are learned from (default: %(default)s)"
+    )
+    parser.add_argument("--iterations", type=int, default=400, help="steps (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
+    parser.set_defaults(run=train_judge)
+
+
+def _add_koa(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
+    parser = parts.add_parser("koa", parents=[budget], help="grades osteoarthritis (Wang 2024b, classifier C)")
+    parser.add_argument("--real", type=named_path, required=True, help="public crops, with the folders train and val")
+    parser.add_argument("--simulated", type=named_path, help="a training set of simulated knees")
+    parser.add_argument("--knees", type=int, help="number of knees to use of the simulated set (default: all)")
+    parser.add_argument("--exclude", type=named_path, help="public crops whose people are kept out of the training")
+    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
+    parser.add_argument("--epochs", type=int, default=12, help="passes over the crops (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of start, order and variation (default: 0)")
+    parser.set_defaults(run=train_koa)
+
+
+def _add_segmenter(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
+    parser = parts.add_parser("segmenter", parents=[budget], help="names the tissues of the joint in a volume")
+    parser.add_argument("--output", type=named_path, help="folder for the weights (default: in the package)")
+    parser.add_argument("--knees", type=int, default=200, help="simulated knees (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over them (default: %(default)s)")
+    parser.add_argument("--slices", type=int, default=12, help="of each knee in an epoch (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
+    parser.add_argument("--continue", dest="from_shipped", action="store_true", help="start from the shipped weights")
+    parser.set_defaults(run=train_segmenter)
+
+
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--other", type=named_path, action="append", default=[], help="folder of pictures of something else"
+    )
+
+
+def train_detector(options: argparse.Namespace) -> int:
+    """Train the joint detector; prints the path of the weights on stdout.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.knee.detection.training.joints.train_from_folders`.
+    """
+    from monai_xray2mri.knee.detection.training.joints import train_from_folders
+
+    train_from_folders(
+        options.films,
+        options.real,
+        options.output,
+        others=options.other,
+        iterations=options.iterations,
+        seed=options.seed,
+        minutes=options.minutes,
+        progress=show_progress(options),
+    )
+    print(options.output)
+    return ExitCode.DONE
+
+
+def train_judge(options: argparse.Namespace) -> int:
+    """Train the region judge; prints the path of the weights on stdout.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.knee.detection.training.region_judge.train_from_folders`.
+    """
+    from monai_xray2mri.knee.detection.training.region_judge import train_from_folders
+
+    train_from_folders(
+        options.real,
+        options.knees,
+        options.films,
+        options.output,
+        others=options.other,
+        unseen=options.unseen,
+        crops=options.crops,
+        iterations=options.iterations,
+        seed=options.seed,
+        minutes=options.minutes,
+        progress=show_progress(options),
+    )
+    print(options.output)
+    return ExitCode.DONE
+
+
+def train_koa(options: argparse.Namespace) -> int:
+    """Train the classifier; prints where the run stands as JSON on stdout.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.knee.detection.training.koa.train_from_folders`.
+    """
+    from monai_xray2mri.knee.detection.training.koa import train_from_folders
+
+    record = train_from_folders(
+        options.real,
+        options.output,
+        simulated=options.simulated,
+        knees=options.knees,
+        exclude=options.exclude,
+        epochs=options.epochs,
+        seed=options.seed,
+        minutes=options.minutes,
+        progress=show_progress(options),
+    )
+    print(json.dumps(record))
+    return ExitCode.DONE
+
+
+def train_segmenter(options: argparse.Namespace) -> int:
+    """Train the joint segmenter; prints the record of the training as JSON on stdout.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.knee.measures.segmentation_training.train_on_simulated_knees`.
+    """
+    from monai_xray2mri.knee.measures import segmentation_training
+    from monai_xray2mri.runtime.workers import Workers, with_progress
+
+    record = segmentation_training.train_on_simulated_knees(
+        options.output or segmentation_training.SHIPPED_FOLDER,
+        options.knees,
+        options.epochs,
+        options.slices,
+        run=with_progress(Workers(options.workers), "knee", show_progress(options)),
+        from_shipped=options.from_shipped,
+        minutes=options.minutes,
+        progress=show_progress(options),
+    )
+    print(json.dumps(record))
+    return ExitCode.DONE

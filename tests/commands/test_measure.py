@@ -1,0 +1,40 @@
+"""``xray2mri measure`` and ``train-part``: choices that are spelled without loading what they name, and help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from monai_xray2mri.cli import main
+from monai_xray2mri.commands import measure_networks, measure_simulator, simulate_set
+from monai_xray2mri.errors import ExitCode
+from monai_xray2mri.knee.data import simulated
+from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES
+from monai_xray2mri.systems.knee_xray2mri.evaluation import ceilings, continuity
+
+
+def test_choices_are_those_of_the_modules() -> None:
+    assert sorted(SEED_RANGES) == list(measure_simulator.SEED_RANGES)
+    assert list(ceilings.REDRAWN) == list(measure_simulator.REDRAWN)
+    assert continuity.TARGETS == measure_networks.TARGETS
+    assert simulated.SPLITS == simulate_set.SPLITS
+
+
+@pytest.mark.parametrize("command", ["measure", "train-part", "simulate-set", "fit-template"])
+def test_help_loads_no_torch(command: str) -> None:
+    code = f"""
+import sys
+from monai_xray2mri.cli import main
+try:
+    main(["{command}", "--help"])
+except SystemExit:
+    sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_refusal_is_told_in_words(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
+    assert main(["measure", "koa", "--weights", str(tmp_path / "none.pt")]) == ExitCode.USAGE
+    assert "none.pt" in capsys.readouterr().err
