@@ -9,10 +9,15 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monai_xray2mri.deploy.command import raise_stack_limit, require_sdk
 from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIError, describe_unexpected
 from settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from monai_xray2mri.core.system import System
+    from monai_xray2mri.dicom.study import Study
 
 LOADER = "dicom_data_loader_operator.py"
 TALKATIVE = ("monai.deploy", "pydicom", "highdicom")
@@ -33,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logging(settings.log_level)
     logger = logging.getLogger("xray2mri")
     try:
-        run(settings)
+        run_app(settings)
     except Xray2MRIError as error:
         logger.error("%s", error)
         return error.exit_code
@@ -43,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return ExitCode.DONE
 
 
-def run(settings: Settings) -> None:
+def run_app(settings: Settings) -> None:
     """Check study, bundle and output, then run the operators.
 
     Raises:
@@ -56,31 +61,53 @@ def run(settings: Settings) -> None:
         raise UsageError("input", "must be the folder of a study", found, "Check the option -i.")
 
     # 1. Study: refused before torch is imported, which takes seconds
-    from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study
+    from monai_xray2mri.systems.registry import system_of
 
-    study = read_knee_study(settings.input)
+    system = system_of(settings.bundle)
+    request = system.request(**settings.request)
+    study = _study(system, settings.input)
 
     # 2. Bundle, options, output
     from monai_xray2mri.runtime.files import require_free
-    from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
+    from run import Run
 
-    model = Xray2MRI.from_bundle(settings.bundle, settings.device)
-    options = model.options(seed=settings.seed, steps=settings.steps, samples=settings.samples)
-    options.check(model.network.schedule.steps)
+    predictor = system.predictor(settings.bundle, settings.device)
+    sampling = predictor.resolve(**settings.sampling)
     require_free(settings.output, ())
 
     # 3. Operators
     os.environ.setdefault("HOLOSCAN_LOG_LEVEL", "OFF")  # it would print every error a second time, with its traceback
     from app import Xray2MRIApp
 
+    run = Run(
+        system,
+        predictor,
+        settings.bundle,
+        settings.input,
+        study,
+        request,
+        sampling,
+        settings.output,
+        settings.outputs,
+        settings.allow_partial,
+    )
     try:
-        Xray2MRIApp(settings, study, model, options).run()
+        Xray2MRIApp(run).run()
     except Xray2MRIError:
         raise
     except Exception as error:
         if not _raised_in(LOADER, error):
             raise
         raise _unloadable(settings.input, error) from None
+
+
+def _study(system: System, folder: Path) -> Study | None:
+    """The sorted files of a study, for systems whose operators take selected series; None for others."""
+    if system.name != "knee_xray2mri":
+        return None
+    from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study
+
+    return read_knee_study(folder)
 
 
 def set_up_logging(level: str) -> None:

@@ -1,20 +1,24 @@
-"""What the app is told: the options of every MONAI Deploy app, and its own, each with an environment variable."""
+"""What the app is told: options of every MONAI Deploy app, and those of the bundle's system, each with a variable."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monai_xray2mri.core.system import Label
-from monai_xray2mri.types import Side
+from monai_xray2mri.core.options import Option, add_options
+from monai_xray2mri.core.system import OUTPUT_OPTIONS, Outputs, System
+from monai_xray2mri.errors import WeightsError
 
 BUNDLE = "knee_xray2mri"
-TRUE = frozenset({"1", "true", "yes", "on"})
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "CRITICAL")
+DEVICE = Option("device", str, "auto, cuda, mps or cpu", "auto", metavar="NAME")
+ALLOW_PARTIAL = Option(
+    "allow_partial", bool, "end with code 0 instead of 8 if one case was refused and another written", default=False
+)
 
 
 @dataclass(frozen=True)
@@ -25,37 +29,21 @@ class Settings:
         input: folder of the study.
         output: folder of the results.
         bundle: folder of the MONAI Bundle.
-        side: the only knee wanted; None = both.
-        seed: seed of the initial noise.
-        steps: sampling steps; None = the bundle's.
-        samples: volumes that are drawn; from two on their spread is written too.
-        sample_series: also write a series per sample.
-        parametric_map: also write the uncertainty as a Parametric Map.
-        features: JSON or CSV file of the features; None = the study's structured report.
-        oai_table: OAI's central readings, for knees that no report grades.
-        label: ``"corner"`` burns a small SYNTHETIC into the slices, ``"none"`` does not.
+        request: values of the system's ``request_options``.
+        sampling: values of the system's ``sampling_options``.
+        outputs: what is written beside each result.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
-        force: use also radiographs that the checks doubt; the result says so.
-        estimate: let a classifier grade a knee that nothing else grades.
-        allow_partial: a study of which one knee was refused and the other written ends with exit code 0.
+        allow_partial: a study of which one case was refused and another written ends with exit code 0.
         log_level: how much is logged.
     """
 
     input: Path
     output: Path
     bundle: Path
-    side: Side | None
-    seed: int
-    steps: int | None
-    samples: int
-    sample_series: bool
-    parametric_map: bool
-    features: Path | None
-    oai_table: Path | None
-    label: Label
+    request: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    outputs: Outputs
     device: str
-    force: bool
-    estimate: bool
     allow_partial: bool
     log_level: str
 
@@ -69,10 +57,20 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     Raises:
         SystemExit: with code 2 and a message for an unknown or malformed option, with code 0 for ``--help``.
     """
-    values = vars(_parser().parse_args(arguments))
-    values.pop("workdir")
-    model = values.pop("model")
-    return Settings(**values, bundle=find_bundle(model))
+    bundle = find_bundle(_platform_parser(add_help=False).parse_known_args(arguments)[0].model)
+    system = _system(bundle)
+    values = vars(_parser(system).parse_args(arguments))
+    return Settings(
+        input=values["input"],
+        output=values["output"],
+        bundle=bundle,
+        request={option.name: values[option.name] for option in system.request_options},
+        sampling={option.name: values[option.name] for option in system.sampling_options},
+        outputs=Outputs(**{option.name: values[option.name] for option in OUTPUT_OPTIONS}),
+        device=values["device"],
+        allow_partial=values["allow_partial"],
+        log_level=values["log_level"],
+    )
 
 
 def find_bundle(model: Path | None) -> Path:
@@ -95,62 +93,48 @@ def find_bundle(model: Path | None) -> Path:
     return inside[0].resolve() if len(inside) == 1 else model
 
 
-def _parser() -> argparse.ArgumentParser:
+def _system(bundle: Path) -> System:
+    """The system whose options are offered; a bundle that is missing is refused when it is loaded."""
+    from monai_xray2mri.systems.registry import find_system, system_of
+
+    try:
+        return system_of(bundle)
+    except WeightsError:
+        return find_system(BUNDLE)
+
+
+def _platform_parser(add_help: bool) -> argparse.ArgumentParser:
+    """The options of every MONAI Deploy app."""
     parser = argparse.ArgumentParser(
         prog="app_package",
-        description="Synthetic MR series from the knee radiographs of a DICOM study. Not for clinical use.",
+        description="Synthetic images from the studies that a bundle's system takes. Not for clinical use.",
         epilog="An option wins over its environment variable, which stands behind it.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
+        add_help=add_help,
     )
 
     def add(flags: str, variable: str, fallback: object, text: str, **more: Any) -> None:
         default = os.environ.get(variable) or fallback
         parser.add_argument(*flags.split(), default=default, help=f"{text} [{variable}]", **more)
 
-    label, levels = _one_of("corner", "none"), _one_of(*LOG_LEVELS)
     add("-i --input", "HOLOSCAN_INPUT_PATH", "input", "folder of the study", type=Path, metavar="PATH")
     add("-o --output", "HOLOSCAN_OUTPUT_PATH", "output", "folder of the results", type=Path, metavar="PATH")
     add("-m --model", "HOLOSCAN_MODEL_PATH", None, "the MONAI Bundle, or its parent", type=Path, metavar="PATH")
     add("-w --workdir", "HOLOSCAN_WORKDIR", None, "for every MONAI Deploy app; not used here", metavar="PATH")
-    add("-l --log-level", "XRAY2MRI_LOG_LEVEL", "INFO", "how much is logged", type=levels, metavar="LEVEL")
-    add("--side", "XRAY2MRI_SIDE", None, "the only knee wanted, R or L", type=_side, metavar="SIDE")
-    add("--seed", "XRAY2MRI_SEED", 0, "seed of the initial noise", type=int, metavar="N")
-    add("--steps", "XRAY2MRI_STEPS", None, "sampling steps, if not the bundle's", type=int, metavar="N")
-    add("--samples", "XRAY2MRI_SAMPLES", 1, "volumes drawn; from 2 on with uncertainty", type=int, metavar="N")
-    add("--features", "XRAY2MRI_FEATURES", None, "JSON or CSV file of the 19 features", type=Path, metavar="FILE")
-    add("--oai-table", "XRAY2MRI_OAI_TABLE", None, "OAI readings, if there is no report", type=Path, metavar="FILE")
-    add("--label", "XRAY2MRI_LABEL", "corner", "corner burns a small SYNTHETIC in, none does not", type=label)
-    add("--device", "XRAY2MRI_DEVICE", "auto", "auto, cuda, mps or cpu", metavar="NAME")
-    series = os.environ.get("XRAY2MRI_SAMPLE_SERIES", "").lower() in TRUE
-    text = "also write a series per sample [XRAY2MRI_SAMPLE_SERIES]"
-    parser.add_argument("--sample-series", action="store_true", default=series, help=text)
-    floats = os.environ.get("XRAY2MRI_PARAMETRIC_MAP", "").lower() in TRUE
-    text = "also write the uncertainty as a Parametric Map [XRAY2MRI_PARAMETRIC_MAP]"
-    parser.add_argument("--parametric-map", action="store_true", default=floats, help=text)
-    forced = os.environ.get("XRAY2MRI_FORCE", "").lower() in TRUE
-    text = "use also a radiograph that the checks doubt; the result says so [XRAY2MRI_FORCE]"
-    parser.add_argument("--force", action="store_true", default=forced, help=text)
-    unknown = os.environ.get("XRAY2MRI_NO_ESTIMATE", "").lower() in TRUE
-    text = "leave a knee that nothing grades unknown instead of grading it with a classifier [XRAY2MRI_NO_ESTIMATE]"
-    parser.add_argument("--no-estimate", dest="estimate", action="store_false", default=not unknown, help=text)
-    partial = os.environ.get("XRAY2MRI_ALLOW_PARTIAL", "").lower() in TRUE
-    text = "end with code 0 instead of 8 if one knee was refused and another written [XRAY2MRI_ALLOW_PARTIAL]"
-    parser.add_argument("--allow-partial", action="store_true", default=partial, help=text)
+    add("-l --log-level", "XRAY2MRI_LOG_LEVEL", "INFO", "how much is logged", type=_log_level, metavar="LEVEL")
     return parser
 
 
-def _side(text: str) -> Side:
-    return Side(_one_of(*Side)(text[:1] if text.lower() in {"right", "left"} else text))
+def _parser(system: System) -> argparse.ArgumentParser:
+    parser = _platform_parser(add_help=True)
+    add_options(parser, (*system.request_options, *system.sampling_options, *OUTPUT_OPTIONS), os.environ)
+    add_options(parser, (DEVICE, ALLOW_PARTIAL), os.environ)
+    return parser
 
 
-def _one_of(*known: str) -> Callable[[str], str]:
-    """A checker of argparse that takes any case; argparse's own ``choices`` would not check environment variables."""
-
-    def check(text: str) -> str:
-        for value in known:
-            if text.lower() == value.lower():
-                return value
-        raise argparse.ArgumentTypeError(f"must be one of {', '.join(known)}, not {text!r}")
-
-    return check
+def _log_level(text: str) -> str:
+    """A level in any case; argparse's own ``choices`` would not check the environment variable."""
+    if text.upper() not in LOG_LEVELS:
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(LOG_LEVELS)}, not {text!r}")
+    return text.upper()

@@ -30,7 +30,8 @@ from monai_xray2mri.commands import (
     train,
     train_part,
 )
-from monai_xray2mri.commands.options import RED_LINE
+from monai_xray2mri.commands.options import named_system
+from monai_xray2mri.core.wording import RED_LINE
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import ExitCode, Xray2MRIError, describe_unexpected
 from monai_xray2mri.runtime.interruption import TERMINATED, Terminated, terminable
@@ -45,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     try:
         # pydicom and the Deploy SDK, if it is installed, warn about things that users cannot act on
         with terminable(), quiet():
@@ -68,14 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="xray2mri", description=f"Synthetic knee MR from a radiograph. {RED_LINE}")
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of all sub-commands; those that run a system offer the options of the one that is named."""
+    parser = argparse.ArgumentParser(prog="xray2mri", description=f"Synthetic medical images. {RED_LINE}")
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
+    system = named_system(arguments)
+    for module in (synthesize, check):
+        module.add_command(commands, common, system)
     for module in (
-        synthesize,
-        check,
         report,
         example_study,
         simulate,

@@ -36,3 +36,10 @@ def test_there_is_one_command_line(repository: Path) -> None:
         if "__name__ ==" in path.read_text()
     ]
     assert found == ["monai_xray2mri/cli.py", "monai_xray2mri/deploy/__main__.py", "app_package/__main__.py"]
+
+
+def test_the_map_shows_every_room(repository: Path) -> None:
+    page = (repository / "docs" / "architecture.md").read_text()
+    shown = set(re.findall(r"^  ([a-z_]+)/ ", page.split("```")[1], re.MULTILINE))
+    rooms = {path.parent.name for path in (repository / "monai_xray2mri").glob("*/__init__.py")}
+    assert shown == rooms

@@ -7,12 +7,11 @@ from typing import Any
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
-from monai_xray2mri.dicom.study import Study
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.systems.knee_xray2mri.plan import locate_knees
-from monai_xray2mri.types import Side
 from operators.selection import selected_files
+from run import Run
 
 
 class KneeRegionOperator(Operator):
@@ -25,23 +24,11 @@ class KneeRegionOperator(Operator):
         plan: :class:`monai_xray2mri.core.system.Plan` of knees, features still unknown.
 
     Args:
-        study: the files of the study.
-        side: the only knee wanted; None = both.
-        region_mm: side of the region at the detector in mm; the model's.
-        force: use also radiographs that the checks doubt.
+        run: the study, the loaded bundle, and what is wanted.
     """
 
-    def __init__(
-        self,
-        fragment: Fragment,
-        *args: Any,
-        study: Study,
-        side: Side | None,
-        region_mm: float,
-        force: bool,
-        **kwargs: Any,
-    ) -> None:
-        self._study, self._side, self._region_mm, self._force = study, side, region_mm, force
+    def __init__(self, fragment: Fragment, *args: Any, run: Run, **kwargs: Any) -> None:
+        self._run = run
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -51,7 +38,9 @@ class KneeRegionOperator(Operator):
 
     def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
         """Check and locate; raises InputRefused if no knee can be used."""
-        found = self._study.of(RADIOGRAPHS)
+        run, study = self._run, self._run.study
+        assert study is not None  # launch reads it for this system
+        found = study.of(RADIOGRAPHS)
         films = selected_files(found, op_input.receive("radiographs"))
         missed = tuple(
             f"{film.name}: the MONAI Deploy loader does not read it (no DICOM Part 10 file)"
@@ -61,5 +50,5 @@ class KneeRegionOperator(Operator):
         if not films:
             remedy = "Convert it to a DICOM Part 10 file, or use: xray2mri synthesize."
             raise InputRefused("study", "needs a radiograph that MONAI Deploy can load", " | ".join(missed), remedy)
-        study = self._study.with_files(RADIOGRAPHS, films, missed)
-        op_output.emit(locate_knees(study, side=self._side, region_mm=self._region_mm, force=self._force), "plan")
+        usable = study.with_files(RADIOGRAPHS, films, missed)
+        op_output.emit(locate_knees(usable, run.request, run.predictor.network.region_mm), "plan")

@@ -1,46 +1,46 @@
-"""``xray2mri check``: what would happen to a study, as JSON."""
+"""``xray2mri check``: what would happen to a source, as JSON."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
-from monai_xray2mri.commands.options import RED_LINE, add_study, chosen_features, chosen_side
+from monai_xray2mri.commands.options import add_bundle, add_source, values_of
+from monai_xray2mri.core.wording import RED_LINE
 from monai_xray2mri.errors import ExitCode
 
+if TYPE_CHECKING:
+    from monai_xray2mri.core.system import System
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+
+def add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser, system: System
+) -> None:
     """Add the sub-command ``check``.
 
     Args:
         commands: where sub-commands are added.
         common: options that all sub-commands share (``--quiet``).
+        system: of the bundle that the command line names; its options are offered.
     """
     parser = commands.add_parser(
         "check", parents=[common], help="what would happen, as JSON; no weights needed", description=RED_LINE
     )
-    add_study(parser)
+    add_source(parser, system)
+    add_bundle(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry the sub-command out; returns the exit code."""
-    from monai_xray2mri.core.bundles import configuration
-    from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
-    from monai_xray2mri.systems.registry import default_bundle
+    from monai_xray2mri.systems.registry import default_bundle, system_of
 
-    plan = plan_study(
-        read_knee_study(options.input),
-        region_mm=float(configuration(default_bundle())["network_def"]["region_mm"]),
-        side=chosen_side(options),
-        features=chosen_features(options),
-        oai_table=options.oai_table,
-        assume_spacing=options.assume_spacing,
-        force=options.force,
-        estimate=options.estimate,
-    )
+    bundle = options.bundle or default_bundle()
+    system = system_of(bundle)
+    plan = system.plan(options.input, system.request(**values_of(options, system.request_options)), bundle)
     answer = {
-        "knees": [case.record() for case in plan.cases],
+        system.cases_word: [case.record() for case in plan.cases],
         "refused": [str(refusal) for refusal in plan.refusals],
         "remarks": list(plan.remarks),
     }

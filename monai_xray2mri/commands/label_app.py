@@ -8,7 +8,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from monai_xray2mri.commands.options import RED_LINE, named_path
+from monai_xray2mri.commands.options import named_path
+from monai_xray2mri.core.wording import RED_LINE
 from monai_xray2mri.errors import ExitCode
 
 _DESCRIPTION = (

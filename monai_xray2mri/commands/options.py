@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
+
+from monai_xray2mri.core.options import Option, add_options
+from monai_xray2mri.errors import WeightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from monai_xray2mri.knee.grading.record import Grading
+    from monai_xray2mri.core.system import System
     from monai_xray2mri.types import Side
-
-RED_LINE: Final = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
 
 
 def named_path(text: str) -> Path:
@@ -27,26 +27,10 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
-    """Options of a study that comes in."""
-    parser.add_argument("input", type=named_path, help="study folder, DICOM file, or PNG/JPEG of one knee")
-    parser.add_argument(
-        "--side", choices=["R", "L"], help="the only knee wanted, or the side of a film that does not say"
-    )
-    parser.add_argument("--features", type=named_path, help="JSON or CSV with radiographic features; replaces reports")
-    parser.add_argument("--oai-table", type=named_path, help="OAI's kXR_SQ_BUxx, for films without a report")
-    parser.add_argument(
-        "--assume-spacing",
-        action="store_true",
-        help="research: take a picture without pixel spacing as one joint region",
-    )
-    parser.add_argument("--force", action="store_true", help="use also a picture that the checks doubt; recorded")
-    parser.add_argument(
-        "--no-estimate",
-        dest="estimate",
-        action="store_false",
-        help="leave a knee that nothing grades unknown, instead of grading it with a classifier",
-    )
+def add_source(parser: argparse.ArgumentParser, system: System) -> None:
+    """The source and the options of what is wanted of it."""
+    parser.add_argument("input", type=named_path, help="study folder, DICOM file, or picture")
+    add_options(parser, system.request_options)
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
@@ -54,21 +38,31 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=named_path, help="MONAI Bundle (default: the one of the package)")
 
 
+def named_system(arguments: Sequence[str]) -> System:
+    """The system of the bundle that a command line names, whose options it may hold.
+
+    A bundle that is missing or damaged is refused when it is loaded; until then the default system stands for it.
+    """
+    from monai_xray2mri.systems.registry import find_system, system_of
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--bundle", type=Path)
+    try:
+        return system_of(parser.parse_known_args(arguments)[0].bundle)
+    except (WeightsError, argparse.ArgumentError, SystemExit):
+        return find_system("knee_xray2mri")
+
+
+def values_of(options: argparse.Namespace, asked: Iterable[Option]) -> dict[str, Any]:
+    """The values of options on a command line, by name."""
+    return {option.name: getattr(options, option.name) for option in asked}
+
+
 def chosen_side(options: argparse.Namespace) -> Side | None:
     """The side that was asked for."""
     from monai_xray2mri.types import Side
 
     return Side(options.side) if options.side else None
-
-
-def chosen_features(options: argparse.Namespace) -> Mapping[Side, Grading] | None:
-    """Gradings of the file that was named."""
-    from monai_xray2mri.knee.grading.files import read_grading_file
-
-    if options.features is None:
-        return None
-    side = chosen_side(options)
-    return read_grading_file(options.features, (side,) if side else ())
 
 
 def show_progress(options: argparse.Namespace) -> bool:

@@ -213,6 +213,7 @@ class System(Protocol):
         request_options: what may be chosen about the source.
         sampling_options: what may be chosen about how results are drawn.
         work_unit: word for a unit of work: ``slice``.
+        cases_word: plural word for cases: ``feet``.
     """
 
     name: str
@@ -222,6 +223,7 @@ class System(Protocol):
     request_options: tuple[Option, ...]
     sampling_options: tuple[Option, ...]
     work_unit: str
+    cases_word: str
 
     def request(self, **values: Any) -> Request:
         """The request with these values of ``request_options``.

@@ -6,3 +6,6 @@ DISCLAIMER = (
     "SYNTHETIC: generated from a radiograph, not acquired. Not for clinical use. "
     "It can show structures that are not there and miss ones that are."
 )
+
+RED_LINE = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
+"""Stands in the help of commands."""

@@ -1,27 +1,22 @@
 """Which system a bundle names, and how it is run by one call.
 
 A bundle's ``metadata.json`` names its system. Systems of other packages are found by entry points of the group
-``monai_xray2mri.systems``: the entry's name is the system's, its object is the
+``monai_xray2mri.systems``: the name of an entry is the system's, its object a
 :class:`~monai_xray2mri.core.system.System`.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final
 
-from tqdm import tqdm
-
 from monai_xray2mri.core.bundles import shipped_bundle, system_name
-from monai_xray2mri.core.options import require_known
-from monai_xray2mri.core.system import Predictor, Progress, Result, Sampling, System
+from monai_xray2mri.core.system import Plan, Predictor, Progress, Request, Result, System
 from monai_xray2mri.errors import WeightsError
+from monai_xray2mri.systems.running import only_result
 
 GROUP: Final = "monai_xray2mri.systems"
 """Entry points of systems in other packages."""
@@ -114,16 +109,11 @@ class Loaded:
             UsageError: an option is unknown or out of range.
             InputRefused: the source cannot be used, or holds several cases and no option chooses one.
         """
-        system = self.system
-        require_known(options, system.request_options, system.sampling_options)
-        asked = {option.name for option in system.request_options}
-        sampling = self.predictor.resolve(**{name: value for name, value in options.items() if name not in asked})
-        request = system.request(**{name: value for name, value in options.items() if name in asked})
-        case = system.plan(Path(source), request, self.bundle).only()
-        if callable(progress):
-            return self.predictor.predict(case, sampling, progress)
-        with progress_bar(system, self.predictor, sampling, case.title, progress) as update:
-            return self.predictor.predict(case, sampling, update)
+
+        def plan(request: Request) -> Plan[Any]:
+            return self.system.plan(Path(source), request, self.bundle)
+
+        return only_result(self.system, self.predictor, plan, options, progress)
 
 
 def load(bundle: str | Path | None = None, device: str = "auto") -> Loaded:
@@ -147,13 +137,3 @@ def load(bundle: str | Path | None = None, device: str = "auto") -> Loaded:
     path = Path(bundle) if bundle is not None else default_bundle()
     system = system_of(path)
     return Loaded(system, system.predictor(path, device), path)
-
-
-@contextmanager
-def progress_bar(
-    system: System, predictor: Predictor, sampling: Sampling, title: str, wanted: bool
-) -> Iterator[Callable[[int], object]]:
-    """A bar on stderr with the time left, if it is wanted and stderr is a terminal; yields what it is told by."""
-    hidden = not (wanted and sys.stderr.isatty())
-    with tqdm(total=predictor.work(sampling), desc=title, unit=system.work_unit, disable=hidden) as bar:
-        yield bar.update

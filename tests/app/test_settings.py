@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from monai_xray2mri.types import Side
-
 VARIABLES = {
     "HOLOSCAN_INPUT_PATH": "study", "HOLOSCAN_OUTPUT_PATH": "results", "HOLOSCAN_MODEL_PATH": "net",
     "XRAY2MRI_SIDE": "left", "XRAY2MRI_SEED": "7", "XRAY2MRI_STEPS": "3", "XRAY2MRI_FEATURES": "f.json",
@@ -28,32 +26,39 @@ def settings(app_package):
     return settings
 
 
-def as_text(found):
-    return {name: value if isinstance(value, bool) else str(value) for name, value in vars(found).items()}
+def flat(found):
+    """All settings by name, those of the system and of the outputs among them, as far as they are given or decided."""
+    values = {**vars(found), **found.request, **found.sampling, **vars(found.outputs)}
+    shown = {name: value if isinstance(value, bool) else str(value) for name, value in values.items()}
+    return {name: value for name, value in shown.items() if name not in ("request", "sampling", "outputs")}
+
+
+DEFAULTS = {
+    "side": "None", "features": "None", "oai_table": "None", "assume_spacing": False, "force": False, "estimate": True,
+    "seed": "0", "samples": "1", "steps": "None", "slices": "None", "guidance": "None", "feature_guidance": "None",
+    "eta": "None", "noise_shared": "None", "noise_length_mm": "None", "noise_aspect": "None", "dtype": "auto",
+    "chunk": "25", "label": "corner", "nifti": False, "sample_series": False, "parametric_map": False,
+}  # fmt: skip
 
 
 def test_defaults(settings, bundle, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert as_text(settings.read_settings([])) == {
-        "input": "input", "output": "output", "bundle": str(bundle), "side": "None", "seed": "0", "steps": "None",
-        "samples": "1", "sample_series": False, "parametric_map": False, "oai_table": "None",
-        "features": "None", "label": "corner", "device": "auto", "allow_partial": False, "log_level": "INFO",
-        "force": False, "estimate": True,
+    assert flat(settings.read_settings([])) == DEFAULTS | {
+        "input": "input", "output": "output", "bundle": str(bundle), "device": "auto", "allow_partial": False,
+        "log_level": "INFO",
     }  # fmt: skip
 
 
 def test_environment_variables_are_read_and_options_win(settings, monkeypatch):
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-    found = settings.read_settings([])
-    assert found.side is Side.LEFT
-    assert as_text(found) == {
+    assert flat(settings.read_settings([])) == DEFAULTS | {
         "input": "study", "output": "results", "bundle": "net", "side": "L", "seed": "7", "steps": "3",
         "samples": "4", "sample_series": True, "parametric_map": True, "oai_table": "t.txt",
         "features": "f.json", "label": "none", "device": "cpu", "allow_partial": True, "log_level": "ERROR",
         "force": True, "estimate": False,
     }  # fmt: skip
-    assert as_text(settings.read_settings(OPTIONS)) == {
+    assert flat(settings.read_settings(OPTIONS)) == DEFAULTS | {
         "input": "a", "output": "b", "bundle": "c", "side": "R", "seed": "1", "steps": "2",
         "samples": "2", "sample_series": True, "parametric_map": True, "oai_table": "u.txt",
         "features": "g.json", "label": "corner", "device": "auto", "allow_partial": True, "log_level": "WARN",

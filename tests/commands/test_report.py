@@ -13,6 +13,7 @@ from monai_xray2mri.core.system import Plan
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, add_gradings, read_knee_study, require_films
 from monai_xray2mri.types import Box, Radiograph, Side
 from tests.helpers.films import write_film
@@ -32,7 +33,7 @@ def grading(folder, **options) -> Grading:
     pixels = np.zeros((299, 299), np.float32)
     radiograph = Radiograph(pixels, None, "none", (Side.RIGHT,), "", "film.dcm", dataset=require_films(study)[0].header)
     plan = Plan((KneeCase(radiograph, KneeROI(Side.RIGHT, Box(0, 0, 299, 299), pixels, 110.0, "whole image")),))
-    return add_gradings(plan, study, **options).cases[0].grading
+    return add_gradings(plan, study, KneeRequest(**options)).cases[0].grading
 
 
 def call(*arguments):

@@ -47,7 +47,7 @@ class KneeRequest:
 
     Attributes:
         side: the only knee wanted, and what tells the side of a film that does not say it; None: both.
-        features: gradings of the user, which replace reports; None: none were given.
+        features: gradings of the user, which replace reports: by side, or the file that holds them; None: none.
         oai_table: OAI's central readings, for knees that no report grades.
         assume_spacing: for research: take a picture without spacing as one joint region.
         force: use also what the checks of the picture doubt; the result says so.
@@ -55,7 +55,7 @@ class KneeRequest:
     """
 
     side: Side | None = None
-    features: Mapping[Side, Grading] | None = None
+    features: Mapping[Side, Grading] | Path | None = None
     oai_table: Path | None = None
     assume_spacing: bool = False
     force: bool = False
@@ -78,25 +78,24 @@ def knee_request(**values: Any) -> KneeRequest:
     side = next(option for option in REQUEST_OPTIONS if option.name == "side").read(values.pop("side", None))
     chosen = chosen_options([option for option in REQUEST_OPTIONS if option.name not in ("side", "features")], values)
     side = Side(side) if side else None
-    return KneeRequest(side=side, features=_gradings(features, side), **chosen)
+    return KneeRequest(side=side, features=_gradings(features), **chosen)
 
 
-def _gradings(features: Any, side: Side | None) -> Mapping[Side, Grading] | None:
-    """Gradings by side: those of a file, or one that holds for whichever knee is used."""
+def _gradings(features: Any) -> Mapping[Side, Grading] | Path | None:
+    """Gradings that hold for whichever knee is used. A file waits until the sides of the film are known."""
     from monai_xray2mri.knee.grading.features import validate_grades
-    from monai_xray2mri.knee.grading.files import read_grading_file
 
-    if not features:
-        return None
-    if isinstance(features, Path):
-        return read_grading_file(features, (side,) if side else ())
+    if features is None or features == "" or isinstance(features, Path):
+        return features or None
     source = "features"
     if isinstance(features, str):
         features, source = _parsed(features), "request"
     if not isinstance(features, Mapping):
         raise UsageError("option features", "must map names to grades", type(features).__name__, "See xray2mri report.")
     given = {name: grade for name, grade in features.items() if grade not in (None, "")}
-    return dict.fromkeys(Side, validate_grades(given, source=source)) if given else None
+    if source == "request" and not given:
+        return None
+    return dict.fromkeys(Side, validate_grades(given, source=source))
 
 
 def _parsed(text: str) -> Any:

@@ -18,6 +18,7 @@ from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.study import Study, StudyFile, read_study
 from monai_xray2mri.errors import InputRefused, NotAKnee, Xray2MRIError
+from monai_xray2mri.knee.grading.files import read_grading_file
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_reader import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.knee.oai.film_readings import oai_gradings
@@ -27,6 +28,7 @@ from monai_xray2mri.radiograph.knee.header_checks import check_subject
 from monai_xray2mri.radiograph.knee.region import FoundJoint, Locator, find_knees
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.radiograph.reading import read_radiograph
+from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
 from monai_xray2mri.types import Radiograph, Side
 
 
@@ -126,40 +128,21 @@ def require_films(study: Study) -> tuple[StudyFile, ...]:
     )
 
 
-def plan_study(
-    study: Study,
-    *,
-    region_mm: float,
-    side: Side | None = None,
-    features: Mapping[Side, Grading] | None = None,
-    oai_table: Path | None = None,
-    assume_spacing: bool = False,
-    force: bool = False,
-    estimate: bool = True,
-) -> Plan[KneeCase]:
+def plan_study(study: Study, request: KneeRequest, region_mm: float) -> Plan[KneeCase]:
     """The knees of a study with their features: :func:`locate_knees`, then :func:`add_gradings`, with their errors."""
-    plan = locate_knees(study, region_mm=region_mm, side=side, assume_spacing=assume_spacing, force=force)
-    return add_gradings(plan, study, features, oai_table, estimate)
+    return add_gradings(locate_knees(study, request, region_mm), study, request)
 
 
 @quiet()
-def locate_knees(
-    study: Study,
-    *,
-    region_mm: float,
-    side: Side | None = None,
-    assume_spacing: bool = False,
-    force: bool = False,
-) -> Plan[KneeCase]:
+def locate_knees(study: Study, request: KneeRequest, region_mm: float) -> Plan[KneeCase]:
     """Find the knees on the radiographs of a study, with all checks of the pictures.
 
     Args:
         study: the sorted files.
+        request: which knee is wanted, and how strictly the picture is checked. ``force`` uses also what the checks
+            doubt (:class:`~monai_xray2mri.errors.DoubtfulInput`), with a remark. Side, spacing, age, and whether there
+            is a knee at all cannot be forced.
         region_mm: side of the region at the detector in mm; the bundle's.
-        side: the only knee wanted, and what tells the side of a film that does not say it; None = both.
-        assume_spacing: for research: take a picture without spacing as one joint region.
-        force: use also what the checks of the picture doubt (:class:`~monai_xray2mri.errors.DoubtfulInput`), with a
-            remark. Side, spacing, age, and whether there is a knee at all cannot be forced.
 
     Returns:
         The plan with at least one case, right before left, features still unknown.
@@ -172,12 +155,12 @@ def locate_knees(
     for film in films:
         try:
             radiograph = read_radiograph(film.path, film.name, check_subject)
-            check = check_radiograph(radiograph, side=side)
+            check = check_radiograph(radiograph, side=request.side)
         except InputRefused as refusal:
-            irrelevant = isinstance(refusal, NotAKnee) or (side is not None and len(films) > 1)
+            irrelevant = isinstance(refusal, NotAKnee) or (request.side is not None and len(films) > 1)
             (passed_over if irrelevant else refusals).append(refusal)
             continue
-        found, refused = _knees_of(radiograph, check, region_mm, assume_spacing, force)
+        found, refused = _knees_of(radiograph, check, region_mm, request)
         cases += found
         refusals += refused
     if not cases:
@@ -187,7 +170,7 @@ def locate_knees(
 
 
 def _knees_of(
-    radiograph: Radiograph, film: FilmCheck, region_mm: float, assume_spacing: bool, force: bool
+    radiograph: Radiograph, film: FilmCheck, region_mm: float, request: KneeRequest
 ) -> tuple[list[KneeCase], list[InputRefused]]:
     """The knees of a film, one at a time, so that a knee that cannot be found does not cost the other one."""
     from monai_xray2mri.knee.detection.joints import find_joints  # torch takes seconds to import
@@ -195,9 +178,9 @@ def _knees_of(
     locate, cases, refusals = _locate_once(find_joints), list[KneeCase](), list[InputRefused]()
     for side in film.sides:
         try:
-            (roi,) = find_knees(radiograph, locate, (side,), region_mm, assume_spacing=assume_spacing)
+            (roi,) = find_knees(radiograph, locate, (side,), region_mm, assume_spacing=request.assume_spacing)
             region = check_region(roi, radiograph.name)
-            overridden = _override(region, roi, radiograph.name, force)
+            overridden = _override(region, roi, radiograph.name, request.force)
         except InputRefused as refusal:
             refusals.append(refusal)
             continue
@@ -229,28 +212,24 @@ def _override(region: RegionCheck, roi: KneeROI, name: str, force: bool) -> tupl
 
 
 @quiet()
-def add_gradings(
-    plan: Plan[KneeCase],
-    study: Study,
-    features: Mapping[Side, Grading] | None = None,
-    oai_table: Path | None = None,
-    estimate: bool = True,
-) -> Plan[KneeCase]:
+def add_gradings(plan: Plan[KneeCase], study: Study, request: KneeRequest) -> Plan[KneeCase]:
     """Give each knee its features: those of the user, else of the study's reports, else of OAI, else estimated.
 
     Args:
         plan: of :func:`locate_knees`.
         study: whose reports are read.
-        features: gradings given by the user; they replace reports.
-        oai_table: OAI's central readings, for knees that no report grades; their use has a remark.
-        estimate: give a knee that nothing grades the Kellgren-Lawrence grade that a classifier sees in the radiograph,
-            marked as such (Wang 2024b); else its features stay unknown.
+        request: ``features`` replace reports. ``oai_table`` holds OAI's central readings, for knees that no report
+            grades; their use has a remark. ``estimate`` gives a knee that nothing grades the Kellgren-Lawrence grade
+            that a classifier sees in the radiograph, marked as such (Wang 2024b); else its features stay unknown.
 
     Raises:
-        UsageError: the table cannot be read.
-        InputRefused: a report or the table contradicts itself, or no knee is left: every report is of another patient,
-            film, knee.
+        UsageError: the table or the features file cannot be read.
+        InputRefused: features, a report or the table contradict themselves, or no knee is left: every report is of
+            another patient, film, knee.
     """
+    features = request.features
+    if isinstance(features, Path):
+        features = read_grading_file(features, [case.side for case in plan.cases])
     headers = {file.name: file.header for file in study.of(REPORTS) if file.header is not None}
     reports = [read_grading_report(header, name) for name, header in headers.items()]
     by_instance = {str(header.get("SOPInstanceUID", "")): header for header in headers.values()}
@@ -258,9 +237,9 @@ def add_gradings(
     for case in plan.cases:
         try:
             grading = _grading(reports, case, features)
-            if oai_table is not None and grading.source == "missing":
-                grading = _of_table(oai_table, case, grading)
-            if estimate and grading.source == "missing":
+            if request.oai_table is not None and grading.source == "missing":
+                grading = _of_table(request.oai_table, case, grading)
+            if request.estimate and grading.source == "missing":
                 grading = _estimated(case, grading)
         except InputRefused as refusal:
             refusals.append(refusal)

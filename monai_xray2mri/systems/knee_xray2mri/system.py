@@ -25,6 +25,7 @@ class KneeXray2MRI:
     request_options = REQUEST_OPTIONS
     sampling_options = SAMPLING_OPTIONS
     work_unit = "slice"
+    cases_word = "knees"
 
     def request(self, **values: Any) -> KneeRequest:
         """See :func:`~monai_xray2mri.systems.knee_xray2mri.options.knee_request`."""
@@ -41,16 +42,8 @@ class KneeXray2MRI:
         from monai_xray2mri.core.bundles import configuration
         from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 
-        return plan_study(
-            read_knee_study(source),
-            side=request.side,
-            features=request.features,
-            oai_table=request.oai_table,
-            region_mm=float(configuration(bundle)["network_def"]["region_mm"]),
-            assume_spacing=request.assume_spacing,
-            force=request.force,
-            estimate=request.estimate,
-        )
+        region_mm = float(configuration(bundle)["network_def"]["region_mm"])
+        return plan_study(read_knee_study(source), request, region_mm)
 
     def predictor(self, bundle: Path, device: str = "auto") -> Xray2MRI:
         """See :meth:`~monai_xray2mri.systems.knee_xray2mri.predictor.Xray2MRI.from_bundle`."""

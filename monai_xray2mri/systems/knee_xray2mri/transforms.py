@@ -87,12 +87,7 @@ class LoadKneeRegiond(MapTransform):
             if not str(result[key]):  # MONAI Label's path for a name that its datastore does not hold
                 raise UnknownName("image", "must be in the studies folder", "no image of that name", "Check the name.")
             path = Path(result[key])
-            plan = plan_study(
-                read_knee_study(path),
-                side=request.side,
-                region_mm=self.region_mm,
-                assume_spacing=request.assume_spacing,
-            )
+            plan = plan_study(read_knee_study(path), request, self.region_mm)
             case = plan.only()
             pixels = torch.from_numpy(network_input(case.roi, self.image_size)[0])  # [1,H,W]
             meta = {

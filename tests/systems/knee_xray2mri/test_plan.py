@@ -24,6 +24,7 @@ from monai_xray2mri.knee.grading.report_writer import write_grading_report
 from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES, RADIOGRAPHS
 from monai_xray2mri.radiograph.knee import checks
 from monai_xray2mri.systems.knee_xray2mri.example_study import write_example_study
+from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
 from monai_xray2mri.types import Side
 from tests.helpers.films import read_picture, real_crops, simulated_crop, write_film
@@ -37,7 +38,7 @@ def film(tmp_path: Path) -> Path:
 
 
 def plan(study: Path, **options: object) -> Plan[KneeCase]:
-    return plan_study(read_knee_study(study), region_mm=110.0, **options)  # type: ignore[arg-type]
+    return plan_study(read_knee_study(study), KneeRequest(**options), 110.0)  # type: ignore[arg-type]
 
 
 def report(film: Path, side: Side = Side.RIGHT, final: bool = True, **replaced: str) -> Path:

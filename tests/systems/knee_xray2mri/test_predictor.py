@@ -19,6 +19,7 @@ from monai_xray2mri.core.volumes import volume_affine
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
+from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
 from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.types import Side
@@ -35,7 +36,7 @@ def predictor(tiny_bundle: Path) -> Xray2MRI:
 def case(folder: Path, side: str = "R", **replaced: object) -> KneeCase:
     pixels = simulated_crop() if side == "R" else simulated_crop()[:, ::-1]
     study = read_knee_study(write_film(folder / f"{side}.dcm", pixels, side, **replaced))
-    return plan_study(study, region_mm=110.0).only()
+    return plan_study(study, KneeRequest(), 110.0).only()
 
 
 def test_one_call_makes_a_volume(predictor: Xray2MRI, tmp_path: Path) -> None:
@@ -54,30 +55,30 @@ def test_one_call_makes_a_volume(predictor: Xray2MRI, tmp_path: Path) -> None:
 
 
 def test_equal_seeds_give_equal_bits(predictor: Xray2MRI, tmp_path: Path) -> None:
-    knee, options = case(tmp_path), predictor.options
-    first, again, other = (predictor.synthesize(knee, options(seed=seed)).volume.voxels for seed in (5, 5, 6))
+    knee, options = case(tmp_path), predictor.resolve
+    first, again, other = (predictor.predict(knee, options(seed=seed)).volume.voxels for seed in (5, 5, 6))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 10 * ONE_STORED_UNIT
 
 
 def test_the_chunk_does_not_change_more_than_one_stored_unit(predictor: Xray2MRI, tmp_path: Path) -> None:
-    knee, options = case(tmp_path), predictor.options
-    whole, small = (predictor.synthesize(knee, options(chunk=chunk)).volume.voxels for chunk in (5, 2))
+    knee, options = case(tmp_path), predictor.resolve
+    whole, small = (predictor.predict(knee, options(chunk=chunk)).volume.voxels for chunk in (5, 2))
     stored = [np.rint(volume * 4095).astype(int) for volume in (whole, small)]
     assert np.abs(stored[0] - stored[1]).max() <= 1
 
 
 def test_a_sample_does_not_depend_on_how_many_are_drawn(predictor: Xray2MRI, tmp_path: Path) -> None:
-    knee, options = case(tmp_path), predictor.options
-    one = predictor.synthesize(knee, options(samples=1))
-    three = predictor.synthesize(knee, options(samples=3))
+    knee, options = case(tmp_path), predictor.resolve
+    one = predictor.predict(knee, options(samples=1))
+    three = predictor.predict(knee, options(samples=3))
     np.testing.assert_array_equal(one.samples[0].voxels, three.samples[0].voxels)
     assert one.uncertainty is None
 
 
 def test_options_of_the_sampler_reach_the_network(predictor: Xray2MRI, tmp_path: Path) -> None:
-    knee, options = case(tmp_path), predictor.options
-    plain = predictor.synthesize(knee, options()).volume.voxels
+    knee, options = case(tmp_path), predictor.resolve
+    plain = predictor.predict(knee, options()).volume.voxels
     for changed in (
         {"eta": 1.0},
         {"noise_shared": 0.2},
@@ -86,15 +87,15 @@ def test_options_of_the_sampler_reach_the_network(predictor: Xray2MRI, tmp_path:
         {"feature_guidance": 3.0},
         {"dtype": "bfloat16"},
     ):
-        assert np.abs(predictor.synthesize(knee, options(**changed)).volume.voxels - plain).max() > 0, changed
+        assert np.abs(predictor.predict(knee, options(**changed)).volume.voxels - plain).max() > 0, changed
     one, other = (options(noise_shared=0.2, noise_length_mm=length) for length in (0.5, 5.0))
-    assert np.abs(predictor.synthesize(knee, one).volume.voxels - predictor.synthesize(knee, other).volume.voxels).max()
+    assert np.abs(predictor.predict(knee, one).volume.voxels - predictor.predict(knee, other).volume.voxels).max()
 
 
 def test_the_condition_is_encoded_once_for_all_samples(predictor: Xray2MRI, tmp_path: Path) -> None:
     encoded: list[int] = []
     hook = predictor.network.radiograph_encoder.register_forward_pre_hook(lambda _m, given: encoded.append(1))
-    predictor.synthesize(case(tmp_path), predictor.options(samples=2))
+    predictor.predict(case(tmp_path), predictor.resolve(samples=2))
     hook.remove()
     assert encoded == [1]
 
@@ -121,7 +122,7 @@ def test_a_left_knee_is_the_mirrored_right_knee(predictor: Xray2MRI, tmp_path: P
     assert (films[0] - films[1]).abs().max() < 0.02  # the crop was resampled once more or less
     noise = network.draw_noise(torch.Generator().manual_seed(0))
     voxels = network.generate(films[0], noise=noise)[0, 0].numpy()
-    options = predictor.options()
+    options = predictor.resolve()
     as_right = predictor._to_patient(voxels, Side.RIGHT, options)
     as_left = predictor._to_patient(voxels, Side.LEFT, options)
     np.testing.assert_array_equal(as_left.voxels, as_right.voxels[:, :, ::-1])
@@ -152,7 +153,7 @@ def test_every_case_side_and_sample_has_its_own_noise() -> None:
 
 
 def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI, tmp_path: Path) -> None:
-    provenance = predictor.synthesize(case(tmp_path), predictor.options(seed=3)).provenance
+    provenance = predictor.predict(case(tmp_path), predictor.resolve(seed=3)).provenance
     assert provenance["weights_sha256"] == predictor.weights_sha256
     assert provenance["options"] == {
         "seed": 3,
@@ -167,7 +168,7 @@ def test_the_provenance_says_what_was_used_and_names_nobody(predictor: Xray2MRI,
         "noise_aspect": predictor.network.settings.noise_aspect,
         "dtype": "float32",
     }
-    chosen = predictor.options(eta=0.5, noise_shared=0.25, noise_length_mm=4.0, dtype="bfloat16")
+    chosen = predictor.resolve(eta=0.5, noise_shared=0.25, noise_length_mm=4.0, dtype="bfloat16")
     resolved = predictor.provenance(case(tmp_path), chosen)["options"]
     assert isinstance(resolved, dict)
     assert [resolved[name] for name in ("eta", "noise_shared", "noise_length_mm", "dtype")] == [
@@ -189,7 +190,7 @@ def test_the_interval_is_given_for_samples_like_the_calibrated_ones(predictor: X
     knee = case(tmp_path)
 
     def interval(knee: KneeCase, **options: object) -> object:
-        return calibrated.provenance(knee, calibrated.options(**options))["interval"]
+        return calibrated.provenance(knee, calibrated.resolve(**options))["interval"]
 
     assert interval(knee, samples=8) == {
         "level": 0.9, "scale": 2.5, "floor": 0.02, "knees": 150, "simulator": "1.0",
@@ -232,7 +233,7 @@ def test_two_knees_need_a_side(predictor: Xray2MRI, tmp_path: Path) -> None:
     write_film(tmp_path / "L.dcm", simulated_crop()[:, ::-1], "L", StudyInstanceUID=header.StudyInstanceUID)
     with pytest.raises(InputRefused, match="side R or L"):
         predictor(tmp_path)
-    assert predictor(tmp_path, side="L").volume.side is Side.LEFT
+    assert predictor(tmp_path, side="L").case.side is Side.LEFT
 
 
 def test_a_picture_is_known_by_its_pixels(predictor: Xray2MRI, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import pydicom
 import torch
 from pydicom import Dataset, dcmread
 
+from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.errors import ExitCode, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
@@ -31,9 +32,11 @@ from monai_xray2mri.systems.knee_xray2mri.fuzzing.benign import BENIGN
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.film import IDENTIFIERS, make_film, save
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.harmful import HARMFUL
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
 from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
-from monai_xray2mri.systems.knee_xray2mri.run import synthesize_plan
+from monai_xray2mri.systems.knee_xray2mri.system import SYSTEM
+from monai_xray2mri.systems.running import write_results
 
 BENIGN_SHARE: Final = 0.4
 """Share of studies that must be used, with unchanged pixels."""
@@ -140,14 +143,15 @@ class Harness:
 
     def _take_through(self, study: Path, output: Path, benign: bool) -> list[str]:
         """Plan; of one in ``whole_every`` studies synthesize and write, too. Returns what is wrong with the result."""
-        plan = plan_study(read_knee_study(study), region_mm=self.predictor.network.region_mm)
+        plan = plan_study(read_knee_study(study), KneeRequest(), self.predictor.network.region_mm)
         problems = []
         if benign and not all(np.array_equal(case.radiograph.pixels, self.pixels) for case in plan.cases):
             problems.append("pixels of a benign study changed")
         self._used += 1
         if self._used % self.whole_every:
             return problems
-        results = synthesize_plan(plan, self.predictor, self.predictor.options(steps=1), output)
+        sampling = self.predictor.resolve(steps=1)
+        results = list(write_results(SYSTEM, self.predictor, plan, sampling, output, Outputs()))
         for result in results:
             problems += _wrong_with(result.directory)
         kept = {result.directory.name for result in results}
