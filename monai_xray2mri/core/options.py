@@ -96,7 +96,7 @@ class Option:
             raise self._refusal(f"must be one of: {', '.join(self.choices)}", value)
         low, high = self.low, self.high
         if (low is not None and not value >= low) or (high is not None and not value <= high):
-            raise self._refusal(f"must be within {low}..{high}", value)
+            raise self._refusal(f"must be {_range(low, high)}", value)
 
     def _converted(self, text: str) -> Any:
         try:
@@ -115,6 +115,12 @@ class Option:
 
     def _refusal(self, rule: str, value: object) -> UsageError:
         return UsageError(f"option {self.name}", rule, str(value)[:_SHOWN], _REMEDY)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"at least {low}" if high is None else f"at most {high}"
+    return f"within {low}..{high}"
 
 
 def _whole(text: str) -> int:

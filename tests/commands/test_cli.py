@@ -134,7 +134,7 @@ def test_refusals_leave_an_empty_output(
 def test_missing_weights(film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out"
     refused(
-        ["synthesize", str(film), str(output), "--bundle", str(tmp_path)], ExitCode.WEIGHTS, "inference.json", capsys
+        ["synthesize", str(film), str(output), "--bundle", str(tmp_path)], ExitCode.WEIGHTS, "metadata.json", capsys
     )
     assert not output.exists()
 
@@ -177,7 +177,7 @@ def test_a_defect_is_named_without_quoting_the_input(
     arguments = ["synthesize", str(film), str(tmp_path / "out"), "--bundle", str(bundle), "-q"]
     assert main(arguments) == ExitCode.UNEXPECTED
     said = capsys.readouterr().err
-    assert "unexpected TypeError in " in said
+    assert "unexpected ValueError in " in said
     assert "HIDDEN" not in said
 
 

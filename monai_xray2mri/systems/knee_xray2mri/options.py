@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +38,8 @@ SLICES: Final = Option(
     "slices", int, "slices over the depth range (default: the bundle's)", low=2, high=500, metavar="N",
     zero_is_unset=True,
 )  # fmt: skip
-SAMPLING_OPTIONS: Final = (SEED, SAMPLES, SAMPLER_OPTIONS[0], SLICES, *SAMPLER_OPTIONS[1:], DTYPE, CHUNK)
+STEPS, *_OTHERS = SAMPLER_OPTIONS
+SAMPLING_OPTIONS: Final = (SEED, SAMPLES, STEPS, SLICES, *_OTHERS, DTYPE, CHUNK)
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,8 @@ def knee_sampling(network: SliceDiffusion, **options: Any) -> KneeSampling:
     """
     require_known(options, SAMPLING_OPTIONS)
     given = {name: value for name, value in options.items() if value is not None}
+    replace(STEPS, high=network.schedule.steps).check(given.get("steps"))
     chosen = chosen_options(SAMPLING_OPTIONS, given)
-    longest = network.schedule.steps
-    if chosen["steps"] is not None and chosen["steps"] > longest:
-        raise UsageError("option steps", f"must be within 1..{longest}", str(chosen["steps"]), "Choose another value.")
     sampler = network.settings.altered(**{option.name: chosen[option.name] for option in SAMPLER_OPTIONS})
     dtype = "float32" if chosen["dtype"] == "auto" else chosen["dtype"]
     slices = chosen["slices"] or network.slices

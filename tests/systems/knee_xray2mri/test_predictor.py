@@ -215,7 +215,7 @@ def test_the_interval_is_given_for_samples_like_the_calibrated_ones(predictor: X
         ({"noise_shared": 1.5}, "option noise_shared"),
         ({"noise_length_mm": 0.1}, "option noise_length_mm"),
         ({"noise_aspect": 1.1}, "option noise_aspect"),
-        ({"dtype": "int8"}, "option dtype: must be auto or one of: float32, bfloat16, float16"),
+        ({"dtype": "int8"}, "option dtype: must be one of: auto, float32, bfloat16, float16"),
         ({"chunk": 0}, "option chunk"),
         ({"stepz": 3}, "stepz"),
     ],
