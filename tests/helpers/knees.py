@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from monai_xray2mri.knee.measures.crop import joint_affine
+from monai_xray2mri.core.volumes import volume_affine
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
@@ -17,6 +17,11 @@ SPACING = (1.5, 0.625, 0.625)
 SHAPE = (50, 128, 160)
 MARROW, CARTILAGE, CORTEX_MM, BLUR_MM = 0.17, 0.85, 1.1, 0.3
 ABSENT = dict.fromkeys(("XRCYFM", "XRCYFL", "XRCYTM", "XRCYTL", "XRCHM", "XRCHL", "XRATTM", "XRATTL"), 0)
+
+
+def acquired_affine(shape: tuple[int, int, int]) -> np.ndarray:
+    """Affine of a volume (slices, rows, columns) that lies as the acquired ones do, centred on the joint."""
+    return volume_affine(*shape[::-1], SPACING[1], SPACING[0], posterior_first=True)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +61,7 @@ def slab() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]:
     def make(
         width: float, across: float = 0.0, along: float = 0.0, noise: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        affine = joint_affine(SPACING, SHAPE)
+        affine = acquired_affine(SHAPE)
         s, r, c = np.meshgrid(*(np.arange(n) for n in SHAPE), indexing="ij", sparse=True)
         x, y, z = affine[0, 0] * c + affine[0, 3], affine[1, 2] * s + affine[1, 3], affine[2, 1] * r + affine[2, 3]
         normal = np.array([-np.tan(np.radians(across)), -np.tan(np.radians(along)), 1.0])

@@ -1,8 +1,7 @@
 """The part of a volume around the joint, and where it lies: LPS millimetres in right-knee space.
 
 The origin lies within a few mm of the joint's centre, as in
-:class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`; :func:`joint_affine` gives it to volumes that came without
-an affine.
+:class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`.
 """
 
 from __future__ import annotations
@@ -98,25 +97,3 @@ def axes_mm(shape: tuple[int, ...], affine: np.ndarray) -> tuple[np.ndarray, np.
         for axis, index, size in ((0, 0, shape[2]), (2, 1, shape[1]), (1, 2, shape[0]))
     )
     return x, y, z
-
-
-def joint_affine(spacing: tuple[float, float, float], shape: tuple[int, int, int], first_slice: int = 0) -> np.ndarray:
-    """Affine of a volume that lies as the acquired ones do, where none came with it.
-
-    Args:
-        spacing: distance in mm of voxel centres along (slice, row, column).
-        shape: (slices, rows, columns) of the whole field of view, 80 slices in OAI.
-        first_slice: index of the volume's first slice in it, counted from the posterior end (13 for modelled slices).
-
-    Returns:
-        [4,4] float64, maps (column, row, slice) to LPS mm: the field of view's centre is the joint's.
-    """
-    plane, row, column = spacing
-    affine = np.zeros((4, 4))
-    affine[0, 0], affine[2, 1], affine[1, 2], affine[3, 3] = column, -row, -plane, 1.0
-    affine[:3, 3] = (
-        -column * (shape[2] - 1) / 2,
-        plane * ((shape[0] - 1) / 2 - first_slice),
-        row * (shape[1] - 1) / 2,
-    )
-    return affine

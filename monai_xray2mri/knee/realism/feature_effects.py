@@ -23,7 +23,7 @@ from monai_xray2mri.simulation.knee.anatomy.pathology import Pathology
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import check_visibility, draw_patient_knee
-from monai_xray2mri.simulation.knee.mri.mr import Canvas, Placement, mr_grid, volume_affine
+from monai_xray2mri.simulation.knee.mri.mr import Canvas, Placement, mr_grid
 from monai_xray2mri.simulation.knee.mri.painting import paint_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
@@ -39,7 +39,7 @@ FILM: Final = Detector(-_STEPS, _STEPS)
 """Where the radiograph is sampled, in mm of the joint's plane: x rises, z falls."""
 _ROWS: Final = slice(64, 192)
 _HEIGHTS: Final = (-50.0, 50.0)
-MR_AFFINE: Final = volume_affine(Placement()) @ np.array(
+MR_AFFINE: Final = Placement().affine @ np.array(
     [[1, 0, 0, 0], [0, 1, 0, _ROWS.start], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=float
 )
 """[4,4] maps (column, row, slice) of :attr:`Examined.signal` to LPS mm."""

@@ -114,7 +114,7 @@ def simulate_knee(
         noise_free=examination.noise_free.cpu().numpy(),
         labels=examination.labels.cpu().numpy(),
         lesions=examination.lesions.cpu().numpy(),
-        affine=mr.volume_affine(examination.placement),
+        affine=examination.placement.affine,
         radiograph=film.image().cpu().numpy(),
         grades=dict(patient.pathology.grades),
         truth=_truth(examination, film),

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from monai_xray2mri.core.bundles import bundle_version
@@ -16,7 +15,7 @@ from monai_xray2mri.core.calibration import Calibration, read_calibration
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.system import Plan, Progress
-from monai_xray2mri.core.volumes import mean_and_spread, volume_affine
+from monai_xray2mri.core.volumes import mean_and_spread, to_patient_space
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.diffusion.precision import DTYPES
 from monai_xray2mri.knee.grading.features import one_hot
@@ -29,7 +28,7 @@ from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.systems.knee_xray2mri.system import SYSTEM
 from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.systems.running import only_result
-from monai_xray2mri.types import Side, Volume
+from monai_xray2mri.types import Side
 
 INTERVAL = ("level", "scale", "floor", "knees", "simulator")
 """What a result says of the calibration of its uncertainty."""
@@ -141,21 +140,13 @@ class Xray2MRI:
                     dtype=DTYPES[sampling.dtype],
                     callback=progress,
                 )  # [1,1,S,H,W], slice 0 posterior, right-knee space
-            samples.append(self._to_patient(volume[0, 0].cpu().numpy(), case.side, sampling))
+            spacing, left = self.network.spacing(sampling.slices), case.side is Side.LEFT
+            voxels = volume[0, 0].cpu().numpy()
+            samples.append(to_patient_space(voxels, self.network.pixel_mm, spacing, mirrored=left))
         # 3. Mean and spread
         mean, spread = mean_and_spread(samples)
         run = {"device": self.device.type, "seconds": round(time.monotonic() - start, 2)}
         return Synthesis(case, mean, spread, tuple(samples), self.provenance(case, sampling), run)
-
-    def _to_patient(self, voxels: np.ndarray, side: Side, sampling: KneeSampling) -> Volume:
-        """[S,H,W] in [-1,1], slice 0 posterior, right-knee space, to the patient's own knee in [0,1]."""
-        voxels = (voxels[::-1] + 1) / 2  # the most anterior slice first
-        if side is Side.LEFT:
-            voxels = voxels[:, :, ::-1]
-        slices, rows, columns = voxels.shape
-        spacing = self.network.spacing(sampling.slices)
-        affine = volume_affine(columns, rows, slices, self.network.pixel_mm, spacing)
-        return Volume(np.ascontiguousarray(voxels, dtype=np.float32), affine)
 
     def provenance(self, case: KneeCase, sampling: KneeSampling) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""

@@ -18,7 +18,7 @@ from monai_xray2mri.core.bundles import require_one_model
 from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.options import read_options
 from monai_xray2mri.core.stored_values import FULL_SCALE, RESULT_DTYPE
-from monai_xray2mri.core.volumes import volume_affine
+from monai_xray2mri.core.volumes import to_patient_space
 from monai_xray2mri.errors import UnknownName
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
@@ -125,16 +125,16 @@ class ToPatientSpaced(MapTransform):
         result = dict(data)
         reference = result[self.ref_key]
         for key in self.key_iterator(result):
-            volume = torch.flip(torch.as_tensor(result[key]).float(), dims=(3,))  # [1,H,W,S], slice 0 anterior
-            if reference.meta["side"] == Side.LEFT:
-                volume = torch.flip(volume, dims=(2,))
-            rows, columns, slices = volume.shape[1:]
-            spacing = (self.slices - 1) * self.slice_mm / max(slices - 1, 1)
-            lps = volume_affine(columns, rows, slices, self.pixel_mm, spacing)  # of (column, row, slice)
-            ras = LPS_TO_RAS @ lps[:, [1, 0, 2, 3]]  # of (row, column, slice), MONAI's order here
+            generated = torch.as_tensor(result[key]).float()  # [1,H,W,S]
+            spacing = (self.slices - 1) * self.slice_mm / max(generated.shape[3] - 1, 1)
+            left = reference.meta["side"] == Side.LEFT
+            slices = generated[0].permute(2, 0, 1).cpu().numpy()  # [S,H,W]
+            patient = to_patient_space(slices, self.pixel_mm, spacing, mirrored=left)
+            volume = torch.from_numpy(patient.voxels).permute(1, 2, 0)[None].to(generated.device)  # [1,H,W,S]
+            ras = LPS_TO_RAS @ patient.affine[:, [1, 0, 2, 3]]  # of (row, column, slice), MONAI's order here
             meta = dict(reference.meta) | {"affine": torch.from_numpy(ras), "original_affine": torch.from_numpy(ras)}
             meta["spatial_shape"] = np.array(volume.shape[1:])
-            result[key] = MetaTensor((volume + 1) / 2, affine=torch.from_numpy(ras), meta=meta)
+            result[key] = MetaTensor(volume, affine=torch.from_numpy(ras), meta=meta)
             reference.affine = torch.from_numpy(ras)
             reference.meta["spatial_shape"] = np.array(volume.shape[1:])
         return result

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monai_xray2mri.knee.measures.crop import SIDES, joint_affine
+from monai_xray2mri.knee.measures.crop import SIDES
 from monai_xray2mri.knee.measures.joint_space import joint_space_from_labels, joint_space_from_volume, knee_size
 from monai_xray2mri.knee.measures.parts import Part
 from monai_xray2mri.knee.measures.surfaces import JointReading, joint_surfaces, read_labels, read_volume, smooth_surface
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
+from tests.helpers.knees import acquired_affine
 
 Slab = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -56,7 +57,7 @@ def test_noise_does_not_matter(slab: Slab) -> None:
 
 def test_the_surfaces_lie_where_probability_is_one_half() -> None:
     """A femur that fades out linearly between two rows ends where it passes one half: finer than a row."""
-    crop = read_labels(np.zeros((40, 128, 160), np.uint8), joint_affine((1.5, 0.625, 0.625), (40, 128, 160))).crop
+    crop = read_labels(np.zeros((40, 128, 160), np.uint8), acquired_affine((40, 128, 160))).crop
     parts = np.zeros((len(Part), *crop.values.shape), np.float32)
     parts[Part.FEMUR, :, :20], parts[Part.FEMUR, :, 20] = 1.0, 0.8
     parts[Part.TIBIA, :, 30:], parts[Part.TIBIA, :, 29] = 1.0, 0.4
@@ -84,7 +85,7 @@ def test_stray_heights_do_not_move_a_smooth_surface() -> None:
 
 def test_where_there_is_no_joint_nothing_is_measured() -> None:
     shape = (40, 128, 160)
-    affine = joint_affine((1.5, 0.625, 0.625), shape)
+    affine = acquired_affine(shape)
     assert all(math.isnan(found) for found in joint_space_from_volume(np.zeros(shape, np.float32), affine).values())
     assert all(math.isnan(found) for found in joint_space_from_labels(np.zeros(shape, np.uint8), affine).values())
 
@@ -100,7 +101,7 @@ def test_a_knee_is_measured_within_half_a_millimetre(knee: SimulatedKnee, narrow
 
 def test_a_larger_knee_is_seen_to_be_larger() -> None:
     """A femur 69 mm and a tibia 67.1 mm wide are the reference knee's; ten per cent more is size 1.1."""
-    crop = read_labels(np.zeros((40, 128, 160), np.uint8), joint_affine((1.5, 0.625, 0.625), (40, 128, 160))).crop
+    crop = read_labels(np.zeros((40, 128, 160), np.uint8), acquired_affine((40, 128, 160))).crop
     for factor in (1.0, 1.1):
         parts = np.zeros((len(Part), *crop.values.shape), np.float32)
         for part, width, rows in ((Part.FEMUR, 69.0, slice(0, 28)), (Part.TIBIA, 67.1, slice(36, 64))):
@@ -115,14 +116,6 @@ def test_only_the_modelled_slices_are_needed(knee: SimulatedKnee) -> None:
     affine[:3, 3] += 13 * affine[:3, 2]
     found = joint_space_from_volume(knee.volume[13:63], affine)
     assert found == joint_space_from_volume(knee.volume, knee.affine, read_volume(knee.volume[13:63], affine))
-
-
-def test_the_affine_for_volumes_without_one_is_that_of_the_simulator(knee: SimulatedKnee) -> None:
-    nominal = joint_affine((1.5, 0.625, 0.625), (80, 256, 256))
-    np.testing.assert_allclose(nominal[:3, :3], knee.affine[:3, :3])
-    np.testing.assert_allclose(nominal[:3, 3], knee.affine[:3, 3], atol=6.0)
-    modelled = joint_affine((1.5, 0.625, 0.625), (80, 256, 256), first_slice=13)
-    np.testing.assert_allclose(modelled @ [0, 0, 0, 1], nominal @ [0, 0, 13, 1])
 
 
 def test_bad_geometry_is_refused(slab: Slab) -> None:

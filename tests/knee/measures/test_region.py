@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_xray2mri.knee.measures.crop import joint_affine
 from monai_xray2mri.knee.measures.region import JointRegion, region_from_labels, region_from_volume
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
+from tests.helpers.knees import acquired_affine
 
 
 def test_the_thirds_of_boxes_of_bone() -> None:
@@ -58,4 +58,4 @@ def test_bad_input_is_refused() -> None:
 def test_a_volume_without_a_joint_is_refused() -> None:
     shape = (40, 128, 160)
     with pytest.raises(ValueError, match="no slice"):
-        region_from_volume(np.zeros(shape, np.float32), joint_affine((1.5, 0.625, 0.625), shape))
+        region_from_volume(np.zeros(shape, np.float32), acquired_affine(shape))

@@ -15,7 +15,7 @@ from PIL import Image
 from monai_xray2mri import Xray2MRI
 from monai_xray2mri.core.calibration import Calibration
 from monai_xray2mri.core.random_streams import case_generator
-from monai_xray2mri.core.volumes import volume_affine
+from monai_xray2mri.core.volumes import to_patient_space, volume_affine
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
@@ -122,9 +122,7 @@ def test_a_left_knee_is_the_mirrored_right_knee(predictor: Xray2MRI, tmp_path: P
     assert (films[0] - films[1]).abs().max() < 0.02  # the crop was resampled once more or less
     noise = network.draw_noise(torch.Generator().manual_seed(0))
     voxels = network.generate(films[0], noise=noise)[0, 0].numpy()
-    options = predictor.resolve()
-    as_right = predictor._to_patient(voxels, Side.RIGHT, options)
-    as_left = predictor._to_patient(voxels, Side.LEFT, options)
+    as_right, as_left = (to_patient_space(voxels, 0.625, 1.5, mirrored=mirrored) for mirrored in (False, True))
     np.testing.assert_array_equal(as_left.voxels, as_right.voxels[:, :, ::-1])
     np.testing.assert_array_equal(as_left.affine, as_right.affine)
     np.testing.assert_allclose(as_right.voxels[0], (voxels[-1] + 1) / 2, atol=1e-6)  # the anterior slice comes first

@@ -31,6 +31,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from monai_xray2mri.core.volumes import volume_affine
 from monai_xray2mri.simulation.knee.anatomy.shape import Pose
 from monai_xray2mri.simulation.tools.lattice import CPU, Grid, Window
 from monai_xray2mri.simulation.tools.noise import noise_knots, smooth_noise
@@ -150,6 +151,12 @@ class Placement:
     y: float = CENTRE_Y_MM
     z: float = 0.0
 
+    @property
+    def affine(self) -> np.ndarray:
+        """[4,4] float64, maps (column, row, slice) indices of the volume to LPS mm about the joint's centre."""
+        centre = (self.x, self.y, self.z)
+        return volume_affine(MATRIX, MATRIX, SLICES, PIXEL_MM, SLICE_MM, centre=centre, posterior_first=True)
+
 
 def draw_placement(generator: torch.Generator) -> Placement:
     """Draw the field of view's centre: on the joint, with about 0.5 mm left over."""
@@ -173,17 +180,6 @@ def mr_grid(placement: Placement, scale: tuple[float, float, float]) -> Grid:
     rows = placement.z + PIXEL_MM * ((MATRIX - 1) / 2 - torch.arange(MATRIX))
     columns = placement.x - PIXEL_MM * ((MATRIX - 1) / 2 - torch.arange(MATRIX))
     return Grid(slices / scale[1], rows / scale[2], columns / scale[0])
-
-
-def volume_affine(placement: Placement) -> np.ndarray:
-    """Affine [4,4] float64 that maps (column, row, slice) indices of the volume to LPS mm about the joint's centre."""
-    affine = np.diag([PIXEL_MM, -SLICE_MM, -PIXEL_MM, 1.0])[:, [0, 2, 1, 3]]
-    affine[:3, 3] = (
-        placement.x - PIXEL_MM * (MATRIX - 1) / 2,
-        placement.y + SLICE_MM * (SLICES - 1) / 2,
-        placement.z + PIXEL_MM * (MATRIX - 1) / 2,
-    )
-    return affine
 
 
 @dataclass

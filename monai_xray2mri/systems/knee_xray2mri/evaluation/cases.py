@@ -24,7 +24,7 @@ from monai_xray2mri.knee.measures.crop import HALF_DEPTH_MM, SPACING_MM, axes_mm
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
-from monai_xray2mri.simulation.knee.mri.mr import Placement, volume_affine
+from monai_xray2mri.simulation.knee.mri.mr import Placement
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, seed_range_name
 
 MODELLED: Final = slice(MODELLED_SLICES[0], MODELLED_SLICES[1] + 1)
@@ -112,7 +112,7 @@ def modelled_affine(first: int = 0) -> np.ndarray:
     A method cannot know where the technician left the field of view, so every volume, true or generated, is measured as
     if it lay where it is meant to (:class:`~monai_xray2mri.simulation.knee.mri.mr.Placement`).
     """
-    affine = volume_affine(Placement())
+    affine = Placement().affine
     affine[:3, 3] += (MODELLED_SLICES[0] + first) * affine[:3, 2]
     return affine
 

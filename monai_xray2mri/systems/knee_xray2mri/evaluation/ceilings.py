@@ -83,7 +83,7 @@ def examine_again(seed: int, redrawn: Collection[str] = (), nuisance: int = 1, f
     anatomy = build_anatomy(shape, pathology, mr.draw_pose(generator("mr pose")), (low - 2, high + 2))
     canvas, _ = paint_knee(anatomy, grid, generator("mr texture"))
     volume, noise_free = mr.acquired(canvas.signal, grid, generator("mr"))
-    return Examination(volume.numpy(), noise_free.numpy(), canvas.labels.numpy(), mr.volume_affine(placement))
+    return Examination(volume.numpy(), noise_free.numpy(), canvas.labels.numpy(), placement.affine)
 
 
 def knee_ceilings(seed: int, nuisance: int = 1, kinds: Sequence[str] = tuple(REDRAWN)) -> dict[str, dict[str, float]]:

@@ -22,7 +22,6 @@ from monai_xray2mri.simulation.knee.mri.mr import (
     inflow,
     mr_grid,
     spoiled_gradient_echo,
-    volume_affine,
 )
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
 from monai_xray2mri.simulation.tools.lattice import Grid
@@ -66,7 +65,7 @@ def test_affine_tells_the_grid_in_millimetres():
     placement, scale = Placement(0.7, -2.0, 1.1), (1.1, 0.9, 1.05)
     grid = mr_grid(placement, scale)
     for column, row, slice_ in ((0, 0, 0), (MATRIX - 1, 3, SLICES - 1), (100, 200, 40)):
-        found = volume_affine(placement) @ np.array([column, row, slice_, 1.0])
+        found = placement.affine @ np.array([column, row, slice_, 1.0])
         place = [float(grid.x[column]) * scale[0], float(grid.y[slice_]) * scale[1], float(grid.z[row]) * scale[2]]
         assert found[:3] == pytest.approx(place, abs=1e-3)
 

@@ -14,7 +14,7 @@ from pydicom import dcmread
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.simulation.knee.anatomy.truth import KneeTruth
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
-from monai_xray2mri.simulation.knee.mri.mr import MATRIX, SLICES, Placement, volume_affine
+from monai_xray2mri.simulation.knee.mri.mr import MATRIX, SLICES, Placement
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.simulation.knee.release.layout import file_name, mr_barcode, places
 from monai_xray2mri.simulation.knee.release.mr_dicom import enlarged, mr_images
@@ -26,7 +26,7 @@ def phantom():
     generator = np.random.default_rng(5)
     volume = (generator.integers(0, 4096, (SLICES, MATRIX, MATRIX)) / 4095).astype(np.float32)
     nothing = np.zeros(volume.shape, np.uint8)
-    affine = volume_affine(Placement(0.31234567, -3.5, 0.7))
+    affine = Placement(0.31234567, -3.5, 0.7).affine
     return SimulatedKnee(volume, volume, nothing, nothing, affine, np.zeros((299, 299)), {}, KneeTruth(), seed=5)
 
 
