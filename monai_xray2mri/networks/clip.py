@@ -1,4 +1,4 @@
-"""CLIP's image embedding of the radiograph, as Zero-123 conditions on it (Wang 2024a and 2024b: pre-trained E2)."""
+"""CLIP's embedding of an image, as Zero-123 conditions on it (Wang 2024a and 2024b: pre-trained E2)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ClipImageEncoder(nn.Module):
         layers: its blocks.
         heads: its attention heads.
         patch: side of a patch in pixels.
-        image_size: side of the tower's input in pixels; radiographs are resized to it.
+        image_size: side of the tower's input in pixels; images are resized to it.
         embedding: width of the image embedding.
         context: width of the token that comes out.
         pose: the four numbers in place of Zero-123's camera pose (polar angle, sine and cosine of azimuth, radius).
@@ -68,18 +68,18 @@ class ClipImageEncoder(nn.Module):
         self.register_buffer("mean", torch.tensor(_MEAN).reshape(3, 1, 1), persistent=False)
         self.register_buffer("standard_deviation", torch.tensor(_STANDARD_DEVIATION).reshape(3, 1, 1), persistent=False)
 
-    def preprocess(self, radiograph: Tensor) -> Tensor:
-        """What the tower sees of radiographs [B,1,H,W] in [-1,1]: [B,3,224,224] with CLIP's mean and deviation.
+    def preprocess(self, image: Tensor) -> Tensor:
+        """What the tower sees of images [B,1,H,W] in [-1,1]: [B,3,224,224] with CLIP's mean and deviation.
 
         Zero-123 resizes with corners aligned and without smoothing, unlike CLIP's own preprocessing.
         """
-        resized = F.interpolate(radiograph, (self.image_size, self.image_size), mode="bicubic", align_corners=True)
+        resized = F.interpolate(image, (self.image_size, self.image_size), mode="bicubic", align_corners=True)
         return ((resized + 1) / 2 - self.mean) / self.standard_deviation
 
-    def forward(self, radiograph: Tensor) -> Tensor:
-        """One token [B,1,context] of radiographs [B,1,H,W] in [-1,1]."""
+    def forward(self, image: Tensor) -> Tensor:
+        """One token [B,1,context] of images [B,1,H,W] in [-1,1]."""
         with torch.no_grad():
-            embedding = self.tower(pixel_values=self.preprocess(radiograph)).image_embeds  # [B,embedding]
+            embedding = self.tower(pixel_values=self.preprocess(image)).image_embeds  # [B,embedding]
         pose = self.pose.expand(len(embedding), -1)
         return self.projection(torch.cat([embedding, pose], dim=1))[:, None]
 
@@ -90,7 +90,7 @@ def _vision_tower(width: int, layers: int, heads: int, patch: int, image_size: i
     except ImportError as error:
         raise UsageError(
             "Python package transformers",
-            "is needed by the CLIP radiograph encoder and is not installed",
+            "is needed by the CLIP image encoder and is not installed",
             remedy='Install the extra "zero123": pip install "monai-xray2mri[zero123]".',
         ) from error
     config = CLIPVisionConfig(

@@ -16,9 +16,9 @@ def intensity_distribution(radiograph: Tensor, bins: int = INTENSITY_BINS) -> Te
 
     The paper names the distribution and gives neither its bins nor its range: here 64 equal bins over [-1,1], of the
     whole region as the network sees it, black borders included, because the paper leaves nothing out. It does not
-    change where pixels trade places (a mirrored knee has the same), nor with exposure gain and offset, which
-    :func:`~monai_xray2mri.radiograph.knee.region.normalize_region` takes away before; gamma, windows and contrast
-    enhancement change it. Counting is exact, so that it is the same for every device and batch; it has no gradient.
+    change where pixels trade places (a mirrored image has the same), nor with exposure gain and offset, which the
+    normalization of the region takes away before; gamma, windows and contrast enhancement change it. Counting is exact,
+    so that it is the same for every device and batch; it has no gradient.
 
     Args:
         radiograph: [B,1,H,W] in [-1,1]; what lies beyond counts in the outermost bins.

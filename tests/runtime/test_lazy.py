@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-PACKAGES = ("knee.detection", "radiograph", "radiograph.knee", "simulation")
+PACKAGES = ("diffusion", "knee.detection", "networks", "radiograph", "radiograph.knee", "simulation")
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -42,10 +42,10 @@ class Source:
 
 
 def source_of(name: str, ema: bool) -> Source | None:
-    """Where a tensor of :class:`~monai_xray2mri.systems.knee_xray2mri.network.SliceDiffusion` comes from.
+    """Where a tensor of a latent diffusion network of the paper size comes from.
 
     Args:
-        name: key of our state dict.
+        name: key of our state dict, below ``denoiser``, ``autoencoder`` or ``radiograph_encoder``.
         ema: take the U-Net's moving average, as Zero-123 samples, instead of the last weights.
 
     Returns:

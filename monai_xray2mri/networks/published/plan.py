@@ -2,7 +2,7 @@
 
 Two layouts of the CompVis code are known. *zero123*: the U-Net has 8 input channels, and ``cc_projection`` maps CLIP's
 embedding and the camera's pose to the context. *image-conditioned* (Lambda's ``sd-image-conditioned-v2``): 4 input
-channels and no such projection; as Zero-123 itself did, the channels of the radiograph's latent start at zero and the
+channels and no such projection; as Zero-123 itself did, the channels of the image's latent start at zero and the
 projection as the identity. Nothing is guessed: what is missing, left over or of another shape is listed and refused.
 """
 
@@ -60,8 +60,8 @@ def plan_import(source: Path, network: nn.Module, *, ema: bool = True, half: boo
 
     Args:
         source: the checkpoint.
-        network: a :class:`~monai_xray2mri.systems.knee_xray2mri.network.SliceDiffusion` of the paper's topology. U-Net,
-            autoencoder and CLIP lie on the meta device; what no checkpoint has holds its values.
+        network: latent diffusion of the paper's topology, with a ``radiograph_encoder``. U-Net, autoencoder and CLIP
+            lie on the meta device; what no checkpoint has holds its values.
         ema: take the U-Net's moving average.
         half: store what is imported in half precision.
 
@@ -186,7 +186,7 @@ def _is_wanted(key: str, ema: bool) -> bool:
 
 
 def _widened(weight: Tensor) -> Tensor:
-    """The first convolution [O,4,3,3] with four more input channels of zeros, for the radiograph's latent."""
+    """The first convolution [O,4,3,3] with four more input channels of zeros, for the image's latent."""
     return F.pad(weight, (0, 0, 0, 0, 0, 4))
 
 
