@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from holoscan.core import ExecutionContext, InputContext, OutputContext
 from monai.deploy.core import Fragment, Operator, OperatorSpec
 
 from monai_xray2mri.runtime.files import require_free
-from monai_xray2mri.systems.running import progress_bar
+from monai_xray2mri.systems.running import progress_of
 from run import Run
 
 
@@ -39,8 +38,8 @@ class PredictionOperator(Operator):
         """Predict; raises UsageError if a result could not be written, OutOfMemory if the device is too small."""
         run, cases = self._run, op_input.receive("plan").cases
         require_free(run.output, (case.name for case in cases))  # before anything is computed
-        results = []
+        results, work = [], run.predictor.work(run.sampling)
         for case in cases:
-            with progress_bar(run.system, run.predictor, run.sampling, case.title, sys.stderr.isatty()) as update:
+            with progress_of(work, run.system.work_unit, case.title, wanted=True) as update:
                 results.append(run.predictor.predict(case, run.sampling, update))
         op_output.emit(results, "results")

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from monai_xray2mri.core.bundles import shipped_bundle, system_name
-from monai_xray2mri.core.system import Plan, Predictor, Progress, Request, Result, System
+from monai_xray2mri.core.system import Predictor, Progress, Result, System
 from monai_xray2mri.errors import WeightsError
-from monai_xray2mri.systems.running import only_result
+from monai_xray2mri.systems.running import progress_of, split_options
 
 GROUP: Final = "monai_xray2mri.systems"
 """Entry points of systems in other packages."""
@@ -109,11 +109,12 @@ class Loaded:
             UsageError: an option is unknown or out of range.
             InputRefused: the source cannot be used, or holds several cases and no option chooses one.
         """
-
-        def plan(request: Request) -> Plan[Any]:
-            return self.system.plan(Path(source), request, self.bundle)
-
-        return only_result(self.system, self.predictor, plan, options, progress)
+        system, predictor = self.system, self.predictor
+        asked, drawn = split_options(options, system.request_options, system.sampling_options)
+        sampling = predictor.resolve(**drawn)
+        case = system.plan(Path(source), system.request(**asked), self.bundle).only()
+        with progress_of(predictor.work(sampling), system.work_unit, case.title, progress) as update:
+            return predictor.predict(case, sampling, update)
 
 
 def load(bundle: str | Path | None = None, device: str = "auto") -> Loaded:

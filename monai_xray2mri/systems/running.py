@@ -3,68 +3,48 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from monai_xray2mri.core.options import require_known
-from monai_xray2mri.core.system import (
-    Outputs,
-    Plan,
-    Predictor,
-    Progress,
-    Request,
-    Result,
-    Sampling,
-    System,
-    Written,
-)
+from monai_xray2mri.core.options import Option, require_known
+from monai_xray2mri.core.system import Outputs, Plan, Predictor, Progress, Sampling, System, Written
 from monai_xray2mri.errors import SomeCasesFailed
 from monai_xray2mri.runtime.files import require_free
 
 
 @contextmanager
-def progress_bar(
-    system: System, predictor: Predictor, sampling: Sampling, title: str, wanted: bool
-) -> Iterator[Progress]:
-    """A bar on stderr with the time left, if it is wanted and stderr is a terminal; yields the function to call."""
-    hidden = not (wanted and sys.stderr.isatty())
-    with tqdm(total=predictor.work(sampling), desc=title, unit=system.work_unit, disable=hidden) as bar:
+def progress_of(work: int, unit: str, title: str, wanted: bool | Progress) -> Iterator[Progress]:
+    """The function that a predictor tells of its work.
+
+    Args:
+        work: units of work in all.
+        unit: word for one.
+        title: of the case.
+        wanted: True shows a bar on stderr with the time left, if that is a terminal; a function is told itself.
+    """
+    if callable(wanted):
+        yield wanted
+        return
+    with tqdm(total=work, desc=title, unit=unit, disable=not (wanted and sys.stderr.isatty())) as bar:
         yield bar.update
 
 
-def only_result(
-    system: System,
-    predictor: Predictor,
-    plan: Callable[[Request], Plan[Any]],
-    options: Mapping[str, Any],
-    progress: bool | Progress = False,
-) -> Result:
-    """The result of a source that holds one case.
-
-    Args:
-        system: of the predictor.
-        predictor: the loaded bundle.
-        plan: the checks of the source.
-        options: of the system: ``request_options`` and ``sampling_options``.
-        progress: True shows a bar where stderr is a terminal; a function is called with the units of work done since.
+def split_options(
+    options: Mapping[str, Any], request_options: Sequence[Option], sampling_options: Sequence[Option]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was chosen about the source, and about how results are drawn.
 
     Raises:
-        UsageError: an option is unknown or out of range.
-        InputRefused: the source cannot be used, or holds several cases.
+        UsageError: an option is unknown.
     """
-    require_known(options, system.request_options, system.sampling_options)
-    asked = {option.name for option in system.request_options}
-    sampling = predictor.resolve(**{name: value for name, value in options.items() if name not in asked})
-    request = system.request(**{name: value for name, value in options.items() if name in asked})
-    case = plan(request).only()
-    if callable(progress):
-        return predictor.predict(case, sampling, progress)
-    with progress_bar(system, predictor, sampling, case.title, progress) as update:
-        return predictor.predict(case, sampling, update)
+    require_known(options, request_options, sampling_options)
+    about_source = {option.name for option in request_options}
+    asked = {name: value for name, value in options.items() if name in about_source}
+    return asked, {name: value for name, value in options.items() if name not in about_source}
 
 
 def write_results(
@@ -92,7 +72,7 @@ def write_results(
     """
     require_free(folder, (case.name for case in plan.cases))
     for case in plan.cases:
-        with progress_bar(system, predictor, sampling, case.title, progress) as update:
+        with progress_of(predictor.work(sampling), system.work_unit, case.title, progress) as update:
             result = predictor.predict(case, sampling, update)
         yield result.save(folder, outputs)
 

@@ -11,7 +11,7 @@ from pydicom import Dataset
 from monai_xray2mri.knee.grading.features import validate_grades
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
-from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
+from monai_xray2mri.systems.knee_xray2mri.result import KneeResult
 from monai_xray2mri.types import Box, Radiograph, Side, Volume
 
 PROVENANCE = {
@@ -39,7 +39,7 @@ def case(header: Dataset | None, side: Side = Side.RIGHT, name: str = "film.dcm"
     return replace(KneeCase(radiograph, roi, grading), **replaced)  # type: ignore[arg-type]
 
 
-def synthesis(of: KneeCase, samples: int = 2, **options: object) -> Synthesis:
+def synthesis(of: KneeCase, samples: int = 2, **options: object) -> KneeResult:
     """Volumes of 4 slices of 48 x 64 voxels; keywords replace options of the provenance."""
     dice = np.random.default_rng(3)
     volumes = [Volume(dice.random((4, 48, 64), dtype=np.float32), AFFINE) for _ in range(samples)]
@@ -47,7 +47,7 @@ def synthesis(of: KneeCase, samples: int = 2, **options: object) -> Synthesis:
     spread = replace(volumes[0], voxels=stack.std(axis=0, ddof=1)) if samples > 1 else None
     provenance = PROVENANCE | {"options": PROVENANCE["options"] | options, "remarks": list(of.remarks)}  # type: ignore[operator]
     mean = replace(volumes[0], voxels=stack.mean(axis=0))
-    return Synthesis(of, mean, spread, tuple(volumes), provenance)
+    return KneeResult(of, mean, spread, tuple(volumes), provenance)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

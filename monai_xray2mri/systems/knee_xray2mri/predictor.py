@@ -14,7 +14,7 @@ from monai_xray2mri.core.bundles import bundle_version
 from monai_xray2mri.core.calibration import Calibration, read_calibration
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.random_streams import case_generator
-from monai_xray2mri.core.system import Plan, Progress
+from monai_xray2mri.core.system import Progress
 from monai_xray2mri.core.volumes import mean_and_spread, to_patient_space
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.diffusion.precision import DTYPES
@@ -22,12 +22,17 @@ from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
-from monai_xray2mri.systems.knee_xray2mri.options import KneeSampling, knee_sampling
+from monai_xray2mri.systems.knee_xray2mri.options import (
+    REQUEST_OPTIONS,
+    SAMPLING_OPTIONS,
+    KneeSampling,
+    knee_request,
+    knee_sampling,
+)
 from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
-from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
-from monai_xray2mri.systems.knee_xray2mri.system import SYSTEM
+from monai_xray2mri.systems.knee_xray2mri.result import KneeResult
 from monai_xray2mri.systems.registry import default_bundle
-from monai_xray2mri.systems.running import only_result
+from monai_xray2mri.systems.running import progress_of, split_options
 from monai_xray2mri.types import Side
 
 INTERVAL = ("level", "scale", "floor", "knees", "simulator")
@@ -75,7 +80,7 @@ class Xray2MRI:
         digest = hashlib.sha256((path / "models" / "model.pt").read_bytes()).hexdigest()
         return cls(network, f"{path.resolve().name} {version}", digest, device, read_calibration(path, digest))
 
-    def __call__(self, radiograph: str | Path, *, progress: bool | Progress = False, **options: Any) -> Synthesis:
+    def __call__(self, radiograph: str | Path, *, progress: bool | Progress = False, **options: Any) -> KneeResult:
         """The synthetic MR volume of the knee of a radiograph file or study.
 
         Args:
@@ -89,11 +94,12 @@ class Xray2MRI:
             InputRefused: the study cannot be used, or shows two knees and no ``side`` is chosen.
             UsageError: an option is unknown or out of range.
         """
-
-        def plan(request: Any) -> Plan[KneeCase]:
-            return plan_study(read_knee_study(Path(radiograph)), request, self.network.region_mm)
-
-        return only_result(SYSTEM, self, plan, options, progress)
+        asked, drawn = split_options(options, REQUEST_OPTIONS, SAMPLING_OPTIONS)
+        sampling = self.resolve(**drawn)
+        study = read_knee_study(Path(radiograph))
+        case = plan_study(study, knee_request(**asked), self.network.region_mm).only()
+        with progress_of(self.work(sampling), "slice", case.title, progress) as update:
+            return self.predict(case, sampling, update)
 
     @property
     def name(self) -> str:
@@ -108,7 +114,7 @@ class Xray2MRI:
         """Slices of all samples."""
         return sampling.slices * sampling.samples
 
-    def predict(self, case: KneeCase, sampling: KneeSampling, progress: Progress | None = None) -> Synthesis:
+    def predict(self, case: KneeCase, sampling: KneeSampling, progress: Progress | None = None) -> KneeResult:
         """Synthesize one knee that has passed all checks.
 
         Args:
@@ -146,7 +152,7 @@ class Xray2MRI:
         # 3. Mean and spread
         mean, spread = mean_and_spread(samples)
         run = {"device": self.device.type, "seconds": round(time.monotonic() - start, 2)}
-        return Synthesis(case, mean, spread, tuple(samples), self.provenance(case, sampling), run)
+        return KneeResult(case, mean, spread, tuple(samples), self.provenance(case, sampling), run)
 
     def provenance(self, case: KneeCase, sampling: KneeSampling) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""
