@@ -29,29 +29,20 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from monai_xray2mri.core.identity import package_version
-    from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
-    from monai_xray2mri.systems.registry import default_bundle
+    from monai_xray2mri.systems.registry import default_bundle, system_names, system_of
 
-    predictor = Xray2MRI.from_bundle(options.bundle)
-    network = predictor.network
+    bundle = options.bundle or default_bundle()
+    system = system_of(bundle)
+    predictor = system.predictor(bundle)
     packages = ("torch", "monai", "diffusers", "pydicom", "highdicom", "SimpleITK", "numpy")
     answer = {
         "monai_xray2mri": package_version(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in packages},
+        "systems": list(system_names()),
         "device": str(predictor.device),
         "threads": torch.get_num_threads(),
-        "bundle": {
-            "path": str(options.bundle or default_bundle()),
-            "version": predictor.bundle,
-            "weights_sha256": predictor.weights_sha256,
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "slices": network.slices,
-            "steps": network.settings.steps,
-            "guidance": network.settings.guidance,
-            "feature_guidance": network.settings.feature_guidance,
-            "region_mm": network.region_mm,
-        },
+        "bundle": {"path": str(bundle), "system": system.name} | predictor.record(),
     }
     print(json.dumps(answer, indent=2))
     return ExitCode.DONE

@@ -181,6 +181,10 @@ class Predictor(Protocol):
         """Where it computes."""
         ...
 
+    def record(self) -> dict[str, object]:
+        """What ``xray2mri info`` says of the bundle: JSON."""
+        ...
+
     def resolve(self, **options: Any) -> Sampling:
         """Sampling options, checked and completed with the bundle's own.
 

@@ -68,6 +68,8 @@ def test_command_line(toy, tmp_path):
     assert json.loads(checked.stdout)["pictures"] == [{"file": "picture.png", "remarks": []}]
     refused = run(*cli, "check", toy.picture, "--bundle", toy.bundle, "--smallest", 50)
     assert refused.returncode == 3 and "must have sides of 50 pixels" in refused.stderr
+    told = json.loads(run(*cli, "info", "--bundle", toy.bundle).stdout)
+    assert told["bundle"]["system"] == "toy_blur" and "toy_blur" in told["systems"]
     other = run(*cli, "check", toy.picture, "--bundle", toy.bundle, "--side", "R")
     assert other.returncode == 2 and "--side" in other.stderr  # an option of the knee's
 

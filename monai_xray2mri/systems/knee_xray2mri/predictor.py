@@ -106,6 +106,20 @@ class Xray2MRI:
         """Name and version of the bundle."""
         return self.bundle
 
+    def record(self) -> dict[str, object]:
+        """What ``xray2mri info`` says of the bundle."""
+        network, settings = self.network, self.network.settings
+        return {
+            "version": self.bundle,
+            "weights_sha256": self.weights_sha256,
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "slices": network.slices,
+            "steps": settings.steps,
+            "guidance": settings.guidance,
+            "feature_guidance": settings.feature_guidance,
+            "region_mm": network.region_mm,
+        }
+
     def resolve(self, **options: Any) -> KneeSampling:
         """See :func:`~monai_xray2mri.systems.knee_xray2mri.options.knee_sampling`."""
         return knee_sampling(self.network, **options)
