@@ -1,7 +1,7 @@
-"""PSNR after rigid alignment: what is left of an error when the position of the knee in the field of view is forgiven.
+"""PSNR after rigid alignment: the error that is left when the position in the field of view is forgiven.
 
-Where the technician put the field of view no radiograph tells, and a millimetre of it costs more decibels than any
-difference between methods. The prediction is moved onto the truth, never the truth, which so stays uninterpolated.
+No radiograph tells where the technician put the field of view, and a millimetre of it costs more decibels than any
+difference between methods. The prediction is moved onto the truth, so that the truth is not interpolated.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Alignment:
     """A prediction moved onto the truth.
 
     Attributes:
-        volume: [S,H,W] float32 the moved prediction (the prediction itself where moving did not help).
-        shift_mm: how far it was moved along (slice, row, column).
+        volume: [S,H,W] float32 the moved prediction (the prediction itself where moving does not help).
+        shift_mm: how far it is moved along (slice, row, column).
         rotation_degrees: and turned about the axes (slice, row, column) through the volume's centre.
-        limited: whether a bound was met.
+        limited: whether a bound is reached.
     """
 
     volume: np.ndarray
@@ -48,10 +48,9 @@ def align_rigidly(
 ) -> Alignment:
     """Move the prediction rigidly onto the truth by least squares, and keep whichever fits better.
 
-    Mean squares is what PSNR measures, so the alignment is the best of its kind for it. Cubic B-splines interpolate;
-    beyond the prediction's border its nearest voxel goes on, so that every voxel of the truth still counts.
-    Interpolation smooths, which by itself lessens the noise of a noisy prediction: the gain in PSNR is never purely
-    position.
+    PSNR measures mean squares, so this alignment is the best rigid one for it. Cubic B-splines interpolate; beyond the
+    border of the prediction its nearest voxel goes on, so that every voxel of the truth counts. Interpolation smooths
+    a noisy prediction, so that the gain in PSNR is never due to position alone.
 
     Args:
         prediction: [S,H,W].

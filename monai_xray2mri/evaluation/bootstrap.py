@@ -1,4 +1,4 @@
-"""Intervals and tests over participants: both knees of one person are one draw."""
+"""Intervals and tests over participants: all cases of one person are one draw."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _FLIPS: Final = 10_000
 
 @dataclass(frozen=True)
 class Summary:
-    """What is told of a measure over knees.
+    """A measure over cases.
 
     Attributes:
-        median: over knees.
-        mean: over knees.
+        median: over cases.
+        mean: over cases.
         ci95: 95 % interval of the mean, by bootstrap over participants.
-        n: number of knees that have the measure.
+        n: number of cases that have the measure.
     """
 
     median: float | None
@@ -36,13 +36,13 @@ class Summary:
 def bootstrap_interval(
     values: Sequence[float], participants: Sequence[str] | None = None, level: float = 0.95, draws: int = DRAWS
 ) -> tuple[float, float]:
-    """Percentile interval of the mean over knees; participants are drawn with replacement, each with all its knees.
+    """Percentile interval of the mean over cases; participants are drawn with replacement, each with all their cases.
 
     Efron and Tibshirani 1993, chapter 13. The draws are seeded: the same values give the same interval.
 
     Args:
-        values: one per knee.
-        participants: whose knee each is; None: each its own.
+        values: one per case.
+        participants: whose case each is; None: each case is of another person.
         level: of the interval.
         draws: bootstrap samples.
 
@@ -61,8 +61,8 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def summarise(values: Sequence[float | None], participants: Sequence[str]) -> Summary:
-    """Median, mean and interval of the knees that have a value (None and NaN are left out and not counted)."""
+def summarize(values: Sequence[float | None], participants: Sequence[str]) -> Summary:
+    """Median, mean and interval of the cases that have a value; None and NaN are left out and not counted."""
     kept = [
         (float(value), person)
         for value, person in zip(values, participants, strict=True)

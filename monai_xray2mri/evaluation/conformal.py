@@ -1,20 +1,20 @@
 """Calibrated uncertainty: how wide an interval of samples must be so that it holds the truth as often as it says.
 
-Of K samples of one knee the mean m and the standard deviation s are taken at each voxel; the interval is
+Of K samples of one case the mean m and the standard deviation s are taken at each voxel; the interval is
 
     m +- scale * (s + floor)
 
 where the floor stands for what all samples have in common (noise of the acquisition, autoencoder). The scale is chosen
-on calibration knees by *conformal risk control* (Angelopoulos et al., ICLR 2024, Eq. 4): the loss of a knee is the
+on calibration cases by *conformal risk control* (Angelopoulos et al., ICLR 2024, Eq. 4): the loss of a case is the
 share of its voxels outside, which falls as the scale grows; the least scale at which
 
     n / (n + 1) * mean loss + 1 / (n + 1) <= alpha
 
-keeps the expected loss of a new knee, exchangeable with the n, at most alpha. The second bound, risk-controlling
+keeps the expected loss of a new case, exchangeable with the n, at most alpha. The second bound, risk-controlling
 prediction sets with Hoeffding and Bentkus (Bates et al., JACM 2021, Theorem 4), as Conffusion uses it, is one-sided:
 with probability 1 - delta over calibration sets the loss lies below alpha, so that it covers more than 1 - alpha on
 purpose.
-A knee counts once, however many voxels of it are looked at: voxels of one knee are not independent.
+A case counts once, however many voxels of it are looked at: voxels of one case are not independent.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def controlled_scale(losses: np.ndarray, alpha: float, scales: np.ndarray = SCAL
     """Least scale by conformal risk control.
 
     Args:
-        losses: [n,L] curve of each knee.
+        losses: [n,L] curve of each case.
         alpha: expected loss that is allowed.
         scales: [L] rising; of the curves, whatever they count (half widths of an interval of one width, too).
 
     Raises:
-        UsageError: too few knees for this alpha, or no scale is wide enough.
+        UsageError: too few cases for this alpha, or no scale is wide enough.
     """
     count = len(losses)
     bound = (count * losses.mean(axis=0) + 1) / (count + 1)
@@ -79,7 +79,7 @@ def risk_controlling_scale(losses: np.ndarray, alpha: float, delta: float, scale
     """Least scale above which the Hoeffding-Bentkus p value of "the loss exceeds alpha" stays below delta.
 
     Raises:
-        UsageError: too few knees for this alpha and delta.
+        UsageError: too few cases for this alpha and delta.
     """
     count = len(losses)
     p = np.array([hoeffding_bentkus(float(mean), count, alpha) for mean in losses.mean(axis=0)])
@@ -87,7 +87,7 @@ def risk_controlling_scale(losses: np.ndarray, alpha: float, delta: float, scale
 
 
 def hoeffding_bentkus(mean: float, count: int, alpha: float) -> float:
-    """P value of a mean loss of ``count`` knees if the true one is alpha (Bates et al. 2021, Eq. 10 and 11)."""
+    """P value of a mean loss of ``count`` cases if the true one is alpha (Bates et al. 2021, Eq. 10 and 11)."""
     if mean >= alpha:
         return 1.0
     divergence = _relative_entropy(mean, alpha)
@@ -99,8 +99,8 @@ def _least(scales: np.ndarray, enough: np.ndarray, count: int, alpha: float) -> 
     # Only a scale above which every scale is enough: the guarantee of both bounds rests on that.
     always = np.logical_and.accumulate(enough[::-1])[::-1]
     if not always.any():
-        rule = f"needs more knees, or scales beyond {scales[-1]:g}, for a loss of {alpha:g}"
-        raise UsageError("calibration", rule, f"{count} knees", "Calibrate on more knees.")
+        rule = f"needs more cases, or scales beyond {scales[-1]:g}, for a loss of {alpha:g}"
+        raise UsageError("calibration", rule, f"{count} cases", "Calibrate on more cases.")
     return float(scales[int(always.argmax())])
 
 

@@ -8,8 +8,9 @@ from html import escape
 from typing import Any, Final
 
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.evaluation.study import Table
-from monai_xray2mri.evaluation.tables import text
+from monai_xray2mri.evaluation.study import ResultTable
+from monai_xray2mri.evaluation.suite import Words
+from monai_xray2mri.evaluation.tables import cell_text
 
 _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
@@ -24,9 +25,10 @@ img { max-width: 100% } figure { margin: 1.5rem 0 } figcaption { color: #555 }
 
 def page(
     title: str,
-    sections: Sequence[tuple[str, Sequence[Table], Sequence[tuple[str, bytes]]]],
+    sections: Sequence[tuple[str, Sequence[ResultTable], Sequence[tuple[str, bytes]]]],
     settings: Mapping[str, Any],
     failed: Mapping[str, Mapping[str, str]],
+    words: Words,
 ) -> str:
     """The page.
 
@@ -34,18 +36,20 @@ def page(
         title: of the page.
         sections: heading, tables, and pictures (caption and PNG) of each study.
         settings: of the run, at the end.
-        failed: study to knee to the reason why it was skipped.
+        failed: study to case to the reason why it was skipped.
+        words: what the system calls its cases.
     """
     parts = [f"<h1>{escape(title)}</h1>", f'<p class="red">{escape(DISCLAIMER)}</p>']
     for heading, tables, pictures in sections:
         parts.append(f"<h2>{escape(heading)}</h2>")
         parts += [_picture(caption, png) for caption, png in pictures]
         parts += [_table(table) for table in tables]
-    skipped = [(study, knee, reason) for study, knees in failed.items() for knee, reason in knees.items()]
+    skipped = [(study, case, reason) for study, cases in failed.items() for case, reason in cases.items()]
     if skipped:
-        parts.append(_table(Table("", "Skipped knees", ("study", "knee", "reason"), skipped)))
-    rows = [(name, text(value)) for name, value in settings.items()]
-    parts.append("<h2>Settings</h2>" + _table(Table("", "", ("setting", "value"), rows)))
+        columns = ("study", words.case, "reason")
+        parts.append(_table(ResultTable("", f"Skipped {words.cases}", columns, skipped)))
+    rows = [(name, cell_text(value)) for name, value in settings.items()]
+    parts.append("<h2>Settings</h2>" + _table(ResultTable("", "", ("setting", "value"), rows)))
     body = "\n".join(parts)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -59,9 +63,10 @@ def _picture(caption: str, png: bytes) -> str:
     return f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"><figcaption>{alt}</figcaption></figure>'
 
 
-def _table(table: Table) -> str:
+def _table(table: ResultTable) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(text(value))}</td>" for value in row) + "</tr>" for row in table.rows)
+    rows = ["".join(f"<td>{escape(cell_text(value))}</td>" for value in row) for row in table.rows]
+    body = "".join(f"<tr>{cells}</tr>" for cells in rows)
     caption = f"<caption>{escape(table.title)}</caption>" if table.title else ""
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"

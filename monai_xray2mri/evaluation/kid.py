@@ -1,33 +1,39 @@
-"""Kernel inception distance on features of the project's own encoder: do generated slices look like acquired ones?
+"""Kernel inception distance on features of the bundle's own encoder: do generated slices look like acquired ones?
 
 Binkowski et al., ICLR 2018: the squared maximum mean discrepancy of two sets of features with the kernel
-k(x, y) = (x.y / d + 1)^3, in its unbiased form, which may fall below 0. Inception's features were learnt on photographs
-and their weights come from the network; here the features are the latent of the evaluated bundle's own autoencoder,
-averaged over a grid of 4 x 4 and standardised by the acquired set, so that values compare within one bundle only. The
-number of slices is always stated: slices of one knee are alike, and the number of knees limits what it can tell.
+k(x, y) = (x.y / d + 1)^3, in its unbiased form, which may fall below 0. Inception's features were learned on
+photographs, and its weights would have to be downloaded. Here the features are the latent of the evaluated bundle's own
+autoencoder, averaged over a grid of 4 x 4 and standardized by the acquired set, so that values compare within one
+bundle only. State the number of slices with each value: slices of one case are alike, and few cases tell little.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
-
-from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 
 GRID = 4
 
 
 @torch.inference_mode()
-def slice_features(network: LatentDiffusion, slices: np.ndarray) -> np.ndarray:
-    """Features [S,16 C] of slices [S,H,W] in 0 to 1: the latent's mean over each cell of a 4 x 4 grid."""
-    images = torch.from_numpy(np.asarray(slices, np.float32))[:, None].to(network.null_context) * 2 - 1
-    latents = torch.cat([network.encode(part) for part in images.split(5)])  # [S,C,h,w]
+def picture_features(encode: Callable[[Tensor], Tensor], pictures: np.ndarray) -> np.ndarray:
+    """Features [N,16 C] of pictures [N,H,W] in 0 to 1: the latent's mean over each cell of a 4 x 4 grid.
+
+    Args:
+        encode: pictures [B,1,H,W] in [-1,1] to latents [B,C,h,w].
+        pictures: slices or radiographs.
+    """
+    images = torch.from_numpy(np.asarray(pictures, np.float32))[:, None] * 2 - 1
+    latents = torch.cat([encode(few) for few in images.split(5)])  # [N,C,h,w]
     return F.adaptive_avg_pool2d(latents, GRID).flatten(1).cpu().numpy()
 
 
 def kernel_distance(generated: np.ndarray, acquired: np.ndarray) -> float:
-    """KID of features [N,D] and [M,D], standardised by the acquired ones.
+    """KID of features [N,D] and [M,D], standardized by the acquired ones.
 
     The terms of a slice with itself are left out of both sets, so that two sets of the same distribution give 0 in the
     mean; of the *same* slices in the same order those of the pairs are left out too, so that equal sets give 0.

@@ -16,7 +16,7 @@ def psnr(prediction: np.ndarray, truth: np.ndarray, data_range: float) -> float:
     """Peak signal-to-noise ratio in dB: 10 log10(range^2 / mean squared error), over all elements.
 
     Wang 2024a, section IV-A.2: "a measure used to assess the quality of reconstructed or compressed images compared to
-    their original versions". Against the noise-free volume of a simulated knee it has no ceiling from the noise.
+    their original versions". Against the noise-free volume of a simulation it has no ceiling from the noise.
 
     Args:
         prediction: any shape.

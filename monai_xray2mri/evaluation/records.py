@@ -1,4 +1,4 @@
-"""Records of a run: JSON lines, one per knee and study, written as they come, so that a killed run goes on."""
+"""Records of a run: JSON lines, one per case and study, written as they come, so that a killed run goes on."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.files import write_whole
 
 Row = dict[str, Any]
-"""Measures of one knee under one method and condition: name to number, text, or a list of numbers."""
+"""Measures of one case under one method and condition: name to number, text, or a list of numbers."""
 SETTINGS: Final = "settings.json"
 
 
 @dataclass(frozen=True)
-class Part:
-    """Which of a study's knees a process measures: every ``of``-th, from number ``number`` (1 to ``of``) on."""
+class Shard:
+    """Which of a study's cases a process measures: every ``of``-th, from number ``number`` (1 to ``of``) on."""
 
     number: int = 1
     of: int = 1
 
     @classmethod
-    def parse(cls, text: str) -> Part:
+    def parse(cls, text: str) -> Shard:
         """From ``I/N``.
 
         Raises:
@@ -37,7 +37,7 @@ class Part:
         return cls(int(number), int(of))
 
     def holds(self, index: int) -> bool:
-        """Whether the knee of this index belongs to it."""
+        """Whether the case of this index belongs to it."""
         return index % self.of == self.number - 1
 
     @property
@@ -46,29 +46,30 @@ class Part:
         return "" if self.of == 1 else f".{self.number}of{self.of}"
 
 
-ALL_KNEES: Final = Part()
-"""All knees."""
+ALL_CASES: Final = Shard()
+"""All cases."""
 
 
 class RecordFile:
-    """Records of one study in ``<folder>/<study>.jsonl``, those of a part in ``<study>.IofN.jsonl``.
+    """Records of one study in ``<folder>/<study>.jsonl``, those of a shard in ``<study>.IofN.jsonl``.
 
-    A line is ``{"knee": name, "participant": name, "rows": [row, ...]}`` or ``{"knee": name, "failed": reason}``; where
-    methods were added later, a knee has more than one. What a killed run left half-written at the end is dropped.
+    A line is ``{"case": name, "participant": name, "rows": [row, ...]}`` or ``{"case": name, "failed": reason}``; where
+    methods were added later, a case has more than one. A half line that a killed run left at the end is dropped. The
+    first entry names the case: files of earlier versions have another word for ``case`` there.
 
     Args:
         folder: of the run's records.
         study: its name.
-        part: whose file is written; those of all parts are read.
+        shard: whose file is written; those of all shards are read.
     """
 
-    def __init__(self, folder: Path, study: str, part: Part = ALL_KNEES) -> None:
-        self.path = folder / f"{study}{part.suffix}.jsonl"
+    def __init__(self, folder: Path, study: str, shard: Shard = ALL_CASES) -> None:
+        self.path = folder / f"{study}{shard.suffix}.jsonl"
         self.lines: dict[str, dict[str, Any]] = {}
         self.read()
 
     def read(self) -> None:
-        """Read what all parts have written so far."""
+        """Read what all shards have written so far."""
         self.lines = {}
         files = sorted(self.path.parent.glob(f"{self.path.name.partition('.')[0]}.*jsonl"))
         for file in files:
@@ -80,21 +81,22 @@ class RecordFile:
                 self._take(json.loads(line))
 
     def _take(self, record: dict[str, Any]) -> None:
-        earlier = self.lines.get(record["knee"], {})
+        (_, case), *entries = record.items()
+        earlier = self.lines.get(case, {})
         rows = [*earlier.get("rows", ()), *record.get("rows", ())]
-        self.lines[record["knee"]] = earlier | record | {"rows": rows}
+        self.lines[case] = {"case": case} | earlier | dict(entries) | {"rows": rows}
 
-    def __contains__(self, knee: str) -> bool:
-        """Whether a knee was measured, or found unfit, before."""
-        return knee in self.lines
+    def __contains__(self, case: str) -> bool:
+        """Whether a case was measured, or found unfit, before."""
+        return case in self.lines
 
-    def add(self, knee: str, participant: str, rows: Sequence[Row]) -> None:
-        """Write one knee's rows."""
-        self._append({"knee": knee, "participant": participant, "rows": list(rows)})
+    def add(self, case: str, participant: str, rows: Sequence[Row]) -> None:
+        """Write one case's rows."""
+        self._append({"case": case, "participant": participant, "rows": list(rows)})
 
-    def fail(self, knee: str, reason: str) -> None:
-        """Write that a knee was skipped, and why."""
-        self._append({"knee": knee, "failed": reason})
+    def fail(self, case: str, reason: str) -> None:
+        """Write that a case was skipped, and why."""
+        self._append({"case": case, "failed": reason})
 
     def _append(self, record: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,22 +106,22 @@ class RecordFile:
             os.fsync(stream.fileno())
         self._take(record)
 
-    def methods_of(self, knee: str) -> frozenset[str]:
-        """Methods that a knee has rows of."""
-        return frozenset(str(row["method"]) for row in self.lines.get(knee, {}).get("rows", ()) if "method" in row)
+    def methods_of(self, case: str) -> frozenset[str]:
+        """Methods that a case has rows of."""
+        return frozenset(str(row["method"]) for row in self.lines.get(case, {}).get("rows", ()) if "method" in row)
 
     @property
     def rows(self) -> list[Row]:
-        """All rows, each with ``knee`` and ``participant``."""
+        """All rows, each with ``case`` and ``participant``."""
         return [
-            {"knee": record["knee"], "participant": record["participant"], **row}
+            {"case": record["case"], "participant": record["participant"], **row}
             for record in self.lines.values()
             for row in record["rows"]
         ]
 
     @property
     def failed(self) -> dict[str, str]:
-        """Knee to the reason why it was skipped."""
+        """Case to the reason why it was skipped."""
         return {name: record["failed"] for name, record in self.lines.items() if "failed" in record}
 
 

@@ -1,4 +1,4 @@
-"""Structural similarity, of whole slices (SSIM) and of the joint alone (RSSIM)."""
+"""Structural similarity of slices (SSIM)."""
 
 from __future__ import annotations
 

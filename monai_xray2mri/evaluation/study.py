@@ -1,22 +1,15 @@
-"""What a study is: how it measures one knee, what that costs, and how its rows become tables."""
+"""What a study is: how it measures one case, what that costs, and how its rows become tables and figures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
-from monai_xray2mri.evaluation.protocols import Method
+from monai_xray2mri.evaluation.protocols import C, Method
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.knee.data.arrays import SLICES
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import NetworkMethod
-
-SAMPLES: Final = 8
-"""Volumes of one knee whose mean and spread are measured."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +18,20 @@ class Profile:
 
     Attributes:
         name: ``"cpu"`` or ``"full"``.
-        stride: every so many slices are looked at where a study needs many samples of few slices.
+        stride: where a study needs many samples, it looks at every stride-th position of a result.
     """
 
     name: str
     stride: int
 
-    @property
-    def few(self) -> tuple[int, ...]:
-        """Positions of those slices, the ends left out alike."""
-        return tuple(range(min(self.stride // 2, SLICES - 1), SLICES, self.stride))
+    def positions(self, count: int) -> tuple[int, ...]:
+        """Those of ``count`` positions that are looked at, as far from the first as from the last.
+
+        Example:
+            >>> Profile("cpu", 5).positions(20)
+            (2, 7, 12, 17)
+        """
+        return tuple(range(min(self.stride // 2, count - 1), count, self.stride))
 
 
 PROFILES: Final[Mapping[str, Profile]] = {"cpu": Profile("cpu", 5), "full": Profile("full", 1)}
@@ -42,15 +39,15 @@ PROFILES: Final[Mapping[str, Profile]] = {"cpu": Profile("cpu", 5), "full": Prof
 
 @dataclass(frozen=True)
 class Setting:
-    """What a study is run with.
+    """What a study is run with. A system may add to it.
 
     Attributes:
         methods: name to method; all of them are compared.
-        main: name of the bundle that the other studies look into.
+        main: name of the bundle's method, which the studies of one method look into.
         profile: how much is computed.
         seed: of whatever is drawn.
-        simulated: whether knees are simulated, so that their truth is known beyond the volume.
-        done: methods that the knee at hand has been measured with before.
+        simulated: whether cases are simulated, so that their truth is known beyond the result itself.
+        done: methods that the case at hand has been measured with before.
     """
 
     methods: Mapping[str, Method]
@@ -62,20 +59,15 @@ class Setting:
 
     @property
     def todo(self) -> dict[str, Method]:
-        """The methods that the knee at hand has not been measured with."""
+        """The methods that the case at hand has not been measured with."""
         return {name: method for name, method in self.methods.items() if name not in self.done}
 
-    @property
-    def bundle(self) -> NetworkMethod:
-        """The method of the bundle."""
-        method = self.methods[self.main]
-        if not isinstance(method, NetworkMethod):
-            raise TypeError(f"{self.main} must be a network")
-        return method
+
+S = TypeVar("S", bound=Setting)
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """A table as it is written: CSV, Markdown and HTML.
 
     Attributes:
@@ -94,49 +86,78 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Study:
+class Figure:
+    """A figure that is drawn from a study's rows.
+
+    Attributes:
+        name: of its files.
+        caption: below it.
+        draw: rows to a figure of matplotlib.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[Sequence[Row]], Any]
+
+
+@dataclass(frozen=True)
+class PictureSheet(Generic[S, C]):
+    """Pictures of a study's cases; methods generate what they show, so that they are drawn while it is measured.
+
+    Attributes:
+        name: of its files.
+        caption: below it.
+        draw: setting, rows, and the case of a name, to a figure of matplotlib; None where the rows show nothing.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[S, Sequence[Row], Callable[[str], C]], Any]
+
+
+@dataclass(frozen=True)
+class Study(Generic[S, C]):
     """One study.
 
     Attributes:
         name: of its records and tables.
         title: in words.
-        splits: ranges of seeds, or splits of a prepared set, that its knees are of; so many knees of each.
-        knees: profile to the number of knees.
-        measure: setting and knee to the rows of this knee.
-        slices: setting to the slices that one knee costs, each with the bundle's default sampler.
-        simulations: setting to the knees that are simulated for one.
+        splits: parts of the data that its cases are of.
+        cases: profile to the number of cases of each split.
+        measure: setting and case to the rows of this case.
+        work: setting to the units of work that one case costs (slices, pictures), with the bundle's own sampler.
         tables: rows to tables.
-        needs_simulation: only simulated knees know what it asks.
+        simulations: setting to the cases that are simulated for one.
+        needs_simulation: only simulated cases know what it asks.
+        needs_films: it is about real radiographs, which an option names.
         compares: all methods are measured, not the bundle alone; each row tells its ``method``.
-        fitted: methods are asked that must be shown training knees.
+        before_methods: values of ``method`` that are no methods, such as the truth; tables have them first.
+        after_methods: others that tables have last, such as a ceiling.
+        fitted: it looks into methods that must be shown training cases.
+        figures: drawn from its rows.
+        sheets: pictures of its cases.
     """
 
     name: str
     title: str
     splits: tuple[str, ...]
-    knees: Mapping[str, int]
-    measure: Callable[[Setting, EvaluationKnee], Iterable[Row]]
-    slices: Callable[[Setting], float]
-    tables: Callable[[Sequence[Row]], list[Table]]
-    simulations: Callable[[Setting], float] = lambda _: 1
+    cases: Mapping[str, int]
+    measure: Callable[[S, C], Iterable[Row]]
+    work: Callable[[S], float]
+    tables: Callable[[Sequence[Row]], list[ResultTable]]
+    simulations: Callable[[S], float] = lambda _: 1
     needs_simulation: bool = False
+    needs_films: bool = False
     compares: bool = False
+    before_methods: tuple[str, ...] = ()
+    after_methods: tuple[str, ...] = ()
     fitted: bool = False
-
-
-def step_slices(setting: Setting, slices: int, **settings: float) -> float:
-    """Cost of slices with another sampler, in slices with the default one; decoding counts as seven denoiser calls."""
-    own = setting.bundle.network.settings
-
-    def calls(sampler: SamplerSettings) -> float:
-        both, features = sampler.guidance, sampler.feature_guidance
-        return sampler.steps * sum(share != 0 for share in (1 - both, both - features, features)) + 7
-
-    return slices * calls(own.altered(**settings)) / calls(own)
+    figures: Sequence[Figure] = ()
+    sheets: Sequence[PictureSheet[S, C]] = ()
 
 
 def column(rows: Iterable[Row], name: str) -> list[float]:
-    """A measure of all rows that have it, NaN for those that do not."""
+    """A measure of all rows, NaN for those that do not have it."""
     return [np.nan if row.get(name) is None else float(row[name]) for row in rows]
 
 

@@ -158,7 +158,7 @@ def test_trained_weights_beat_the_mean_slice(bundle: Path, network: SliceDiffusi
     if trained_on != SIMULATOR_VERSION:
         pytest.skip(f"the weights know knees of simulator {trained_on}; this is {SIMULATOR_VERSION}: train them again")
     mean = mean_volume(simulated_case(simulate_knee(seed)).volume for seed in TRAINING[:40])
-    method, gains = NetworkMethod(network).sampled_with(steps=1), []
+    method, gains = NetworkMethod(network).with_sampler(steps=1), []
     for seed in TEST[:10]:
         knee = simulated_case(simulate_knee(seed))
         estimate = method.predict(knee.inputs, 1, 0)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_xray2mri.evaluation.bootstrap import bootstrap_interval, correlation, holm, paired_p_value, summarise
+from monai_xray2mri.evaluation.bootstrap import bootstrap_interval, correlation, holm, paired_p_value, summarize
 
 
 def test_the_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
@@ -36,10 +36,10 @@ def test_unequal_numbers_of_knees_keep_the_mean_over_knees() -> None:
 
 
 def test_a_summary_leaves_out_what_is_missing_and_counts_the_rest() -> None:
-    summary = summarise([1.0, None, 3.0, float("nan"), float("inf")], list("abcde"))
+    summary = summarize([1.0, None, 3.0, float("nan"), float("inf")], list("abcde"))
     assert (summary.median, summary.mean, summary.n) == (2.0, 2.0, 2)
     assert summary.record()["ci95"] == [1.0, 3.0]
-    assert summarise([None], ["a"]).record() == {"median": None, "mean": None, "ci95": [None, None], "n": 0}
+    assert summarize([None], ["a"]).record() == {"median": None, "mean": None, "ci95": [None, None], "n": 0}
 
 
 def test_p_values_of_small_sets_are_exact() -> None:

@@ -49,9 +49,9 @@ def test_the_one_sided_bound_holds_in_all_but_a_tenth_of_the_sets() -> None:
 
 def test_too_few_knees_are_refused() -> None:
     losses = np.zeros((5, len(SCALES)))
-    with pytest.raises(UsageError, match="more knees"):
+    with pytest.raises(UsageError, match="more cases"):
         controlled_scale(losses, 0.1)  # 1 / 6 alone is more than a tenth
-    with pytest.raises(UsageError, match="more knees"):
+    with pytest.raises(UsageError, match="more cases"):
         risk_controlling_scale(np.zeros((10, len(SCALES))), 0.1, 0.1)
 
 

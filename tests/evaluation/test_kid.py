@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_xray2mri.evaluation.kid import GRID, kernel_distance, slice_features
+from monai_xray2mri.evaluation.kid import GRID, kernel_distance, picture_features
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 
@@ -29,7 +29,7 @@ def test_it_grows_with_a_shift() -> None:
 
 
 def test_agrees_with_torchmetrics() -> None:
-    """Over all slices at once and with features that are standardised already, up to the pairs that are left out."""
+    """Over all slices at once and with features that are standardized already, up to the pairs that are left out."""
     torch = pytest.importorskip("torch")
     kid = pytest.importorskip("torchmetrics.image.kid")
     rng = np.random.default_rng(3)
@@ -43,9 +43,9 @@ def test_agrees_with_torchmetrics() -> None:
 
 def test_features_of_slices(tiny_network: SliceDiffusion) -> None:
     slices = np.random.default_rng(4).random((3, 64, 64)).astype(np.float32)
-    found = slice_features(tiny_network, slices)
+    found = picture_features(tiny_network.encode, slices)
     assert found.shape == (3, GRID * GRID * tiny_network.autoencoder.latent_channels)
-    np.testing.assert_allclose(slice_features(tiny_network, slices[1:]), found[1:], atol=1e-5)
+    np.testing.assert_allclose(picture_features(tiny_network.encode, slices[1:]), found[1:], atol=1e-5)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -7,34 +7,34 @@ from pathlib import Path
 import pytest
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.evaluation.records import Part, RecordFile, check_settings
+from monai_xray2mri.evaluation.records import RecordFile, Shard, check_settings
 
 
 def test_records_are_there_after_a_restart_and_a_torn_line_is_not(tmp_path: Path) -> None:
     records = RecordFile(tmp_path, "study")
     records.add("1", "p1", [{"method": "a", "psnr": 20.0}, {"method": "b", "psnr": None}])
-    records.fail("2", "knee 2: must hold numbers")
+    records.fail("2", "case 2: must hold numbers")
     with records.path.open("a") as stream:
-        stream.write('{"knee": "3", "participant": "p3", "ro')
+        stream.write('{"case": "3", "participant": "p3", "ro')
     again = RecordFile(tmp_path, "study")
     assert "1" in again and "2" in again and "3" not in again
     assert again.rows == records.rows == [
-        {"knee": "1", "participant": "p1", "method": "a", "psnr": 20.0},
-        {"knee": "1", "participant": "p1", "method": "b", "psnr": None},
+        {"case": "1", "participant": "p1", "method": "a", "psnr": 20.0},
+        {"case": "1", "participant": "p1", "method": "b", "psnr": None},
     ]  # fmt: skip
-    assert again.failed == {"2": "knee 2: must hold numbers"}
+    assert again.failed == {"2": "case 2: must hold numbers"}
     again.add("3", "p3", [{"method": "a", "psnr": 21.0}])
     assert len(RecordFile(tmp_path, "study").rows) == 3
 
 
-def test_parts_write_files_of_their_own_and_read_all(tmp_path: Path) -> None:
-    first, second = (RecordFile(tmp_path, "films", Part(number, 2)) for number in (1, 2))
+def test_shards_write_files_of_their_own_and_read_all(tmp_path: Path) -> None:
+    first, second = (RecordFile(tmp_path, "films", Shard(number, 2)) for number in (1, 2))
     other = RecordFile(tmp_path, "real_films")
     first.add("a", "p", [{"x": 1}])
     other.add("c", "p", [])
     second.add("b", "p", [])
     with first.path.open("a") as stream:
-        stream.write('{"knee": "d"')  # being written while the other reads
+        stream.write('{"case": "d"')  # being written while the other reads
     assert "a" not in second
     second.read()
     assert "a" in second and "b" in second and "c" not in second
@@ -44,16 +44,16 @@ def test_parts_write_files_of_their_own_and_read_all(tmp_path: Path) -> None:
     assert len(RecordFile(tmp_path, "films").lines) == 2
 
 
-def test_a_part_is_every_so_many_th_knee() -> None:
-    parts = [Part.parse(text) for text in ("1/3", "2/3", "3/3")]
+def test_a_shard_is_every_so_many_th_case() -> None:
+    parts = [Shard.parse(text) for text in ("1/3", "2/3", "3/3")]
     assert [[index for index in range(7) if part.holds(index)] for part in parts] == [[0, 3, 6], [1, 4], [2, 5]]
-    assert all(Part.parse("1/1").holds(index) for index in range(3))
+    assert all(Shard.parse("1/1").holds(index) for index in range(3))
     for text in ("0/2", "3/2", "2", "a/b", "1/2/3", "-1/2"):
         with pytest.raises(UsageError, match="I/N"):
-            Part.parse(text)
+            Shard.parse(text)
 
 
-def test_rows_of_methods_that_were_added_join_those_of_the_knee(tmp_path: Path) -> None:
+def test_rows_of_methods_that_were_added_join_those_of_the_case(tmp_path: Path) -> None:
     records = RecordFile(tmp_path, "study")
     records.add("1", "p1", [{"method": "a", "psnr": 20.0}])
     records.add("1", "p1", [{"method": "b", "psnr": 21.0}])
@@ -81,3 +81,15 @@ def test_methods_may_be_added_and_left_out_but_not_changed(tmp_path: Path) -> No
     with pytest.raises(UsageError, match="others: method theirs"):
         check_settings(tmp_path, {"methods": first | {"theirs": {"sha": "3"}}})
     assert not check_settings(tmp_path, {"methods": second | first})
+
+
+def test_records_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    """They called a case by another word, in the same place."""
+    (tmp_path / "study.jsonl").write_text(
+        '{"knee": "1", "participant": "p1", "rows": [{"method": "a", "psnr": 20.0}]}\n{"knee": "2", "failed": "why"}\n'
+    )
+    records = RecordFile(tmp_path, "study")
+    records.add("1", "p1", [{"method": "b", "psnr": 21.0}])
+    for each in (records, RecordFile(tmp_path, "study")):
+        assert [row["case"] for row in each.rows] == ["1", "1"] and each.methods_of("1") == {"a", "b"}
+        assert each.failed == {"2": "why"} and not any("knee" in line for line in each.lines.values())

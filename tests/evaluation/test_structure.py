@@ -9,7 +9,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.structure import ssim_map, ssim_per_slice
-from monai_xray2mri.knee.measures.region import JointRegion, region_from_labels
+from monai_xray2mri.knee.measures.joint_region import JointRegion, region_from_labels
 from monai_xray2mri.knee.measures.rssim import bone_edges, edge_agreement, region_ssim, rssim, rssim_floor
 from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee

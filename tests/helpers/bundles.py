@@ -9,8 +9,9 @@ import torch
 from monai.bundle import ConfigParser
 
 from monai_xray2mri.evaluation.protocols import Method
-from monai_xray2mri.evaluation.study import Profile, Setting
+from monai_xray2mri.evaluation.study import Profile
 from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundle_method
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting
 
 TINY = {
     "autoencoder_def": {"channels": [8, 8, 8], "groups": 4},
@@ -48,6 +49,6 @@ def make_tiny_bundle(folder: Path, shipped: Path) -> Path:
     return folder
 
 
-def make_setting(bundle: Path, profile: Profile, **others: Method) -> Setting:
+def make_setting(bundle: Path, profile: Profile, **others: Method) -> KneeSetting:
     """The bundle and other methods on the CPU, seed 0."""
-    return Setting({"tiny": bundle_method(bundle, torch.device("cpu")), **others}, "tiny", profile, 0, True)
+    return KneeSetting({"tiny": bundle_method(bundle, torch.device("cpu")), **others}, "tiny", profile, 0, True)

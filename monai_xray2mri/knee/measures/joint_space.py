@@ -30,30 +30,34 @@ _ROUGH_MM = 2.0
 _FEWEST = 60
 
 
-def joint_space_from_volume(
-    volume: np.ndarray, affine: np.ndarray, reading: JointReading | None = None
-) -> dict[str, float]:
-    """Joint space width of both compartments from the volume alone.
+def joint_space(reading: JointReading) -> dict[str, float]:
+    """Joint space width of both compartments of a volume that was read.
 
     Method: the joint surfaces that the segmenter finds (:func:`~.surfaces.read_volume`); of each, a polynomial of the
     sixth order over the middle of the plateau (16 x 24 mm times :func:`knee_size`, and 2 mm around), with Tukey's
     weights, after heights more than 2 mm from a rougher fit were left out; the least distance of the two along z.
-    Radiographs give the least width under load; this is that of the unloaded joint, as
+    Radiographs give the least width under load; this is the width of the unloaded joint, as
     :attr:`~monai_xray2mri.simulation.knee.anatomy.truth.KneeTruth.joint_space_mm`.
+
+    Returns:
+        ``"M"`` and ``"L"`` to mm; NaN where no joint is found.
+    """
+    size = knee_size(reading)
+    return {side: _width(surfaces, SIDES[side], size) for side, surfaces in reading.surfaces.items()}
+
+
+def joint_space_from_volume(volume: np.ndarray, affine: np.ndarray) -> dict[str, float]:
+    """The same, from the volume alone (:func:`joint_space`).
 
     Args:
         volume: [S,H,W] of intensities 0 to 1 at OAI's spacing, slice 0 posterior.
         affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
-        reading: of this volume, where it was read already.
-
-    Returns:
-        ``"M"`` and ``"L"`` to mm; NaN where no joint is found.
 
     Raises:
         ValueError: the affine turns the axes, the spacing is another, or the volume misses the joint.
         WeightsError: the segmenter's weights are missing or damaged.
     """
-    return _widths(reading or read_volume(volume, affine))
+    return joint_space(read_volume(volume, affine))
 
 
 def joint_space_from_labels(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
@@ -72,7 +76,7 @@ def joint_space_from_labels(labels: np.ndarray, affine: np.ndarray) -> dict[str,
         ValueError: as :func:`joint_space_from_volume`.
         UsageError: SciPy is not installed.
     """
-    return _widths(read_labels(labels, affine))
+    return joint_space(read_labels(labels, affine))
 
 
 def knee_size(reading: JointReading) -> float:
@@ -93,11 +97,6 @@ def knee_size(reading: JointReading) -> float:
         widths = lines.shape[1] - lines.argmax(axis=1) - lines[:, ::-1].argmax(axis=1)
         found.append(SPACING_MM[2] * float(np.percentile(widths, 95)) / usual)
     return sum(found) / len(found)
-
-
-def _widths(reading: JointReading) -> dict[str, float]:
-    size = knee_size(reading)
-    return {side: _width(surfaces, SIDES[side], size) for side, surfaces in reading.surfaces.items()}
 
 
 def _width(surfaces: Surfaces, sign: float, size: float) -> float:

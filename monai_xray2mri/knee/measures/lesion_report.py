@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from monai_xray2mri.knee.measures.crop import SIDES, SPACING_MM
-from monai_xray2mri.knee.measures.joint_space import joint_space_from_labels, joint_space_from_volume
+from monai_xray2mri.knee.measures.joint_space import joint_space, joint_space_from_labels
 from monai_xray2mri.knee.measures.lesions import THRESHOLDS, best_threshold, lesion_volumes, shipped_thresholds
 from monai_xray2mri.knee.measures.parts import PART_OF_LESION
 from monai_xray2mri.knee.measures.segmentation_training import training_grades
@@ -75,10 +75,10 @@ def measure_knee(seed: int) -> MeasuredKnee:
     return MeasuredKnee(
         dict(knee.grades),
         dict(zip(LESION_FEATURES, (float(np.prod(SPACING_MM)) * voxels).tolist(), strict=True)),
-        lesion_volumes(knee.volume, knee.affine, reading),
-        lesion_volumes(knee.noise_free, knee.affine),
+        lesion_volumes(reading),
+        lesion_volumes(read_volume(knee.noise_free, knee.affine)),
         dict(knee.truth.joint_space_mm),
-        joint_space_from_volume(knee.volume, knee.affine, reading),
+        joint_space(reading),
         joint_space_from_labels(knee.labels, knee.affine),
     )
 

@@ -1,8 +1,8 @@
 """Whether a volume shows cysts, chondrocalcinosis and attrition, and how strongly a method's features act.
 
-The papers' claim is that features make lesions appear that the radiograph does not show (Wang 2024a, Table III). The
-reading of lesions decides it for each feature of ``LESION_FEATURES`` from the volume alone; contrast and response
-compare two volumes that differ in the feature alone.
+Wang 2024a (Table III) claims that features make lesions appear that the radiograph does not show. The reading of
+lesions uses the volume alone and decides for each feature of ``LESION_FEATURES`` whether its lesion is there. Contrast
+and response compare two volumes that differ only in the feature.
 """
 
 from __future__ import annotations
@@ -25,46 +25,44 @@ from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 THRESHOLDS: Final = "lesion_thresholds.json"
 
 
-def lesion_volumes(volume: np.ndarray, affine: np.ndarray, reading: JointReading | None = None) -> dict[str, float]:
-    """Volume in cubic mm of each lesion that the segmenter sees.
+def lesion_volumes(reading: JointReading) -> dict[str, float]:
+    """Size of each lesion that the segmenter saw in a volume: feature of ``LESION_FEATURES`` to cubic mm.
 
-    A voxel belongs to a lesion if that is its most probable part; to the compartment by its side of the midline.
-
-    Args:
-        volume: [S,H,W] of intensities 0 to 1 at OAI's spacing, slice 0 posterior.
-        affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
-        reading: of this volume, where it was read already.
-
-    Returns:
-        Feature of ``LESION_FEATURES`` to cubic mm.
-
-    Raises:
-        ValueError: the affine turns the axes, the spacing is another, or the volume misses the joint.
-        WeightsError: the segmenter's weights are missing or damaged.
+    A voxel belongs to the lesion that is its most probable part, and to the compartment on its side of the midline.
     """
-    found = reading or read_volume(volume, affine)
-    most = found.parts.argmax(axis=0)  # [S,H,W]
+    most_probable = reading.parts.argmax(axis=0)  # [S,H,W]
     voxel = float(np.prod(SPACING_MM))
     return {
-        stem: voxel * float((most[..., SIDES[stem[-1]] * found.crop.x > 0] == PART_OF_LESION[stem]).sum())
+        stem: voxel * float((most_probable[..., SIDES[stem[-1]] * reading.crop.x > 0] == PART_OF_LESION[stem]).sum())
         for stem in LESION_FEATURES
     }
 
 
-def detect_lesions(volume: np.ndarray, affine: np.ndarray, reading: JointReading | None = None) -> dict[str, bool]:
-    """Whether the volume shows each feature of ``LESION_FEATURES``: its volume against a threshold.
+def shown_lesions(reading: JointReading) -> dict[str, bool]:
+    """Feature of ``LESION_FEATURES`` to whether its lesion is at least as large as a threshold.
 
     The thresholds come with the package; they were chosen on the validation range of the simulator
     (:mod:`~monai_xray2mri.knee.measures.lesion_report`).
 
     Raises:
-        ValueError: as :func:`lesion_volumes`.
-        WeightsError: segmenter or thresholds are missing or damaged.
+        WeightsError: the thresholds are missing or damaged.
     """
     limits = shipped_thresholds()
-    return {
-        stem: size >= limits[PART_OF_LESION[stem]] for stem, size in lesion_volumes(volume, affine, reading).items()
-    }
+    return {stem: size >= limits[PART_OF_LESION[stem]] for stem, size in lesion_volumes(reading).items()}
+
+
+def detect_lesions(volume: np.ndarray, affine: np.ndarray) -> dict[str, bool]:
+    """Feature of ``LESION_FEATURES`` to whether a volume shows its lesion.
+
+    Args:
+        volume: [S,H,W] of intensities 0 to 1 at OAI's spacing, slice 0 posterior.
+        affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
+
+    Raises:
+        ValueError: the affine turns the axes, the spacing is another, or the volume misses the joint.
+        WeightsError: segmenter or thresholds are missing or damaged.
+    """
+    return shown_lesions(read_volume(volume, affine))
 
 
 @cache
@@ -88,9 +86,7 @@ def shipped_thresholds() -> dict[Part, float]:
 
 
 def best_threshold(sizes: Sequence[float], present: Sequence[bool]) -> float:
-    """The size at which sensitivity and specificity are best balanced: the one with the largest lesser of both.
-
-    Of equally good ones the middle is taken.
+    """The size at which the lower one of sensitivity and specificity is highest; the middle of equally good sizes.
 
     Raises:
         ValueError: lesions or their absence are missing among the examples.
@@ -109,7 +105,7 @@ def best_threshold(sizes: Sequence[float], present: Sequence[bool]) -> float:
 def lesion_contrast(present: np.ndarray, absent: np.ndarray, mask: np.ndarray) -> float:
     """Mean change of intensity within a lesion when its feature is switched from absent to present.
 
-    Cysts and attrition brighten, chondrocalcinosis darkens, so the sign tells that the right thing happened.
+    Cysts and attrition brighten, chondrocalcinosis darkens: the sign tells whether the change is the right one.
 
     Args:
         present: [S,H,W] volume with the feature.
@@ -129,7 +125,7 @@ def lesion_contrast(present: np.ndarray, absent: np.ndarray, mask: np.ndarray) -
 def lesion_response(
     generated: tuple[np.ndarray, np.ndarray], true: tuple[np.ndarray, np.ndarray], mask: np.ndarray
 ) -> float:
-    """How much of the true effect of a feature a method shows, within the lesion: a least-squares slope.
+    """Share of the true effect of a feature that a method shows within the lesion: a least-squares slope.
 
     sum(generated change x true change) / sum(true change^2): 1 is the truth, 0 no effect, below 0 the opposite.
 

@@ -1,4 +1,4 @@
-"""The parts of a joint that joint space and lesions are measured on, and their truth in a simulated knee."""
+"""The parts of a joint that joint space and lesions are measured on, and where they are in a simulated knee."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monai_xray2mri.simulation.knee.mri.mr import Tissue
 
 
 class Part(IntEnum):
-    """What is told apart; bones with their cortex, attrition is what fills the place of lost bone."""
+    """Parts of a joint. Bones include their cortex; attrition is what fills the place of lost bone."""
 
     OTHER = 0
     FEMUR = 1
@@ -44,8 +44,8 @@ def part_labels(labels: np.ndarray, lesions: np.ndarray | None = None) -> np.nda
 
     Args:
         labels: [S,H,W] of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`.
-        lesions: [S,H,W] codes of :class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`; None leaves cysts to
-            their bone and names no other lesion.
+        lesions: [S,H,W] codes of :class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`; without them cysts
+            count as their bone, and no other lesion is named.
 
     Raises:
         UsageError: SciPy is not installed.

@@ -6,14 +6,13 @@ import numpy as np
 
 from monai_xray2mri.evaluation.metrics import check_pair
 from monai_xray2mri.evaluation.structure import ssim_map
-from monai_xray2mri.knee.measures.region import JointRegion
+from monai_xray2mri.knee.measures.joint_region import JointRegion
 from monai_xray2mri.runtime.optional import optional_library
 
 CANNY_SIGMA = 3.0
 """Pixels (Wang 2024a, section IV-A.2: "we utilize the Canny operator with a sigma of 3")."""
-
-
 EDGE_TOLERANCE = 2.0
+"""Pixels between two edges that count as one; 1.25 mm."""
 
 
 def bone_edges(image: np.ndarray, data_range: float) -> np.ndarray:
@@ -44,13 +43,13 @@ def rssim(prediction: np.ndarray, truth: np.ndarray, region: JointRegion, data_r
     maps (range 1), as the order of the sentence says, and averaged over all pixels of the region; the edges are found
     in the whole slice, so that the region's border makes none; the region is that of the truth, for both.
 
-    Windows without an edge on either side score 1, so that a prediction without any edge scores high: see
-    :func:`rssim_floor`, and read no RSSIM without it. One pixel of shift costs about all that an edge can lose.
+    Windows in which neither map has an edge score 1, so that a prediction without any edge scores high: compare each
+    RSSIM with :func:`rssim_floor`. A shift by one pixel already costs an edge nearly all that it can lose.
 
     Args:
         prediction: [S,H,W].
         truth: the same shape.
-        region: of the truth, see :mod:`monai_xray2mri.knee.measures.region`.
+        region: of the truth, see :mod:`monai_xray2mri.knee.measures.joint_region`.
         data_range: largest minus smallest possible value.
 
     Returns:
@@ -92,15 +91,15 @@ def edge_agreement(
 
     The same edges as :func:`rssim`; precision is the share of the prediction's edge pixels within the tolerance of a
     true one, recall the share of true ones within the tolerance of a predicted one, both over all slices of the
-    region; the score is their harmonic mean (Csurka et al., BMVC 2013). It stands beside RSSIM because it is 0 without
-    edges and bears a shift within the tolerance.
+    region; the score is their harmonic mean (Csurka et al., BMVC 2013). It is reported with RSSIM because it is 0
+    without edges and does not punish a shift within the tolerance.
 
     Args:
         prediction: [S,H,W].
         truth: the same shape.
         region: of the truth.
         data_range: largest minus smallest possible value.
-        tolerance_pixels: distance at which an edge is still the same edge; 2 pixels are 1.25 mm.
+        tolerance_pixels: distance up to which two edges count as one.
 
     Returns:
         0 to 1; 1 where neither volume has an edge.
@@ -114,9 +113,9 @@ def edge_agreement(
     counts = np.zeros((2, 2))  # (prediction, truth) x (near, all)
     for position in region.slices:
         edges = [bone_edges(volume[position], data_range) for volume in (prediction, truth)]
-        for row, (mine, theirs) in enumerate((edges, edges[::-1])):
-            mine = mine[region.window]
-            counts[row] += (mine & (_distance(theirs)[region.window] <= tolerance_pixels)).sum(), mine.sum()
+        for row, (own, other) in enumerate((edges, edges[::-1])):
+            own = own[region.window]
+            counts[row] += (own & (_distance(other)[region.window] <= tolerance_pixels)).sum(), own.sum()
     if not counts[:, 1].any():
         return 1.0
     precision, recall = counts[:, 0] / np.maximum(counts[:, 1], 1)

@@ -1,6 +1,6 @@
-"""A small network that names the tissues of the joint in a volume: what joint space and lesions are measured on.
+"""A small network that names the tissues of the joint in a volume; joint space and lesions are measured on them.
 
-It sees a slice and its two neighbours and was trained on simulated knees alone
+It sees a slice and its two neighbors and was trained on simulated knees alone
 (:mod:`~monai_xray2mri.knee.measures.segmentation_training`), with blur, noise and gain varied, so that it reads
 generated volumes too. It knows nothing of the radiograph, the grades or the method that made the volume.
 """
@@ -38,8 +38,8 @@ class JointSegmenter(nn.Module):
         first = self.down[0](slices)
         second = self.down[1](nn.functional.max_pool2d(first, 2))
         third = self.down[2](nn.functional.max_pool2d(second, 2))
-        found = self.up[0](torch.cat([_doubled(third), second], dim=1))
-        found = self.up[1](torch.cat([_doubled(found), first], dim=1))
+        found = self.up[0](torch.cat([_double(third), second], dim=1))
+        found = self.up[1](torch.cat([_double(found), first], dim=1))
         logits: Tensor = self.last(found)
         return logits
 
@@ -51,12 +51,12 @@ def _convolutions(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _doubled(features: Tensor) -> Tensor:
+def _double(features: Tensor) -> Tensor:
     return nn.functional.interpolate(features, scale_factor=2, mode="nearest")
 
 
-def neighbours(values: np.ndarray) -> np.ndarray:
-    """Each slice of [S,H,W] with both its neighbours: [S,3,H,W]; the ends stand in for what is absent."""
+def neighbors(values: np.ndarray) -> np.ndarray:
+    """Each slice of [S,H,W] with both its neighbors: [S,3,H,W]; an end slice stands in for its missing neighbor."""
     padded = np.pad(values, ((1, 1), (0, 0), (0, 0)), mode="edge")
     return np.stack([padded[:-2], padded[1:-1], padded[2:]], axis=1)
 
@@ -79,6 +79,6 @@ def part_probabilities(crop: JointCrop, network: JointSegmenter | None = None) -
         WeightsError: the shipped weights are missing or damaged.
     """
     network = network or shipped_segmenter()
-    slices = torch.from_numpy(neighbours(crop.values.astype(np.float32)))
+    slices = torch.from_numpy(neighbors(crop.values.astype(np.float32)))
     found = torch.cat([network(part).softmax(1) for part in slices.split(_BATCH)])  # [S,8,H,W]
     return found.movedim(1, 0).numpy()

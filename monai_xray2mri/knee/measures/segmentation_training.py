@@ -128,7 +128,7 @@ class Batches:
 
 
 def _three(volume: np.ndarray, position: int) -> np.ndarray:
-    """A slice with both its neighbours: [3,H,W] float32."""
+    """A slice with both its neighbors: [3,H,W] float32."""
     rows = np.clip(np.arange(position - 1, position + 2), 0, len(volume) - 1)
     return np.asarray(volume[rows], np.float32)
 

@@ -42,7 +42,7 @@ def test_volumes_are_those_of_the_voxels(knee: SimulatedKnee) -> None:
     medial, lateral = (np.flatnonzero(SIDES[side] * crop.x > 20)[0] for side in "ML")
     parts[Part.FEMORAL_CYST, 10, 20:27, medial] = 0.9
     parts[Part.CRYSTALS, 12, 30:33, lateral] = 0.9
-    found = lesion_volumes(knee.volume, knee.affine, JointReading(crop, parts, {}))
+    found = lesion_volumes(JointReading(crop, parts, {}))
     voxel = 1.5 * 0.625 * 0.625
     expected = dict.fromkeys(LESION_FEATURES, 0.0) | {"XRCYFM": 7 * voxel, "XRCHL": 3 * voxel}
     assert found == pytest.approx(expected)

@@ -13,7 +13,7 @@ import torch
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.measures.crop import COLUMNS, ROWS, joint_crop
 from monai_xray2mri.knee.measures.parts import Part, part_labels
-from monai_xray2mri.knee.measures.segmentation import WEIGHTS, neighbours, part_probabilities
+from monai_xray2mri.knee.measures.segmentation import WEIGHTS, neighbors, part_probabilities
 from monai_xray2mri.knee.measures.segmentation_training import (
     Batches,
     TrainingPair,
@@ -73,7 +73,7 @@ def test_the_parts_of_a_knee_hold_its_lesions(lesioned_knee: SimulatedKnee) -> N
 
 
 def test_neighbours_at_the_ends_stand_in() -> None:
-    found = neighbours(np.arange(3)[:, None, None] * np.ones((1, 2, 2)))
+    found = neighbors(np.arange(3)[:, None, None] * np.ones((1, 2, 2)))
     assert found[:, :, 0, 0].tolist() == [[0, 0, 1], [0, 1, 2], [1, 2, 2]]
 
 

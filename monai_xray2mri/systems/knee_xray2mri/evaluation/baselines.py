@@ -41,32 +41,6 @@ def mean_volume(volumes: Iterable[np.ndarray]) -> np.ndarray:
     return (total / count).astype(np.float32)
 
 
-class MeanSlice:
-    """Predicts the mean of the training volumes, whatever the radiograph; holds two volumes in memory at most."""
-
-    def __init__(self) -> None:
-        self._mean: np.ndarray | None = None
-
-    def fit(self, cases: Iterable[Case]) -> MeanSlice:
-        """Average the volumes of the cases, one at a time.
-
-        Raises:
-            ValueError: no cases, or volumes of different shapes.
-        """
-        self._mean = mean_volume(volume for _, volume, _ in cases)
-        return self
-
-    def predict(self, radiograph: np.ndarray, grades: Mapping[str, int | None] | None = None) -> np.ndarray:
-        """The mean volume [S,H,W] float32.
-
-        Raises:
-            ValueError: nothing was fitted.
-        """
-        if self._mean is None:
-            raise ValueError("fit the predictor before use")
-        return self._mean.copy()
-
-
 class NearestRadiograph:
     """Predicts the volume of the training knee whose radiograph is most alike.
 

@@ -1,8 +1,7 @@
-"""Knees to evaluate methods on: what a method is given, and the truth that it is judged by.
+"""Knees to evaluate methods on: what a method is given, and the truth that its volume is compared with.
 
 A knee comes from the simulator, by its seed, or from a prepared training set (``xray2mri prepare``). Both give the same
-record, so that a study does not ask where a knee came from; what only a simulated knee knows (its noise-free volume,
-its lesions) is None for the others.
+record. Only a simulated knee knows its noise-free volume and its lesions: they are None for prepared knees.
 """
 
 from __future__ import annotations
@@ -49,11 +48,21 @@ class KneeInputs:
     grades: Mapping[str, int | None]
     depths: tuple[float, ...]
 
+    @property
+    def title(self) -> str:
+        """``knee 3000000``."""
+        return f"knee {self.name}"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape (S, H, W) of the slices that are asked for."""
+        return len(self.depths), IMAGE_SIZE, IMAGE_SIZE
+
     def at(self, positions: Sequence[int]) -> KneeInputs:
         """The same with the slices at these positions of the modelled range asked for."""
         return replace(self, depths=tuple(position / (SLICES - 1) for position in positions))
 
-    def given(self, grades: Mapping[str, int | None]) -> KneeInputs:
+    def with_grades(self, grades: Mapping[str, int | None]) -> KneeInputs:
         """The same with other grades."""
         return replace(self, grades=dict(grades))
 
@@ -109,8 +118,8 @@ class EvaluationKnee:
 def modelled_affine(first: int = 0) -> np.ndarray:
     """[4,4], (column, row, slice) to LPS mm, of modelled slices from position ``first`` on.
 
-    A method cannot know where the technician left the field of view, so every volume, true or generated, is measured as
-    if it lay where it is meant to (:class:`~monai_xray2mri.simulation.knee.mri.mr.Placement`).
+    A method cannot know where the technician placed the field of view. So every volume, true or generated, is measured
+    as if it lay at the usual place (:class:`~monai_xray2mri.simulation.knee.mri.mr.Placement`).
     """
     affine = Placement().affine
     affine[:3, 3] += (MODELLED_SLICES[0] + first) * affine[:3, 2]
@@ -124,7 +133,7 @@ def joint_positions() -> tuple[int, ...]:
 
 
 def simulated_case(knee: SimulatedKnee) -> EvaluationKnee:
-    """The case of a simulated knee; it is a participant of its own."""
+    """The case of a simulated knee; each is of another participant."""
     film = normalize_region(np.asarray(knee.radiograph), mirrored=False)
     inputs = KneeInputs(str(knee.seed), film, dict(knee.grades), ()).at(WHOLE)
     return EvaluationKnee(inputs, np.asarray(knee.volume[MODELLED]), str(knee.seed), knee)
@@ -141,13 +150,11 @@ class SimulatedCohort:
     Args:
         split: name of a range of :data:`~monai_xray2mri.simulation.knee.people.seeds.SEED_RANGES`.
         knees: how many.
-        seed: S chooses the knees from 1,000 S on, so that two seeds share none unless more are asked for.
+        seed: S chooses the knees from 1,000 S on, so that two seeds share no knee of up to 1,000.
 
     Raises:
         UsageError: that many knees from there on are not in the range.
     """
-
-    simulated = True
 
     def __init__(self, split: str, knees: int, seed: int = 0) -> None:
         seeds = SEED_RANGES[split]
@@ -173,13 +180,11 @@ class PreparedCohort:
     Args:
         directory: the set, or the output of ``xray2mri prepare`` that holds it.
         split: of the knees.
-        knees: at most so many, in the set's order; None takes all.
+        knees: how many at most, in the set's order; None takes all.
 
     Raises:
         UsageError: no set there, another geometry, or no knee of that split.
     """
-
-    simulated = False
 
     def __init__(self, directory: Path, split: str, knees: int | None = None) -> None:
         inside = directory / "store"
@@ -203,11 +208,11 @@ class PreparedCohort:
         name = self.names[index]
         arrays = self.store.read(row)
         view = network_view(np.asarray(arrays["radiographs"]), NO_JITTER.draw(draw_generator("box", 0, row)))
-        inputs = KneeInputs(name, view, decoded_grades(np.asarray(arrays["features"])), ()).at(WHOLE)
+        inputs = KneeInputs(name, view, decode_grades(np.asarray(arrays["features"])), ()).at(WHOLE)
         return EvaluationKnee(inputs, np.asarray(arrays["slices"], np.float32) / 255, name.rstrip("LR"))
 
 
-def decoded_grades(code: np.ndarray) -> dict[str, int | None]:
+def decode_grades(code: np.ndarray) -> dict[str, int | None]:
     """OAI stem to grade of a one-hot code [61]; a group of zeros is unknown."""
     grades, start = unknown_grades(), 0
     for feature in FEATURES:

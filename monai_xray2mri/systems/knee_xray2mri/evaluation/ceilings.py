@@ -1,7 +1,7 @@
 """What a sample of a perfect method would reach: a simulated knee against another examination of the same knee.
 
-Everything that a radiograph cannot tell is drawn again (pose, field of view, texture, coil, noise) while the anatomy
-stays. A sample that reaches these figures knows all there is to know; the mean of many samples adds no second draw and
+Everything that a radiograph cannot tell is drawn again (pose, field of view, texture, coil, noise), and the anatomy
+stays. A sample that reaches these figures knows all that can be known. The mean of many samples adds no second draw and
 lies up to 3 dB higher.
 
 ``xray2mri measure ceilings --split validation --knees 6`` prints them as JSON.
@@ -20,7 +20,8 @@ from tqdm import tqdm
 from monai_xray2mri.evaluation.alignment import psnr_aligned
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr
 from monai_xray2mri.evaluation.structure import ssim_per_slice
-from monai_xray2mri.knee.measures.region import JointRegion, region_from_labels
+from monai_xray2mri.knee.measures.crop import SPACING_MM
+from monai_xray2mri.knee.measures.joint_region import JointRegion, region_from_labels
 from monai_xray2mri.knee.measures.rssim import edge_agreement, rssim, rssim_floor
 from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import build_anatomy
@@ -28,12 +29,9 @@ from monai_xray2mri.simulation.knee.knee import draw_patient_knee
 from monai_xray2mri.simulation.knee.mri import mr
 from monai_xray2mri.simulation.knee.mri.painting import paint_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION, knee_generator
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED
 
-MODELLED: Final = slice(13, 63)
-"""The slices that methods generate, counted from the posterior end."""
-SPACING: Final = (mr.SLICE_MM, mr.PIXEL_MM, mr.PIXEL_MM)
 _RANGE = 1.0
-
 
 REDRAWN: Final[Mapping[str, tuple[str, ...]]] = {
     "noise and bias": ("mr",),
@@ -42,7 +40,7 @@ REDRAWN: Final[Mapping[str, tuple[str, ...]]] = {
     "pose": ("mr pose",),
     "all": ("mr", "mr texture", "mr placement", "mr pose"),
 }
-"""What differs between two examinations to the streams of randomness that are drawn again."""
+"""What differs between two examinations, to the random streams that are drawn again for it."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def knee_ceilings(seed: int, nuisance: int = 1, kinds: Sequence[str] = tuple(RED
 def _measures(prediction: np.ndarray, truth: np.ndarray, region: JointRegion) -> dict[str, float]:
     return {
         "psnr_db": psnr(prediction, truth, _RANGE),
-        "psnr_aligned_db": psnr_aligned(prediction, truth, SPACING, _RANGE),
+        "psnr_aligned_db": psnr_aligned(prediction, truth, SPACING_MM, _RANGE),
         "ssim": ssim_per_slice(prediction, truth, _RANGE),
         "rssim": rssim(prediction, truth, region, _RANGE),
         "edge_agreement": edge_agreement(prediction, truth, region, _RANGE),

@@ -1,9 +1,9 @@
 """Continuity along depth: generated volumes against true ones, and the noise that makes them equally continuous.
 
-Wang 2024a (Fig. 6) measures the correlation of neighbouring slices and takes the true volumes' value as the benchmark.
-It is two-sided: above it slices are too much alike, below it they jump. What the initial noise of the slices has in
-common (:mod:`~monai_xray2mri.diffusion.depth_noise`) sets it; the fit here finds the length and the aspect at which a
-bundle meets the true volumes' correlation, on knees that it was not trained on.
+Wang 2024a (Fig. 6) measures the correlation of neighboring slices and takes the value of true volumes as the benchmark.
+The benchmark has two sides: above it slices are too similar, below it they jump. The correlation depends on what the
+initial noise of the slices has in common (:mod:`~monai_xray2mri.diffusion.depth_noise`). The fit here finds the length
+and the aspect at which a bundle reaches the correlation of true volumes, on knees that it was not trained on.
 
 ``xray2mri measure continuity --bundle bundle/knee_xray2mri --knees 4 --output continuity.json``
 """

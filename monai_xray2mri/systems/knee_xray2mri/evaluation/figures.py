@@ -1,61 +1,27 @@
-"""Figures from records: those of the papers, and one for each study whose numbers are better seen than read."""
+"""Figures of the studies from their rows, those of the papers among them."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from monai_xray2mri.evaluation.bootstrap import summarise
 from monai_xray2mri.evaluation.conformal import LEVEL, SCALES
+from monai_xray2mri.evaluation.plots import COLORS, bars, measure_summary, new_figure
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.study import column, distinct, where
+from monai_xray2mri.evaluation.study import Figure, column, distinct, where
 from monai_xray2mri.knee.measures.crop import SPACING_MM
-from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.calibration import NOT_RECORDED, WIDTHS, calibrate
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.comparison import CEILING, TRUE
 
-COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
-"""Okabe and Ito's, which readers with any colour vision tell apart."""
-_GREY: Final = "#999999"
+_GRAY: Final = "#999999"
 _BOXES: Final = {
     "psnr": "PSNR in dB",
     "ssim": "SSIM",
     "rssim": "RSSIM",
     "joint_space_width_error_mm": "joint space error in mm",
 }
-
-
-def new_figure(panels: int, width: float = 3.6, height: float = 3.4) -> tuple[Any, list[Any]]:
-    """A figure with so many panels in a row; needs the extra ``evaluation``.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    figure = optional_library("matplotlib.figure").Figure(figsize=(width * panels, height), layout="constrained")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    for each in axes:
-        each.spines[["top", "right"]].set_visible(False)
-    return figure, list(axes)
-
-
-def png(figure: Any) -> bytes:
-    """A figure as PNG."""
-    return _saved(figure, "png")
-
-
-def svg(figure: Any) -> bytes:
-    """A figure as SVG; the same records give the same bytes."""
-    with optional_library("matplotlib").rc_context({"svg.hashsalt": "xray2mri"}):
-        return _saved(figure, "svg", metadata={"Date": None})
-
-
-def _saved(figure: Any, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    figure.savefig(stream, format=kind, dpi=130, **options)
-    return stream.getvalue()
 
 
 def boxes(rows: Sequence[Row]) -> Any:
@@ -67,7 +33,7 @@ def boxes(rows: Sequence[Row]) -> Any:
         drawn = panel.boxplot(values, patch_artist=True, widths=0.6, medianprops={"color": "black"})
         for place, box in enumerate(drawn["boxes"]):
             ceiling = methods[place] == CEILING
-            box.set(facecolor=_GREY if ceiling else COLOURS[place % len(COLOURS)], alpha=0.6)
+            box.set(facecolor=_GRAY if ceiling else COLORS[place % len(COLORS)], alpha=0.6)
         panel.set_xticks(range(1, len(methods) + 1), methods, rotation=35, ha="right", fontsize=8)
         panel.set_ylabel(label)
     return figure
@@ -79,8 +45,8 @@ def spectra(rows: Sequence[Row]) -> Any:
     for place, method in enumerate(distinct(rows, "method")):
         power = np.mean([row["depth_power"] for row in where(rows, method=method)], axis=0)
         frequency = np.linspace(0, 1 / (2 * SPACING_MM[0]), len(power))
-        colour = "black" if method == TRUE else COLOURS[(place - 1) % len(COLOURS)]
-        panel.semilogy(frequency[1:], power[1:], label=method, color=colour)
+        color = "black" if method == TRUE else COLORS[(place - 1) % len(COLORS)]
+        panel.semilogy(frequency[1:], power[1:], label=method, color=color)
     panel.set(xlabel="frequency along depth in 1/mm", ylabel="power in intensity² mm")
     panel.legend(fontsize=7, frameon=False)
     return figure
@@ -90,8 +56,8 @@ def depth_curve(rows: Sequence[Row]) -> Any:
     """Correlation over the number of slices (Wang 2024a, Fig. 6), generated and true at the same spacing."""
     counts = sorted(distinct(rows, "slices"))
     figure, (panel,) = new_figure(1, 5.2)
-    for name, colour in (("generated", COLOURS[0]), ("true", "black")):
-        _with_interval(panel, counts, [where(rows, slices=count) for count in counts], name, colour)
+    for name, color in (("generated", COLORS[0]), ("true", "black")):
+        _with_interval(panel, counts, [where(rows, slices=count) for count in counts], name, color)
     panel.set(xlabel="slices s over 73.5 mm", ylabel="adjacent-slice correlation", xscale="log")
     panel.set_xticks(counts, [str(count) for count in counts])
     panel.minorticks_off()
@@ -99,50 +65,22 @@ def depth_curve(rows: Sequence[Row]) -> Any:
     return figure
 
 
-def _with_interval(
-    panel: Any, places: Sequence[float], groups: Sequence[Sequence[Row]], name: str, colour: str
-) -> None:
-    found = [summarise(column(group, name), [str(row["participant"]) for row in group]) for group in groups]
-    panel.plot(places, [each.mean for each in found], color=colour, marker="o", label=name)
+def _with_interval(panel: Any, places: Sequence[float], groups: Sequence[Sequence[Row]], name: str, color: str) -> None:
+    found = [measure_summary(group, name) for group in groups]
+    panel.plot(places, [each.mean for each in found], color=color, marker="o", label=name)
     low, high = ([each.ci95[side] for each in found] for side in (0, 1))
-    panel.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
-
-
-def bars(rows: Sequence[Row], by: str, measures: Mapping[str, str], label: str, line: float | None = None) -> Any:
-    """Means with intervals of measures, a group of bars for each value of an entry."""
-    groups = distinct([row for row in rows if by in row], by)
-    figure, (panel,) = new_figure(1, max(5.0, 1.0 + 0.8 * len(groups)), 3.8)
-    width = 0.8 / len(measures)
-    for number, (name, heading) in enumerate(measures.items()):
-        found = [_summary(where(rows, **{by: group}), name) for group in groups]
-        known = [(place, each) for place, each in enumerate(found) if each.mean is not None]
-        places = [place + (number - (len(measures) - 1) / 2) * width for place, _ in known]
-        means = [each.mean for _, each in known]
-        reach = [[each.mean - each.ci95[0] for _, each in known], [each.ci95[1] - each.mean for _, each in known]]
-        colour = COLOURS[number % len(COLOURS)]
-        panel.bar(places, means, width, yerr=np.abs(reach), label=heading, color=colour, capsize=2, alpha=0.8)
-    if line is not None:
-        panel.axhline(line, color="black", linewidth=0.8, linestyle="--")
-    panel.set_xticks(range(len(groups)), [str(group) for group in groups], rotation=30, ha="right", fontsize=8)
-    panel.set_ylabel(label)
-    if len(measures) > 1:
-        panel.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def _summary(rows: Sequence[Row], name: str) -> Any:
-    return summarise(column(rows, name), [str(row["participant"]) for row in rows])
+    panel.fill_between(places, low, high, color=color, alpha=0.2, linewidth=0)
 
 
 def expression(rows: Sequence[Row]) -> Any:
     """Share of lesions shown where they truly are and are not, by what the method is told."""
-    told = [
+    shares = [
         {"name": row["condition"], "participant": row["participant"],
          "present" if row["there"] else "absent": row["shown"]}
         for row in rows
         if "condition" in row
     ]  # fmt: skip
-    return bars(told, "name", {"present": "truly there", "absent": "truly absent"}, "share of lesions shown")
+    return bars(shares, "name", {"present": "truly there", "absent": "truly absent"}, "share of lesions shown")
 
 
 def contrasts(rows: Sequence[Row]) -> Any:
@@ -157,12 +95,12 @@ def widths(rows: Sequence[Row]) -> Any:
     figure, axes = new_figure(len(conditions), 2.9, 3.2)
     top = 1.05 * max(column(rows, "true_mm"), default=8.0)
     for panel, condition in zip(axes, conditions, strict=True):
-        mine = where(rows, condition=condition)
-        panel.plot([0, top], [0, top], color=_GREY, linewidth=0.8)
+        chosen = where(rows, condition=condition)
+        panel.plot([0, top], [0, top], color=_GRAY, linewidth=0.8)
         for grade in range(4):
-            chosen = where(mine, narrowing=grade)
-            colour = COLOURS[grade]
-            panel.scatter(column(chosen, "true_mm"), column(chosen, "found_mm"), s=14, color=colour, label=str(grade))
+            graded = where(chosen, narrowing=grade)
+            color = COLORS[grade]
+            panel.scatter(column(graded, "true_mm"), column(graded, "found_mm"), s=14, color=color, label=str(grade))
         panel.set(xlabel="true mm", xlim=(0, top), ylim=(0, top), aspect="equal")
         panel.set_title(condition, fontsize=8)
     axes[0].set_ylabel("found mm")
@@ -177,13 +115,13 @@ def coverage(rows: Sequence[Row]) -> Any:
     at, width = (
         int(np.searchsorted(tried, value)) for tried, value in ((SCALES, found.scale), (WIDTHS, found.constant))
     )
-    told = [
+    shares = [
         {"region": row["region"], "participant": row["participant"], "calibrated": 1 - row["losses"][at],
          "constant": 1 - row["constant_losses"][width], "nominal": row["nominal"]}
         for row in where(rows, split=splits[-1])
     ]  # fmt: skip
     headings = {"calibrated": "calibrated", "constant": "one width", "nominal": "uncalibrated"}
-    return bars(told, "region", headings, "share of voxels inside", found.level)
+    return bars(shares, "region", headings, "share of voxels inside", found.level)
 
 
 def ungraded(rows: Sequence[Row]) -> Any:
@@ -207,22 +145,22 @@ def _finite(rows: Sequence[Row], name: str) -> list[float]:
     return [value for value in column(rows, name) if np.isfinite(value)]
 
 
-FIGURES: Final[Mapping[str, Sequence[tuple[str, str, Callable[[Sequence[Row]], Any]]]]] = {
+FIGURES: Final[Mapping[str, Sequence[Figure]]] = {
     "comparison": (
-        ("comparison", "Methods compared (after Wang 2024a, Fig. 5)", boxes),
-        ("depth_power", "Power along depth", spectra),
+        Figure("comparison", "Methods compared (after Wang 2024a, Fig. 5)", boxes),
+        Figure("depth_power", "Power along depth", spectra),
     ),
     "hidden": (
-        ("hidden", "Lesions shown, by what the method is told", expression),
-        ("hidden_contrast", "Contrast of lesions", contrasts),
+        Figure("hidden", "Lesions shown, by what the method is told", expression),
+        Figure("hidden_contrast", "Contrast of lesions", contrasts),
     ),
-    "features": (("features", "What each group of features changes", responses),),
-    "joint_space": (("joint_space", "Joint space, found over true", widths),),
-    "depth": (("depth", "Slices over the same range (after Wang 2024a, Fig. 6)", depth_curve),),
-    "sampler": (("sampler", "Sampling", psnr_bars("condition")),),
-    "films": (("films", "Films that are not as they should be", psnr_bars("condition")),),
-    "shifted": (("shifted", "Knees outside the range of training", boxes),),
-    "calibration": (("calibration", "Coverage at 90 %", coverage),),
-    "ungraded": (("ungraded", "Coverage where nobody graded the knee", ungraded),),
+    "features": (Figure("features", "What each group of features changes", responses),),
+    "joint_space": (Figure("joint_space", "Joint space, found over true", widths),),
+    "depth": (Figure("depth", "Slices over the same range (after Wang 2024a, Fig. 6)", depth_curve),),
+    "sampler": (Figure("sampler", "Sampling", psnr_bars("condition")),),
+    "films": (Figure("films", "Films that are not as they should be", psnr_bars("condition")),),
+    "shifted": (Figure("shifted", "Knees outside the range of training", boxes),),
+    "calibration": (Figure("calibration", "Coverage at 90 %", coverage),),
+    "ungraded": (Figure("ungraded", "Coverage where nobody graded the knee", ungraded),),
 }
-"""Study to its figures: name of the files, caption, function of rows."""
+"""Study to its figures."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import Final
@@ -12,13 +11,14 @@ from monai.bundle import ConfigParser
 
 from monai_xray2mri.core.calibration import read_calibration
 from monai_xray2mri.errors import UsageError, WeightsError
+from monai_xray2mri.evaluation.methods import FolderMethod, class_method
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELLED_SLICES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
-    FEATURES,
-    RADIOGRAPH,
-    FolderMethod,
+    FEATURES_INPUT,
+    RADIOGRAPH_INPUT,
     NetworkMethod,
+    modelled_slices,
     weights_record,
 )
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
@@ -58,7 +58,7 @@ def weights_method(weights: Path, bundle: Path, configuration: str | None, devic
     """
     names = [] if configuration is None else [configuration]
     files = configuration_files(bundle, names, default_bundle())
-    given = json.loads(files[-1].read_text()).get(GIVEN, [RADIOGRAPH, FEATURES])
+    given = json.loads(files[-1].read_text()).get(GIVEN, [RADIOGRAPH_INPUT, FEATURES_INPUT])
     parser = ConfigParser()
     parser.read_config([str(file) for file in files])
     network: SliceDiffusion = parser.get_parsed_content("network_def")
@@ -103,11 +103,5 @@ def method_of(source: str, bundle: Path, device: torch.device) -> Method:
     if (Path(source) / "configs" / "inference.json").is_file():
         return bundle_method(Path(source), device)
     if Path(source).is_dir():
-        return FolderMethod(Path(source))
-    try:
-        chosen = getattr(importlib.import_module(path), after)
-        method: Method = chosen()
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        rule = "must be a bundle, weights, a folder of volumes, or package.module:Class"
-        raise UsageError(f"method {source}", rule, type(error).__name__) from error
-    return method
+        return FolderMethod(Path(source), modelled_slices)
+    return class_method(source)

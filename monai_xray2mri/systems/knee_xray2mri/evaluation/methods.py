@@ -1,58 +1,40 @@
-"""Methods that are evaluated: anything with one method ``predict``, registered under a name.
+"""Methods that are evaluated on knees: anything that has ``predict``.
 
 A method of one's own needs no change here: ``xray2mri evaluate --method NAME=package.module:Class`` takes any class
-with ``predict``, ``NAME=FOLDER`` volumes that were generated elsewhere. A class that also has ``fit`` is shown training
-knees first. See docs/benchmark.md.
+with ``predict``, and ``--method NAME=FOLDER`` takes volumes that were generated elsewhere. A class that also has
+``fit`` is shown training knees first. See docs/benchmark.md.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from monai_xray2mri.core.calibration import Calibration
 from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
-from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation.conformal import NOMINAL
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import simulate_knee
-from monai_xray2mri.systems.knee_xray2mri.evaluation.baselines import MeanSlice, NearestRadiograph
+from monai_xray2mri.systems.knee_xray2mri.evaluation.baselines import NearestRadiograph, mean_volume
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee, KneeInputs
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.types import Side
 
-RADIOGRAPH: Final = "radiograph"
-FEATURES: Final = "features"
-
-
-def generated(method: Method, knee: KneeInputs, samples: int, seed: int, size: int = 256) -> np.ndarray:
-    """What a method predicts, if it is what was asked for.
-
-    Returns:
-        [samples or 1,S,H,W] float32.
-
-    Raises:
-        InputRefused: another shape, a voxel that is no number, or intensities beyond 0 to 1.
-    """
-    volumes = np.asarray(method.predict(knee, samples, seed))
-    wanted, what = (len(knee.depths), size, size), f"volume of knee {knee.name}"
-    if volumes.ndim != 4 or volumes.shape[1:] != wanted or len(volumes) not in (1, samples):
-        raise InputRefused(what, f"must have the shape {('samples', *wanted)}", f"{volumes.shape}")
-    if not np.isfinite(volumes).all():
-        raise InputRefused(what, "must hold numbers", f"{int((~np.isfinite(volumes)).sum())} voxels are none")
-    if volumes.min() < -1e-3 or volumes.max() > 1 + 1e-3:
-        raise InputRefused(what, "must lie in 0 to 1", f"{volumes.min():.3g} to {volumes.max():.3g}")
-    return volumes.astype(np.float32, copy=False)
+RADIOGRAPH_INPUT: Final = "radiograph"
+FEATURES_INPUT: Final = "features"
+"""What a network may be given of a knee."""
 
 
 def at_depths(volume: np.ndarray, depths: Iterable[float]) -> np.ndarray:
@@ -68,15 +50,21 @@ class MeanSliceMethod:
     """The mean of the training volumes, whatever the radiograph."""
 
     def __init__(self) -> None:
-        self._mean = MeanSlice()
+        self._mean: np.ndarray | None = None
 
     def fit(self, cases: Iterable[EvaluationKnee]) -> None:
         """Average the volumes."""
-        self._mean.fit((np.empty(0), case.volume, {}) for case in cases)
+        self._mean = mean_volume(case.volume for case in cases)
 
     def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
-        """The mean volume."""
-        return at_depths(self._mean.predict(np.empty(0)), knee.depths)[None]
+        """The mean volume.
+
+        Raises:
+            ValueError: it was not fitted.
+        """
+        if self._mean is None:
+            raise ValueError("fit the method before use")
+        return at_depths(self._mean, knee.depths)[None]
 
 
 class NearestNeighbourMethod:
@@ -95,45 +83,24 @@ class NearestNeighbourMethod:
 
 
 class AnotherExamination:
-    """The same simulated knee examined again: what a sample of a perfect method would reach (the ceiling)."""
+    """The same simulated knee examined again: the ceiling, which a sample of a perfect method would reach."""
 
     def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
-        """Examinations with everything drawn again that no radiograph can tell."""
+        """Examinations in which everything is drawn again that no radiograph can tell."""
         again = (simulate_knee(int(knee.name), nuisance=1 + seed * samples + number) for number in range(samples))
         return np.stack([at_depths(other.volume[MODELLED], knee.depths) for other in again])
 
 
-class FolderMethod:
-    """Volumes that were generated elsewhere: ``FOLDER/<knee>.npy``, [S,H,W] or [samples,S,H,W], 0 to 1.
+def modelled_slices(volume: np.ndarray, knee: KneeInputs) -> np.ndarray:
+    """The slices [S,H,W] that are asked for, of a stored volume of all modelled slices.
 
-    Args:
-        folder: where they lie.
+    Raises:
+        InputRefused: it has another number of slices.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
-        """Read the knee's volumes.
-
-        Raises:
-            InputRefused: there is none, or it is no array of volumes of the modelled slices.
-        """
-        what, path = f"volume of knee {knee.name}", self.folder / f"{knee.name}.npy"
-        try:
-            stored = np.load(path, allow_pickle=False)
-        except FileNotFoundError:
-            raise InputRefused(what, f"must lie in {self.folder.name}", "no such file") from None
-        except ValueError as error:
-            raise InputRefused(what, "must be an array", type(error).__name__) from error
-        if stored.ndim == 3:
-            stored = stored[None]
-        expected = MODELLED.stop - MODELLED.start
-        if stored.ndim != 4 or stored.shape[1] != expected:
-            raise InputRefused(what, f"must hold {expected} slices [S,H,W]", f"{stored.shape}")
-        kept = stored if len(stored) in (1, samples) else stored[: max(1, min(samples, len(stored)))]
-        kept = kept if len(kept) in (1, samples) else kept[:1]
-        return np.stack([at_depths(volume, knee.depths) for volume in kept])
+    expected = MODELLED.stop - MODELLED.start
+    if volume.ndim != 3 or len(volume) != expected:
+        raise InputRefused(f"volume of {knee.title}", f"must hold {expected} slices [S,H,W]", f"{volume.shape}")
+    return at_depths(volume, knee.depths)
 
 
 @dataclass(frozen=True)
@@ -145,41 +112,55 @@ class NetworkMethod:
         given: which of ``"radiograph"`` and ``"features"`` it is given; a baseline that was trained without one is not
             given it.
         sampler: settings; None = the network's own.
-        record: name, version and hash of its weights, for the records.
+        record: name, version and hash of its weights.
         calibration: of its uncertainty, see :mod:`~monai_xray2mri.core.calibration`; None: not calibrated.
     """
 
     network: SliceDiffusion
-    given: frozenset[str] = frozenset((RADIOGRAPH, FEATURES))
+    given: frozenset[str] = frozenset((RADIOGRAPH_INPUT, FEATURES_INPUT))
     sampler: SamplerSettings | None = None
     record: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration | None = None
 
-    def given_only(self, *given: str) -> NetworkMethod:
+    def restrict(self, *given: str) -> NetworkMethod:
         """The same network, given no more than this."""
         return replace(self, given=self.given.intersection(given))
 
-    def sampled_with(self, **settings: Any) -> NetworkMethod:
+    def with_sampler(self, **settings: Any) -> NetworkMethod:
         """The same network with other settings of its sampler."""
-        return replace(self, sampler=(self.sampler or self.network.settings).altered(**settings))
+        return replace(self, sampler=self.sampler_settings.altered(**settings))
+
+    @property
+    def sampler_settings(self) -> SamplerSettings:
+        """The sampler's settings: its own, else the network's."""
+        return self.sampler or self.network.settings
 
     def sampling(self) -> dict[str, float]:
-        """The settings of the sampler by name."""
-        return asdict(self.sampler or self.network.settings)
+        """The sampler's settings by name."""
+        return asdict(self.sampler_settings)
+
+    def settings(self) -> dict[str, Any]:
+        """What determines its volumes, for the records."""
+        return self.record | {"sampling": self.sampling()}
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents [B,C,h,w] of slices [B,1,H,W] in [-1,1]."""
+        return self.network.encode(images.to(self.network.null_context))
 
     @torch.inference_mode()
     def condition(self, knee: KneeInputs) -> Condition:
         """Encode what is given of a knee; what is not is the null condition."""
         network, null = self.network, self.network.null_condition(1)
         features = None
-        if FEATURES in self.given:
+        if FEATURES_INPUT in self.given:
             features = torch.from_numpy(one_hot(knee.grades))[None].to(null.context)  # [1,61]
-        if knee.radiograph is None or RADIOGRAPH not in self.given:
+        if knee.radiograph is None or RADIOGRAPH_INPUT not in self.given:
             return network.null_condition(1, features)
         film = torch.from_numpy(knee.radiograph)[None, None].to(null.context)  # [1,1,H,W]
         whole = network.condition(film, features)
         # Wang 2024b reads its guide in the radiograph, so that it comes and goes with it.
-        return whole if FEATURES in self.given else whole._replace(guide=null.guide)
+        return whole if FEATURES_INPUT in self.given else whole._replace(guide=null.guide)
 
     def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
         """Sample, each volume with its own noise."""
@@ -188,10 +169,8 @@ class NetworkMethod:
         for sample in range(samples):
             generator = case_generator(seed, knee.name, Side.RIGHT, sample)
             noise = network.draw_noise(generator, self.sampler)
-            volume = network.sample_volume(condition, noise=noise, settings=self.sampler, depths=depths)[
-                0, 0
-            ]  # [S,H,W]
-            volumes.append(((volume + 1) / 2).cpu().numpy())
+            volume = network.sample_volume(condition, noise=noise, settings=self.sampler, depths=depths)
+            volumes.append(((volume[0, 0] + 1) / 2).cpu().numpy())
         return np.stack(volumes)
 
 
@@ -223,16 +202,8 @@ def weights_record(weights: Path, bundle: Path) -> dict[str, Any]:
     }
 
 
-METHODS: dict[str, type] = {"mean slice": MeanSliceMethod, "nearest neighbour": NearestNeighbourMethod}
-"""Methods without weights, which every other must beat; ``register`` adds to them."""
-
-
-def register(name: str, method: type) -> None:
-    """Add a method under a name.
-
-    Raises:
-        UsageError: the name is taken.
-    """
-    if name in METHODS:
-        raise UsageError(f"method {name}", "must have a name of its own", "taken")
-    METHODS[name] = method
+BASELINES: Final[Mapping[str, Callable[[], Method]]] = {
+    "mean slice": MeanSliceMethod,
+    "nearest neighbour": NearestNeighbourMethod,
+}
+"""Methods without weights, which every other must beat."""

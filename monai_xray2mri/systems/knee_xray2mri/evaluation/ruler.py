@@ -1,4 +1,4 @@
-"""All measures of one knee: its truth is read once, then each prediction is held against it."""
+"""All measures of one knee: its truth is read once, then each prediction is compared with it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, mean_a
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.structure import ssim_per_slice
 from monai_xray2mri.knee.measures.crop import SIDES, SPACING_MM
-from monai_xray2mri.knee.measures.joint_space import joint_space_from_volume
-from monai_xray2mri.knee.measures.lesions import detect_lesions
+from monai_xray2mri.knee.measures.joint_region import JointRegion, region_from_reading
+from monai_xray2mri.knee.measures.joint_space import joint_space
+from monai_xray2mri.knee.measures.lesions import shown_lesions
 from monai_xray2mri.knee.measures.parts import Part
-from monai_xray2mri.knee.measures.region import JointRegion, region_from_volume
 from monai_xray2mri.knee.measures.rssim import edge_agreement, rssim
 from monai_xray2mri.knee.measures.surfaces import JointReading, read_volume
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
@@ -26,9 +26,9 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.continuity import depth_spe
 from monai_xray2mri.systems.knee_xray2mri.evaluation.sobel import sobel_difference
 
 RANGE: Final = 1.0
-"""Of intensities, in every measure that asks for it."""
+"""Range of intensities, for every measure that depends on it."""
 LEAST_LESION_MM3: Final = 20.0
-"""A graded lesion that holds less in the truth counts as neither present nor absent."""
+"""A graded lesion that is smaller in the truth counts as neither present nor absent."""
 _DICE: Final = {"dice_femur": Part.FEMUR, "dice_tibia": Part.TIBIA, "dice_cartilage": Part.CARTILAGE}
 _THICK_X_MM: Final = (14.0, 30.0)
 _THICK_Y_MM: Final = 12.0
@@ -59,19 +59,19 @@ class KneeRuler:
             InputRefused: the true volume shows no joint.
         """
         try:
-            return region_from_volume(self.knee.volume, modelled_affine(), self.reading)
+            return region_from_reading(self.reading, self.knee.volume.shape, modelled_affine())
         except ValueError as error:
             raise InputRefused(f"true volume of knee {self.knee.name}", "must show the joint", str(error)) from error
 
     @cached_property
     def joint_space_mm(self) -> Mapping[str, float]:
-        """True widths; those that are read in the true volume where nobody knows better."""
+        """True widths in mm; of a prepared knee those that are read in the true volume."""
         known = self.knee.joint_space_mm
-        return joint_space_from_volume(self.knee.volume, modelled_affine(), self.reading) if known is None else known
+        return joint_space(self.reading) if known is None else known
 
     @cached_property
     def lesions(self) -> dict[str, bool | None]:
-        """Whether each lesion is truly there; None: unknown, or graded and all but invisible."""
+        """Whether each lesion is truly there; None: unknown, or graded and too small to be seen."""
         return {stem: self._has(stem) for stem in LESION_FEATURES}
 
     def _has(self, stem: str) -> bool | None:
@@ -101,8 +101,8 @@ class KneeRuler:
         }
 
     def joint(self, reading: JointReading) -> Row:
-        """Joint space of both compartments in mm, and its mean absolute error; NaN is told as None."""
-        found = joint_space_from_volume(np.empty(0), np.empty(0), reading)
+        """Joint space of both compartments in mm, and its mean absolute error; None in place of NaN."""
+        found = joint_space(reading)
         errors = [abs(found[side] - self.joint_space_mm[side]) for side in SIDES]
         row: Row = {f"joint_space_{side}": _number(found[side]) for side in SIDES}
         return row | {"joint_space_width_error_mm": _number(float(np.mean(errors)))}
@@ -118,11 +118,11 @@ class KneeRuler:
         return row | {"cartilage_error_mm": float(np.mean(errors))}
 
     def lesion_expression(self, reading: JointReading) -> Row:
-        """Share of the true lesions that the detector finds, and share of the absent ones that it finds all the same.
+        """Share of the true lesions that the detector finds, and share of the absent lesions that it finds.
 
-        None where the knee has none to find.
+        None where the knee has no such lesion.
         """
-        found = detect_lesions(np.empty(0), np.empty(0), reading)
+        found = shown_lesions(reading)
         shares: Row = {}
         for name, wanted in (("lesion_expression", True), ("lesion_false_expression", False)):
             seen = [found[stem] for stem, there in self.lesions.items() if there is wanted]

@@ -8,17 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monai_xray2mri.evaluation.claims import ABSENT, FAILS, HOLDS, OPEN
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.systems.knee_xray2mri.evaluation.claims import (
-    ABSENT,
-    FAILS,
-    HOLDS,
-    OPEN,
-    claims_table,
-    judged,
-    systems,
-)
+from monai_xray2mri.systems.knee_xray2mri.evaluation.claims import claims_table, systems, verdict_on
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import MeanSliceMethod, NetworkMethod
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.calibration import WIDTHS
 
@@ -60,7 +53,7 @@ def comparison(**psnr: float) -> Iterator[Row]:
     for method, gain in psnr.items():
         for knee, extra in zip(KNEES, scatter, strict=True):
             yield {
-                "knee": knee, "participant": PEOPLE[knee], "method": method, "grade": int(knee) % 5,
+                "case": knee, "participant": PEOPLE[knee], "method": method, "grade": int(knee) % 5,
                 "psnr": 20 + extra + gain + 0.01 * (int(knee) % 3), "ssim": 0.4, "rssim": None,
                 "joint_space_width_error_mm": 1.0 - gain / 10, "dice_femur": 0.8 + gain / 100,
                 "dice_tibia": 0.8 + gain / 100,
@@ -90,11 +83,10 @@ def test_a_method_must_beat_each_other() -> None:
 def test_fewer_than_five_knees_decide_nothing() -> None:
     """Grades 3 and 4 are on 4 of the 12 knees."""
     found = verdicts({"comparison": list(comparison(ours=0.5, xdiff=0.2, ldm=-1.0))})
-    assert found["narrowed joint spaces (KL 3 and 4) are drawn more accurately than by others", "ours: 000)"] == (
-        "-", ABSENT,
-    )  # fmt: skip
-    assert judged(dict.fromkeys(KNEES[:4], 1.0), PEOPLE) is None
-    assert judged(dict.fromkeys(KNEES[:5], 1.0), PEOPLE) is not None
+    claim = "narrowed joint spaces (KL 3 and 4) are drawn more accurately than by others"
+    assert found[claim, "ours: 000)"] == ("-", ABSENT)
+    assert verdict_on(dict.fromkeys(KNEES[:4], 1.0), PEOPLE) is None
+    assert verdict_on(dict.fromkeys(KNEES[:5], 1.0), PEOPLE) is not None
 
 
 def test_without_trained_baselines_nothing_is_said() -> None:
@@ -112,7 +104,7 @@ def test_bones_with_and_without_radiograph() -> None:
     claim = "with a radiograph bones are nearer to the truth than without"
     assert by_claim({"comparison": list(comparison(ours=1, xdiff=0.2, ldm=-1))})[claim] == HOLDS
     assert by_claim({"comparison": list(comparison(ours=1, xdiff=-1, ldm=0.2))})[claim] == FAILS
-    quality = [{"knee": "0", "participant": "p", "condition": "one sample", "psnr": 18.0}]
+    quality = [{"case": "0", "participant": "p", "condition": "one sample", "psnr": 18.0}]
     assert (
         claims_table({"comparison": list(comparison(ours=1, xdiff=0.2)), "quality": quality}, METHODS, "ours") is None
     )
@@ -121,12 +113,12 @@ def test_bones_with_and_without_radiograph() -> None:
 def test_hidden_lesions_and_features() -> None:
     share = {"as graded": 1.0, "all unknown": 0.2, "all absent": 1.0}
     hidden = [
-        {"knee": knee, "participant": PEOPLE[knee], "condition": name, "there": True, "shown": value}
+        {"case": knee, "participant": PEOPLE[knee], "condition": name, "there": True, "shown": value}
         for knee in KNEES
         for name, value in share.items()
     ]
     quality = [
-        {"knee": knee, "participant": PEOPLE[knee], "condition": name, "psnr": value}
+        {"case": knee, "participant": PEOPLE[knee], "condition": name, "psnr": value}
         for knee in KNEES
         for name, value in (("one sample", 18.0), ("one sample, radiograph and depth only", 18.5))
     ]
@@ -134,16 +126,16 @@ def test_hidden_lesions_and_features() -> None:
     assert found["hidden lesions show when their features are told, not when these are unknown"] == HOLDS
     assert found["hidden lesions show when their features are told, not when these are told absent"] == OPEN
     assert found["features make volumes more accurate"] == FAILS
-    of_001 = by_claim(
+    of_wang_b = by_claim(
         {"hidden": hidden, "quality": quality, "comparison": list(comparison(koa=1, xdiff=0, ldm=0))}, "koa"
     )
-    assert not any("features" in claim for claim in of_001)  # Wang 2024b takes none
+    assert not any("features" in claim for claim in of_wang_b)  # Wang 2024b takes none
 
 
 @pytest.mark.parametrize(("psnr", "verdict"), [(17.6, HOLDS), (17.0, FAILS)])
 def test_slices_over_the_same_range(psnr: float, verdict: str) -> None:
     rows = [
-        {"knee": knee, "participant": PEOPLE[knee], "slices": count, "generated": made, "true": true, "psnr": value}
+        {"case": knee, "participant": PEOPLE[knee], "slices": count, "generated": made, "true": true, "psnr": value}
         for knee in KNEES
         for count, made, true, value in ((50, 0.92, 0.91, 18.0), (500, 0.99, 0.98, psnr))
     ]
@@ -157,7 +149,7 @@ def test_slices_over_the_same_range(psnr: float, verdict: str) -> None:
 def test_error_by_region_is_the_area_below_the_loss_curve() -> None:
     errors = {"bone": 0.05, "soft tissue": 0.12}
     rows = [
-        {"knee": f"test/{knee}", "participant": PEOPLE[knee], "split": "test", "region": region,
+        {"case": f"test/{knee}", "participant": PEOPLE[knee], "split": "test", "region": region,
          "constant_losses": np.exp(-WIDTHS / error).tolist()}
         for knee in KNEES
         for region, error in errors.items()

@@ -10,30 +10,29 @@ import pytest
 import torch
 
 from monai_xray2mri.errors import InputRefused, UsageError, WeightsError
+from monai_xray2mri.evaluation.methods import FolderMethod, generate
 from monai_xray2mri.knee.data.arrays import KneeStore, knee_arrays
 from monai_xray2mri.knee.data.simulated import simulated_index
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
-from monai_xray2mri.systems.knee_xray2mri.evaluation import methods
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     WHOLE,
     EvaluationKnee,
     KneeInputs,
     PreparedCohort,
     SimulatedCohort,
-    decoded_grades,
+    decode_grades,
     modelled_affine,
     simulated_case,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundle_method, method_of
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
-    FolderMethod,
     MeanSliceMethod,
     NearestNeighbourMethod,
     NetworkMethod,
     at_depths,
-    generated,
+    modelled_slices,
 )
 from tests.helpers.bundles import make_tiny_bundle
 
@@ -82,14 +81,14 @@ def test_the_mean_and_the_nearest() -> None:
 
 def test_a_network_is_sampled_slice_by_slice_and_knee_by_knee(network: NetworkMethod) -> None:
     """A slice does not depend on the others that are asked for, nor a sample on how many are drawn."""
-    found = generated(network, inputs(), 2, 0)
+    found = generate(network, inputs(), 2, 0)
     assert found.shape == (2, 3, 256, 256) and 0 <= found.min() <= found.max() <= 1
     middle = KneeInputs("3000001", inputs().radiograph, {}, (0.5,))
-    np.testing.assert_allclose(generated(network, middle, 1, 0)[0, 0], found[0, 1], atol=2e-3)
+    np.testing.assert_allclose(generate(network, middle, 1, 0)[0, 0], found[0, 1], atol=2e-3)
     assert np.abs(found[0] - found[1]).max() > 1e-3
-    assert np.abs(generated(network, middle, 1, 1)[0, 0] - found[0, 1]).max() > 1e-3
+    assert np.abs(generate(network, middle, 1, 1)[0, 0] - found[0, 1]).max() > 1e-3
     other = KneeInputs("3000002", inputs().radiograph, {}, (0.5,))
-    assert np.abs(generated(network, other, 1, 0)[0, 0] - found[0, 1]).max() > 1e-3
+    assert np.abs(generate(network, other, 1, 0)[0, 0] - found[0, 1]).max() > 1e-3
 
 
 def test_what_a_network_is_not_given_is_the_null_condition(network: NetworkMethod) -> None:
@@ -99,10 +98,10 @@ def test_what_a_network_is_not_given_is_the_null_condition(network: NetworkMetho
     no_film = network.condition(KneeInputs("k", None, {"XRKL": 3}, (0.5,)))
     torch.testing.assert_close(no_film.image_latent, null.image_latent)
     torch.testing.assert_close(no_film.guide, whole.guide)
-    bare = network.given_only("radiograph").condition(inputs(XRKL=3))
+    bare = network.restrict("radiograph").condition(inputs(XRKL=3))
     assert bare.guide.sum() == 0
     torch.testing.assert_close(bare.image_latent, whole.image_latent)
-    nothing = network.given_only().condition(inputs(XRKL=3))
+    nothing = network.restrict().condition(inputs(XRKL=3))
     assert nothing.guide.sum() == 0 and nothing.image_latent.abs().sum() == 0
 
 
@@ -122,14 +121,18 @@ def test_volumes_of_another_shape_or_without_numbers_are_named(
     if array is not None:
         np.save(tmp_path / "3000001.npy", array.astype(np.float32))
     with pytest.raises(InputRefused, match=f"knee 3000001.*{words}"):
-        generated(FolderMethod(tmp_path), inputs(), 1, 0)
+        generate(FolderMethod(tmp_path, modelled_slices), inputs(), 1, 0)
 
 
 def test_volumes_of_a_folder(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).random((3, 50, 256, 256)).astype(np.float32)
     np.save(tmp_path / "3000001.npy", stored)
-    np.testing.assert_array_equal(generated(FolderMethod(tmp_path), inputs().at((4, 9)), 3, 0), stored[:, [4, 9]])
-    assert len(generated(FolderMethod(tmp_path), inputs().at((4,)), 8, 0)) == 1  # fewer samples than asked: one
+    np.testing.assert_array_equal(
+        generate(FolderMethod(tmp_path, modelled_slices), inputs().at((4, 9)), 3, 0), stored[:, [4, 9]]
+    )
+    assert (
+        len(generate(FolderMethod(tmp_path, modelled_slices), inputs().at((4,)), 8, 0)) == 1
+    )  # fewer samples than asked: one
 
 
 def test_sources_of_methods(tiny: Path, tmp_path: Path) -> None:
@@ -153,15 +156,6 @@ def test_sources_of_methods(tiny: Path, tmp_path: Path) -> None:
 def test_a_network_of_another_geometry_is_refused(tiny_bundle: Path) -> None:
     with pytest.raises(UsageError, match="range"):
         bundle_method(tiny_bundle, CPU)
-
-
-def test_a_name_is_taken_once() -> None:
-    methods.register("twice", MeanSliceMethod)
-    try:
-        with pytest.raises(UsageError, match="taken"):
-            methods.register("twice", MeanSliceMethod)
-    finally:
-        del methods.METHODS["twice"]
 
 
 def test_cohorts_by_seed_do_not_meet() -> None:
@@ -189,7 +183,7 @@ def test_a_prepared_knee_is_the_simulated_one(knee: SimulatedKnee, tmp_path: Pat
 
 
 def test_grades_come_back_from_their_code() -> None:
-    grades = decoded_grades(np.asarray(one_hot({"XRKL": 2, "XRJSM": 0})))
+    grades = decode_grades(np.asarray(one_hot({"XRKL": 2, "XRJSM": 0})))
     assert grades["XRKL"] == 2 and grades["XRJSM"] == 0 and grades["XRJSL"] is None
 
 

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from monai_xray2mri.evaluation import alignment
-from monai_xray2mri.evaluation.study import Profile, Setting
+from monai_xray2mri.evaluation.plots import png
+from monai_xray2mri.evaluation.study import Profile
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee, simulated_case
-from monai_xray2mri.systems.knee_xray2mri.evaluation.figures import FIGURES, png
+from monai_xray2mri.systems.knee_xray2mri.evaluation.figures import FIGURES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import MeanSliceMethod
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies import quality, sampler
 from tests.helpers.bundles import make_setting, make_tiny_bundle
 
@@ -24,16 +26,16 @@ def case(knee: SimulatedKnee) -> EvaluationKnee:
 
 
 @pytest.fixture(scope="module")
-def setting(tmp_path_factory: pytest.TempPathFactory, bundle: Path, case: EvaluationKnee) -> Setting:
+def setting(tmp_path_factory: pytest.TempPathFactory, bundle: Path, case: EvaluationKnee) -> KneeSetting:
     mean = MeanSliceMethod()
     mean.fit([case])
     folder = make_tiny_bundle(tmp_path_factory.mktemp("quality") / "tiny", bundle)
     return make_setting(folder, Profile("cpu", 25), **{"mean slice": mean})
 
 
-def test_what_the_bundle_can_do(case: EvaluationKnee, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_bundle_can_do(case: EvaluationKnee, setting: KneeSetting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alignment, "_STEPS", 5)  # a rough alignment is enough here
-    rows = [{"knee": case.name, "participant": case.participant, **row} for row in quality.measure(setting, case)]
+    rows = [{"case": case.name, "participant": case.participant, **row} for row in quality.measure(setting, case)]
     named = {row["condition"]: row for row in rows if "condition" in row}
     one_step, sample = named["one step"], named["one sample"]
     assert one_step == {**sample, "condition": "one step"}  # the tiny network samples in one step
@@ -50,12 +52,12 @@ def test_what_the_bundle_can_do(case: EvaluationKnee, setting: Setting, monkeypa
     assert len(tables[0].rows) == len(named) and len(tables[1].rows) == 4
 
 
-def test_samplers(case: EvaluationKnee, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samplers(case: EvaluationKnee, setting: KneeSetting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampler, "SAMPLERS", ({"steps": 1}, {"steps": 3}, {"guidance": 2.0}, {"eta": 1.0}))
     monkeypatch.setattr(sampler, "WINDOW", (20, 21))
-    rows = [{"knee": case.name, "participant": case.participant, **row} for row in sampler.measure(setting, case)]
+    rows = [{"case": case.name, "participant": case.participant, **row} for row in sampler.measure(setting, case)]
     assert [row["condition"] for row in rows] == ["steps 1", "steps 3", "guidance 2", "eta 1"]
     assert len({round(row["psnr"], 4) for row in rows[:3]}) == 3
     assert rows[3]["psnr"] == pytest.approx(rows[0]["psnr"])  # one step adds no noise
-    assert sampler.slices(replace(setting, profile=Profile("full", 1))) > 0
-    assert png(FIGURES["sampler"][0][2](rows))
+    assert sampler.work(replace(setting, profile=Profile("full", 1))) > 0
+    assert png(FIGURES["sampler"][0].draw(rows))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,32 +14,42 @@ from PIL import Image
 
 from monai_xray2mri.core.calibration import Calibration
 from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.evaluation import alignment
 from monai_xray2mri.evaluation.conformal import SCALES
 from monai_xray2mri.evaluation.html_report import page
-from monai_xray2mri.evaluation.study import Profile, Setting, Table, step_slices
-from monai_xray2mri.evaluation.suite import STUDIES, Source, chosen_studies
+from monai_xray2mri.evaluation.plots import png, svg
+from monai_xray2mri.evaluation.study import Profile, ResultTable
+from monai_xray2mri.evaluation.suite import CaseSource, Words, choose_suite
 from monai_xray2mri.evaluation.tables import csv_text, markdown
+from monai_xray2mri.knee.data.arrays import REGION_MM
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import simulate_knee
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from monai_xray2mri.simulation.knee.people.seeds import LESION_ENRICHED
 from monai_xray2mri.systems.knee_xray2mri.evaluation import pictures
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee, simulated_case
-from monai_xray2mri.systems.knee_xray2mri.evaluation.figures import FIGURES, png, svg
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import MeanSliceMethod, radiograph_of
-from monai_xray2mri.systems.knee_xray2mri.evaluation.results import metrics
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
+    MODELLED,
+    EvaluationKnee,
+    KneeInputs,
+    simulated_case,
+)
+from monai_xray2mri.systems.knee_xray2mri.evaluation.figures import FIGURES
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import MeanSliceMethod, NetworkMethod, radiograph_of
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import JOINT, KneeRuler, cartilage_mm, dice
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting, sampling_work
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies import (
     calibration,
     comparison,
     depth,
-    features,
-    films,
+    feature_groups,
+    film_defects,
     hidden,
     joint_space,
     ungraded,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.real_films import FilmCohort, film_gap_mm
+from monai_xray2mri.systems.knee_xray2mri.evaluation.suites import PAPERS, QUICK, SUITES
+from monai_xray2mri.systems.knee_xray2mri.evaluation.summary import comparison_metrics
 from tests.helpers.bundles import make_setting, make_tiny_bundle
 
 FAST = Profile("cpu", 25)
@@ -54,7 +64,7 @@ def case() -> EvaluationKnee:
 
 
 @pytest.fixture(scope="module")
-def setting(tmp_path_factory: pytest.TempPathFactory, bundle: Path, case: EvaluationKnee) -> Setting:
+def setting(tmp_path_factory: pytest.TempPathFactory, bundle: Path, case: EvaluationKnee) -> KneeSetting:
     mean = MeanSliceMethod()
     mean.fit([case])
     folder = make_tiny_bundle(tmp_path_factory.mktemp("studies") / "tiny", bundle)
@@ -64,7 +74,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory, bundle: Path, case: Evalua
 def recorded(rows: Iterator[dict[str, Any]] | Any, knee: EvaluationKnee) -> Rows:
     """Rows as the records hold them."""
     return [
-        {"knee": knee.name, "participant": knee.participant, "split": "test", **json.loads(json.dumps(row))}
+        {"case": knee.name, "participant": knee.participant, "split": "test", **json.loads(json.dumps(row))}
         for row in rows
     ]
 
@@ -87,7 +97,7 @@ def test_dice() -> None:
     assert dice(np.zeros(3, bool), np.zeros(3, bool)) == 1
 
 
-def test_the_comparison_of_methods(case: EvaluationKnee, setting: Setting) -> None:
+def test_the_comparison_of_methods(case: EvaluationKnee, setting: KneeSetting) -> None:
     rows = recorded(comparison.measure(setting, case), case)
     assert [row["method"] for row in rows] == ["true volume", "tiny", "mean slice"]
     tiny, mean = rows[1:]
@@ -98,16 +108,16 @@ def test_the_comparison_of_methods(case: EvaluationKnee, setting: Setting) -> No
     assert set(made) == {
         "comparison", "comparison_more", "comparison_tests", "comparison_grades", "comparison_kid",
     }  # fmt: skip
-    told = metrics(rows)
+    told = comparison_metrics(rows)
     assert list(told["methods"]) == ["tiny", "mean slice"]
     assert list(told["methods"]["tiny"]) == list(comparison.METRICS)
     assert told["methods"]["mean slice"]["coverage90"] == {"median": None, "mean": None, "ci95": [None, None], "n": 0}
     assert told["methods"]["tiny"]["psnr"]["n"] == 1
     assert 0.5 < told["true_volume"]["adjacent_slice_correlation"]["mean"] < 1
-    for _, _, draw in FIGURES["comparison"]:
-        assert png(draw(rows)).startswith(b"\x89PNG")
-    assert svg(FIGURES["comparison"][1][2](rows)) == svg(FIGURES["comparison"][1][2](rows))
-    assert png(pictures.compared(setting, [case])).startswith(b"\x89PNG")
+    for figure in FIGURES["comparison"]:
+        assert png(figure.draw(rows)).startswith(b"\x89PNG")
+    assert svg(FIGURES["comparison"][1].draw(rows)) == svg(FIGURES["comparison"][1].draw(rows))
+    assert png(pictures.comparison_sheet(setting, [case])).startswith(b"\x89PNG")
     assert pictures.one_of_each_grade(rows) == [case.name]
 
 
@@ -116,9 +126,9 @@ def test_how_many_knees_are_examined_again() -> None:
         assert sum(comparison.has_ceiling(seed, Profile("p", stride)) for seed in range(30)) == 30 / share
 
 
-def test_differences_between_methods_are_paired(setting: Setting) -> None:
+def test_differences_between_methods_are_paired(setting: KneeSetting) -> None:
     rows = [
-        {"method": method, "knee": str(knee), "participant": str(knee), "grade": knee % 2, "features": [[0.0, knee]],
+        {"method": method, "case": str(knee), "participant": str(knee), "grade": knee % 2, "features": [[0.0, knee]],
          **dict.fromkeys((*comparison.METRICS, *comparison.MORE), knee + gain)}
         for knee in range(8) for method, gain in (("true volume", 0), ("a", 0.5), ("b", 0.0))
     ]  # fmt: skip
@@ -128,7 +138,7 @@ def test_differences_between_methods_are_paired(setting: Setting) -> None:
     assert p == corrected == f"{2 / 256:.4f}"
 
 
-def test_hidden_features(case: EvaluationKnee, setting: Setting) -> None:
+def test_hidden_features(case: EvaluationKnee, setting: KneeSetting) -> None:
     rows = recorded(hidden.measure(setting, case), case)
     seen = [row for row in rows if "condition" in row]
     assert len({row["condition"] for row in seen}) == 7 and len(seen) == 7 * 8
@@ -138,34 +148,37 @@ def test_hidden_features(case: EvaluationKnee, setting: Setting) -> None:
     assert contrast["kind"] == "femoral cyst" and contrast["contrast_true"] > 0.2
     assert abs(contrast["response"]) < 0.5  # a network of random weights
     assert pictures.one_of_each_kind(rows) == {"femoral cyst": case.name}
-    assert png(pictures.switched(setting, {"femoral cyst": case}))
+    assert png(pictures.lesion_sheet(setting, {"femoral cyst": case}))
     table = hidden.tables(rows)[0]
     assert table.rows[-1][:3] == ["true volume", "1.00 of 1", table.rows[-1][2]]
-    for _, _, draw in FIGURES["hidden"]:
-        assert png(draw(rows))
+    for figure in FIGURES["hidden"]:
+        assert png(figure.draw(rows))
 
 
-def test_groups_of_features(case: EvaluationKnee, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "GROUPS", {"cysts": features.GROUPS["cysts"]})
-    rows = recorded(features.measure(setting, case), case)
+def test_groups_of_features(case: EvaluationKnee, setting: KneeSetting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_groups, "GROUPS", {"cysts": feature_groups.GROUPS["cysts"]})
+    rows = recorded(feature_groups.measure(setting, case), case)
     assert [row["group"] for row in rows] == ["cysts", "cysts"]
     assert all(abs(value) < 0.5 for row in rows for name, value in row.items() if name.startswith("response"))
-    assert features.tables(rows)[0].rows[0][0] == "cysts"
+    assert feature_groups.tables(rows)[0].rows[0][0] == "cysts"
 
 
 def test_the_profile_for_a_gpu_asks_for_each_feature(
-    case: EvaluationKnee, setting: Setting, monkeypatch: pytest.MonkeyPatch
+    case: EvaluationKnee, setting: KneeSetting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = replace(setting, profile=Profile("full", 1))
-    asked = features.asked(full.profile)
-    assert set(features.GROUPS) < asked.keys() and asked["XRCYFM"] == ("XRCYFM",) and len(asked) == 6 + 18
-    assert features.FEATURE_GROUPS.simulations(full) == 25 and features.slices(full) == 24 * 3 * features.SLICES
-    monkeypatch.setattr(features, "GROUPS", {"cysts": features.GROUPS["cysts"]})
-    rows = recorded(features.measure(full, case), case)
-    assert [row[0] for row in features.tables(rows[::-1])[0].rows] == ["cysts", "XRCYFM"]  # the only one it has
+    asked = feature_groups.groups_of(full.profile)
+    assert set(feature_groups.GROUPS) < asked.keys() and asked["XRCYFM"] == ("XRCYFM",) and len(asked) == 6 + 18
+    assert (
+        feature_groups.FEATURE_GROUPS.simulations(full) == 25
+        and feature_groups.work(full) == 24 * 3 * feature_groups.SLICES
+    )
+    monkeypatch.setattr(feature_groups, "GROUPS", {"cysts": feature_groups.GROUPS["cysts"]})
+    rows = recorded(feature_groups.measure(full, case), case)
+    assert [row[0] for row in feature_groups.tables(rows[::-1])[0].rows] == ["cysts", "XRCYFM"]  # the only one it has
 
 
-def test_more_slices(case: EvaluationKnee, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_slices(case: EvaluationKnee, setting: KneeSetting, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 50 slices the field of view moves by one slice: the true pairs are neighbours up to their noise."""
     monkeypatch.setattr(depth, "STEPS", (50,))
     (row,) = recorded(depth.measure(setting, case), case)
@@ -175,10 +188,10 @@ def test_more_slices(case: EvaluationKnee, setting: Setting, monkeypatch: pytest
     assert row["true"] == pytest.approx(neighbours, abs=0.03)
     assert row["psnr_interpolated_truth"] > 20 > row["psnr"]
     assert depth.tables([row])[0].rows[0][0] == 50
-    assert png(FIGURES["depth"][0][2]([row])) and png(pictures.between(setting, case))
+    assert png(FIGURES["depth"][0].draw([row])) and png(pictures.depth_sheet(setting, case))
 
 
-def test_joint_space(case: EvaluationKnee, setting: Setting) -> None:
+def test_joint_space(case: EvaluationKnee, setting: KneeSetting) -> None:
     rows = recorded(joint_space.measure(setting, case), case)
     assert len(rows) == 5 * 2
     read = [row for row in rows if row["condition"] == "true volume, as read"]
@@ -192,24 +205,24 @@ def test_joint_space_beside_what_the_grade_alone_tells() -> None:
         for place, width in enumerate(values):
             knee = f"{grade}/{place}"
             rows.append({"condition": "film", "side": "M", "narrowing": grade, "true_mm": width,
-                         "found_mm": width + 0.1 if place else None, "knee": knee, "participant": knee})  # fmt: skip
+                         "found_mm": width + 0.1 if place else None, "case": knee, "participant": knee})  # fmt: skip
     film, mean = joint_space.tables(rows)[0].rows
     assert film == ["film", "1.00", "1.00", "0.10", "2", "7"]
     assert mean[0] == "mean of the grade" and float(mean[3]) == pytest.approx(0.69, abs=0.005)
     assert float(mean[2]) == pytest.approx(-1.0)  # without the knee itself the mean runs against it
-    assert png(FIGURES["joint_space"][0][2](rows))
+    assert png(FIGURES["joint_space"][0].draw(rows))
 
 
-def test_films(case: EvaluationKnee, setting: Setting) -> None:
-    made = films.films(case)
+def test_films(case: EvaluationKnee, setting: KneeSetting) -> None:
+    made = film_defects.films(case)
     film = made["as it is"]
     assert film is not None
-    np.testing.assert_allclose(films.moved(film), film, atol=1e-5)
+    np.testing.assert_allclose(film_defects.move(film), film, atol=1e-5)
     assert all(other is None or other.shape == film.shape for other in made.values())
-    shifted = films.moved(film, shift_mm=10 * films.REGION_MM / 256)
+    shifted = film_defects.move(film, shift_mm=10 * REGION_MM / 256)
     np.testing.assert_allclose(shifted[:, :200], film[:, 10:210], atol=1e-4)
     few = replace(setting, profile=Profile("cpu", 50))
-    rows = recorded(films.measure(few, case), case)
+    rows = recorded(film_defects.measure(few, case), case)
     assert [row["condition"] for row in rows] == list(made)
 
 
@@ -227,7 +240,7 @@ def test_calibration_covers_what_it_says_on_other_knees() -> None:
         for number, losses in enumerate(curves(rng, sizes)):
             rows.append({"split": split, "region": calibration.ALL, "losses": losses, "spread": 0.05, "nominal": 0.8,
                          "constant_losses": np.linspace(1, 0, len(calibration.WIDTHS)).tolist(),
-                         "knee": f"{split}/{number}", "participant": f"{split}/{number}"})  # fmt: skip
+                         "case": f"{split}/{number}", "participant": f"{split}/{number}"})  # fmt: skip
     made_with = {"simulator": "1.0", "weights_sha256": "abc", "sampling": {"steps": 10}}
     found = calibration.calibrate(rows, made_with, "calibration")
     assert found.knees == 200 and found.one_sided_scale > found.scale and found.record()["weights_sha256"] == "abc"
@@ -235,13 +248,13 @@ def test_calibration_covers_what_it_says_on_other_knees() -> None:
     covered = np.mean([1 - row["losses"][at] for row in rows if row["split"] == "test"])
     assert 0.88 < covered < 0.92
     (table,) = calibration.tables(rows)
-    assert table.rows[0][0] == calibration.ALL and png(FIGURES["calibration"][0][2](rows))
+    assert table.rows[0][0] == calibration.ALL and png(FIGURES["calibration"][0].draw(rows))
     assert calibration.tables(rows[:3]) == []  # too few to promise anything
     with pytest.raises(UsageError, match="none of the x split"):
         calibration.calibrate(rows, {"simulator": "", "weights_sha256": "", "sampling": {}}, "x")
 
 
-def test_one_knee_of_the_calibration(case: EvaluationKnee, setting: Setting) -> None:
+def test_one_knee_of_the_calibration(case: EvaluationKnee, setting: KneeSetting) -> None:
     rows = recorded(calibration.measure(setting, case), case)
     assert rows[0]["region"] == calibration.ALL
     assert {row["region"] for row in rows} <= {calibration.ALL, "bone", "cartilage and meniscus", "soft tissue",
@@ -252,9 +265,9 @@ def test_one_knee_of_the_calibration(case: EvaluationKnee, setting: Setting) -> 
     assert len(positions) == 50  # all depths come up
 
 
-def test_knees_that_nobody_graded(case: EvaluationKnee, setting: Setting) -> None:
+def test_knees_that_nobody_graded(case: EvaluationKnee, setting: KneeSetting) -> None:
     """The interval is the bundle's own: wide enough it holds all, narrow enough next to nothing."""
-    told = ungraded.gradings(case)
+    told = {name: grading(case.inputs) for name, grading in ungraded.GRADINGS.items()}
     assert told["as graded"]["XRCYFM"] == 1 and set(told["unknown"].values()) == {None}
     estimated = {stem for stem, grade in told["grade estimated from the film"].items() if grade is not None}
     assert estimated == {"XRKL"}  # as the app does where no report grades the knee
@@ -269,7 +282,7 @@ def test_knees_that_nobody_graded(case: EvaluationKnee, setting: Setting) -> Non
     assert all(row["covered"] > 0.99 and row["width"] > 0.5 for row in wide)
     assert all(row["covered"] < 0.2 and row["width"] < 0.1 for row in narrow)
     (table,) = ungraded.tables(wide)
-    assert len(table.rows) == 3 and png(FIGURES["ungraded"][0][2](wide))
+    assert len(table.rows) == 3 and png(FIGURES["ungraded"][0].draw(wide))
 
 
 def test_where_bone_begins(case: EvaluationKnee) -> None:
@@ -293,7 +306,7 @@ def test_crops_of_real_films(tmp_path: Path) -> None:
     knee = cohort[1]
     assert knee.grade == 3 and knee.participant == "9000003" and knee.inputs.radiograph is not None
     gap = film_gap_mm(knee.inputs.radiograph)
-    assert gap["M"] == pytest.approx(10 * films.REGION_MM / 299, abs=0.7)
+    assert gap["M"] == pytest.approx(10 * REGION_MM / 299, abs=0.7)
     with pytest.raises(InputRefused, match="side"):
         cohort[3]
     with pytest.raises(UsageError, match="must hold pictures"):
@@ -310,39 +323,75 @@ def test_the_gap_of_a_film_follows_the_true_joint_space(case: EvaluationKnee) ->
     assert abs(before["L"] - after["L"]) < 1
 
 
-def test_the_cost_of_another_sampler(setting: Setting) -> None:
-    assert step_slices(setting, 10) == 10
-    assert step_slices(setting, 10, steps=9) == pytest.approx(20)  # one call and seven for decoding, against nine
-    assert step_slices(setting, 10, guidance=2.0) == pytest.approx(10 * 9 / 8)
+def test_the_cost_of_another_sampler(setting: KneeSetting) -> None:
+    assert sampling_work(setting, 10) == 10
+    assert sampling_work(setting, 10, steps=9) == pytest.approx(20)  # one call and seven for decoding, against nine
+    assert sampling_work(setting, 10, guidance=2.0) == pytest.approx(10 * 9 / 8)
 
 
-def test_the_papers_fit_the_stated_budget(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+class CountingMethod(NetworkMethod):
+    """A network that draws nothing and counts the slices that are asked of it, in units of its own sampler."""
+
+    counted: ClassVar[list[float]] = []
+
+    def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
+        setting = KneeSetting({"own": replace(self, sampler=None)}, "own", FAST, 0, True)
+        work = sampling_work(setting, len(knee.depths), **asdict(self.sampler_settings))
+        self.counted.append(samples * work)
+        return np.full((samples, *knee.shape), 0.2, np.float32)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+@pytest.mark.parametrize("name", [study.name for study in PAPERS.studies if study.name != "shifted"])
+def test_a_study_costs_what_it_draws(
+    case: EvaluationKnee, setting: KneeSetting, name: str, simulated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said before the start, against what is asked of the network; for a knee that lacks groups at most."""
+    study = next(each for each in PAPERS.studies if each.name == name)
+    if study.needs_simulation and not simulated:
+        return
+    monkeypatch.setattr(alignment, "_STEPS", 1)
+    CountingMethod.counted.clear()
+    bundle = CountingMethod(setting.bundle.network, record=setting.bundle.record)
+    counting = replace(setting, methods={**setting.methods, setting.main: bundle}, simulated=simulated)
+    list(study.measure(counting, case if simulated else replace(case, simulated=None)))
+    drawn, said = sum(CountingMethod.counted), study.work(counting)
+    assert drawn == pytest.approx(said) or (name == "features" and 0 < drawn < said)
+
+
+def test_the_papers_fit_the_stated_budget(setting: KneeSetting, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 300 volumes with the profile of a CPU; the films of patients are asked for by an option of their own."""
     network = setting.bundle.network
     monkeypatch.setattr(network, "settings", network.settings.altered(steps=10))
     profile = replace(setting, profile=Profile("cpu", 5))
-    chosen = chosen_studies("papers", None, Source())
-    volumes = sum(study.slices(profile) * study.knees["cpu"] * len(study.splits) for study in chosen) / 50
+    chosen = PAPERS.choose(None, CaseSource())
+    volumes = sum(study.work(profile) * study.cases["cpu"] * len(study.splits) for study in chosen) / 50
     assert volumes <= 300
-    assert "real_films" not in {study.name for study in chosen} and len(chosen) == len(STUDIES) - 1
+    assert "real_films" not in {study.name for study in chosen} and len(chosen) == len(PAPERS.studies) - 1
 
 
 def test_studies_by_name(tmp_path: Path) -> None:
-    assert [study.name for study in chosen_studies("quick", None, Source())] == ["comparison"]
-    assert [study.name for study in chosen_studies("quick", ["depth", "quality"], Source())] == ["quality", "depth"]
+    assert [study.name for study in QUICK.choose(None, CaseSource())] == ["comparison"]
+    assert [study.name for study in PAPERS.choose(["depth", "quality"], CaseSource())] == ["quality", "depth"]
     with pytest.raises(UsageError, match="strange"):
-        chosen_studies("papers", ["strange"], Source())
+        PAPERS.choose(["strange"], CaseSource())
     with pytest.raises(UsageError, match="simulated knees know"):
-        chosen_studies("papers", ["hidden"], Source(data=tmp_path))
-    prepared = {study.name for study in chosen_studies("papers", None, Source(data=tmp_path))}
+        PAPERS.choose(["hidden"], CaseSource(data=tmp_path))
+    prepared = {study.name for study in PAPERS.choose(None, CaseSource(data=tmp_path))}
     assert "comparison" in prepared and "hidden" not in prepared
+    assert choose_suite(SUITES, None, None) is QUICK and choose_suite(SUITES, "papers", None) is PAPERS
+    assert choose_suite(SUITES, "quick", ["comparison"]) is PAPERS  # single studies are those of the papers
+    with pytest.raises(UsageError, match="quick, papers"):
+        choose_suite(SUITES, "strange", None)
 
 
 def test_tables_as_text() -> None:
-    table = Table("t", "Title", ("a", "b"), [["x|y", 1.23456], ['say "so"', 2]], "Note.")
+    table = ResultTable("t", "Title", ("a", "b"), [["x|y", 1.23456], ['say "so"', 2]], "Note.")
     assert csv_text(table) == 'a,b\nx|y,1.235\n"say ""so""",2\n'
     assert "| x/y | 1.235 |" in markdown(table) and markdown(table).endswith("Note.\n")
-    html = page("<Report>", [("Study", [table], [("Caption", b"png")])], {"seed": 0}, {"s": {"k": "no <numbers>"}})
+    html = page(
+        "<Report>", [("Study", [table], [("Caption", b"png")])], {"seed": 0}, {"s": {"k": "no <numbers>"}}, Words()
+    )
     assert "&lt;Report&gt;" in html and "no &lt;numbers&gt;" in html and "data:image/png;base64,cG5n" in html
     assert "<script" not in html and "http" not in html.replace("https://", "http://").split("</style>")[1]
 

@@ -1,7 +1,7 @@
 """Uncertainty: intervals calibrated on knees of their own, and what they hold on others.
 
-K samples of each knee, at one slice per knee in the profile of a CPU (another depth for each knee, so that all depths
-count), give the mean, the spread and the loss curve of :mod:`~monai_xray2mri.evaluation.conformal`.
+K samples of each knee give the mean, the spread and the loss curve of :mod:`~monai_xray2mri.evaluation.conformal`. The
+profile for a CPU looks at one slice of each knee, at another depth for each knee, so that all depths count.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from monai_xray2mri.core.calibration import Calibration
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.evaluation.bootstrap import summarise
+from monai_xray2mri.evaluation.bootstrap import summarize
 from monai_xray2mri.evaluation.conditions import mean_cell
 from monai_xray2mri.evaluation.conformal import (
     FLOOR,
@@ -26,18 +26,19 @@ from monai_xray2mri.evaluation.conformal import (
     needed_scales,
     risk_controlling_scale,
 )
+from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.study import SAMPLES, Setting, Study, Table, distinct, where
+from monai_xray2mri.evaluation.study import ResultTable, Study, distinct, where
 from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import SAMPLES, KneeSetting
 
 WIDTHS: Final = np.geomspace(0.005, 1.0, 121)
 """Half widths of the interval of one width for all voxels that are tried."""
 DELTA: Final = 0.1
 NOT_RECORDED: Final[Mapping[str, Any]] = {"simulator": "", "weights_sha256": "", "sampling": {}}
-"""Setting of a calibration that is looked at and not kept."""
+"""What stands in for it in a calibration that is drawn and not kept."""
 ALL: Final = "all voxels"
 _BONE: Final = (Tissue.FEMUR, Tissue.TIBIA, Tissue.FIBULA, Tissue.PATELLA, Tissue.CORTEX)
 _CARTILAGE: Final = (Tissue.FEMORAL_CARTILAGE, Tissue.TIBIAL_CARTILAGE, Tissue.PATELLAR_CARTILAGE, Tissue.MENISCUS)
@@ -45,7 +46,7 @@ _FEWEST_VOXELS: Final = 10
 
 
 def positions_of(name: str, stride: int) -> tuple[int, ...]:
-    """Slices of a knee that are looked at: one by its name, or with stride 1 every fifth from there on."""
+    """Slices of a knee that are looked at: one that its name decides; with stride 1 also every fifth from there on."""
     first = zlib.crc32(name.encode()) % SLICES
     return (first,) if stride > 1 else tuple(sorted((first + offset) % SLICES for offset in range(0, SLICES, 5)))
 
@@ -68,10 +69,10 @@ def regions(knee: EvaluationKnee, positions: Sequence[int]) -> dict[str, np.ndar
     }
 
 
-def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """For each region the loss curves of both intervals, and the mean of spread + floor."""
     positions = positions_of(knee.name, setting.profile.stride)
-    samples = generated(setting.bundle, knee.inputs.at(positions), SAMPLES, setting.seed)
+    samples = generate(setting.bundle, knee.inputs.at(positions), SAMPLES, setting.seed)
     truth = knee.volume[list(positions)]
     needed, error = needed_scales(samples, truth), np.abs(truth - samples.mean(axis=0))
     spread = samples.std(axis=0, ddof=1)
@@ -90,23 +91,23 @@ def _rounded(curve: np.ndarray) -> list[float]:
     return [round(float(value), 5) for value in curve]
 
 
-def calibrate(rows: Sequence[Row], setting: Mapping[str, Any], split: str) -> Calibration:
+def calibrate(rows: Sequence[Row], made_with: Mapping[str, Any], split: str) -> Calibration:
     """The calibration by the knees of a split.
 
     Args:
         rows: of :func:`measure`, with the entry ``split``.
-        setting: ``weights_sha256``, ``simulator`` and ``sampling``, for the record.
+        made_with: ``weights_sha256``, ``simulator`` and ``sampling``, for the record.
         split: whose knees calibrate.
 
     Raises:
         UsageError: too few knees.
     """
-    mine = where(rows, split=split, region=ALL)
-    if not mine:
+    chosen = where(rows, split=split, region=ALL)
+    if not chosen:
         raise UsageError("calibration", "needs knees", f"none of the {split} split")
-    losses, constant = (participant_mean(mine, name) for name in ("losses", "constant_losses"))
+    losses, constant = (participant_mean(chosen, name) for name in ("losses", "constant_losses"))
     alpha = 1 - LEVEL
-    names = sorted(str(row["knee"]).rpartition("/")[2] for row in mine)
+    names = sorted(str(row["case"]).rpartition("/")[2] for row in chosen)
     return Calibration(
         LEVEL,
         controlled_scale(losses, alpha),
@@ -115,11 +116,11 @@ def calibrate(rows: Sequence[Row], setting: Mapping[str, Any], split: str) -> Ca
         controlled_scale(constant, alpha, WIDTHS),
         FLOOR,
         SAMPLES,
-        dict(setting["sampling"]),
+        dict(made_with["sampling"]),
         len(losses),
         (names[0], names[-1]),
-        str(setting["simulator"]),
-        str(setting["weights_sha256"]),
+        str(made_with["simulator"]),
+        str(made_with["weights_sha256"]),
     )
 
 
@@ -129,7 +130,7 @@ def participant_mean(rows: Sequence[Row], name: str) -> np.ndarray:
     return np.stack([np.mean([row[name] for row in where(rows, participant=person)], axis=0) for person in people])
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
+def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """Coverage by region on the test knees, and widths; empty where there are too few knees to calibrate."""
     splits = distinct(rows, "split")
     try:
@@ -141,18 +142,18 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     width = int(np.searchsorted(WIDTHS, found.constant))
     cells = []
     for region in distinct(tested, "region"):
-        mine = where(tested, region=region)
-        people = [str(row["participant"]) for row in mine]
+        chosen = where(tested, region=region)
+        people = [str(row["participant"]) for row in chosen]
         curves = {
-            "calibrated": [1 - row["losses"][at] for row in mine],
-            "one-sided": [1 - row["losses"][one_sided] for row in mine],
-            "constant": [1 - row["constant_losses"][width] for row in mine],
-            "nominal": [row["nominal"] for row in mine],
+            "calibrated": [1 - row["losses"][at] for row in chosen],
+            "one-sided": [1 - row["losses"][one_sided] for row in chosen],
+            "constant": [1 - row["constant_losses"][width] for row in chosen],
+            "nominal": [row["nominal"] for row in chosen],
         }
-        spread = float(np.mean([row["spread"] for row in mine]))
+        spread = float(np.mean([row["spread"] for row in chosen]))
         cells.append([
-            region, *(mean_cell(summarise(values, people)) for values in curves.values()),
-            f"{2 * found.scale * (spread + FLOOR):.3f}", f"{2 * found.constant:.3f}", len(mine),
+            region, *(mean_cell(summarize(values, people)) for values in curves.values()),
+            f"{2 * found.scale * (spread + FLOOR):.3f}", f"{2 * found.constant:.3f}", len(chosen),
         ])  # fmt: skip
     note = (
         f"Mean share of voxels inside at the level {LEVEL:.0%}, scale {found.scale:.2f} from {found.knees} knees; the "
@@ -160,14 +161,14 @@ def tables(rows: Sequence[Row]) -> list[Table]:
         "deviations of the samples, uncalibrated. Intervals reach beyond 0 and 1."
     )
     head = ["region", "calibrated", "one-sided bound", "constant width", "nominal", "mean width", "constant", "knees"]
-    return [Table("calibration", "Coverage on unseen knees", head, cells, note)]
+    return [ResultTable("calibration", "Coverage on unseen knees", head, cells, note)]
 
 
-def slices(setting: Setting) -> float:
+def work(setting: KneeSetting) -> float:
     """Slices that one knee costs."""
     return SAMPLES * len(positions_of("", setting.profile.stride))
 
 
 CALIBRATION: Final = Study(
-    "calibration", "Uncertainty", ("calibration", "test"), {"cpu": 200, "full": 400}, measure, slices, tables
+    "calibration", "Uncertainty", ("calibration", "test"), {"cpu": 200, "full": 400}, measure, work, tables
 )

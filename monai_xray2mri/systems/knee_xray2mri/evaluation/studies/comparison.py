@@ -1,39 +1,28 @@
-"""Methods against each other: Wang 2024a, Fig. 5 and Wang 2024b, Fig. 5, with the measures that rank, and per grade."""
+"""Methods against each other, as in Wang 2024a, Fig. 5 and Wang 2024b, Fig. 5, with more measures and per grade."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Final
 
 import numpy as np
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.evaluation.bootstrap import Summary, holm, paired_p_value, summarise
+from monai_xray2mri.evaluation.bootstrap import Summary, holm, paired_p_value, summarize
 from monai_xray2mri.evaluation.conformal import interval
-from monai_xray2mri.evaluation.kid import kernel_distance, slice_features
+from monai_xray2mri.evaluation.kid import kernel_distance, picture_features
+from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.metrics import psnr_per_slice
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.study import (
-    SAMPLES,
-    Profile,
-    Setting,
-    Study,
-    Table,
-    column,
-    distinct,
-    where,
-)
+from monai_xray2mri.evaluation.study import Profile, ResultTable, Study, column, distinct, where
 from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
-    AnotherExamination,
-    NetworkMethod,
-    bounds_of,
-    generated,
-)
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import AnotherExamination, NetworkMethod, bounds_of
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import RANGE, KneeRuler
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import SAMPLES, KneeSetting
 
 CEILING: Final = "the same knee examined again"
 """The row of the ceiling among those of the methods."""
@@ -65,20 +54,20 @@ TESTED: Final = ("psnr", "ssim", "rssim", "edge_agreement", "joint_space_width_e
 """Measures that methods are tested pairwise on."""
 
 
-def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """A row for each method, one for the ceiling of a simulated knee, and one for the true volume itself.
 
-    A method whose volume cannot be used has ``refused``, the reason, in place of measures.
+    The row of a method whose volume cannot be used has the entry ``refused``, the reason, and no measures.
     """
-    ruler, profile = KneeRuler(knee), setting.profile
-    methods: dict[str, Method] = setting.todo
-    if setting.simulated and CEILING not in setting.done and has_ceiling(int(knee.name), profile):
+    ruler = KneeRuler(knee)
+    methods = setting.todo
+    if setting.simulated and CEILING not in setting.done and has_ceiling(int(knee.name), setting.profile):
         methods[CEILING] = AnotherExamination()
     if TRUE not in setting.done:
         yield {
             "method": TRUE,
             "grade": knee.grade,
-            "features": _features(setting, knee.volume, profile),
+            "features": _features(setting, knee.volume),
             **{name: ruler.measure(knee.volume)[name] for name in ("adjacent_slice_correlation", "depth_power")},
         }
     for name, method in methods.items():
@@ -89,22 +78,21 @@ def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
         yield {"method": name, **row}
 
 
-def _measured(setting: Setting, knee: EvaluationKnee, method: Method, ruler: KneeRuler) -> Row:
-    profile = setting.profile
-    few = generated(method, knee.inputs.at(profile.few), SAMPLES, setting.seed)
-    whole = few[0] if profile.stride == 1 else generated(method, knee.inputs, 1, setting.seed)[0]
+def _measured(setting: KneeSetting, knee: EvaluationKnee, method: Method, ruler: KneeRuler) -> Row:
+    few = generate(method, knee.inputs.at(setting.few), SAMPLES, setting.seed)
+    whole = few[0] if setting.profile.stride == 1 else generate(method, knee.inputs, 1, setting.seed)[0]
     return {
         "grade": knee.grade,
         **ruler.measure(whole),
-        **_of_samples(few, knee.volume[list(profile.few)], method),
-        "features": _features(setting, whole, profile),
+        **_of_samples(few, knee.volume[list(setting.few)], method),
+        "features": _features(setting, whole),
     }
 
 
 def has_ceiling(seed: int, profile: Profile) -> bool:
-    """Whether a knee is examined again: one in three (quick: five), because nine examinations cost as much as a volume.
+    """Whether a knee is examined again: one in three, in the quick suite one in five, in the profile ``full`` each.
 
-    With every slice looked at, all are.
+    The nine examinations take as long as generating a volume on a CPU.
     """
     every = _every(profile)
     return seed % every == every - 1
@@ -114,9 +102,9 @@ def _every(profile: Profile) -> int:
     return 1 if profile.stride == 1 else max(3, profile.stride // 2)
 
 
-def _features(setting: Setting, volume: np.ndarray, profile: Profile) -> list[list[float]]:
-    chosen = volume[list(profile.few)][:: max(1, 5 // profile.stride)]  # neighbours add little
-    return [[float(f"{x:.4g}") for x in one] for one in slice_features(setting.bundle.network, chosen)]
+def _features(setting: KneeSetting, volume: np.ndarray) -> list[list[float]]:
+    chosen = volume[list(setting.few)][:: max(1, 5 // setting.profile.stride)]  # neighbors add little
+    return [[float(f"{x:.4g}") for x in one] for one in picture_features(setting.bundle.encode, chosen)]
 
 
 def _of_samples(samples: np.ndarray, truth: np.ndarray, method: Method) -> Row:
@@ -132,15 +120,14 @@ def _of_samples(samples: np.ndarray, truth: np.ndarray, method: Method) -> Row:
     return row
 
 
-def slices(setting: Setting) -> float:
+def work(setting: KneeSetting) -> float:
     """Slices of one knee: a volume, and 8 samples of few slices, for each network."""
     networks = sum(isinstance(method, NetworkMethod) for method in setting.todo.values())
-    profile = setting.profile
-    return networks * (SAMPLES * len(profile.few) + (0 if profile.stride == 1 else SLICES))
+    return networks * (SAMPLES * len(setting.few) + (0 if setting.profile.stride == 1 else SLICES))
 
 
-def simulations(setting: Setting) -> float:
-    """Knees that are simulated for one, those that are examined again among them."""
+def simulations(setting: KneeSetting) -> float:
+    """Knees that are simulated for one, with its share of those that are examined again."""
     return 1 + (SAMPLES + 1) / _every(setting.profile)
 
 
@@ -148,18 +135,18 @@ def summaries(rows: Sequence[Row], metrics: Sequence[str] = tuple(METRICS)) -> d
     """Method to measure to its summary over knees; infinite values (equal volumes) are left out."""
     found = {}
     for method in distinct(rows, "method"):
-        mine = where(rows, method=method)
-        people = [str(row["participant"]) for row in mine]
-        found[method] = {name: summarise(column(mine, name), people) for name in metrics}
+        chosen = where(rows, method=method)
+        people = [str(row["participant"]) for row in chosen]
+        found[method] = {name: summarize(column(chosen, name), people) for name in metrics}
     return found
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
+def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """Medians, all measures, pairwise tests, per grade, and KID."""
     return [*_main_tables(rows), *_tests(rows), _per_grade(rows), _kid(rows)]
 
 
-def _main_tables(rows: Sequence[Row]) -> list[Table]:
+def _main_tables(rows: Sequence[Row]) -> list[ResultTable]:
     made = []
     groups = (("comparison", "Methods compared", METRICS), ("comparison_more", "Methods compared, more measures", MORE))
     for name, title, headings in groups:
@@ -172,7 +159,7 @@ def _main_tables(rows: Sequence[Row]) -> list[Table]:
             "Median; in brackets the 95 % bootstrap interval of the mean over participants. Range of intensities 1. "
             "A volume that shows no joint has no joint space error: metrics.json tells the number of each measure."
         )
-        made.append(Table(name, title, ["method", *headings.values(), "knees"], cells, note))
+        made.append(ResultTable(name, title, ["method", *headings.values(), "knees"], cells, note))
     return made
 
 
@@ -183,7 +170,7 @@ def cell(summary: Summary, digits: int = 3) -> str:
     return f"{summary.median:.{digits}f} [{summary.ci95[0]:.{digits}f}, {summary.ci95[1]:.{digits}f}]"
 
 
-def _tests(rows: Sequence[Row]) -> list[Table]:
+def _tests(rows: Sequence[Row]) -> list[ResultTable]:
     methods = [name for name in distinct(rows, "method") if name not in (TRUE, CEILING)]
     cells = []
     for metric in TESTED:
@@ -199,11 +186,11 @@ def _tests(rows: Sequence[Row]) -> list[Table]:
         return []
     note = "Sign-flip test of the mean paired difference over participants; corrected after Holm within a measure."
     head = ["measure", "first", "second", "first - second", "p", "p corrected", "knees"]
-    return [Table("comparison_tests", "Paired tests", head, cells, note)]
+    return [ResultTable("comparison_tests", "Paired tests", head, cells, note)]
 
 
 def _differences(rows: Sequence[Row], pair: tuple[str, str], metric: str) -> tuple[list[float], list[str]]:
-    first, second = ({row["knee"]: row for row in where(rows, method=name)} for name in pair)
+    first, second = ({row["case"]: row for row in where(rows, method=name)} for name in pair)
     shared = [
         knee
         for knee in first
@@ -213,7 +200,7 @@ def _differences(rows: Sequence[Row], pair: tuple[str, str], metric: str) -> tup
     return [float(first[knee][metric]) - float(second[knee][metric]) for knee in shared], people
 
 
-def _per_grade(rows: Sequence[Row]) -> Table:
+def _per_grade(rows: Sequence[Row]) -> ResultTable:
     cells = []
     for grade in sorted({row["grade"] for row in rows if row.get("grade") is not None}):
         of_grade = where(rows, grade=grade)
@@ -221,10 +208,10 @@ def _per_grade(rows: Sequence[Row]) -> Table:
             if method != TRUE:
                 cells.append([grade, method, *map(cell, found.values()), found["psnr"].n])
     head = ["KL grade", "method", *(METRICS[m] for m in ("psnr", "ssim", "rssim", "joint_space_width_error_mm"))]
-    return Table("comparison_grades", "Per Kellgren-Lawrence grade", [*head, "knees"], cells)
+    return ResultTable("comparison_grades", "Per Kellgren-Lawrence grade", [*head, "knees"], cells)
 
 
-def _kid(rows: Sequence[Row]) -> Table:
+def _kid(rows: Sequence[Row]) -> ResultTable:
     features = {name: np.concatenate([row["features"] for row in where(rows, method=name)]) for name in _named(rows)}
     true = features.pop(TRUE)
     cells = [
@@ -233,7 +220,7 @@ def _kid(rows: Sequence[Row]) -> Table:
     note = (
         "On features of the bundle's own autoencoder; 0 is the acquired slices' distribution. Compare within a table."
     )
-    return Table("comparison_kid", "Kernel distance to acquired slices", ["method", "KID", "slices"], cells, note)
+    return ResultTable("comparison_kid", "Kernel distance to acquired slices", ["method", "KID", "slices"], cells, note)
 
 
 def _named(rows: Sequence[Row]) -> list[str]:
@@ -246,23 +233,31 @@ COMPARISON: Final = Study(
     ("test",),
     {"cpu": 16, "full": 200},
     measure,
-    slices,
+    work,
     tables,
     simulations=simulations,
     compares=True,
+    before_methods=(TRUE,),
+    after_methods=(CEILING,),
 )
-SHIFTED: Final = Study(
-    "shifted",
-    "Knees outside the range of training",
-    ("shifted",),
-    {"cpu": 6, "full": 100},
-    measure,
-    slices,
-    lambda rows: [
-        Table(table.name.replace("comparison", "shifted"), f"Shifted cohort: {table.title}", table.columns, table.rows)
+
+
+def shifted_tables(rows: Sequence[Row]) -> list[ResultTable]:
+    """The tables of all measures, under the names of the shifted cohort."""
+    return [
+        replace(
+            table, name=table.name.replace("comparison", "shifted"), title=f"Shifted cohort: {table.title}", note=""
+        )
         for table in _main_tables(rows)
-    ],
-    simulations=simulations,
+    ]
+
+
+SHIFTED: Final = replace(
+    COMPARISON,
+    name="shifted",
+    title="Knees outside the range of training",
+    splits=("shifted",),
+    cases={"cpu": 6, "full": 100},
+    tables=shifted_tables,
     needs_simulation=True,
-    compares=True,
 )

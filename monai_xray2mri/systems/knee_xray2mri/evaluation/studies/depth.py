@@ -1,8 +1,8 @@
 """More slices over the same range: Wang 2024a, Fig. 6 and Table IV, against true slices at the same spacing.
 
-The papers hold the correlation of generated slices at any spacing against one number, that of the true volume at its
-own spacing. Slices that lie closer are more alike in truth too; a simulated knee can be examined again with the field
-of view moved forward by the spacing in question, which gives the true pairs.
+The papers compare the correlation of generated slices at any spacing with one number: that of the true volume at its
+own spacing. But closer slices are more alike in truth, too. A simulated knee can be examined again with the field of
+view moved forward by the spacing in question, which gives the true pairs.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Final
 
 import numpy as np
 
-from monai_xray2mri.evaluation.conditions import condition_table
+from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr_per_slice
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.study import Setting, Study, Table
+from monai_xray2mri.evaluation.study import ResultTable, Study
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ceilings import examine_again
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import at_depths, generated
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import at_depths
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import RANGE
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting, condition_table
 
 STEPS: Final = (30, 50, 100, 200, 300, 400, 500)
 """Slices s over the modelled range, as the papers'."""
@@ -35,15 +36,15 @@ def pair_correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.mean([adjacent_slice_correlation(np.stack(pair)) for pair in pairs]))
 
 
-def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """For each s the correlation of pairs that lie 73.5 mm / (s - 1) apart, generated and true; PSNR of the second."""
     base = knee.inputs.at(PAIRS)
-    first = generated(setting.bundle, base, 1, setting.seed)[0]
+    first = generate(setting.bundle, base, 1, setting.seed)[0]
     positions = list(PAIRS)
     for count in STEPS:
         spacing = RANGE_MM / (count - 1)
         moved = replace(base, depths=tuple(depth + 1 / (count - 1) for depth in base.depths))
-        second = generated(setting.bundle, moved, 1, setting.seed)[0]
+        second = generate(setting.bundle, moved, 1, setting.seed)[0]
         ahead = examine_again(int(knee.name), ("mr",), forward_mm=spacing)
         true = ahead.volume[MODELLED][positions]
         between = at_depths(knee.volume, moved.depths)
@@ -57,12 +58,12 @@ def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
         }
 
 
-def slices(setting: Setting) -> float:
+def work(setting: KneeSetting) -> float:
     """Slices that one knee costs."""
     return (1 + len(STEPS)) * len(PAIRS)
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
+def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """One table, a line for each s."""
     headings = {
         "spacing_mm": "spacing mm",
@@ -76,6 +77,6 @@ def tables(rows: Sequence[Row]) -> list[Table]:
 
 
 DEPTH: Final = Study(
-    "depth", "Slices over the same range", ("test",), {"cpu": 5, "full": 50}, measure, slices, tables,
+    "depth", "Slices over the same range", ("test",), {"cpu": 5, "full": 50}, measure, work, tables,
     simulations=lambda _: 8, needs_simulation=True,
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Hidden features: do lesions follow the features that are given (Wang 2024a, Table III)?
 
-The knees are of the lesion-enriched range, where each of the eight features is tossed up for itself, so that neither
-the radiograph's other findings nor the habit of the training set tells it. All conditions of a knee share their noise.
+The knees are of the lesion-enriched range, in which a toss decides each of the eight features on its own: neither the
+other findings of the radiograph nor the training set's frequencies tell them. All conditions of a knee share their
+noise.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from monai_xray2mri.evaluation.conditions import condition_table
+from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.study import Setting, Study, Table, column, distinct, where
+from monai_xray2mri.evaluation.study import ResultTable, Study, column, distinct, where
 from monai_xray2mri.knee.grading.features import FEATURES
-from monai_xray2mri.knee.measures.lesions import detect_lesions, lesion_contrast, lesion_response
+from monai_xray2mri.knee.measures.lesions import lesion_contrast, lesion_response, shown_lesions
 from monai_xray2mri.knee.measures.surfaces import read_volume
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
@@ -28,20 +29,21 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     modelled_affine,
     simulated_case,
 )
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import JOINT, KneeRuler
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting, condition_table
 
 KINDS: Final[Mapping[str, str]] = {
     "XRCYF": "femoral cyst", "XRCYT": "tibial cyst", "XRCH": "chondrocalcinosis", "XRATT": "attrition",
 }  # fmt: skip
 VISIBILITIES: Final = (0.0, 1.0)
-"""Of the radiograph, beside the 0.5 of the other conditions."""
+"""Of the radiograph, in addition to the 0.5 of the other conditions."""
 _FEWEST_VOXELS: Final = 10
-MEASURES: Final = {"shown": "share shown", "volume": "lesions"}
+TOLD: Final = ("as graded", "all absent", "all unknown", "shuffled")
+"""What a method is told of the hidden features of one knee, each with the same film."""
 
 
 def with_hidden(grades: Mapping[str, int | None], hidden: Mapping[str, int | None] | int | None) -> dict[str, Any]:
-    """Grades with the hidden features replaced: by others, by one grade, or by None (unknown)."""
+    """Grades with the hidden features replaced: by others, by one grade for all, or by None (unknown)."""
     new = hidden if isinstance(hidden, Mapping) else dict.fromkeys(LESION_FEATURES, hidden)
     return {**grades, **new}
 
@@ -52,12 +54,8 @@ def conditions(knee: EvaluationKnee) -> dict[str, KneeInputs]:
     other = patient_grades(seed + 1 if seed + 1 in LESION_ENRICHED else seed - 1)
     shuffled = {stem: other[stem] for stem in LESION_FEATURES}
     inputs = knee.inputs.at(JOINT)
-    found = {
-        "as graded": inputs,
-        "all absent": inputs.given(with_hidden(own, 0)),
-        "all unknown": inputs.given(with_hidden(own, None)),
-        "shuffled": inputs.given(with_hidden(own, shuffled)),
-    }
+    hidden: tuple[Mapping[str, int | None] | int | None, ...] = ({}, 0, None, shuffled)
+    found = {name: inputs.with_grades(with_hidden(own, new)) for name, new in zip(TOLD, hidden, strict=True)}
     for visibility in VISIBILITIES:
         film = normalize_region(simulate_radiograph(seed, visibility=visibility), mirrored=False)
         shown = KneeInputs(inputs.name, film, with_hidden(own, None), inputs.depths)
@@ -65,20 +63,20 @@ def conditions(knee: EvaluationKnee) -> dict[str, KneeInputs]:
     return found
 
 
-def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """For each condition and feature whether it is given, truly there, and shown; and the contrast of true lesions."""
     ruler, first = KneeRuler(knee), JOINT[0]
     volumes = {}
     for name, inputs in conditions(knee).items():
-        volumes[name] = generated(setting.bundle, inputs, 1, setting.seed)[0]
+        volumes[name] = generate(setting.bundle, inputs, 1, setting.seed)[0]
         reading = read_volume(volumes[name], modelled_affine(first))
-        shown = detect_lesions(np.empty(0), np.empty(0), reading)
+        shown = shown_lesions(reading)
         for stem in LESION_FEATURES:
             there = ruler.lesions[stem]
             if there is not None:
                 given = inputs.grades[stem]
                 yield {"condition": name, "feature": stem, "given": given, "there": there, "shown": float(shown[stem])}
-    shown = detect_lesions(np.empty(0), np.empty(0), ruler.reading)
+    shown = shown_lesions(ruler.reading)
     for stem, there in ruler.lesions.items():
         if there is not None:
             yield {"condition": "true volume", "feature": stem, "given": None, "there": there,
@@ -106,12 +104,12 @@ def _contrasts(knee: EvaluationKnee, present: np.ndarray, absent: np.ndarray) ->
             }
 
 
-def slices(setting: Setting) -> float:
+def work(setting: KneeSetting) -> float:
     """Slices that one knee costs."""
-    return (4 + len(VISIBILITIES)) * len(JOINT)
+    return (len(TOLD) + len(VISIBILITIES)) * len(JOINT)
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
+def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """Expression by condition, by feature, and contrast."""
     return [_expression(rows), _by_feature(rows), _contrast(rows)]
 
@@ -120,35 +118,35 @@ def _share(rows: Sequence[Row]) -> str:
     return f"{np.mean(column(rows, 'shown')):.2f} of {len(rows)}" if rows else "-"
 
 
-def _expression(rows: Sequence[Row]) -> Table:
+def _expression(rows: Sequence[Row]) -> ResultTable:
     seen = [row for row in rows if "condition" in row]
     cells = []
     for condition in distinct(seen, "condition"):
-        mine = where(seen, condition=condition)
-        given = [_share([row for row in mine if _is_given(row, present)]) for present in (True, False)]
-        truly = [_share(where(mine, there=there)) for there in (True, False)]
+        chosen = where(seen, condition=condition)
+        given = [_share([row for row in chosen if _is_given(row, present)]) for present in (True, False)]
+        truly = [_share(where(chosen, there=there)) for there in (True, False)]
         cells.append([condition, *truly, *given])
     note = "Share of compartments in which the detector finds the lesion, and their number. One noise per knee."
     head = ["condition", "truly there", "truly absent", "given grade >= 1", "given grade 0"]
-    return Table("hidden", "Lesions shown, by what the method is told", head, cells, note)
+    return ResultTable("hidden", "Lesions shown, by what the method is told", head, cells, note)
 
 
 def _is_given(row: Row, present: bool) -> bool:
     return row["given"] is not None and (row["given"] > 0) is present
 
 
-def _by_feature(rows: Sequence[Row]) -> Table:
+def _by_feature(rows: Sequence[Row]) -> ResultTable:
     seen, cells = [row for row in rows if "condition" in row], []
     for feature in FEATURES:
         for condition in distinct(where(seen, feature=feature.stem), "condition"):
-            mine = where(seen, feature=feature.stem, condition=condition)
-            truly = [_share(where(mine, there=there)) for there in (True, False)]
+            chosen = where(seen, feature=feature.stem, condition=condition)
+            truly = [_share(where(chosen, there=there)) for there in (True, False)]
             cells.append([feature.stem, condition, *truly])
     head = ["feature", "condition", "truly there", "truly absent"]
-    return Table("hidden_features", "Lesions shown, feature by feature", head, cells)
+    return ResultTable("hidden_features", "Lesions shown, feature by feature", head, cells)
 
 
-def _contrast(rows: Sequence[Row]) -> Table:
+def _contrast(rows: Sequence[Row]) -> ResultTable:
     measured = [row for row in rows if "kind" in row]
     headings = {"contrast_true": "true", "contrast_generated": "generated", "response": "response"}
     note = "Change of intensity within true lesions, hidden features from absent to as graded; truth without noise."
@@ -161,7 +159,7 @@ HIDDEN_FEATURES: Final = Study(
     ("lesion-enriched",),
     {"cpu": 12, "full": 200},
     measure,
-    slices,
+    work,
     tables,
     simulations=lambda _: 3,
     needs_simulation=True,

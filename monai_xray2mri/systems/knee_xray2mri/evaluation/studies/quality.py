@@ -1,8 +1,8 @@
-"""What a bundle can do: its autoencoder, one step, one sample, the mean of samples, and the noise along depth."""
+"""What a bundle can do: its autoencoder, one step, one sample, the mean of samples, and kinds of noise along depth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,20 +10,32 @@ import torch
 
 from monai_xray2mri.diffusion.sampler_settings import SHORTEST_MM, SamplerSettings
 from monai_xray2mri.evaluation.alignment import psnr_aligned
-from monai_xray2mri.evaluation.conditions import condition_table
+from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr_per_slice
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.structure import ssim_per_slice
-from monai_xray2mri.evaluation.study import SAMPLES, Profile, Setting, Study, Table, step_slices
+from monai_xray2mri.evaluation.study import Profile, ResultTable, Study
 from monai_xray2mri.knee.measures.crop import SPACING_MM
 from monai_xray2mri.knee.measures.rssim import rssim
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import WHOLE, EvaluationKnee
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import NetworkMethod, generated
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import RADIOGRAPH_INPUT, NetworkMethod
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import RANGE, KneeRuler
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import SAMPLES, KneeSetting, condition_table, sampling_work
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 WINDOWS: Final = ((5, 11), (17, 23), (27, 33), (39, 45))
 """Runs of neighbouring slices that continuity is measured on in the profile of a CPU."""
+KERNELS: Final[Mapping[str, Mapping[str, float]]] = {
+    "shared noise (Wang 2024a)": {"noise_shared": 1.0},
+    "independent noise": {"noise_shared": 0.0, "noise_length_mm": SHORTEST_MM, "noise_aspect": 0.0},
+}
+"""Name to the noise along depth that the bundle's own is compared with."""
+WHOLE_VOLUMES: Final[Mapping[str, Callable[[NetworkMethod], NetworkMethod]]] = {
+    "one step": lambda bundle: bundle.with_sampler(steps=1),
+    "one sample": lambda bundle: bundle,
+    "one sample, radiograph and depth only": lambda bundle: bundle.restrict(RADIOGRAPH_INPUT),
+}
+"""Condition to the bundle that generates a whole volume under it."""
 MEASURES: Final = {
     "psnr": "PSNR dB",
     "psnr_volume": "PSNR of the volume dB",
@@ -36,33 +48,28 @@ MEASURES: Final = {
 
 
 @torch.inference_mode()
-def reconstructed(network: SliceDiffusion, slices: np.ndarray) -> np.ndarray:
+def reconstruction(network: SliceDiffusion, slices: np.ndarray) -> np.ndarray:
     """Slices [S,H,W] in 0 to 1 through the network's autoencoder."""
     images = torch.from_numpy(slices)[:, None].to(network.null_context) * 2 - 1
     decoded = torch.cat([network.decode(network.encode(part)) for part in images.split(5)])
     return np.asarray(((decoded[:, 0] + 1) / 2).cpu())
 
 
-def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
-    """Rows of the conditions of this module for one knee; the few slices' PSNR compares within themselves."""
-    few, bundle, ruler = setting.profile.few, setting.bundle, KneeRuler(knee)
-
-    def whole(method: NetworkMethod) -> np.ndarray:
-        return generated(method, knee.inputs, 1, setting.seed)[0]
-
-    parts = reconstructed(bundle.network, knee.volume[list(few)])
+def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
+    """Rows of all conditions for one knee; the PSNR of few slices compares only with that of the same slices."""
+    few, bundle, ruler = setting.few, setting.bundle, KneeRuler(knee)
+    parts = reconstruction(bundle.network, knee.volume[list(few)])
     yield {"condition": "autoencoder (few slices)", **_against(parts, knee, few)}
-    samples = generated(bundle, knee.inputs.at(few), SAMPLES, setting.seed)
+    samples = generate(bundle, knee.inputs.at(few), SAMPLES, setting.seed)
     yield {"condition": "one sample (few slices)", **_against(samples[0], knee, few)}
     yield {"condition": f"mean of {SAMPLES} samples (few slices)", **_against(samples.mean(axis=0), knee, few)}
     for name, method in setting.methods.items():
         if name == "mean slice":
-            mean = generated(method, knee.inputs, 1, setting.seed)[0]
+            mean = generate(method, knee.inputs, 1, setting.seed)[0]
             yield {"condition": name, **_whole(mean, knee, ruler)}
-    yield {"condition": "one step", **_whole(whole(bundle.sampled_with(steps=1)), knee, ruler)}
-    yield {"condition": "one sample", **_whole(whole(bundle), knee, ruler)}
-    bare = bundle.given_only("radiograph")
-    yield {"condition": "one sample, radiograph and depth only", **_whole(whole(bare), knee, ruler)}
+    for name, variant in WHOLE_VOLUMES.items():
+        volume = generate(variant(bundle), knee.inputs, 1, setting.seed)[0]
+        yield {"condition": name, **_whole(volume, knee, ruler)}
     yield from _continuity(setting, knee)
 
 
@@ -91,19 +98,14 @@ def psnr_of_volume(prediction: np.ndarray, truth: np.ndarray) -> float:
     return psnr_per_slice(prediction.reshape(1, *prediction.shape), truth.reshape(1, *truth.shape), RANGE)
 
 
-def _continuity(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+def _continuity(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """Adjacent-slice correlation in the same windows for noises along depth, and of the truth."""
     bundle = setting.bundle
-    own = bundle.network.settings
-    kernels: dict[str, dict[str, float]] = {
-        "shared noise (Wang 2024a)": {"noise_shared": 1.0},
-        "independent noise": {"noise_shared": 0.0, "noise_length_mm": SHORTEST_MM, "noise_aspect": 0.0},
-        _own_noise(own): {},
-    }
+    kernels = {**KERNELS, _own_noise(bundle.sampler_settings): {}}
     windows = windows_of(setting.profile)
     for name, kernel in kernels.items():
-        method = bundle.sampled_with(**kernel)
-        found = [generated(method, knee.inputs.at(window), 1, setting.seed)[0] for window in windows]
+        method = bundle.with_sampler(**kernel)
+        found = [generate(method, knee.inputs.at(window), 1, setting.seed)[0] for window in windows]
         mean = float(np.mean([adjacent_slice_correlation(each) for each in found]))
         yield {"noise": name, "adjacent_slice_correlation": mean}
     true = float(np.mean([adjacent_slice_correlation(knee.volume[list(window)]) for window in windows]))
@@ -120,13 +122,17 @@ def windows_of(profile: Profile) -> list[tuple[int, ...]]:
     return [WHOLE] if profile.stride == 1 else [tuple(range(first, end)) for first, end in WINDOWS]
 
 
-def slices(setting: Setting) -> float:
+def work(setting: KneeSetting) -> float:
     """Slices that one knee costs."""
-    windows = sum(map(len, windows_of(setting.profile)))
-    return SAMPLES * len(setting.profile.few) + 2 * len(WHOLE) + step_slices(setting, len(WHOLE), steps=1) + 3 * windows
+    bundle, windows = setting.bundle, sum(map(len, windows_of(setting.profile)))
+    whole = sum(
+        sampling_work(setting, len(WHOLE), steps=variant(bundle).sampler_settings.steps)
+        for variant in WHOLE_VOLUMES.values()
+    )
+    return SAMPLES * len(setting.few) + whole + (len(KERNELS) + 1) * windows
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
+def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """Two tables: quality, and continuity by noise."""
     quality = [row for row in rows if "condition" in row]
     noise = [row for row in rows if "noise" in row]
@@ -144,7 +150,7 @@ QUALITY: Final = Study(
     ("test",),
     {"cpu": 7, "full": 100},
     measure,
-    slices,
+    work,
     tables,
     fitted=True,
 )

@@ -1,7 +1,7 @@
 """Real radiographs: does the generated joint space fall with the Kellgren-Lawrence grade? A trend, no truth.
 
-Nobody knows the MR of these knees; the model was trained on simulated films. The study asks only whether what it draws
-follows what a reader saw and how wide the gap is on the film itself.
+Nobody knows the MR of these knees, and the model was trained on simulated films. The study asks only whether the
+generated joint space follows the reader's grade and the width of the gap on the film itself.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import numpy as np
 from PIL import Image
 
 from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.evaluation.bootstrap import correlation, summarise
+from monai_xray2mri.evaluation.bootstrap import correlation, summarize
 from monai_xray2mri.evaluation.conditions import mean_cell
+from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.study import Setting, Study, Table, column, distinct, where
+from monai_xray2mri.evaluation.study import ResultTable, Study, column, distinct, where
+from monai_xray2mri.knee.data.arrays import REGION_MM
 from monai_xray2mri.knee.measures.crop import SIDES
 from monai_xray2mri.knee.measures.joint_space import joint_space_from_volume
-from monai_xray2mri.knee.measures.surfaces import read_volume
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     EvaluationKnee,
@@ -28,9 +29,9 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     modelled_affine,
     unknown_grades,
 )
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import generated, radiograph_of
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import radiograph_of
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import JOINT
-from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.films import REGION_MM
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting
 
 _SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 _GAP_ROWS: Final = (0.44, 0.70)
@@ -44,13 +45,11 @@ class FilmCohort:
 
     Args:
         folder: with one folder per Kellgren-Lawrence grade.
-        knees: at most so many, spread over the grades.
+        knees: how many at most, the grades in turn.
 
     Raises:
         UsageError: no such pictures.
     """
-
-    simulated = False
 
     def __init__(self, folder: Path, knees: int) -> None:
         by_grade = [
@@ -100,30 +99,32 @@ def film_gap_mm(film: np.ndarray) -> dict[str, float]:
     return found
 
 
-def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """Joint space generated from the film alone, and the film's own gap, by compartment."""
-    inputs = knee.inputs.at(JOINT).given(unknown_grades())
-    volume = generated(setting.bundle, inputs, 1, setting.seed)[0]
-    found = joint_space_from_volume(volume, modelled_affine(JOINT[0]), read_volume(volume, modelled_affine(JOINT[0])))
+    inputs = knee.inputs.at(JOINT).with_grades(unknown_grades())
+    volume = generate(setting.bundle, inputs, 1, setting.seed)[0]
+    found = joint_space_from_volume(volume, modelled_affine(JOINT[0]))
     film = film_gap_mm(radiograph_of(knee.inputs))
     for side in SIDES:
         width = found[side] if np.isfinite(found[side]) else None
         yield {"grade": knee.grade, "side": side, "generated_mm": width, "film_mm": film[side]}
 
 
-def slices(setting: Setting) -> float:
+def work(setting: KneeSetting) -> float:
     """Slices that one knee costs."""
     return len(JOINT)
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
+def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """One table: least width of both compartments by grade, and correlations."""
     knees = _narrower(rows)
     cells: list[list[Any]] = []
     for grade in sorted(distinct(knees, "grade")):
-        mine = where(knees, grade=grade)
-        people = [str(row["participant"]) for row in mine]
-        cells.append([str(grade), *(mean_cell(summarise(column(mine, name), people)) for name in _NAMES), len(mine)])
+        chosen = where(knees, grade=grade)
+        people = [str(row["participant"]) for row in chosen]
+        cells.append(
+            [str(grade), *(mean_cell(summarize(column(chosen, name), people)) for name in _NAMES), len(chosen)]
+        )
     grades = [float(row["grade"]) for row in knees]
     with_grade = [correlation(grades, column(knees, name)) for name in _NAMES]
     cells.append(["r with the grade", *map(_r, with_grade), len(knees)])
@@ -131,7 +132,7 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     cells.append(["r of both widths, per compartment", _r(both), "", len(rows)])
     head = ["KL grade", "generated, narrower compartment mm", "on the film, narrower compartment mm", "knees"]
     note = "Real films: a trend, no truth. The film's gap is read crudely and under load, at the detector."
-    return [Table("real_films", "Real films: generated joint space and grade", head, cells, note)]
+    return [ResultTable("real_films", "Real films: generated joint space and grade", head, cells, note)]
 
 
 _NAMES: Final = ("generated_mm", "film_mm")
@@ -142,16 +143,24 @@ def _r(value: float | None) -> str:
 
 
 def _narrower(rows: Sequence[Row]) -> list[Row]:
-    """One row for each knee, with the lesser width of its compartments."""
+    """One row for each knee, with the smaller width of its compartments."""
     found = []
-    for knee in distinct(rows, "knee"):
-        mine = where(rows, knee=knee)
-        widths = {name: column(mine, name) for name in _NAMES}
+    for knee in distinct(rows, "case"):
+        chosen = where(rows, case=knee)
+        widths = {name: column(chosen, name) for name in _NAMES}
         known = {name: float(np.nanmin(w)) if np.isfinite(w).any() else None for name, w in widths.items()}
-        found.append({**mine[0], **known})
+        found.append({**chosen[0], **known})
     return found
 
 
 REAL_FILMS: Final = Study(
-    "real_films", "Real films", ("films",), {"cpu": 40, "full": 200}, measure, slices, tables, simulations=lambda _: 0
+    "real_films",
+    "Real films",
+    ("films",),
+    {"cpu": 40, "full": 200},
+    measure,
+    work,
+    tables,
+    simulations=lambda _: 0,
+    needs_films=True,
 )

@@ -1,47 +1,53 @@
 """Knees that nobody graded: does the bundle's interval hold where grades are estimated from the film, or unknown?
 
-The calibration is made with grades told. In a clinic most films come without: the app then has the KOA classifier
+The calibration knees come with their grades. In a clinic most films come without: the app then has the KOA classifier
 estimate the Kellgren-Lawrence grade, or leaves all features unknown
 (:func:`monai_xray2mri.systems.knee_xray2mri.plan.add_gradings`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from monai_xray2mri.evaluation.conditions import condition_table
 from monai_xray2mri.evaluation.conformal import interval
+from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.metrics import psnr_per_slice
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.study import SAMPLES, Setting, Study, Table
+from monai_xray2mri.evaluation.study import ResultTable, Study
 from monai_xray2mri.knee.detection.koa import grading_from_koa, koa_probability
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee, unknown_grades
-from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import bounds_of, generated, radiograph_of
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee, KneeInputs, unknown_grades
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import bounds_of, radiograph_of
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import RANGE
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import SAMPLES, KneeSetting, condition_table
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.calibration import ALL, positions_of, regions
 
 _REGIONS: Final = {ALL: "covered", "cartilage and meniscus": "covered_cartilage"}
 
 
-def gradings(knee: EvaluationKnee) -> dict[str, Mapping[str, int | None]]:
-    """What the method is told of one knee: its grades, the grade that the classifier sees in the film, nothing."""
-    estimated = grading_from_koa(koa_probability(radiograph_of(knee.inputs))).grades
-    return {
-        "as graded": knee.inputs.grades,
-        "grade estimated from the film": unknown_grades() | dict(estimated),
-        "unknown": unknown_grades(),
-    }
+def estimated_grades(knee: KneeInputs) -> dict[str, int | None]:
+    """The Kellgren-Lawrence grade that the classifier sees in the film; all else unknown."""
+    return unknown_grades() | dict(grading_from_koa(koa_probability(radiograph_of(knee))).grades)
 
 
-def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
+GRADINGS: Final[Mapping[str, Callable[[KneeInputs], Mapping[str, int | None]]]] = {
+    "as graded": lambda knee: knee.grades,
+    "grade estimated from the film": estimated_grades,
+    "unknown": lambda knee: unknown_grades(),
+}
+"""Name to what the method is told of a knee's grades."""
+
+
+def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """A row for each grading: share of voxels inside the interval, its width, PSNR of the mean; equal noise."""
     positions = positions_of(knee.name, setting.profile.stride)
     truth, masks = knee.volume[list(positions)], regions(knee, positions)
-    for name, grades in gradings(knee).items():
-        samples = generated(setting.bundle, knee.inputs.given(grades).at(positions), SAMPLES, setting.seed)
+    for name, grading in GRADINGS.items():
+        samples = generate(
+            setting.bundle, knee.inputs.with_grades(grading(knee.inputs)).at(positions), SAMPLES, setting.seed
+        )
         low, high = interval(samples, *bounds_of(setting.bundle))
         inside = (truth >= low) & (truth <= high)
         yield {
@@ -53,12 +59,12 @@ def measure(setting: Setting, knee: EvaluationKnee) -> Iterator[Row]:
         }  # fmt: skip
 
 
-def slices(setting: Setting) -> float:
+def work(setting: KneeSetting) -> float:
     """Slices that one knee costs."""
-    return 3 * SAMPLES * len(positions_of("", setting.profile.stride))
+    return len(GRADINGS) * SAMPLES * len(positions_of("", setting.profile.stride))
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
+def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """One table, a line for each grading."""
     headings = {
         "covered": "voxels inside",
@@ -70,6 +76,4 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     return [condition_table(rows, "ungraded", "The interval where nobody graded the knee", headings, note)]
 
 
-UNGRADED: Final = Study(
-    "ungraded", "Knees without grades", ("test",), {"cpu": 12, "full": 200}, measure, slices, tables
-)
+UNGRADED: Final = Study("ungraded", "Knees without grades", ("test",), {"cpu": 12, "full": 200}, measure, work, tables)

@@ -11,9 +11,9 @@ from monai_xray2mri.knee.measures.surfaces import JointReading, bone_probabiliti
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 
 _MARGIN_MM = 2.5
-"""Room for the cortex and the blur of its edge beside the labelled marrow."""
+"""Room for the cortex and its blurred edge, next to the marrow of the labels."""
 _BESIDE_CORTEX_MM = 1.25
-"""Room for the blur beside the segmenter's bones, which hold their cortex."""
+"""Room for the blurred edge, next to the segmenter's bones, which hold their cortex."""
 _FEWEST_VOXELS = 50
 """Of either bone in a slice near the joint."""
 
@@ -86,36 +86,48 @@ def region_from_labels(labels: np.ndarray, affine: np.ndarray) -> JointRegion:
     return region
 
 
-def region_from_volume(volume: np.ndarray, affine: np.ndarray, reading: JointReading | None = None) -> JointRegion:
+def region_from_volume(volume: np.ndarray, affine: np.ndarray) -> JointRegion:
     """The region of a volume alone.
-
-    Femur and tibia come from the segmenter, which looks 20 mm up and down from the joint and 40 mm to either side: the
-    joint line, the columns and the slices follow from it. The femur is taken to reach up to the field of view's border
-    and the tibia down to it, as they do in the coronal series of a knee.
 
     Args:
         volume: [S,H,W] of intensities 0 to 1 at OAI's spacing.
         affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
-        reading: of this volume, where it was read already.
 
     Raises:
         ValueError: the affine turns the axes, the spacing is another, the volume misses the joint or shows none.
         WeightsError: the segmenter's weights are missing or damaged.
     """
-    found = reading or read_volume(volume, affine)
-    femur, tibia = (np.asarray(bone > 0.5) for bone in bone_probabilities(found.parts))
+    return region_from_reading(read_volume(volume, affine), volume.shape, affine)
+
+
+def region_from_reading(reading: JointReading, shape: tuple[int, ...], affine: np.ndarray) -> JointRegion:
+    """The region of a volume that was read.
+
+    Femur and tibia come from the segmenter, which looks 20 mm up and down from the joint and 40 mm to either side: the
+    joint line, the columns and the slices follow from it. The femur is taken to reach up to the border of the field of
+    view and the tibia down to it, as they do in the coronal series of a knee.
+
+    Args:
+        reading: of the volume.
+        shape: (S, H, W) of the volume.
+        affine: [4,4] of the volume, maps (column, row, slice) to LPS mm.
+
+    Raises:
+        ValueError: the volume shows no joint.
+    """
+    femur, tibia = (np.asarray(bone > 0.5) for bone in bone_probabilities(reading.parts))
     shown = np.flatnonzero(np.minimum(femur.sum(axis=(1, 2)), tibia.sum(axis=(1, 2))) > _FEWEST_VOXELS)
     if not len(shown):
         raise ValueError("no slice of the volume shows a femur over a tibia")
-    x, _, z = axes_mm(volume.shape, affine)
-    rows, columns = np.abs(z - found.crop.z[0]).argmin(), np.abs(x - found.crop.x[0]).argmin()
+    x, _, z = axes_mm(shape, affine)
+    rows, columns = np.abs(z - reading.crop.z[0]).argmin(), np.abs(x - reading.crop.x[0]).argmin()
     lowest, highest = _extent(np.any(femur[shown], axis=(0, 2)))[1], _extent(np.any(tibia[shown], axis=(0, 2)))[0]
     top, bottom = _thirds(0, int(rows) + lowest, int(rows) + highest, len(z))
     left, right = (int(columns) + edge for edge in _extent(np.any((femur | tibia)[shown], axis=(0, 1))))
-    slices = tuple(found.crop.slices[position] for position in shown)
+    slices = tuple(reading.crop.slices[position] for position in shown)
     margin = round(_BESIDE_CORTEX_MM / abs(float(x[1] - x[0])))
     region = JointRegion(top, bottom, max(left - margin, 0), min(right + margin, len(x)), slices)
-    region.check(volume.shape)
+    region.check(shape)
     return region
 
 

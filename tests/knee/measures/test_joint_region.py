@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_xray2mri.knee.measures.region import JointRegion, region_from_labels, region_from_volume
+from monai_xray2mri.knee.measures.joint_region import JointRegion, region_from_labels, region_from_volume
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from tests.helpers.knees import acquired_affine
