@@ -34,7 +34,7 @@ _MARGIN_DB: Final = 0.5
 """By which intermediate slices may lie below those at acquired depths and count as preserved."""
 _SEVERE: Final = 3
 
-WANG_A, WANG_B = "000", "001"
+WANG_A, WANG_B = "Wang 2024a", "Wang 2024b"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def networks_around(system: str, methods: Mapping[str, Method]) -> Networks:
 
 
 def systems(methods: Mapping[str, Method]) -> dict[str, str]:
-    """Systems of the papers among methods: name to paper, ``000``, ``001``, or both."""
+    """Systems of the papers among methods: name to paper, ``Wang 2024a``, ``Wang 2024b``, or both."""
     return {
         name: paper_of(method.network.describe)
         for name, method in methods.items()
@@ -219,20 +219,20 @@ def _soft_tissue_is_worse(rows: Rows, _: Networks) -> Finding | None:
 
 COMPARISONS: Final = (
     Claim(
-        "IV-A, Fig. 5a; 001 4.1",
+        "Wang 2024a IV-A, Fig. 5a; Wang 2024b 4.1",
         "PSNR is the highest, by little",
         "29.2 dB; best other 28.9; without radiograph 28.6",
         _better("psnr"),
     ),
-    Claim("IV-A, Fig. 5b; 001 4.1", "SSIM is the highest, by little", "0.28", _better("ssim")),
+    Claim("Wang 2024a IV-A, Fig. 5b; Wang 2024b 4.1", "SSIM is the highest, by little", "0.28", _better("ssim")),
     Claim(
-        "IV-A, Fig. 5b; 001 4.1",
+        "Wang 2024a IV-A, Fig. 5b; Wang 2024b 4.1",
         "RSSIM is clearly the highest",
         "0.50; best other 0.42",
         _better("rssim"),
     ),
     Claim(
-        "001 4.1",
+        "Wang 2024b 4.1",
         "narrowed joint spaces (KL 3 and 4) are drawn more accurately than by others",
         "pictures, error in mm here",
         _better("joint_space_width_error_mm", -1, _SEVERE),
@@ -241,52 +241,52 @@ COMPARISONS: Final = (
 """About each system that was compared."""
 ONE_METHOD: Final = (
     Claim(
-        "000 IV-A; 001 4.1",
+        "Wang 2024a IV-A; Wang 2024b 4.1",
         "with a radiograph bones are nearer to the truth than without",
         "pictures, Dice here",
         _radiograph_shapes_bones,
     ),
     Claim(
-        "000 IV-B, Table III",
+        "Wang 2024a IV-B, Table III",
         "hidden lesions show when their features are told, not when these are unknown",
         "one picture each",
         _features_show("all unknown"),
         True,
     ),
     Claim(
-        "000 IV-B, Table III",
+        "Wang 2024a IV-B, Table III",
         "hidden lesions show when their features are told, not when these are told absent",
         "one picture each",
         _features_show("all absent"),
         True,
     ),
-    Claim("000 IV-B", "features make volumes more accurate", "no figure, PSNR here", _features_help, True),
+    Claim("Wang 2024a IV-B", "features make volumes more accurate", "no figure, PSNR here", _features_help, True),
     Claim(
-        "000 Fig. 6; 001 4.2",
+        "Wang 2024a Fig. 6; Wang 2024b 4.2",
         "adjacent slices are more alike at s = 500 than at 50",
         "0.76 against 0.73",
         _depth((500, "generated"), (50, "generated")),
     ),
     Claim(
-        "000 Fig. 6; 001 4.2",
+        "Wang 2024a Fig. 6; Wang 2024b 4.2",
         "at s = 50 they are less alike than in the true volume",
         "0.82 true, 0.73 generated",
         _depth((50, "true"), (50, "generated")),
     ),
     Claim(
-        "000 Fig. 6; 001 4.2",
+        "Wang 2024a Fig. 6; Wang 2024b 4.2",
         "even at s = 500 they are less alike than true ones at 50",
         "0.82 true, 0.76 generated",
         _depth((50, "true"), (500, "generated")),
     ),
     Claim(
-        "000 Table IV; 001 Table 2",
+        "Wang 2024a Table IV; Wang 2024b Table 2",
         f"intermediate slices keep the anatomy (at most {_MARGIN_DB:g} dB less PSNR)",
         "pictures, PSNR here",
         _depth((500, "psnr"), (50, "psnr"), _MARGIN_DB),
     ),
     Claim(
-        "001 4.3.3",
+        "Wang 2024b 4.3.3",
         "soft tissue is less accurate than bone",
         "no figure, mean absolute error here",
         _soft_tissue_is_worse,

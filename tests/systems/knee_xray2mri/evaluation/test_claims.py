@@ -67,24 +67,24 @@ def verdicts(rows: dict[str, list[Row]], main: str = "ours") -> dict[tuple[str, 
 
 
 def test_systems_are_told_by_what_they_read() -> None:
-    assert systems(METHODS) == {"ours": "000", "koa": "001", "both": "000 with 001"}
+    assert systems(METHODS) == {"ours": "Wang 2024a", "koa": "Wang 2024b", "both": "Wang 2024a with Wang 2024b"}
 
 
 def test_a_method_must_beat_each_other() -> None:
     found = verdicts({"comparison": list(comparison(ours=0.5, xdiff=0.2, ldm=-1.0, koa=0.0, both=0.2))})
-    words, verdict = found["PSNR is the highest", "ours: 000)"]
+    words, verdict = found["PSNR is the highest", "ours: Wang 2024a)"]
     assert verdict == HOLDS and "xdiff: +0.300" in words and "ldm: +1.500" in words and "12 knees" in words
-    assert found["PSNR is the highest", "koa: 001)"][1] == FAILS
-    assert found["PSNR is the highest", "both: 000 with 001)"][1] == OPEN  # level with one of them
-    assert found["SSIM is the highest", "ours: 000)"][1] == OPEN
-    assert found["RSSIM is clearly the highest", "ours: 000)"] == ("-", ABSENT)
+    assert found["PSNR is the highest", "koa: Wang 2024b)"][1] == FAILS
+    assert found["PSNR is the highest", "both: Wang 2024a with Wang 2024b)"][1] == OPEN  # level with one of them
+    assert found["SSIM is the highest", "ours: Wang 2024a)"][1] == OPEN
+    assert found["RSSIM is clearly the highest", "ours: Wang 2024a)"] == ("-", ABSENT)
 
 
 def test_fewer_than_five_knees_decide_nothing() -> None:
     """Grades 3 and 4 are on 4 of the 12 knees."""
     found = verdicts({"comparison": list(comparison(ours=0.5, xdiff=0.2, ldm=-1.0))})
     claim = "narrowed joint spaces (KL 3 and 4) are drawn more accurately than by others"
-    assert found[claim, "ours: 000)"] == ("-", ABSENT)
+    assert found[claim, "ours: Wang 2024a)"] == ("-", ABSENT)
     assert verdict_on(dict.fromkeys(KNEES[:4], 1.0), PEOPLE) is None
     assert verdict_on(dict.fromkeys(KNEES[:5], 1.0), PEOPLE) is not None
 
