@@ -7,16 +7,14 @@ right knees only; a left knee is mirrored on the way in and its volume mirrored 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from pydicom import Dataset
 
 
@@ -70,6 +68,10 @@ class Radiograph:
         """SOP Instance UID, or the SHA-256 of the pixels where there is none; the noise of a result follows from it."""
         if self.dataset is not None and self.dataset.get("SOPInstanceUID"):
             return str(self.dataset.SOPInstanceUID)
+        import hashlib
+
+        import numpy as np  # the command line names sides and needs no arrays
+
         return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
 
 
@@ -104,5 +106,7 @@ class Volume:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """(column, row, slice) distance of voxel centres in mm."""
+        import numpy as np
+
         column, row, plane = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(column), float(row), float(plane)

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -142,6 +141,8 @@ def measure(kind: str, knees: int, device: str = "cpu") -> Measurement:
 
 def _measure(kind: str, knees: int, device: str) -> Measurement:
     """Runs in the process of the measurement. A batch is as many knees as are asked for, measured once."""
+    from statistics import median
+
     import torch
 
     from monai_xray2mri.runtime.memory import peak_memory_mb
@@ -159,7 +160,7 @@ def _measure(kind: str, knees: int, device: str) -> Measurement:
     return Measurement(
         kind=kind,
         knees=knees,
-        seconds=statistics.median(times[1:]),
+        seconds=median(times[1:]),
         fastest=min(times[1:]),
         memory_mb=peak_memory_mb(),
         device_memory_mb=torch.cuda.max_memory_allocated(device) / 1e6 if on_gpu else None,

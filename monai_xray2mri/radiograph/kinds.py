@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydicom.uid import (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-)
-
 from monai_xray2mri.dicom.kinds import Kind
-
-RADIOGRAPH_CLASSES: Final = (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-)
-"""SOP classes of radiographs (PS3.3 A.2 and A.26)."""
 
 RADIOGRAPH_MODALITIES: Final = ("CR", "DX", "RG")
 """Modality (0008,0060) of radiographs: computed, digital, and on film (PS3.3 C.7.3.1.1.1)."""

@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
+from typing import Final
 
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
     UID,
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -22,12 +26,19 @@ from monai_xray2mri.dicom.readable import unreadable_tags
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
-from monai_xray2mri.radiograph.kinds import RADIOGRAPH_CLASSES, RADIOGRAPH_MODALITIES
+from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES
 from monai_xray2mri.radiograph.laterality import sides_of
 from monai_xray2mri.radiograph.nifti_files import is_image_file, read_image_file
 from monai_xray2mri.radiograph.png_files import read_picture
 from monai_xray2mri.radiograph.presentation import present_bone_bright
 from monai_xray2mri.types import Radiograph, Side
+
+RADIOGRAPH_CLASSES: Final = (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+)
+"""SOP classes of radiographs (PS3.3 A.2 and A.26)."""
 
 PIXEL_GROUP = 0x7FE0
 

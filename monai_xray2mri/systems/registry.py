@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from monai_xray2mri.core.bundles import shipped_bundle, system_name
 from monai_xray2mri.core.system import Predictor, Progress, Result, System
 from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.systems.running import progress_of, split_options
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "monai_xray2mri.systems"
 """Entry points of systems in other packages."""
@@ -36,6 +38,8 @@ def default_bundle() -> Path:
 
 def system_names() -> tuple[str, ...]:
     """Names of all systems that are installed: this package's own first."""
+    from importlib.metadata import entry_points  # only where another package may bring a system
+
     others = sorted({entry.name for entry in entry_points(group=GROUP)} - set(_OWN))
     return (*_OWN, *others)
 
@@ -49,6 +53,8 @@ def find_system(name: str) -> System:
     if name in _OWN:
         system: System = import_module(_OWN[name]).SYSTEM
         return system
+    from importlib.metadata import entry_points
+
     entry = next(iter(entry_points(group=GROUP, name=name)), None)
     if entry is None:
         known = ", ".join(system_names())

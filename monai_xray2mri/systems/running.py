@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from monai_xray2mri.core.options import Option, require_known
 from monai_xray2mri.core.system import Outputs, Plan, Predictor, Progress, Sampling, System, Written
 from monai_xray2mri.errors import SomeCasesFailed
@@ -29,6 +27,8 @@ def progress_of(work: int, unit: str, title: str, wanted: bool | Progress) -> It
     if callable(wanted):
         yield wanted
         return
+    from tqdm import tqdm  # takes longer to import than a usage error should take
+
     with tqdm(total=work, desc=title, unit=unit, disable=not (wanted and sys.stderr.isatty())) as bar:
         yield bar.update
 
