@@ -2,7 +2,7 @@
 
 A knee is examined twice, healthy and with one feature of one grade; everything else (shape, texture, pose, field of
 view) is the same and there is no noise, so that what differs is the feature's. The radiograph is that of line
-integrals, in which 0.01 is about one per cent of the detector's signal.
+integrals, in which 0.01 is about one per cent of the signal of the X-ray plate.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from monai_xray2mri.simulation.knee.mri.painting import paint_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
 from monai_xray2mri.simulation.knee.xray import radiography
-from monai_xray2mri.simulation.knee.xray.radiography import Detector
+from monai_xray2mri.simulation.knee.xray.radiography import SamplePoints
 from monai_xray2mri.simulation.tools.lattice import Field
 
 HEALTHY: Final[Mapping[str, int]] = dict.fromkeys(MAXIMAL_GRADES, 0)
 SIDES: Final[Mapping[str, float]] = {"M": 1.0, "L": -1.0}
 _PIXEL_MM: Final = 0.5
 _STEPS: Final = torch.arange(-52.0, 52.0, _PIXEL_MM) + _PIXEL_MM / 2
-FILM: Final = Detector(-_STEPS, _STEPS)
+FILM: Final = SamplePoints(-_STEPS, _STEPS)
 """Where the radiograph is sampled, in mm of the joint's plane: x rises, z falls."""
 _ROWS: Final = slice(64, 192)
 _HEIGHTS: Final = (-50.0, 50.0)

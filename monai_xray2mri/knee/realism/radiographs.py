@@ -116,11 +116,11 @@ def public_crop(seed: int) -> np.ndarray:
     exposure, pose = radiography.draw_exposure(film), radiography.draw_pose(shape, film)
     region = radiography.draw_region(film)
     share = _PUBLIC_MM / radiography.REGION_MM
-    detector = radiography.Detector(share * region.z + _PUBLIC_RAISED_MM, share * region.x, region.source)
+    samples = radiography.SamplePoints(share * region.z + _PUBLIC_RAISED_MM, share * region.x, region.source)
     visible = replace(pathology, scale=0.5)
-    total = radiography.attenuation(shape, visible, pose, detector, knee_generator(seed, "trabeculae"))
+    total = radiography.attenuation(shape, visible, pose, samples, knee_generator(seed, "trabeculae"))
     reference = radiography.reference_attenuation(total)
-    return np.asarray(radiography.exposed(total, exposure, reference, detector.pixel_mm, film))
+    return np.asarray(radiography.exposed(total, exposure, reference, samples.pixel_mm, film))
 
 
 def as_stored(radiograph: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, kellgre
 from monai_xray2mri.simulation.knee.people.participants import participant_traits
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, knee_generator, seed_range_name
 from monai_xray2mri.simulation.knee.xray import radiography
-from monai_xray2mri.simulation.knee.xray.radiography import Detector, Exposure
+from monai_xray2mri.simulation.knee.xray.radiography import Exposure, SamplePoints
 
 _SHIFTED_SPREAD = 1.8
 _FILM_REACH_MM = 75.0
@@ -221,7 +221,7 @@ class _Film:
     seed: int
     patient: _Patient
     anatomy: KneeAnatomy
-    detector: Detector
+    samples: SamplePoints
     exposure: Exposure
     noise: torch.Generator
 
@@ -231,13 +231,13 @@ class _Film:
             self.anatomy.shape,
             self.anatomy.pathology,
             self.anatomy.pose,
-            self.detector,
+            self.samples,
             knee_generator(self.seed, "trabeculae"),
             anatomy=self.anatomy,
             device=self.patient.device,
         )
         reference = radiography.reference_attenuation(total)
-        return radiography.exposed(total, self.exposure, reference, self.detector.pixel_mm, self.noise)
+        return radiography.exposed(total, self.exposure, reference, self.samples.pixel_mm, self.noise)
 
 
 @dataclass(frozen=True)
@@ -277,10 +277,10 @@ class _Patient:
         exposure = radiography.draw_exposure(film)
         pose = radiography.draw_pose(self.shape, film)
         found = radiography.draw_region(film)
-        detector = radiography.true_region(margin) if margin > 0 else found
+        samples = radiography.true_region(margin) if margin > 0 else found
         pathology = replace(self.pathology, scale=self.visibility)
-        anatomy = radiography.film_anatomy(self.shape, pathology, pose, detector, self.device)
-        return _Film(self.seed, self, anatomy, detector, exposure, film)
+        anatomy = radiography.film_anatomy(self.shape, pathology, pose, samples, self.device)
+        return _Film(self.seed, self, anatomy, samples, exposure, film)
 
 
 def _truth(examination: _Examination, film: _Film) -> KneeTruth:
@@ -294,12 +294,12 @@ def _truth(examination: _Examination, film: _Film) -> KneeTruth:
             name: (x * scale[0], y * scale[1], z * scale[2]) for name, (x, y, z) in measurement.keypoints(lying).items()
         },
         film_keypoints={
-            name: film.detector.pixel((x * scale[0], y * scale[1], z * scale[2]))
+            name: film.samples.pixel((x * scale[0], y * scale[1], z * scale[2]))
             for name, (x, y, z) in measurement.keypoints(standing).items()
         },
-        box=radiography.true_box(film.detector),
+        box=radiography.true_box(film.samples),
         lesion_boxes={
-            stem: film.detector.box((x[0] * scale[0], x[1] * scale[0]), (z[0] * scale[2], z[1] * scale[2]))
+            stem: film.samples.box((x[0] * scale[0], x[1] * scale[0]), (z[0] * scale[2], z[1] * scale[2]))
             for stem, (x, z) in measurement.lesion_extents(standing).items()
         },
         volumes_ml=measurement.volumes_ml(lying, (-80.0 / scale[2], 80.0 / scale[2])),

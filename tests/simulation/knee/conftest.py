@@ -19,7 +19,7 @@ from monai_xray2mri.simulation.knee.mri.mr import Canvas, Placement, mr_grid
 from monai_xray2mri.simulation.knee.mri.painting import paint_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
 from monai_xray2mri.simulation.knee.people.seeds import TEST, knee_generator
-from monai_xray2mri.simulation.knee.xray.radiography import Detector, attenuation
+from monai_xray2mri.simulation.knee.xray.radiography import SamplePoints, attenuation
 from monai_xray2mri.systems.knee_xray2mri.example_study import EXAMPLE_SEED
 
 SEED = TEST.start + 20
@@ -39,10 +39,10 @@ def _painted(grades: tuple[tuple[str, int], ...]) -> tuple[Canvas, Tensor]:
 def _projected(grades: tuple[tuple[str, int], ...], visibility: float) -> Tensor:
     shape, drawn = draw_patient_knee(SEED, {**HEALTHY, **dict(grades)})
     steps = (torch.arange(136) + 0.5) * COARSE_PIXEL_MM
-    detector = Detector(57.0 - steps, steps - 51.0)
+    samples = SamplePoints(57.0 - steps, steps - 51.0)
     pathology = replace(drawn, scale=visibility)
     pose = Pose(flexion=20.0, beam_tilt=shape.slope)
-    return attenuation(shape, pathology, pose, detector, knee_generator(SEED, "trabeculae"))
+    return attenuation(shape, pathology, pose, samples, knee_generator(SEED, "trabeculae"))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from monai_xray2mri.simulation.knee.film.hardware import implant, resected
 from monai_xray2mri.simulation.knee.film.pair import PairedKnee, draw_pair
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
 from monai_xray2mri.simulation.knee.xray import radiography
-from monai_xray2mri.simulation.knee.xray.radiography import MAGNIFICATION, SOURCE_TO_JOINT_MM, Detector
+from monai_xray2mri.simulation.knee.xray.radiography import MAGNIFICATION, SOURCE_TO_JOINT_MM, SamplePoints
 from monai_xray2mri.simulation.tools.solids import Rays, Vector, line_integrals
 from monai_xray2mri.types import Side
 
@@ -150,26 +150,26 @@ def _half(knee: PairedKnee, standing: Standing, overlap_mm: Point) -> tuple[Tens
     column = column if knee.side is Side.RIGHT else width - column
     source = standing.source(knee.side)
     heights, places = (row - row_mm) / MAGNIFICATION, (column_mm - column) / MAGNIFICATION
-    detector = Detector(heights, places, (source[0], source[2]))
-    anatomy = radiography.film_anatomy(knee.shape, knee.pathology, knee.pose, detector)
+    samples = SamplePoints(heights, places, (source[0], source[2]))
+    anatomy = radiography.film_anatomy(knee.shape, knee.pathology, knee.pose, samples)
     if knee.metal is not None:
         anatomy = resected(anatomy, knee.metal)
     texture = knee_generator(knee.seed, knee.stream("trabeculae"))
-    total = radiography.attenuation(knee.shape, knee.pathology, knee.pose, detector, texture, anatomy=anatomy)
+    total = radiography.attenuation(knee.shape, knee.pathology, knee.pose, samples, texture, anatomy=anatomy)
     seen = {}
     for name, place in keypoints(anatomy).items():
         x, y, z = (scale * length for scale, length in zip(knee.shape.scale, place, strict=True))
-        down, across = ((pixel + 0.5) * CANVAS_PIXEL_MM for pixel in detector.pixel((x, y, z)))
+        down, across = ((pixel + 0.5) * CANVAS_PIXEL_MM for pixel in samples.pixel((x, y, z)))
         across -= beyond[1] * CANVAS_PIXEL_MM
         seen[name] = (down - beyond[0] * CANVAS_PIXEL_MM, across if knee.side is Side.RIGHT else width - across)
-    return total, _metal(knee, anatomy, source, detector), seen
+    return total, _metal(knee, anatomy, source, samples), seen
 
 
-def _metal(knee: PairedKnee, anatomy: KneeAnatomy, source: Vector, detector: Detector) -> Tensor:
+def _metal(knee: PairedKnee, anatomy: KneeAnatomy, source: Vector, samples: SamplePoints) -> Tensor:
     """Line integrals [h,w] of a knee's implant, which is as much larger than the mean one as the knee is."""
     if knee.metal is None:
-        return torch.zeros(len(detector.z), len(detector.x))
+        return torch.zeros(len(samples.z), len(samples.x))
     size = sum(knee.shape.scale) / 3
-    rays = Rays((source[0] / size, source[1] / size, source[2] / size), detector.x / size, detector.z / size)
+    rays = Rays((source[0] / size, source[1] / size, source[2] / size), samples.x / size, samples.z / size)
     bodies = implant(knee.metal, knee_generator(knee.seed, knee.stream("hardware")), anatomy)
     return size * line_integrals(bodies, rays)

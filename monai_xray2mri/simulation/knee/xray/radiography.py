@@ -37,8 +37,8 @@ from monai_xray2mri.types import Box
 __all__ = [
     "JOINT_ROW",
     "REGION_MM",
-    "Detector",
     "Exposure",
+    "SamplePoints",
     "attenuation",
     "draw_exposure",
     "draw_pose",
@@ -74,7 +74,7 @@ _MARROW_FAT: Final = 0.7
 
 
 @dataclass(frozen=True)
-class Detector:
+class SamplePoints:
     """Sample points of a projection, in mm of the joint's plane y = 0.
 
     Attributes:
@@ -119,35 +119,35 @@ def draw_pose(shape: KneeShape, generator: torch.Generator) -> Pose:
     )
 
 
-def draw_region(generator: torch.Generator) -> Detector:
+def draw_region(generator: torch.Generator) -> SamplePoints:
     """Draw the square region that an imperfect detector finds: about 4 mm and 4 % off."""
     x, z, size = torch.randn(3, generator=generator).clamp(-2, 2).tolist()
     side = REGION_MM * (1 + 0.02 * size) / MAGNIFICATION
     pixel = side / REGION_PIXELS
     steps = (torch.arange(REGION_PIXELS) + 0.5) * pixel
-    return Detector(JOINT_ROW * side - steps + 2.0 * z, steps - side / 2 + 2.0 * x)
+    return SamplePoints(JOINT_ROW * side - steps + 2.0 * z, steps - side / 2 + 2.0 * x)
 
 
-def true_region(margin: float = 0.0) -> Detector:
+def true_region(margin: float = 0.0) -> SamplePoints:
     """The square region of a perfect detector, larger by ``margin`` of its side on every side, at one pixel size."""
     pixel = REGION_MM / MAGNIFICATION / REGION_PIXELS
     extra = round(margin * REGION_PIXELS)
     steps = (torch.arange(-extra, REGION_PIXELS + extra) + 0.5) * pixel
     side = REGION_PIXELS * pixel
-    return Detector(JOINT_ROW * side - steps, steps - side / 2)
+    return SamplePoints(JOINT_ROW * side - steps, steps - side / 2)
 
 
-def true_box(detector: Detector) -> Box:
+def true_box(samples: SamplePoints) -> Box:
     """The square around the joint that a perfect detector cuts out, in pixels of a radiograph."""
     side = REGION_MM / MAGNIFICATION
-    return detector.box((-side / 2, side / 2), ((JOINT_ROW - 1) * side, JOINT_ROW * side))
+    return samples.box((-side / 2, side / 2), ((JOINT_ROW - 1) * side, JOINT_ROW * side))
 
 
 def film_anatomy(
-    shape: KneeShape, pathology: Pathology, pose: Pose, detector: Detector, device: torch.device = CPU
+    shape: KneeShape, pathology: Pathology, pose: Pose, samples: SamplePoints, device: torch.device = CPU
 ) -> KneeAnatomy:
-    """The anatomy as far as the rays of a detector meet it."""
-    heights = detector.z / shape.scale[2]
+    """The anatomy as far as the rays to the sample points meet it."""
+    heights = samples.z / shape.scale[2]
     z_range = (float(heights.min()) - _SLACK_MM, float(heights.max()) + _SLACK_MM)
     return build_anatomy(shape, pathology, pose, z_range, device=device)
 
@@ -156,7 +156,7 @@ def attenuation(
     shape: KneeShape,
     pathology: Pathology,
     pose: Pose,
-    detector: Detector,
+    samples: SamplePoints,
     texture: torch.Generator,
     *,
     anatomy: KneeAnatomy | None = None,
@@ -168,33 +168,33 @@ def attenuation(
         shape: the knee's shape.
         pathology: its grades and sites, with ``scale`` = visibility of the hidden features.
         pose: how the knee stands.
-        detector: where to sample.
-        texture: generator of the trabecular texture, on the CPU; one knee's texture is the same for every detector.
+        samples: where to sample.
+        texture: generator of the trabecular texture, on the CPU; one knee's texture is the same for all sample points.
         anatomy: :func:`film_anatomy` of the same arguments, where it is at hand.
         device: where to compute.
     """
-    found = anatomy or film_anatomy(shape, pathology, pose, detector, device)
+    found = anatomy or film_anatomy(shape, pathology, pose, samples, device)
     scars = growth_plate_scars(found)
     trabeculae = draw_trabeculae(texture, device)
-    fat, muscle = _soft_paths(found, trabeculae, detector, device)
+    fat, muscle = _soft_paths(found, trabeculae, samples, device)
     mineral = torch.zeros_like(fat)
-    height = len(detector.z)
+    height = len(samples.z)
     strip_rows = height if height <= _ROWS_AT_ONCE else _STRIP_ROWS
     for top in range(0, height, strip_rows):
         strip = slice(top, top + strip_rows)
-        part = Detector(detector.z[strip], detector.x, detector.source)
+        part = SamplePoints(samples.z[strip], samples.x, samples.source)
         _add_bones((fat[strip], muscle[strip], mineral[strip]), found, scars, trabeculae, part)
     return line_integral(fat, muscle.clamp(min=0), mineral)
 
 
 def _soft_paths(
-    anatomy: KneeAnatomy, trabeculae: Trabeculae, detector: Detector, device: torch.device
+    anatomy: KneeAnatomy, trabeculae: Trabeculae, samples: SamplePoints, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Paths (fat, muscle) [H,W] in mm through the leg as if it had no bones."""
-    grid, _ = ray_grid(anatomy.shape, detector)
+    grid, _ = ray_grid(anatomy.shape, samples)
     depth_mm = anatomy.shape.scale[1]
     body, lean = body_paths(anatomy.shape, grid, anatomy.pose, device)
-    x, z = detector.x[None, :].to(device), detector.z[:, None].to(device)
+    x, z = samples.x[None, :].to(device), samples.z[:, None].to(device)
     return trabeculae.soft_tissue(depth_mm * (body - lean), depth_mm * lean, x, z)
 
 
@@ -203,13 +203,13 @@ def _add_bones(
     anatomy: KneeAnatomy,
     scars: Mapping[str, Scar],
     trabeculae: Trabeculae,
-    detector: Detector,
+    samples: SamplePoints,
 ) -> None:
     """Put bones and crystals into the paths (fat, muscle, mineral) [h,W] in mm of some rows, in place."""
     fat, muscle, mineral = paths
-    grid, step = ray_grid(anatomy.shape, detector)
+    grid, step = ray_grid(anatomy.shape, samples)
     depth_mm = anatomy.shape.scale[1]
-    x, z = detector.x[None, :].to(fat.device), detector.z[:, None].to(fat.device)
+    x, z = samples.x[None, :].to(fat.device), samples.z[:, None].to(fat.device)
     for bone in anatomy.bones:
         part = bone_paths(anatomy, bone, grid, step, scars)
         rows, columns = part.window
@@ -223,7 +223,7 @@ def _add_bones(
         mineral[window] += depth_mm * path
 
 
-def ray_grid(shape: KneeShape, detector: Detector) -> tuple[Grid, float]:
+def ray_grid(shape: KneeShape, samples: SamplePoints) -> tuple[Grid, float]:
     """Sample points of diverging rays in reference mm, and their distance along y.
 
     At depth y a ray through (x, z) of the joint's plane lies at the source plus (1 - y / distance) of the way on.
@@ -232,6 +232,6 @@ def ray_grid(shape: KneeShape, detector: Detector) -> tuple[Grid, float]:
     step = RAY_STEP_MM / scale_y
     y = torch.arange(_RAYS_MM[0], _RAYS_MM[1], -step)
     share = (1 - y * scale_y / SOURCE_TO_JOINT_MM)[:, None]  # [Y,1]
-    x = detector.source[0] + share * (detector.x - detector.source[0])
-    z = detector.source[1] + share * (detector.z - detector.source[1])
+    x = samples.source[0] + share * (samples.x - samples.source[0])
+    z = samples.source[1] + share * (samples.z - samples.source[1])
     return Grid(y, z / scale_z, x / scale_x), step

@@ -20,7 +20,7 @@ from monai_xray2mri.simulation.knee.xray.radiography import (
     REGION_PIXELS,
     SOURCE_TO_DETECTOR_MM,
     SOURCE_TO_JOINT_MM,
-    Detector,
+    SamplePoints,
     attenuation,
     draw_pose,
     draw_region,
@@ -73,12 +73,12 @@ def test_condyles_fill_most_of_the_region(projected):
 def test_rays_run_from_the_focal_spot_through_the_joint_plane():
     """Every sample lies on the straight line from the source to its place in the plane y = 0, in world mm."""
     shape = KneeShape(scale=(1.1, 0.9, 1.05))
-    detector = Detector(torch.linspace(50, -50, 5), torch.linspace(-40, 40, 7))
-    grid, step = ray_grid(shape, detector)
+    samples = SamplePoints(torch.linspace(50, -50, 5), torch.linspace(-40, 40, 7))
+    grid, step = ray_grid(shape, samples)
     points = grid.points()
     x, y, z = points.x * 1.1, points.y * 0.9, points.z * 1.05
     along = (SOURCE_TO_JOINT_MM - y) / SOURCE_TO_JOINT_MM
-    across, up = (detector.x - FILM_SOURCE[0])[None, None], (detector.z - FILM_SOURCE[1])[None, :, None]
+    across, up = (samples.x - FILM_SOURCE[0])[None, None], (samples.z - FILM_SOURCE[1])[None, :, None]
     torch.testing.assert_close(x, FILM_SOURCE[0] + along * across, rtol=0, atol=1e-4)
     torch.testing.assert_close(z, FILM_SOURCE[1] + along * up, rtol=0, atol=1e-4)
     assert step * 0.9 == pytest.approx(2.5)
@@ -96,8 +96,8 @@ def test_strips_and_crops_show_the_same_knee():
     pose = Pose(flexion=20.0, beam_tilt=shape.slope)
 
     def projection(rows: slice, columns: slice) -> torch.Tensor:
-        detector = Detector(z[rows], x[columns])
-        return attenuation(shape, pathology, pose, detector, knee_generator(SEED, "trabeculae"))
+        samples = SamplePoints(z[rows], x[columns])
+        return attenuation(shape, pathology, pose, samples, knee_generator(SEED, "trabeculae"))
 
     whole = projection(slice(0, 440), slice(0, 24))
     part = projection(slice(200, 300), slice(5, 20))
