@@ -14,14 +14,12 @@ from monai_xray2mri.cli import main
 from monai_xray2mri.knee.detection.networks.region_judge import JUDGED_SIZE, RegionJudge
 from monai_xray2mri.knee.detection.training.crops import CROP_SIZE
 from monai_xray2mri.knee.detection.training.films import FIRST_TRAINING, Film
+from monai_xray2mri.knee.detection.training.judge_pictures import Pictures, cut_shafts, random_part
 from monai_xray2mri.knee.detection.training.region_judge import (
-    Pictures,
     acceptance,
-    cut_shafts,
     describe,
     fit_known_knees,
     make_training,
-    random_part,
 )
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 
