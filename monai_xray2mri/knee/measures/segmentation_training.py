@@ -184,7 +184,12 @@ def make_training(
         seed: of the start.
     """
     recipe = Recipe(epochs * len(batches), learning_rate=3e-3, interval=len(batches), seed=seed)
-    settings = {"knees": len(batches.pairs), "slices": batches.slices}
+    settings = {
+        "simulator": SIMULATOR_VERSION,
+        "knees": len(batches.pairs),
+        "slices": batches.slices,
+        "start": make.__name__,
+    }
     return SmallTraining(make, batches, _loss_of_batch, recipe, settings)
 
 

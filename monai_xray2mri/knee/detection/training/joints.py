@@ -38,7 +38,9 @@ def make_training(views: Views, iterations: int = 1500, seed: int = 0) -> SmallT
         return found
 
     recipe = Recipe(iterations, learning_rate=2e-3, averaging=0.99, largest_gradient=10.0, seed=seed)
-    return SmallTraining(make_detector, views.batch, loss_of_batch, recipe, views.counts())
+    return SmallTraining(
+        make_detector, views.batch, loss_of_batch, recipe, {"simulator": SIMULATOR_VERSION, **views.counts()}
+    )
 
 
 def read_films(directory: Path) -> list[Film]:
