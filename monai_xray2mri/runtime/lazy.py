@@ -12,7 +12,7 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str]
 
     Args:
         package: its ``__name__``.
-        modules: public name to the module below the package that holds it: ``{"simulate_knee": "knee.knee"}``.
+        modules: public name to the module below the package that holds it: ``{"write_whole": "files"}``.
 
     Example:
         In ``animals/__init__.py``::
