@@ -23,16 +23,16 @@ class Calibration:
     """A calibration that travels with a bundle.
 
     Attributes:
-        level: share of a knee's voxels that the interval is to hold, in the mean over knees.
+        level: share of a case's voxels that the interval is to hold, in the mean over participants.
         scale: of the interval, by conformal risk control.
         one_sided_scale: by the risk-controlling bound, with ``delta``.
         delta: chance that the loss exceeds 1 - level all the same.
         constant: half width in intensity of the interval of one width for all voxels at the same level.
         floor: of the interval, in intensity.
-        samples: K of each knee.
+        samples: K of each case.
         sampling: the sampler that they were drawn with, see ``SamplerSettings``.
-        knees: participants whose knees calibrated.
-        seeds: first and last name of the knees.
+        participants: people whose cases calibrated.
+        seeds: first and last name of their cases.
         simulator: its version.
         weights_sha256: of the weights it is for.
     """
@@ -45,7 +45,7 @@ class Calibration:
     floor: float
     samples: int
     sampling: Mapping[str, float]
-    knees: int
+    participants: int
     seeds: tuple[str, str]
     simulator: str
     weights_sha256: str
@@ -55,12 +55,17 @@ class Calibration:
         return asdict(self)
 
     def holds_for(self, samples: int, sampling: Mapping[str, float]) -> bool:
-        """Whether samples so many and drawn so are of the kind that was calibrated."""
+        """Whether it holds for this number of samples, drawn with these settings of the sampler."""
         return samples == self.samples and dict(sampling) == dict(self.sampling)
 
 
-def read_calibration(bundle: Path, weights_sha256: str) -> Calibration | None:
+def read_calibration(bundle: Path, weights_sha256: str, renamed: Mapping[str, str] | None = None) -> Calibration | None:
     """The calibration of a bundle; None where there is none, or where it is of other weights.
+
+    Args:
+        bundle: its folder.
+        weights_sha256: of its weights.
+        renamed: names of entries in files of earlier versions, and the fields that they are now.
 
     Raises:
         WeightsError: the file is damaged.
@@ -69,7 +74,8 @@ def read_calibration(bundle: Path, weights_sha256: str) -> Calibration | None:
     if not path.is_file():
         return None
     try:
-        stored = Calibration(**json.loads(path.read_text()))
+        names, content = renamed or {}, json.loads(path.read_text())
+        stored = Calibration(**{names.get(name, name): value for name, value in content.items()})
         float(stored.scale), float(stored.floor), dict(stored.sampling)
     except (OSError, ValueError, TypeError) as error:
         rule = "must be the JSON that `xray2mri evaluate` writes"

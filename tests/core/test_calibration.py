@@ -49,3 +49,11 @@ def test_it_holds_for_samples_that_are_drawn_as_it_was() -> None:
     assert CALIBRATION.holds_for(8, dict(SAMPLING))
     assert not CALIBRATION.holds_for(4, SAMPLING)
     assert not CALIBRATION.holds_for(8, SAMPLING | {"steps": 20})
+
+
+def test_entries_of_an_earlier_version_are_read(bundle: Path) -> None:
+    content = CALIBRATION.record()
+    content["people"] = content.pop("participants")
+    (bundle / CALIBRATION_FILE).write_text(json.dumps(content))
+    found = read_calibration(bundle, "abc", {"people": "participants"})
+    assert found is not None and found.participants == 150

@@ -35,8 +35,8 @@ from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.systems.running import progress_of, split_options
 from monai_xray2mri.types import Side
 
-INTERVAL = ("level", "scale", "floor", "knees", "simulator")
-"""What a result says of the calibration of its uncertainty."""
+INTERVAL = {"level": "level", "scale": "scale", "floor": "floor", "knees": "participants", "simulator": "simulator"}
+"""What a result says of the calibration of its uncertainty: its entry to the calibration's field."""
 
 
 class Xray2MRI:
@@ -78,7 +78,13 @@ class Xray2MRI:
         network = load_slice_diffusion(path)
         version = bundle_version(path)
         digest = hashlib.sha256((path / "models" / "model.pt").read_bytes()).hexdigest()
-        return cls(network, f"{path.resolve().name} {version}", digest, device, read_calibration(path, digest))
+        return cls(
+            network,
+            f"{path.resolve().name} {version}",
+            digest,
+            device,
+            read_calibration(path, digest, {"knees": "participants"}),
+        )
 
     def __call__(self, radiograph: str | Path, *, progress: bool | Progress = False, **options: Any) -> KneeResult:
         """The synthetic MR volume of the knee of a radiograph file or study.
@@ -196,7 +202,7 @@ class Xray2MRI:
             "features": dict(case.grading.grades),
             "features_source": case.grading.source,
             "remarks": list(case.remarks),
-            "interval": {key: getattr(known, key) for key in INTERVAL} if calibrated else None,
+            "interval": {entry: getattr(known, field) for entry, field in INTERVAL.items()} if calibrated else None,
             "disclaimer": DISCLAIMER,
             **({"forced": True} if case.forced else {}),
         }
