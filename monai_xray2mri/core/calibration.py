@@ -74,7 +74,7 @@ def read_calibration(bundle: Path, weights_sha256: str, renamed: Mapping[str, st
     if not path.is_file():
         return None
     try:
-        names, content = renamed or {}, json.loads(path.read_text())
+        names, content = renamed or {}, dict(json.loads(path.read_text()))
         stored = Calibration(**{names.get(name, name): value for name, value in content.items()})
         float(stored.scale), float(stored.floor), dict(stored.sampling)
     except (OSError, ValueError, TypeError) as error:

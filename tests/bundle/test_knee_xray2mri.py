@@ -174,7 +174,7 @@ def test_the_calibration_is_of_these_weights_and_this_sampler(bundle: Path) -> N
     assert known is not None
     assert known.holds_for(8, asdict(predictor.network.settings))
     assert known.simulator == read(bundle, "metadata.json")["simulator_version"]
-    assert known.knees >= 200 and all(int(name) in CALIBRATION for name in known.seeds)
+    assert known.participants >= 200 and all(int(name) in CALIBRATION for name in known.seeds)
     assert known.level == 0.9 and known.one_sided_scale >= known.scale > 1
 
 

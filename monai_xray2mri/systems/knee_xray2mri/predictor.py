@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from monai_xray2mri.core.bundles import bundle_version
-from monai_xray2mri.core.calibration import Calibration, read_calibration
+from monai_xray2mri.core.calibration import Calibration
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.system import Progress
@@ -21,6 +21,7 @@ from monai_xray2mri.diffusion.precision import DTYPES
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
+from monai_xray2mri.systems.knee_xray2mri.calibration import INTERVAL, knee_calibration
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
 from monai_xray2mri.systems.knee_xray2mri.options import (
     REQUEST_OPTIONS,
@@ -34,9 +35,6 @@ from monai_xray2mri.systems.knee_xray2mri.result import KneeResult
 from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.systems.running import progress_of, split_options
 from monai_xray2mri.types import Side
-
-INTERVAL = {"level": "level", "scale": "scale", "floor": "floor", "knees": "participants", "simulator": "simulator"}
-"""What a result says of the calibration of its uncertainty: its entry to the calibration's field."""
 
 
 class Xray2MRI:
@@ -83,7 +81,7 @@ class Xray2MRI:
             f"{path.resolve().name} {version}",
             digest,
             device,
-            read_calibration(path, digest, {"knees": "participants"}),
+            knee_calibration(path, digest),
         )
 
     def __call__(self, radiograph: str | Path, *, progress: bool | Progress = False, **options: Any) -> KneeResult:

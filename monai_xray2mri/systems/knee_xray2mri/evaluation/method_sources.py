@@ -9,11 +9,11 @@ from typing import Final
 import torch
 from monai.bundle import ConfigParser
 
-from monai_xray2mri.core.calibration import read_calibration
 from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.evaluation.methods import FolderMethod, class_method
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELLED_SLICES
+from monai_xray2mri.systems.knee_xray2mri.calibration import knee_calibration
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     FEATURES_INPUT,
     RADIOGRAPH_INPUT,
@@ -39,7 +39,7 @@ def bundle_method(bundle: Path, device: torch.device) -> NetworkMethod:
     network = load_slice_diffusion(bundle)
     check_geometry(network, bundle.name)
     record = weights_record(bundle / "models" / "model.pt", bundle)
-    calibration = read_calibration(bundle, str(record["weights_sha256"]))
+    calibration = knee_calibration(bundle, str(record["weights_sha256"]))
     return NetworkMethod(network.to(device), record=record, calibration=calibration)
 
 

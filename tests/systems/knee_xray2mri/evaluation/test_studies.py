@@ -243,7 +243,9 @@ def test_calibration_covers_what_it_says_on_other_knees() -> None:
                          "case": f"{split}/{number}", "participant": f"{split}/{number}"})  # fmt: skip
     made_with = {"simulator": "1.0", "weights_sha256": "abc", "sampling": {"steps": 10}}
     found = calibration.calibrate(rows, made_with, "calibration")
-    assert found.knees == 200 and found.one_sided_scale > found.scale and found.record()["weights_sha256"] == "abc"
+    assert (
+        found.participants == 200 and found.one_sided_scale > found.scale and found.record()["weights_sha256"] == "abc"
+    )
     at = int(np.searchsorted(SCALES, found.scale))
     covered = np.mean([1 - row["losses"][at] for row in rows if row["split"] == "test"])
     assert 0.88 < covered < 0.92
