@@ -43,7 +43,8 @@ def install_toy_system(folder: Path, repository: Path) -> ToySystem:
     site, bundle, picture = folder / "site", folder / "toy_bundle", folder / "pictures" / "picture.png"
     for place in (site / "toy_blur", site / "toy_blur-0.1.dist-info", bundle / "configs", picture.parent):
         place.mkdir(parents=True)
-    (site / "toy_blur" / "__init__.py").write_text(blocks(page, "python")[0])
+    for name, code in zip(("__init__.py", "suite.py"), blocks(page, "python"), strict=False):
+        (site / "toy_blur" / name).write_text(code)
     entry = re.search(r'^\[project\.entry-points\.("?)(.+?)\1\]\n(\w+) = "(.+)"', blocks(page, "toml")[0], re.MULTILINE)
     assert entry is not None
     (site / "toy_blur-0.1.dist-info" / "METADATA").write_text(METADATA)

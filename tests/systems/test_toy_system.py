@@ -83,6 +83,14 @@ def test_deploy_app(toy, tmp_path, repository, monkeypatch):
     assert report["options"] == {"radius": 4} and report["model"] == "toy_bundle 0.1"
 
 
+def test_evaluation(toy, tmp_path):
+    done = run("-m", "monai_xray2mri.cli", "evaluate", "--bundle", toy.bundle, "--output", tmp_path / "out", "-q")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["methods"]
+    assert found["toy_bundle"]["psnr"]["mean"] > found["unchanged"]["psnr"]["mean"] + 3
+    assert "Evaluation of a blur" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_a_system_that_is_not_installed_is_named(tmp_path):
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "metadata.json").write_text('{"system": "no_such_system", "version": "1"}')
@@ -99,4 +107,4 @@ def test_a_package_that_fails_is_named(toy):
 
 def test_the_page_shows_the_commands_that_are_tested_here(repository):
     page = (repository / "docs" / "adding_a_system.md").read_text()
-    assert "xray2mri synthesize" in page and "load(" in blocks(page, "python")[1]
+    assert "xray2mri synthesize" in page and "load(" in blocks(page, "python")[2]
