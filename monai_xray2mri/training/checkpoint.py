@@ -64,13 +64,22 @@ class RunCheckpoint:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def write(self, engine: Engine) -> None:
-        """Write the checkpoint; process 0 does."""
+        """Write the checkpoint of a trainer's step; process 0 does."""
+        scaler = getattr(engine, "scaler", None)
+        self.save(engine.state.iteration // self.accumulate, None if scaler is None else scaler.state_dict())
+
+    def save(self, step: int, scaler: Mapping[str, Any] | None = None) -> None:
+        """Write the checkpoint of a step; process 0 does.
+
+        Args:
+            step: steps that are done.
+            scaler: state of the loss's scaler, where there is one.
+        """
         if processes.rank() != 0:
             return
-        scaler = getattr(engine, "scaler", None)
         content = {
             "format": FORMAT,
-            "step": engine.state.iteration // self.accumulate,
+            "step": step,
             "settings": self.settings,
             "module": self._trained(),
             "frozen": weights_digest(self._frozen()),
@@ -78,7 +87,7 @@ class RunCheckpoint:
             "optimizer": self.optimizer.state_dict(),
             "lr_scheduler": self.lr_scheduler.state_dict(),
             "average": self.average.state_dict(),
-            "scaler": scaler.state_dict() if scaler is not None else None,
+            "scaler": scaler,
         }
         write_saved(content, self.path)
 
@@ -87,6 +96,18 @@ class RunCheckpoint:
 
         Args:
             engine: the trainer, not yet started.
+
+        Raises:
+            WeightsError, UsageError: see :meth:`restore`.
+        """
+        step = self.restore()
+        state: Any = engine.state
+        state.iteration = step * self.accumulate
+        state.epoch = state.iteration // state.epoch_length
+        return step
+
+    def restore(self) -> int:
+        """Restore what the run had trained; returns the steps that are done.
 
         Raises:
             WeightsError: the file is missing, damaged, of another program or of another network.
@@ -103,11 +124,7 @@ class RunCheckpoint:
         self.lr_scheduler.load_state_dict(content["lr_scheduler"])
         self.average.load_state_dict(content["average"])
         self._scaler = content["scaler"]
-        step = int(content["step"])
-        state: Any = engine.state
-        state.iteration = step * self.accumulate
-        state.epoch = state.iteration // state.epoch_length
-        return step
+        return int(content["step"])
 
     def _check(self, content: Mapping[str, Any]) -> None:
         name, remedy = (

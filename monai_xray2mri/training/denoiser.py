@@ -1,46 +1,96 @@
-"""Second stage of Wang 2024a, Algorithm 1: the denoiser (Eq. 10), with condition dropout."""
+"""Second stage of Wang 2024a, Algorithm 1: the denoiser (Eq. 10), with condition dropout.
+
+Whatever is generated, a batch holds, for B images:
+
+================  ==============  =========================================================================
+key               shape           meaning
+================  ==============  =========================================================================
+``target``        [B,1,H,W]       the image to generate, in [-1,1]; or
+``latent``        [B,C,h,w]       its latent as the autoencoder gives it, before the network's latent scale
+``image``         [B,1,H,W]       the image it is generated from, in [-1,1]
+``image_latent``  [B,C,h,w]       latent of that image, not scaled either; comes with ``latent``
+``place``         [B] or [B,P]    where the target lies; not there: nowhere in particular
+``guide``         [B,G]           what guides the up path, as far as the data know it; not there: unknown
+``weight``        [B,1,h,w]       weight of the squared error where the guide is given; not there: 1
+================  ==============  =========================================================================
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
+from monai_xray2mri.diffusion.guidance import Condition
+from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.training.order import Division
 
 
-class ConditionalDenoising(nn.Module):
-    """The trained part of a :class:`LatentDiffusion`: denoiser and radiograph encoder (E1 and D stay frozen)."""
+class ConditionedNetwork(Protocol):
+    """What this stage needs of a network beside what every :class:`LatentDiffusion` has."""
 
+    schedule: NoiseSchedule
+    latent_scale: Tensor
     null_context: Tensor
+    image_latent_scale: Tensor | float
+    """Factor of an image's latent, as ``latent_scale`` is one of a target's."""
+    denoiser: nn.Module
+    image_encoder: nn.Module
+    """[B,1,H,W] to context tokens [B,N,width]."""
 
-    def __init__(self, network: LatentDiffusion) -> None:
+    def encode(self, image: Tensor) -> Tensor:
+        """Scaled latents [B,C,h,w] of targets [B,1,H,W]."""
+        ...
+
+    def image_latent(self, image: Tensor) -> Tensor:
+        """Scaled latents [B,C,h,w] of images [B,1,H,W]."""
+        ...
+
+    def guide_of(self, image: Tensor, given: Tensor | None) -> Tensor:
+        """The guide [B,G]: what is given of it, and what the network itself reads in the images [B,1,H,W]."""
+        ...
+
+    def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
+        """The denoiser's prediction [B,C,h,w]."""
+        ...
+
+
+class ConditionalDenoising(nn.Module):
+    """What is trained of a network: its denoiser and image encoder, under the network's names for them.
+
+    The autoencoder stays frozen, and so does whatever reads a guide in the image: neither is a part of this module.
+    """
+
+    def __init__(self, network: ConditionedNetwork) -> None:
         super().__init__()
-        self.denoiser, self.radiograph_encoder = network.denoiser, network.radiograph_encoder
-        self.schedule = network.schedule
-        self.register_buffer("null_context", network.null_context.clone(), persistent=False)
+        self._network = [network]  # in a list, so that it does not become a submodule
+        trained = {id(network.denoiser), id(network.image_encoder)}
+        for name, part in network.named_children():  # type: ignore[attr-defined]
+            if id(part) in trained:
+                self.add_module(name, part)
 
     def forward(
         self,
         noisy: Tensor,
+        *,
         t: Tensor,
-        radiograph: Tensor,
-        radiograph_latent: Tensor,
-        depth: Tensor,
-        features: Tensor,
+        image: Tensor,
+        image_latent: Tensor,
+        place: Tensor,
+        guide: Tensor,
         keep: Tensor,
     ) -> Tensor:
         """Prediction [B,C,h,w].
 
-        Where ``keep`` [B,3] is 0 the null condition stands for the context, the radiograph's latent and the features.
+        Where ``keep`` [B,3] is 0 the null condition stands for the context, the image's latent and the guide.
         """
-        keep_context, keep_latent, keep_features = keep[..., None].unbind(dim=1)  # [B,1] each
-        context = torch.where(keep_context[..., None] > 0, self.radiograph_encoder(radiograph), self.null_context)
-        latent = radiograph_latent * keep_latent[..., None, None]
-        return self.denoiser(noisy, self.schedule.network_time(t), latent, context, depth, features * keep_features)
+        (network,) = self._network
+        keep_context, keep_latent, keep_guide = keep[..., None].unbind(dim=1)  # [B,1] each
+        context = torch.where(keep_context[..., None] > 0, network.image_encoder(image), network.null_context)
+        condition = Condition(image_latent * keep_latent[..., None, None], context, guide * keep_guide)
+        return network.denoise(noisy, t, condition, place)
 
 
 class ForwardDiffusion:
@@ -49,57 +99,74 @@ class ForwardDiffusion:
     All random numbers are drawn on the CPU, for the whole step; ``division`` takes this micro-batch's part.
 
     Args:
-        network: gives the schedule, encodes batches that hold slices instead of latents, and describes radiographs if
-            it has a ``describe``.
-        feature_groups: widths of the groups of features that are known or unknown together.
+        network: gives the schedule and the latent scale, encodes batches that hold images instead of latents, and
+            completes the guide.
+        guide_groups: widths of the parts of a guide that are known or unknown together; None: all of it together.
         high_noise_share: share of t in the upper half of the schedule, where it is decided what is there at all; 0.5
             is the papers' even draw.
-        lesion_weight: added to the loss weight where cysts, chondrocalcinosis or attrition lie; 0 is Eq. 10.
-        drop_condition: probability that radiograph and features are replaced by the null condition.
+        drop_condition: probability that image and guide are replaced by the null condition.
         drop_context: probability that the image embedding alone is, as in Zero-123.
-        drop_latent: probability that the radiograph's latent alone is, as in Zero-123.
-        drop_features: probability that all features are unknown.
-        drop_feature: probability that any single group of features is unknown.
+        drop_latent: probability that the image's latent alone is, as in Zero-123.
+        drop_guide: probability that all of the guide is unknown.
+        drop_group: probability that any single group of the guide is unknown.
         division: of a step into micro-batches; None takes each batch as a step.
     """
 
     def __init__(
         self,
-        network: LatentDiffusion,
-        feature_groups: Sequence[int],
+        network: ConditionedNetwork,
+        guide_groups: Sequence[int] | None = None,
         high_noise_share: float = 0.65,
-        lesion_weight: float = 8.0,
         drop_condition: float = 0.05,
         drop_context: float = 0.0,
         drop_latent: float = 0.0,
-        drop_features: float = 0.1,
-        drop_feature: float = 0.1,
+        drop_guide: float = 0.1,
+        drop_group: float = 0.1,
         division: Division | None = None,
     ) -> None:
         self.network, self.schedule, self.division = network, network.schedule, division
-        self.groups = torch.tensor(feature_groups)
-        self.high_noise_share, self.lesion_weight = high_noise_share, lesion_weight
+        self.groups = torch.tensor([1] if guide_groups is None else guide_groups)
+        self.high_noise_share = high_noise_share
         self.drop_condition, self.drop_context, self.drop_latent = drop_condition, drop_context, drop_latent
-        self.drop_features, self.drop_feature = drop_features, drop_feature
+        self.drop_guide, self.drop_group = drop_guide, drop_group
 
     def __call__(
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, ...], dict[str, Tensor]]:
-        """(z_t, (target, weight), arguments, keyword arguments) of the engine's iteration."""
+    ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[()], dict[str, Tensor]]:
+        """(z_t, (target, weight), no arguments, keyword arguments of :class:`ConditionalDenoising`)."""
         batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
-        if "latent" not in batch:
-            batch |= self.encoded(batch)
-        guidance = self.guidance_of(batch)
-        z_0 = batch["latent"]
+        z_0, image_latent = self.latents(batch)
+        with torch.no_grad():
+            guide = self.network.guide_of(batch["image"], batch.get("guide"))
         t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
+        given = {
+            "t": t,
+            "image": batch["image"],
+            "image_latent": image_latent,
+            "place": batch.get("place", z_0.new_zeros(len(z_0), 0)),
+            "guide": guide * known,
+            "keep": keep,
+        }
         target = self.schedule.target(z_0, t, eps)
-        weight = 1 + self.lesion_weight * batch["lesions"] * keep[:, 2, None, None, None]
-        features = guidance * known
-        arguments = (t, batch["radiograph"], batch["radiograph_latent"], batch["depth"], features, keep)
-        return self.schedule.add_noise(z_0, t, eps), (target, weight), arguments, {}
+        return self.schedule.add_noise(z_0, t, eps), (target, self.weight(batch, keep)), (), given
+
+    @torch.no_grad()
+    def latents(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Scaled latents [B,C,h,w] of targets and of images."""
+        if "latent" not in batch:
+            return self.network.encode(batch["target"]), self.network.image_latent(batch["image"])
+        latent, image_latent = batch["latent"], batch["image_latent"]
+        return latent * self.network.latent_scale, image_latent * self.network.image_latent_scale
+
+    @staticmethod
+    def weight(batch: dict[str, Tensor], keep: Tensor) -> Tensor:
+        """Weight of the squared error, to be broadcast to [B,C,h,w]: the batch's own where the guide is given."""
+        if "weight" not in batch:
+            return keep.new_ones(len(keep), 1, 1, 1)
+        return torch.where(keep[:, 2, None, None, None] > 0, batch["weight"], 1.0)
 
     def draw(self, z_0: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Time steps [B], eps [B,C,h,w], kept parts [B,3], known features [B,G] for latents [B,C,h,w]."""
+        """Time steps [B], eps [B,C,h,w], kept parts [B,3], known parts of the guide for latents [B,C,h,w]."""
         count = self.division.batch_size if self.division else len(z_0)
         drawn = (
             self.draw_timesteps(count),
@@ -107,20 +174,7 @@ class ForwardDiffusion:
             self.draw_kept(count),
             self.draw_known(count),
         )
-        return tuple(map(self.division.mine, drawn)) if self.division else drawn  # type: ignore[return-value]
-
-    @torch.no_grad()
-    def encoded(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """``latent`` and ``radiograph_latent`` [B,C,h,w] of a batch with ``slice`` and ``radiograph`` [B,1,H,W]."""
-        return {
-            "latent": self.network.encode(batch["slice"]),
-            "radiograph_latent": self.network.radiograph_latent(batch["radiograph"]),
-        }
-
-    @torch.no_grad()
-    def guidance_of(self, batch: dict[str, Tensor]) -> Tensor:
-        """Guidance [B,G] of ``features`` and of what the network itself reads from ``radiograph`` [B,1,H,W]."""
-        return self.network.guide_of(batch["radiograph"], batch.get("features"))
+        return tuple(map(self.division.my_rows, drawn)) if self.division else drawn  # type: ignore[return-value]
 
     def draw_timesteps(self, count: int) -> Tensor:
         """Time steps [count], more of them in the upper half."""
@@ -130,15 +184,15 @@ class ForwardDiffusion:
         return torch.where(high, high_t, low_t)
 
     def draw_kept(self, count: int) -> Tensor:
-        """1 where context, radiograph latent and features [count,3] stay, 0 where the null condition replaces them."""
+        """1 where context, image latent and guide [count,3] stay, 0 where the null condition replaces them."""
         kept = torch.tensor([[0.0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
         limits = torch.tensor([self.drop_condition, self.drop_context, self.drop_latent]).cumsum(0)
         return kept[torch.bucketize(torch.rand(count), limits, right=True)]
 
     def draw_known(self, count: int) -> Tensor:
-        """1 where a feature's one-hot group stays, 0 where it becomes unknown: [count, sum of groups]."""
-        known = torch.rand(count, len(self.groups)) >= self.drop_feature
-        known &= torch.rand(count, 1) >= self.drop_features
+        """1 where a group of the guide stays, 0 where it becomes unknown: [count, sum of groups], else [count,1]."""
+        known = torch.rand(count, len(self.groups)) >= self.drop_group
+        known &= torch.rand(count, 1) >= self.drop_guide
         return known.float().repeat_interleave(self.groups, dim=1)
 
 
@@ -146,6 +200,6 @@ class WeightedSquaredError(nn.Module):
     """Mean of weight x squared error (Wang 2024a, Eq. 10, with a weight)."""
 
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
-        """Loss of a prediction [B,C,h,w] against (target [B,C,h,w], weight [B,1,h,w])."""
+        """Loss of a prediction [B,C,h,w] against (target [B,C,h,w], weight [B,1,h,w] or [B,1,1,1])."""
         wanted, weight = target
         return (weight * (prediction.float() - wanted).square()).mean()

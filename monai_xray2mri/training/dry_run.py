@@ -24,7 +24,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.training.autoencoder import AutoencoderLoss
 from monai_xray2mri.training.denoiser import ConditionalDenoising, WeightedSquaredError
@@ -41,8 +40,8 @@ class StepCost:
         stage: ``"autoencoder"`` or ``"denoiser"``.
         parameters: of the whole network.
         trained_parameters: of what the stage trains.
-        batch_size: slices of a step, over all processes.
-        micro_batch: slices that are computed together.
+        batch_size: images of a step, over all processes.
+        micro_batch: images that are computed together.
         accumulate: micro-batches one after the other.
         processes: that share a step.
         checkpoint_activations: whether activations are computed again.
@@ -91,8 +90,8 @@ class StepCost:
         ]
 
 
-def normalise_in_float32(module: nn.Module) -> None:
-    """Have a module normalise in float32 under autocast, as CUDA does; a CPU, which stands for the GPU, would not."""
+def normalize_in_float32(module: nn.Module) -> None:
+    """Have a module normalize in float32 under autocast, as CUDA does; a CPU, which stands for the GPU, would not."""
     for part in module.modules():
         if isinstance(part, nn.GroupNorm | nn.LayerNorm):
             part.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(), *inputs[1:]))
@@ -161,11 +160,11 @@ def measure_step(parser: ConfigParser, stage: str, processes: int = 1) -> StepCo
     dtype = parser.get_parsed_content("precision")
     memory, counter = LiveMemory(), FlopCounterMode(display=False)
     with FakeTensorMode(allow_non_fake_inputs=True), memory:
-        network: LatentDiffusion = parser.get_parsed_content("network_def")
+        network: Any = parser.get_parsed_content("network_def")
         module, forward = _work(network, stage, micro_batch, parser)
         checkpoint_activations(module, again)
         if dtype is not None:
-            normalise_in_float32(module)
+            normalize_in_float32(module)
         parameters = trained_parameters(module)
         average = [parameter.detach().clone() for parameter in parameters]
         optimizer = torch.optim.AdamW(parameters)
@@ -214,9 +213,7 @@ def _micro_batch(forward: Callable[[], Tensor], dtype: torch.dtype | None) -> No
         loss.backward()
 
 
-def _work(
-    network: LatentDiffusion, stage: str, count: int, parser: ConfigParser
-) -> tuple[nn.Module, Callable[[], Tensor]]:
+def _work(network: Any, stage: str, count: int, parser: ConfigParser) -> tuple[nn.Module, Callable[[], Tensor]]:
     """The trained module of a stage, and a function that computes the loss of a micro-batch of zeros."""
     side = network.image_size
     if stage == "autoencoder":
@@ -227,7 +224,14 @@ def _work(
         return autoencoder, lambda: loss(autoencoder(images), images)
     network.autoencoder.requires_grad_(False)
     denoising, error = ConditionalDenoising(network).train(), WeightedSquaredError()
-    latent, film = torch.zeros(count, *network.latent_shape()), torch.zeros(count, 1, side, side)
-    t, depth, keep = torch.zeros(count, dtype=torch.int64), torch.zeros(count), torch.ones(count, 3)
-    features, weight = torch.zeros(count, network.guide_width), torch.ones(count, 1, *latent.shape[2:])
-    return denoising, lambda: error(denoising(latent, t, film, latent, depth, features, keep), (latent, weight))
+    latent = torch.zeros(count, *network.latent_shape())
+    given = {
+        "t": torch.zeros(count, dtype=torch.int64),
+        "image": torch.zeros(count, 1, side, side),
+        "image_latent": latent,
+        "place": torch.zeros(count),
+        "guide": torch.zeros(count, network.guide_width),
+        "keep": torch.ones(count, 3),
+    }
+    weight = torch.ones(count, 1, *latent.shape[2:])
+    return denoising, lambda: error(denoising(latent, **given), (latent, weight))

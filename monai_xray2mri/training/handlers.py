@@ -49,8 +49,8 @@ class AutocastInferer(SimpleInferer):
             return network(inputs, *args, **kwargs)
 
 
-def same(handler: Any) -> Any:
-    """The handler itself: a configuration's list of handlers holds ``_target_`` entries only, references within."""
+def handler_of_reference(handler: Any) -> Any:
+    """The handler that a reference names: MONAI looks for ``_target_`` in each entry of a list of handlers."""
     return handler
 
 
@@ -71,7 +71,7 @@ class EveryStep:
 
 
 class EndOfRun:
-    """Ends the run cleanly after so many steps or so much time; handlers of COMPLETED still write what they write.
+    """Ends the run cleanly after a number of steps or minutes; handlers of COMPLETED still write what they write.
 
     It ends between two steps, never within one, and in all processes at the same step. Attach it last.
 
@@ -80,6 +80,13 @@ class EndOfRun:
         minutes: of time; None is no limit.
         accumulate: micro-batches per step.
         start: ``time.monotonic()`` that the time counts from; None is now.
+
+    Example:
+        A loop without an engine asks after each step:
+
+        >>> end = EndOfRun(iterations=3)
+        >>> [step for step in range(1, 5) if not end.reached(step)]
+        [1, 2]
     """
 
     def __init__(
@@ -92,9 +99,13 @@ class EndOfRun:
         """Attach to a trainer."""
         engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.accumulate), self._check)
 
-    def _check(self, engine: Engine) -> None:
+    def reached(self, step: int) -> bool:
+        """Whether a run that has made ``step`` steps ends; all processes must ask, and get the same answer."""
         over = self.minutes is not None and processes.any_of(time.monotonic() - self.start > 60 * self.minutes)
-        if over or engine.state.iteration >= self.iterations * self.accumulate:
+        return over or step >= self.iterations
+
+    def _check(self, engine: Engine) -> None:
+        if self.reached(engine.state.iteration // self.accumulate):
             engine.terminate()
 
 

@@ -1,6 +1,6 @@
-"""Which slices a step sees, and with which random numbers: the same for every division of the work.
+"""Which images a step sees, and with which random numbers: the same for every division of the work.
 
-A *step* is one update of the weights, from ``batch_size`` slices. It is divided into *micro-batches*: ``accumulate`` of
+A *step* is one update of the weights, from ``batch_size`` images. It is divided into *micro-batches*: ``accumulate`` of
 them one after the other in each of ``world`` processes. What a step draws follows from the run's seed and the number of
 the step alone, and is drawn for the whole step before a micro-batch takes its part. So a run gives the same weights, up
 to the rounding of sums, however its steps are divided; and it goes on after an interruption as if there had been none,
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import IterableDataset, Sampler
 
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.errors import UsageError
@@ -30,7 +30,7 @@ class Division:
     Attached to an engine it seeds torch's generators before each micro-batch, with the seed of the step.
 
     Args:
-        batch_size: slices of a step.
+        batch_size: images of a step.
         accumulate: micro-batches of a step in each process.
         seed: of the run.
         stream: what is drawn; runs of other names are independent of each other.
@@ -62,7 +62,7 @@ class Division:
         self.part = turn * self.world + self.rank
         torch.manual_seed(zlib.crc32(f"{self.stream} {self.seed} {step}".encode()))
 
-    def mine(self, drawn: Tensor) -> Tensor:
+    def my_rows(self, drawn: Tensor) -> Tensor:
         """The rows [micro_batch,...] of what was drawn for the whole step, [batch_size,...], of this micro-batch."""
         return drawn[self.part * self.micro_batch :][: self.micro_batch]
 
@@ -99,6 +99,53 @@ class BatchOrder(Sampler[list[int]]):
             part = turn * division.world + division.rank
             mine = drawn[part * division.micro_batch :][: division.micro_batch]
             yield np.searchsorted(self.cumulated, mine, side="right").tolist()
+
+
+class Stream(Protocol):
+    """Batches that are made while the network trains; each follows from the epoch and its number alone."""
+
+    def __len__(self) -> int:
+        """Batches per epoch, those of all processes."""
+        ...
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go on with what another epoch draws."""
+        ...
+
+    def batch(self, epoch: int, number: int) -> dict[str, Tensor]:
+        """Micro-batch ``number`` of an epoch."""
+        ...
+
+
+class StreamOrder(IterableDataset[dict[str, Tensor]]):
+    """Micro-batches of one process from a stream; each process makes its own.
+
+    Args:
+        stream: gives micro-batches; process r of w takes numbers r, r + w, r + 2w ...
+        division: of a step.
+    """
+
+    def __init__(self, stream: Stream, division: Division) -> None:
+        self.stream, self.division = stream, division
+        self.epoch, self.first = 0, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go on with the draws of another epoch."""
+        self.stream.set_epoch(epoch)
+
+    def begin(self, epoch: int, first: int = 0) -> None:
+        """Give the micro-batches of an epoch next, from number ``first`` of this process on."""
+        self.epoch, self.first = epoch, first
+
+    def __len__(self) -> int:
+        """Micro-batches per epoch in this process."""
+        return len(self.stream) // self.division.world
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        """Yield micro-batches."""
+        world = self.division.world
+        for number in range(self.first * world + self.division.rank, len(self.stream), world):
+            yield self.stream.batch(self.epoch, number)
 
 
 class DataEpoch:

@@ -1,4 +1,4 @@
-"""Reconstruction term of Wang 2024b, Algorithm 1: the predicted slice through the frozen decoder (Eq. 6)."""
+"""Reconstruction term of Wang 2024b, Algorithm 1: the predicted image through the frozen decoder (Eq. 6)."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ class WithNoisyLatents:
     """Another ``prepare_batch`` whose targets also hold z_t and t, from which the predicted z_0 follows.
 
     Args:
-        prepare: e.g. a :class:`~monai_xray2mri.training.denoiser.ForwardDiffusion`; the first of its arguments is t.
+        prepare: e.g. a :class:`~monai_xray2mri.training.denoiser.ForwardDiffusion`; ``t`` is among its keyword
+            arguments.
     """
 
-    def __init__(self, prepare: Callable[..., tuple[Tensor, Any, tuple[Tensor, ...], dict[str, Any]]]) -> None:
+    def __init__(self, prepare: Callable[..., tuple[Tensor, Any, tuple[()], dict[str, Tensor]]]) -> None:
         self.prepare = prepare
 
     def __call__(
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **options: Any
-    ) -> tuple[Tensor, tuple[Any, Tensor, Tensor], tuple[Tensor, ...], dict[str, Any]]:
+    ) -> tuple[Tensor, tuple[Any, Tensor, Tensor], tuple[()], dict[str, Tensor]]:
         """(z_t, (targets, z_t, t), arguments, keyword arguments)."""
         noisy, targets, arguments, keywords = self.prepare(batch, device, non_blocking, **options)
-        return noisy, (targets, noisy, arguments[0]), arguments, keywords
+        return noisy, (targets, noisy, keywords["t"]), arguments, keywords
 
 
 class DiffusionAndReconstruction(nn.Module):
     """L_diff + weight x L_rec (Wang 2024b, Algorithm 1, second loop).
 
-    L_rec compares D(z_0 predicted) with D(z_0) instead of the slice itself: training sets of latents hold no slices,
+    L_rec compares D(z_0 predicted) with D(z_0) instead of the image itself: training sets of latents hold no images,
     and what the frozen autoencoder cannot draw is no fault of the denoiser. The paper gives no weight for the sum and
-    decodes every slice; decoding and its gradient cost several times the compact denoiser, so that a part of each batch
+    decodes every image; decoding and its gradient cost several times the compact denoiser, so that a part of each batch
     can be decoded instead. With eps-prediction the error of z_0 grows without bound towards t = T (Eq. 4 solved for
     z_0), and L_rec with it; with v-prediction it does not.
 
@@ -42,7 +43,7 @@ class DiffusionAndReconstruction(nn.Module):
         network: its decoder and schedule are used; the decoder is neither trained nor put into the state dict.
         diffusion_loss: L_diff, of a prediction and the targets of the inner ``prepare_batch``.
         weight: of L_rec.
-        decoded: slices of a batch that are decoded, from its start; None decodes all, as the paper does.
+        decoded: images of a batch that are decoded, from its start; None decodes all, as the paper does.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class DiffusionAndReconstruction(nn.Module):
         noisy, t = noisy[some].float(), t[some]
         predicted, true = (network.schedule.split(v[some].float(), noisy, t)[0] for v in (prediction, wanted))
 
-        def drawn(latent: Tensor) -> Tensor:  # not decode: where its clamp acts there would be no gradient
+        def drawn(latent: Tensor) -> Tensor:
+            # Not LatentDiffusion.decode: where its clamp acts there would be no gradient.
             return network.autoencoder.decode(latent / network.latent_scale)
 
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Watching a run on validation knees: its loss, the best weights so far, sheets of pictures."""
+"""Watching a run on what it does not train on: its loss, the best weights so far, sheets of pictures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EvenOrder(Sampler[list[int]]):
         size = division.batch_size
         batches = min(count, length) // size
         if batches < 1:
-            raise UsageError("validation", f"needs at least one batch of {size} slices", f"{min(count, length)}")
+            raise UsageError("validation", f"needs at least one batch of {size} images", f"{min(count, length)}")
         self.division = division
         self.items = torch.linspace(0, length - 1, batches * size).round().long().unflatten(0, (size, batches)).t()
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from diffusers import ModelMixin
 from torch import Tensor, nn
 
-from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.runtime.files import whole_file
 
 _NAMED = 5
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def write_saved(value: Any, path: Path) -> None:
@@ -88,7 +89,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], name: str) -> 
     module.load_state_dict(dict(state))
 
 
-def load_weights(network: LatentDiffusion, path: str | Path | None, exchanged: Sequence[str] = ()) -> LatentDiffusion:
+def load_weights(network: Network, path: str | Path | None, exchanged: Sequence[str] = ()) -> Network:
     """Start from the weights of a bundle (``model.pt``); None leaves the random start.
 
     Args:
@@ -116,25 +117,37 @@ def _within(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value for name, value in state.items() if name.startswith(module + ".")}
 
 
-def freeze_autoencoder(
-    network: LatentDiffusion, path: str | Path, initial_weights: str | Path | None = None
-) -> LatentDiffusion:
+def freeze_autoencoder(network: Network, path: str | Path, initial_weights: str | Path | None = None) -> Network:
     """Freeze the autoencoder (Wang 2024a, Algorithm 1), from the first stage's file if there is one.
 
     Args:
-        network: loaded from ``initial_weights`` if they are given.
+        network: any module with an ``autoencoder``; loaded from ``initial_weights`` if they are given.
         path: what the first stage wrote.
         initial_weights: whole weights, which hold an autoencoder too.
 
     Raises:
         WeightsError: neither is there, or the file does not fit.
     """
+    autoencoder: Any = network.autoencoder
     if Path(path).is_file():
-        load_strictly(network.autoencoder, read_saved(path), Path(path).name)
+        load_strictly(autoencoder, read_saved(path), Path(path).name)
     elif initial_weights is None:
         remedy = "Train the first stage before, or start from whole weights (initial_weights)."
         raise WeightsError("autoencoder", "must be trained before the denoiser", f"no {Path(path).name}", remedy)
-    network.autoencoder.requires_grad_(False).eval()
+    autoencoder.requires_grad_(False).eval()
+    return network
+
+
+def scale_latents(network: Network, deviation: float | None) -> Network:
+    """Set the latent scale so that latents of this standard deviation get unit variance; None leaves it.
+
+    Args:
+        network: any module with a ``latent_scale``.
+        deviation: standard deviation of the unscaled latents of the training set.
+    """
+    if deviation is not None:
+        scale: Any = network.latent_scale
+        scale.fill_(1 / deviation)
     return network
 
 

@@ -75,14 +75,14 @@ def test_a_training_batch_and_a_step_come_out_of_it(prepared: Path, tmp_path: Pa
     source = TrainingSlices(prepared / "store")
     assert len(source) in (50, 100)
     item = source[20]
-    assert item["slice"].shape == item["radiograph"].shape == (1, 256, 256)
-    assert -1 <= float(item["slice"].min()) < float(item["slice"].max()) <= 1
-    assert item["features"].shape == one_hot({}).shape
+    assert item["target"].shape == item["image"].shape == (1, 256, 256)
+    assert -1 <= float(item["target"].min()) < float(item["target"].max()) <= 1
+    assert item["guide"].shape == one_hot({}).shape
     latents = LatentSlices(source, network, draws=1, directory=tmp_path)
     batch = next(iter(DataLoader(latents, batch_size=8, shuffle=True)))
     groups = [highest + 1 for highest in MAXIMAL_GRADES.values()]
-    noisy, target, conditions, _ = ForwardDiffusion(network, groups)(batch, torch.device("cpu"))
-    loss = WeightedSquaredError()(ConditionalDenoising(network)(noisy, *conditions), target)
+    noisy, target, _, conditions = ForwardDiffusion(network, groups)(batch, torch.device("cpu"))
+    loss = WeightedSquaredError()(ConditionalDenoising(network)(noisy, **conditions), target)
     loss.backward()
     assert torch.isfinite(loss)
     gradients = [parameter.grad for parameter in network.denoiser.parameters() if parameter.grad is not None]

@@ -8,7 +8,16 @@ from importlib import import_module
 
 import pytest
 
-PACKAGES = ("diffusion", "knee.detection", "networks", "radiograph", "radiograph.knee", "simulation")
+PACKAGES = (
+    "diffusion",
+    "knee.data",
+    "knee.detection",
+    "networks",
+    "radiograph",
+    "radiograph.knee",
+    "simulation",
+    "training",
+)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

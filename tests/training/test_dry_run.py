@@ -10,7 +10,7 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.training.dry_run import LiveMemory, StepCost, measure_step, normalise_in_float32
+from monai_xray2mri.training.dry_run import LiveMemory, StepCost, measure_step, normalize_in_float32
 from tests.training.conftest import SMALL
 
 
@@ -50,7 +50,7 @@ def test_normalisation_is_in_float32_as_on_a_gpu() -> None:
     layer, x = nn.GroupNorm(2, 4), torch.zeros(1, 4, 2, 2, dtype=torch.bfloat16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16
-        normalise_in_float32(layer)
+        normalize_in_float32(layer)
         assert layer(x).dtype == torch.float32
 
 

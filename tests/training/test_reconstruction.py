@@ -17,16 +17,15 @@ def batch(network: SliceDiffusion, count: int = 3) -> dict[str, Tensor]:
     channels, *latent = network.latent_shape()
     return {
         "latent": torch.randn(count, channels, *latent),
-        "radiograph": torch.rand(count, 1, 64, 64) * 2 - 1,
-        "radiograph_latent": torch.randn(count, channels, *latent),
-        "features": torch.rand(count, 61),
-        "depth": torch.rand(count),
-        "lesions": torch.zeros(count, 1, *latent),
+        "image": torch.rand(count, 1, 64, 64) * 2 - 1,
+        "image_latent": torch.randn(count, channels, *latent),
+        "guide": torch.rand(count, 61),
+        "place": torch.rand(count),
     }
 
 
 def prepared(network: SliceDiffusion) -> tuple[Tensor, Any, Tensor]:
-    forward = ForwardDiffusion(network, feature_groups=[61])
+    forward = ForwardDiffusion(network, guide_groups=[61])
     given = batch(network)
     noisy, targets, _, _ = WithNoisyLatents(forward)(given)
     return noisy, targets, given["latent"]
@@ -83,11 +82,11 @@ def test_joint_batches_hold_the_features_beside_the_description(tiny_network: Sl
             return torch.cat([torch.zeros(len(radiograph), 61), radiograph.mean((2, 3)).expand(-1, 69)], dim=1)
 
     tiny_network.describe = Mean()
-    forward = ForwardDiffusion(tiny_network, feature_groups=[61, 5, 64], drop_features=0, drop_feature=0)
+    forward = ForwardDiffusion(tiny_network, guide_groups=[61, 5, 64], drop_guide=0, drop_group=0)
     given = batch(tiny_network)
-    *_, features, _ = forward(given)[2]
-    assert torch.equal(features[:, :61], given["features"])
-    torch.testing.assert_close(features[:, 61:], given["radiograph"].mean((2, 3)).expand(-1, 69))
+    guide = forward(given)[3]["guide"]
+    assert torch.equal(guide[:, :61], given["guide"])
+    torch.testing.assert_close(guide[:, 61:], given["image"].mean((2, 3)).expand(-1, 69))
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v"])

@@ -14,16 +14,16 @@ from PIL import Image
 from torch import Tensor
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.knee.data.slice_crops import SliceCrops
 from monai_xray2mri.knee.data.slices import TrainingSlices
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
-from monai_xray2mri.training.autoencoder import AutoencoderLoss, PrepareAutoencoderBatch
+from monai_xray2mri.training.autoencoder import AutoencoderLoss, ImageCrops, PrepareAutoencoderBatch
 from monai_xray2mri.training.average import AveragedWeights
 from monai_xray2mri.training.denoiser import ConditionalDenoising, ForwardDiffusion, WeightedSquaredError
 from monai_xray2mri.training.handlers import AutocastInferer
 from monai_xray2mri.training.order import DataEpoch
 from monai_xray2mri.training.rates import lambda_linear, warm_up_and_decay
+from monai_xray2mri.training.weights import scale_latents
 
 GROUPS = [feature.width for feature in FEATURES]
 RunStage = Callable[..., ConfigWorkflow]
@@ -109,9 +109,7 @@ def test_a_training_set_hears_of_every_epoch_before_it_is_read() -> None:
 
 
 def test_crops_depend_on_seed_epoch_and_number_alone(knees: Path) -> None:
-    crops = SliceCrops(
-        TrainingSlices(knees), size=128, radiograph_share=0.5, scale_radiograph=lambda film: film * 0 + 7
-    )
+    crops = ImageCrops(TrainingSlices(knees), size=128, image_share=0.5, scale_image=lambda film: film * 0 + 7)
     first = [crops[item] for item in range(40)]
     assert all(crop.shape == (1, 128, 128) for crop in first)
     films = sum(bool((crop == 7).all()) for crop in first)
@@ -144,22 +142,23 @@ def test_the_sampled_latent_of_an_image_has_its_own_generator(tiny_network: Slic
 def batch(count: int = 512) -> dict[str, Tensor]:
     features = torch.zeros(count, sum(GROUPS))
     features[:, torch.tensor([0, *GROUPS[:-1]]).cumsum(0)] = 1  # every feature known, grade 0
-    lesions = torch.zeros(count, 1, 8, 8)
-    lesions[:, :, 0, 0] = 1
+    weight = torch.ones(count, 1, 8, 8)
+    weight[:, :, 0, 0] = 9
     return {
         "latent": torch.randn(count, 4, 8, 8),
-        "radiograph": torch.zeros(count, 1, 1, 1),
-        "radiograph_latent": torch.ones(count, 4, 8, 8),
-        "features": features,
-        "depth": torch.zeros(count),
-        "lesions": lesions,
+        "image": torch.zeros(count, 1, 1, 1),
+        "image_latent": torch.ones(count, 4, 8, 8),
+        "guide": features,
+        "place": torch.zeros(count),
+        "weight": weight,
     }
 
 
 def test_condition_dropout_has_the_stated_rates(tiny_network: SliceDiffusion) -> None:
     rates = {"drop_condition": 0.2, "drop_context": 0.1, "drop_latent": 0.15}
-    diffusion = ForwardDiffusion(tiny_network, GROUPS, **rates, drop_features=0.25, drop_feature=0.1)
-    _, _, (t, _, _, _, features, keep), _ = diffusion(batch(4000))
+    diffusion = ForwardDiffusion(tiny_network, GROUPS, **rates, drop_guide=0.25, drop_group=0.1)
+    *_, given = diffusion(batch(4000))
+    t, features, keep = given["t"], given["guide"], given["keep"]
     kinds, counts = keep.unique(dim=0, return_counts=True)
     shares = {tuple(kind): float(count) / 4000 for kind, count in zip(kinds.tolist(), counts, strict=True)}
     wanted = {(0, 0, 0): 0.2, (0, 1, 1): 0.1, (1, 0, 1): 0.15, (1, 1, 1): 0.55}
@@ -169,11 +168,36 @@ def test_condition_dropout_has_the_stated_rates(tiny_network: SliceDiffusion) ->
     assert float((t >= 500).float().mean()) == pytest.approx(0.65, abs=0.03)
 
 
-def test_lesions_weigh_more_where_their_features_are_given(tiny_network: SliceDiffusion) -> None:
-    diffusion = ForwardDiffusion(tiny_network, GROUPS, lesion_weight=8.0, drop_condition=0.5)
-    _, (_, weight), (*_, keep), _ = diffusion(batch(64))
-    assert weight[:, 0, 0, 0].tolist() == (1 + 8 * keep[:, 2]).tolist()
+def test_the_weight_of_a_batch_counts_where_the_guide_is_given(tiny_network: SliceDiffusion) -> None:
+    diffusion = ForwardDiffusion(tiny_network, GROUPS, drop_condition=0.5)
+    _, (_, weight), _, given = diffusion(batch(64))
+    assert weight[:, 0, 0, 0].tolist() == (1 + 8 * given["keep"][:, 2]).tolist()
     assert bool((weight[:, 0, 1:] == 1).all())
+
+
+def test_groups_weight_guide_and_place_are_optional(tiny_network: SliceDiffusion) -> None:
+    """A batch of images alone trains: nothing is known of the guide, and every number weighs the same."""
+    bare = {name: value for name, value in batch(64).items() if name in ("latent", "image", "image_latent")}
+    noisy, (target, weight), arguments, given = ForwardDiffusion(tiny_network)(bare)
+    assert arguments == () and given["place"].shape == (64, 0)
+    assert not given["guide"].any() and bool((weight == 1).all())
+    assert WeightedSquaredError()(noisy, (target, weight)) == (noisy - target).square().mean()
+    whole = ForwardDiffusion(tiny_network, drop_guide=0.5, drop_condition=0.0)(batch(400))[3]["guide"].sum(dim=1)
+    assert set(whole.tolist()) == {0, len(GROUPS)}  # without groups all of a guide is known or unknown together
+
+
+def test_latents_of_a_batch_are_scaled_by_the_network(tiny_network: SliceDiffusion) -> None:
+    tiny_network.latent_scale.fill_(0.25)
+    given = batch(8)
+    latent, image_latent = ForwardDiffusion(tiny_network).latents(given)
+    assert torch.equal(latent, given["latent"] * 0.25) and torch.equal(image_latent, given["image_latent"] * 0.25)
+    tiny_network.scale_radiograph_latent = False
+    assert torch.equal(ForwardDiffusion(tiny_network).latents(given)[1], given["image_latent"])
+
+
+def test_the_latent_scale_gives_unit_variance_where_it_is_fitted(tiny_network: SliceDiffusion) -> None:
+    assert float(scale_latents(tiny_network, 4.0).latent_scale) == 0.25
+    assert float(scale_latents(tiny_network, None).latent_scale) == 0.25
 
 
 def test_the_loss_is_the_weighted_squared_error() -> None:
@@ -187,18 +211,27 @@ def test_dropped_knees_see_the_null_condition(tiny_network: SliceDiffusion) -> N
     denoising = ConditionalDenoising(tiny_network).eval()
     z, t, depth = torch.randn(1, 4, 8, 8), torch.tensor([500]), torch.tensor([0.5])
     film = torch.rand(1, 1, 64, 64)
+
+    def predicted(*keep: float) -> Tensor:
+        latent, kept = tiny_network.image_latent(film), torch.tensor([keep])
+        guide = torch.ones(1, 61)
+        return denoising(z, t=t, image=film, image_latent=latent, place=depth, guide=guide, keep=kept)
+
     with torch.no_grad():
-        latent = tiny_network.radiograph_latent(film)
-        dropped = denoising(z, t, film, latent, depth, torch.ones(1, 61), torch.zeros(1, 3))
         free = tiny_network.bind(tiny_network.null_condition(1), depth, 1.0)(z, t)
-        kept = denoising(z, t, film, latent, depth, torch.ones(1, 61), torch.ones(1, 3))
         condition = tiny_network.condition(film, torch.ones(1, 61))
         bound = tiny_network.bind(condition, depth, 1.0)(z, t)
-        alone = denoising(z, t, film, latent, depth, torch.ones(1, 61), torch.tensor([[0.0, 1, 1]]))
         without = condition._replace(context=tiny_network.null_context)
-        torch.testing.assert_close(alone, tiny_network.bind(without, depth, 1.0)(z, t))
-    torch.testing.assert_close(dropped, free)
-    torch.testing.assert_close(kept, bound)
+        torch.testing.assert_close(predicted(0, 1, 1), tiny_network.bind(without, depth, 1.0)(z, t))
+        torch.testing.assert_close(predicted(0, 0, 0), free)
+        torch.testing.assert_close(predicted(1, 1, 1), bound)
+
+
+def test_what_is_trained_has_the_names_of_the_network(tiny_network: SliceDiffusion) -> None:
+    """So that a checkpoint of a run and the weights that it leaves name a tensor alike."""
+    trained, whole = ConditionalDenoising(tiny_network).state_dict(), tiny_network.state_dict()
+    assert {name.partition(".")[0] for name in trained} == {"denoiser", "radiograph_encoder"}
+    assert trained.keys() <= whole.keys()
 
 
 def test_averaged_weights_follow_and_are_what_is_written(tiny_network: SliceDiffusion, tmp_path: Path) -> None:

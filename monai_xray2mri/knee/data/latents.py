@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, WeightedRandomSampler
+from torch.utils.data import Dataset
 
 from monai_xray2mri.core.random_streams import draw_generator
-from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.knee.data.arrays import KneeStore
 from monai_xray2mri.knee.data.slices import StoredSlices
 from monai_xray2mri.runtime.devices import computes_bfloat16
@@ -39,6 +39,26 @@ def state_digest(module: nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
+class SliceNetwork(Protocol):
+    """What encoding needs of a network of radiographs and slices."""
+
+    autoencoder: Any
+    latent_scale: Tensor
+    align: bool
+    """Whether radiographs are drawn to the scale of the slices before they are encoded."""
+    magnification: float
+    region_mm: float
+    pixel_mm: float
+
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Shape (C, h, w) of the latent of one slice."""
+        ...
+
+    def to_slice_scale(self, radiograph: Tensor) -> Tensor:
+        """Radiographs [B,1,H,W] at the scale of the slices."""
+        ...
+
+
 class SliceEncoder:
     """E1 and E2 with frozen weights, in bfloat16 where the hardware computes it and the error stays small.
 
@@ -47,7 +67,7 @@ class SliceEncoder:
         low_precision: None decides by the hardware.
     """
 
-    def __init__(self, network: LatentDiffusion, low_precision: bool | None = None) -> None:
+    def __init__(self, network: SliceNetwork, low_precision: bool | None = None) -> None:
         self.network = network
         self.device = network.latent_scale.device
         self.autoencoder = network.autoencoder.eval()
@@ -78,44 +98,37 @@ class SliceEncoder:
 
 
 class LatentSlices(Dataset[dict[str, Tensor]]):
-    """Scaled latents z_0 of the slices, with radiograph, its latent, features, depth and lesion mask.
+    """Latents of the slices, not scaled, with radiograph, its latent, features, depth and weight.
 
-    An item holds ``latent`` [C,h,w], ``radiograph`` [1,H,W], ``radiograph_latent`` [C,h,w] of the same box,
-    ``features`` [61], ``depth`` (), ``lesions`` [1,h,w] and ``knee`` (). Which of a knee's boxes it shows depends on
-    the seed, the epoch and the item alone.
+    An item holds ``latent`` [C,h,w], ``image`` [1,H,W], ``image_latent`` [C,h,w] of the same box, and what
+    :meth:`StoredSlices.labels <monai_xray2mri.knee.data.slices.StoredSlices.labels>` gives. Which of a knee's boxes it
+    shows depends on the seed, the epoch and the item alone.
 
     The first use encodes what is missing, knee by knee, into a store of its own, named by the autoencoder's weights and
-    by whatever else the latents depend on; killed, it resumes. It also sets ``network.latent_scale`` so that the
-    latents have unit variance.
+    by whatever else the latents depend on; killed, it resumes. The network stays as it is.
 
     Args:
         source: the slices.
-        network: its autoencoder is used, and its ``latent_scale`` is set.
+        network: its autoencoder is used.
         draws: boxes per knee, by the jitter of ``source``.
-        directory: folder for encodings; None keeps them beside the set.
+        directory: folder for encodings; None keeps them next to the slices.
         low_precision: encode in bfloat16; None decides by hardware and error.
-        fit_scale: set ``network.latent_scale``; False for slices that only watch the training of another set.
     """
 
     def __init__(
         self,
         source: StoredSlices,
-        network: LatentDiffusion,
+        network: SliceNetwork,
         *,
         draws: int = 8,
         directory: str | Path | None = None,
         low_precision: bool | None = None,
-        fit_scale: bool = True,
     ) -> None:
         self.source, self.draws = source, draws
         encoder = SliceEncoder(network, low_precision)
         encoder.settle_precision(self._slices(int(source.knees[0])))
         self.store = self._open(encoder, Path(directory) if directory else source.directory)
         self._encode_missing(encoder)
-        if fit_scale:
-            network.latent_scale.fill_(1 / self._standard_deviation())
-        self.scale = float(network.latent_scale)
-        self.film_scale = self.scale if network.scale_radiograph_latent else 1.0
 
     def _slices(self, knee: int) -> Tensor:
         stored = self.source.store.array("slices")[knee].astype(np.float32)
@@ -157,9 +170,10 @@ class LatentSlices(Dataset[dict[str, Tensor]]):
                 },
             )
 
-    def _standard_deviation(self) -> float:
-        """Of all numbers of all latents, knee by knee, so that memory does not grow with the set."""
-        moments = np.zeros(3)
+    @cached_property
+    def standard_deviation(self) -> float:
+        """Standard deviation of all numbers of all slices' latents."""
+        moments = np.zeros(3)  # knee by knee, so that memory does not grow with the set
         for knee in self.source.knees:
             values = self.store.array("slices")[knee].astype(np.float64)
             moments += values.size, values.sum(), np.square(values).sum()
@@ -176,37 +190,12 @@ class LatentSlices(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, item: int) -> dict[str, Tensor]:
         """Latents and condition of slice ``item``."""
-        knee, position = self.source.place(item)
+        knee, position = self.source.row_of(item)
         draw = int(draw_generator("look", self.source.seed, self.source.epoch, item).integers(self.draws))
         views, films = self.store.array("radiographs"), self.store.array("radiograph_latents")
         return {
-            "latent": self._latent(self.store.array("slices")[knee, position], self.scale),
-            "radiograph": torch.from_numpy(views[knee, draw].astype(np.float32))[None] / 127.5 - 1,
-            "radiograph_latent": self._latent(films[knee, draw], self.film_scale),
-            **self.source.guidance(item),
+            "latent": torch.from_numpy(self.store.array("slices")[knee, position].astype(np.float32)),
+            "image": torch.from_numpy(views[knee, draw].astype(np.float32))[None] / 127.5 - 1,
+            "image_latent": torch.from_numpy(films[knee, draw].astype(np.float32)),
+            **self.source.labels(item),
         }
-
-    @staticmethod
-    def _latent(stored: np.ndarray, scale: float) -> Tensor:
-        return torch.from_numpy(stored.astype(np.float32)) * scale
-
-    def sampler(self, count: int, lesion_share: float, seed: int = 0) -> WeightedRandomSampler:
-        """Draws ``count`` slices of which ``lesion_share`` show a lesion.
-
-        Lesions fill few slices; without this the features that tell of them are hardly ever learnt
-        (docs/training.md).
-        """
-        weights = lesion_weights(self.source.with_lesion(), lesion_share)
-        return WeightedRandomSampler(weights.tolist(), count, generator=torch.Generator().manual_seed(seed))
-
-
-def lesion_weights(has: Tensor, lesion_share: float) -> Tensor:
-    """Probabilities [N] of drawing each slice, so that ``lesion_share`` of what is drawn shows a lesion.
-
-    Args:
-        has: [N] bool, whether a slice shows one; if none or all do, every slice is as likely.
-        lesion_share: 0 to 1.
-    """
-    one = has.double()
-    share = lesion_share if 0 < one.sum() < len(one) else float(one.mean())
-    return one * share / one.sum().clamp(min=1) + (1 - one) * (1 - share) / (1 - one).sum().clamp(min=1)

@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from monai_xray2mri.core.random_streams import draw_generator
-from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.knee.data.arrays import LATENT_SIZE, MARGIN, MODELLED_SLICES, SLICES
 from monai_xray2mri.knee.data.jitter import BoxJitter, network_view
-from monai_xray2mri.knee.data.latents import SliceEncoder, lesion_weights
+from monai_xray2mri.knee.data.latents import SliceEncoder, SliceNetwork
+from monai_xray2mri.knee.data.slices import lesion_weights
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import KneeTensors, SimulatedKnee, simulate_knees
 from monai_xray2mri.simulation.knee.people.seeds import require_training_seed
@@ -38,8 +38,8 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
     """Batches of slices of knees that are simulated on the fly, of the same make as those of stored sets.
 
     A batch holds what a loader makes of the items of :class:`~monai_xray2mri.knee.data.slices.TrainingSlices`:
-    ``slice`` and ``radiograph`` [B,1,H,W], ``features`` [B,61], ``depth`` [B], ``lesions`` [B,1,h,w], and ``knee`` [B],
-    here the knee's seed. Give it to a ``DataLoader`` with ``batch_size=None``. In the main process batches stay on the
+    ``target`` and ``image`` [B,1,H,W], ``guide`` [B,61], ``place`` [B], ``weight`` [B,1,h,w], and ``knee`` [B], here
+    the knee's seed. Give it to a ``DataLoader`` with ``batch_size=None``. In the main process batches stay on the
     device, in a loader's worker they go through the CPU.
 
     Batch k depends on the arguments, the epoch and k: it belongs to lane k % ``lanes``, and each lane has seeds and a
@@ -55,10 +55,12 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
         group: knees that are simulated together and replaced together.
         reuse: batches of a lane between two replacements.
         draws: boxes per knee.
-        lesion_share: share of slices that show a lesion, as in ``LatentSlices.sampler``; None draws evenly.
+        lesion_share: share of slices that show a lesion; None draws evenly. See
+            :func:`~monai_xray2mri.knee.data.slices.draw_weights`.
         seed: of what is drawn.
         visibility: of hidden features in the radiograph, 0 to 1.
         jitter: how the boxes err.
+        lesion_weight: added to the weight of 1 where cysts, chondrocalcinosis or attrition lie.
         lanes: independent rings.
         simulate: makes the knees of some seeds, with ``MARGIN`` around the region; None takes ``simulate_knees``, knee
             by knee on the CPU.
@@ -83,6 +85,7 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
         seed: int = 0,
         visibility: float = 0.5,
         jitter: BoxJitter | None = None,
+        lesion_weight: float = 0.0,
         lanes: int = 1,
         simulate: Simulate | None = None,
     ) -> None:
@@ -96,7 +99,7 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.ring, self.group, self.reuse, self.draws = ring, group, reuse, draws
         self.lesion_share, self.seed, self.visibility = lesion_share, seed, visibility
-        self.jitter, self.lanes = jitter or BoxJitter(), lanes
+        self.jitter, self.lesion_weight, self.lanes = jitter or BoxJitter(), lesion_weight, lanes
         self.simulate = simulate or self._simulate
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._rings: dict[tuple[int, int], _Ring] = {}
@@ -178,12 +181,13 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
         ]
         slices = torch.stack([rows[knee]["slices"][position] for knee, position, _ in chosen])  # [B,H,W]
         views = torch.stack([rows[knee]["views"][draw] for knee, _, draw in chosen])
+        lesions = torch.stack([rows[knee]["lesions"][position] for knee, position, _ in chosen])  # [B,h,w]
         return {
-            "slice": slices[:, None].float() / 127.5 - 1,
-            "radiograph": views[:, None].float() / 127.5 - 1,
-            "features": torch.stack([rows[knee]["features"] for knee, _, _ in chosen]).float(),
-            "depth": torch.tensor([position / (SLICES - 1) for _, position, _ in chosen], device=self.device),
-            "lesions": torch.stack([rows[knee]["lesions"][position] for knee, position, _ in chosen])[:, None].float(),
+            "target": slices[:, None].float() / 127.5 - 1,
+            "image": views[:, None].float() / 127.5 - 1,
+            "guide": torch.stack([rows[knee]["features"] for knee, _, _ in chosen]).float(),
+            "place": torch.tensor([position / (SLICES - 1) for _, position, _ in chosen], device=self.device),
+            "weight": 1 + self.lesion_weight * lesions[:, None].float(),
             "knee": torch.tensor([seeds[knee] for knee, _, _ in chosen], device=self.device),
         }
 
@@ -246,22 +250,18 @@ class _Ring:
         return knees
 
 
-def fit_latent_scale(network: LatentDiffusion, stream: SimulatedStream, knees: int = 16) -> SimulatedStream:
-    """Set ``network.latent_scale`` so that the latents of a stream's first knees have unit variance.
+def latent_deviation(network: SliceNetwork, stream: SimulatedStream, knees: int = 16) -> float:
+    """Standard deviation of all numbers of the latents, not scaled, of a stream's first knees.
 
     Args:
         network: its autoencoder is trained.
         stream: where the knees come from; they stay in its ring.
         knees: how many at most.
-
-    Returns:
-        `stream`.
     """
     encoder = SliceEncoder(network)
     rows = list(stream.knees(0, 0).values())[:knees]
     images = torch.cat([row["slices"] for row in rows])[:, None].float() / 127.5 - 1  # [K*S,1,H,W]
-    network.latent_scale.fill_(1 / float(encoder.slices(images).double().std()))
-    return stream
+    return float(encoder.slices(images).double().std())
 
 
 def _check_multiple(what: str, value: int, of: str, unit: int) -> None:

@@ -36,15 +36,17 @@ def require_split(seed: int, split: str) -> None:
 class StoredSlices(Dataset[dict[str, Tensor]]):
     """Slices of the knees of one split; base of :class:`TrainingSlices` and :class:`ValidationSlices`.
 
-    An item holds ``slice`` [1,H,W] and ``radiograph`` [1,H,W] in [-1,1], ``features`` [61], ``depth`` () in [0,1],
-    ``lesions`` [1,h,w] in {0,1} and ``knee`` (), the knee's row in the store. It depends on the seed, the epoch and its
-    number alone, whichever process of a loader reads it.
+    An item has the names of :mod:`monai_xray2mri.training.denoiser`: ``target`` [1,H,W], the slice, and ``image``
+    [1,H,W], the radiograph, in [-1,1]; ``guide`` [61], the features; ``place`` (), the depth in [0,1]; ``weight``
+    [1,h,w], greater than 1 where a lesion lies. ``knee`` () is the knee's row in the store. It depends on the seed, the
+    epoch and its number alone, whichever process of a loader reads it.
 
     Args:
         directory: a folder of :class:`~monai_xray2mri.knee.data.arrays.KneeStore`; knees that are not complete are left
             out.
         seed: of the jitter.
         jitter: how the boxes of radiographs err.
+        lesion_weight: added to the weight of 1 where cysts, chondrocalcinosis or attrition lie.
         allow_other_version: take knees of another version of the simulator.
 
     Raises:
@@ -56,10 +58,17 @@ class StoredSlices(Dataset[dict[str, Tensor]]):
     slices = SLICES
 
     def __init__(
-        self, directory: str | Path, *, seed: int = 0, jitter: BoxJitter = NO_JITTER, allow_other_version: bool = False
+        self,
+        directory: str | Path,
+        *,
+        seed: int = 0,
+        jitter: BoxJitter = NO_JITTER,
+        lesion_weight: float = 0.0,
+        allow_other_version: bool = False,
     ) -> None:
         self.store = KneeStore.open(Path(directory))
         self.directory, self.seed, self.jitter = self.store.directory, seed, jitter
+        self.lesion_weight = lesion_weight
         self._check_knees(allow_other_version)
         wanted = np.array([split == self.split for split in self._splits()])
         self.knees = np.flatnonzero(wanted & self.store.done)
@@ -106,7 +115,7 @@ class StoredSlices(Dataset[dict[str, Tensor]]):
         """Number of slices."""
         return len(self.knees) * self.slices
 
-    def place(self, item: int) -> tuple[int, int]:
+    def row_of(self, item: int) -> tuple[int, int]:
         """(row of the knee in the store, position of the slice) of an item."""
         if not 0 <= item < len(self):
             raise IndexError(item)
@@ -114,16 +123,16 @@ class StoredSlices(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, item: int) -> dict[str, Tensor]:
         """Slice ``item % S`` of the ``item // S``-th knee."""
-        return {"slice": self.image(item), "radiograph": self.radiograph(item), **self.guidance(item)}
+        return {"target": self.target(item), "image": self.image(item), **self.labels(item)}
 
-    def image(self, item: int) -> Tensor:
+    def target(self, item: int) -> Tensor:
         """The slice alone, [1,H,W] in [-1,1]."""
-        knee, position = self.place(item)
+        knee, position = self.row_of(item)
         return torch.from_numpy(self.store.array("slices")[knee, position].astype(np.float32))[None] / 127.5 - 1
 
-    def radiograph(self, item: int) -> Tensor:
+    def image(self, item: int) -> Tensor:
         """The radiograph alone, [1,H,W] in [-1,1], cut out by this epoch's box."""
-        knee, position = self.place(item)
+        knee, position = self.row_of(item)
         return self.view(knee, self.epoch, position)
 
     def view(self, knee: int, *look: int) -> Tensor:
@@ -136,13 +145,14 @@ class StoredSlices(Dataset[dict[str, Tensor]]):
         box = self.jitter.draw(draw_generator("box", self.seed, knee, *look))
         return torch.from_numpy(network_view(self.store.array("radiographs")[knee], box))[None]
 
-    def guidance(self, item: int) -> dict[str, Tensor]:
-        """``features``, ``depth``, ``lesions`` and ``knee`` of an item."""
-        knee, position = self.place(item)
+    def labels(self, item: int) -> dict[str, Tensor]:
+        """``guide``, ``place``, ``weight`` and ``knee`` of an item."""
+        knee, position = self.row_of(item)
+        lesions = torch.from_numpy(self.store.array("lesions")[knee, position].astype(np.float32))[None]  # [1,h,w]
         return {
-            "features": torch.from_numpy(self.store.array("features")[knee].astype(np.float32)),
-            "depth": torch.tensor(position / (self.slices - 1)),
-            "lesions": torch.from_numpy(self.store.array("lesions")[knee, position].astype(np.float32))[None],
+            "guide": torch.from_numpy(self.store.array("features")[knee].astype(np.float32)),
+            "place": torch.tensor(position / (self.slices - 1)),
+            "weight": 1 + self.lesion_weight * lesions,
             "knee": torch.tensor(knee),
         }
 
@@ -163,12 +173,41 @@ class TrainingSlices(StoredSlices):
         *,
         seed: int = 0,
         jitter: BoxJitter | None = None,
+        lesion_weight: float = 0.0,
         allow_other_version: bool = False,
     ) -> None:
-        super().__init__(directory, seed=seed, jitter=jitter or BoxJitter(), allow_other_version=allow_other_version)
+        super().__init__(
+            directory,
+            seed=seed,
+            jitter=jitter or BoxJitter(),
+            lesion_weight=lesion_weight,
+            allow_other_version=allow_other_version,
+        )
 
 
 class ValidationSlices(StoredSlices):
     """Slices to watch training by, with perfect boxes unless told otherwise."""
 
     split = "validation"
+
+
+def draw_weights(source: StoredSlices, lesion_share: float | None) -> Tensor:
+    """Relative probability [N] of each slice of a set; ``lesion_share`` of what is drawn shows a lesion, None: even.
+
+    Lesions fill few slices; drawn evenly, the features that tell of them are hardly ever learnt (docs/training.md).
+    """
+    if lesion_share is None:
+        return torch.ones(len(source))
+    return lesion_weights(source.with_lesion(), lesion_share)
+
+
+def lesion_weights(has: Tensor, lesion_share: float) -> Tensor:
+    """Probabilities [N] of drawing each slice, so that ``lesion_share`` of what is drawn shows a lesion.
+
+    Args:
+        has: [N] bool, whether a slice shows one; if none or all do, every slice is as likely.
+        lesion_share: 0 to 1.
+    """
+    one = has.double()
+    share = lesion_share if 0 < one.sum() < len(one) else float(one.mean())
+    return one * share / one.sum().clamp(min=1) + (1 - one) * (1 - share) / (1 - one).sum().clamp(min=1)

@@ -137,10 +137,21 @@ class SliceDiffusion(LatentDiffusion):
         """Distance in mm of S slices over the modelled range."""
         return self.range_mm / max((slices or self.slices) - 1, 1)
 
-    def radiograph_latent(self, radiograph: Tensor) -> Tensor:
+    @property
+    def image_encoder(self) -> nn.Module:
+        """Of radiographs; the weights have it as ``radiograph_encoder``."""
+        encoder: nn.Module = self.radiograph_encoder
+        return encoder
+
+    @property
+    def image_latent_scale(self) -> Tensor | float:
+        """Factor of the latents of radiographs; ``scale_radiograph_latent``."""
+        return self.latent_scale if self.scale_radiograph_latent else 1.0
+
+    def image_latent(self, radiograph: Tensor) -> Tensor:
         """E2(y): radiographs [B,1,H,W] in [-1,1] through E1, [B,C,h,w]; ``align``, ``scale_radiograph_latent``."""
         image = self.to_slice_scale(radiograph) if self.align else radiograph
-        latent: Tensor = self.encode(image) if self.scale_radiograph_latent else self.autoencoder.encode(image)
+        latent: Tensor = self.autoencoder.encode(image) * self.image_latent_scale
         return latent
 
     def to_slice_scale(self, radiograph: Tensor) -> Tensor:
@@ -154,7 +165,7 @@ class SliceDiffusion(LatentDiffusion):
     def condition(self, radiograph: Tensor, features: Tensor | None = None) -> Condition:
         """Encode radiographs [B,1,H,W] in [-1,1] and features r [B,61] (None: unknown); see :meth:`guide_of`."""
         guide = self.guide_of(radiograph, features)
-        return Condition(self.radiograph_latent(radiograph), self.radiograph_encoder(radiograph), guide)
+        return Condition(self.image_latent(radiograph), self.radiograph_encoder(radiograph), guide)
 
     def guide_of(self, radiograph: Tensor, features: Tensor | None = None) -> Tensor:
         """Guide of the up path [B,G]: features r [B,61], or what ``describe`` reads in radiographs [B,1,H,W].

@@ -35,9 +35,9 @@ class SynthesisRows:
         for knee in range(self.knees):
             first, spread = knee * self.source.slices, (self.source.slices - 1) // (SHOWN - 1)
             items = [self.source[first + spread * place] for place in range(SHOWN)]
-            radiograph = items[0]["radiograph"]  # [1,H,W]
-            truth = torch.cat([radiograph, *(item["slice"] for item in items)])  # [C,H,W]
-            volume = self._generate(radiograph[None], items[0]["features"][None])[0, 0].cpu()  # [SHOWN,H,W]
+            radiograph = items[0]["image"]  # [1,H,W]
+            truth = torch.cat([radiograph, *(item["target"] for item in items)])  # [C,H,W]
+            volume = self._generate(radiograph[None], items[0]["guide"][None])[0, 0].cpu()  # [SHOWN,H,W]
             rows += [truth, torch.cat([-torch.ones_like(radiograph), volume])]
         return torch.stack(rows)
 
@@ -73,8 +73,8 @@ class ReconstructionRows:
         rows = []
         for knee in range(self.knees):
             first, spread = knee * self.source.slices, (self.source.slices - 1) // (SHOWN - 1)
-            slices = [self.source.image(first + spread * place) for place in range(SHOWN)]
-            images = torch.stack([self.source.radiograph(first), *slices])  # [C,1,H,W]
+            slices = [self.source.target(first + spread * place) for place in range(SHOWN)]
+            images = torch.stack([self.source.image(first), *slices])  # [C,1,H,W]
             back = [self.autoencoder.decode(self.autoencoder.encode(image[None].to(device))) for image in images]
             rows += [images[:, 0], torch.cat(back)[:, 0].cpu()]
         return torch.stack(rows)

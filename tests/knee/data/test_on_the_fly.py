@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.knee.data.on_the_fly import SimulatedStream, _Ring, fit_latent_scale
+from monai_xray2mri.knee.data.on_the_fly import SimulatedStream, _Ring, latent_deviation
 from monai_xray2mri.knee.data.slices import TrainingSlices
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
@@ -55,16 +55,16 @@ def assert_same(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) ->
 
 
 def test_a_batch_holds_what_a_stored_set_holds(make_stream: Callable[..., SimulatedStream], training_set: Path) -> None:
-    stored = TrainingSlices(training_set)
+    stored = TrainingSlices(training_set, lesion_weight=8.0)
     met = set()
-    for batch in epoch_of(make_stream(reuse=1), 0):
-        for place, (seed, depth) in enumerate(zip(batch["knee"].tolist(), batch["depth"].tolist(), strict=True)):
+    for batch in epoch_of(make_stream(reuse=1, lesion_weight=8.0), 0):
+        for place, (seed, depth) in enumerate(zip(batch["knee"].tolist(), batch["place"].tolist(), strict=True)):
             item = stored[50 * seed + round(49 * depth)]
-            for name in ("slice", "features", "lesions"):
+            for name in ("target", "guide", "weight"):
                 assert torch.equal(batch[name][place], item[name]), name
-            assert depth == pytest.approx(float(item["depth"]))
+            assert depth == pytest.approx(float(item["place"]))
             views = torch.stack([stored.view(seed, draw) for draw in range(2)])  # the boxes of the same seed
-            assert (views - batch["radiograph"][place]).abs().flatten(1).amax(dim=1).min() < 0.6 / 127.5
+            assert (views - batch["image"][place]).abs().flatten(1).amax(dim=1).min() < 0.6 / 127.5
             met.add(seed)
     assert met == {0, 1, 2}
     collated = next(iter(DataLoader(stored, batch_size=4)))
@@ -75,7 +75,7 @@ def test_the_simulator_is_asked_where_nothing_else_is_given(simulated_knees: lis
     stream = SimulatedStream(range(1), 1, device="cpu", ring=1, group=1, draws=1, batch_size=2)
     batch = next(iter(stream))
     expected = torch.from_numpy(simulated_knees[0].volume[13:63])  # [S,H,W]
-    for image, depth in zip(batch["slice"], batch["depth"].tolist(), strict=True):
+    for image, depth in zip(batch["target"], batch["place"].tolist(), strict=True):
         torch.testing.assert_close((image[0] + 1) / 2, expected[round(49 * depth)], atol=0.51 / 255, rtol=0)
 
 
@@ -94,8 +94,8 @@ def test_batches_depend_on_seed_and_epoch_alone(make_stream: Callable[..., Simul
     first, second = epoch_of(stream, 0), epoch_of(stream, 1)
     assert_same(first, epoch_of(stream, 0))
     assert_same(second, epoch_of(make_stream(), 1))  # whether or not the epoch before was seen
-    assert not torch.equal(first[0]["radiograph"], second[0]["radiograph"])
-    assert not torch.equal(first[0]["radiograph"], epoch_of(make_stream(seed=1), 0)[0]["radiograph"])
+    assert not torch.equal(first[0]["image"], second[0]["image"])
+    assert not torch.equal(first[0]["image"], epoch_of(make_stream(seed=1), 0)[0]["image"])
 
 
 def test_workers_that_do_not_share_the_lanes_evenly_are_refused(make_stream: Callable[..., SimulatedStream]) -> None:
@@ -125,11 +125,11 @@ def test_lesions_are_drawn_as_often_as_asked(
         for knee in simulated_knees
     ]
     assert 0 < sum(share) / 3 < 0.5
-    stream = make_stream(40, ring=3, batch_size=16, reuse=100, lesion_share=0.5)
-    shown = torch.cat([batch["lesions"].flatten(1).any(dim=1) for batch in epoch_of(stream)]).float()
+    stream = make_stream(40, ring=3, batch_size=16, reuse=100, lesion_share=0.5, lesion_weight=1.0)
+    shown = torch.cat([(batch["weight"] > 1).flatten(1).any(dim=1) for batch in epoch_of(stream)]).float()
     assert float(shown.mean()) == pytest.approx(0.5, abs=0.06)  # 640 draws: 3 standard errors
-    even = make_stream(40, ring=3, batch_size=16, reuse=100, lesion_share=None)
-    shown = torch.cat([batch["lesions"].flatten(1).any(dim=1) for batch in epoch_of(even)]).float()
+    even = make_stream(40, ring=3, batch_size=16, reuse=100, lesion_share=None, lesion_weight=1.0)
+    shown = torch.cat([(batch["weight"] > 1).flatten(1).any(dim=1) for batch in epoch_of(even)]).float()
     assert float(shown.mean()) == pytest.approx(sum(share) / 3, abs=0.06)
 
 
@@ -188,9 +188,9 @@ def test_other_processes_are_sent_no_knees(make_stream: Callable[..., SimulatedS
 
 def small(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """A batch at the size of the tiny network."""
-    for name in ("slice", "radiograph"):
+    for name in ("target", "image"):
         batch[name] = torch.nn.functional.avg_pool2d(batch[name], 4)
-    batch["lesions"] = torch.nn.functional.max_pool2d(batch["lesions"], 4)
+    batch["weight"] = torch.nn.functional.max_pool2d(batch["weight"], 4)
     return batch
 
 
@@ -200,41 +200,44 @@ def test_a_batch_trains_the_denoiser_without_being_encoded_before(
     batch = small(next(iter(make_stream())))
     tiny_network.latent_scale.fill_(2.0)
     diffusion = ForwardDiffusion(tiny_network, [feature.width for feature in FEATURES], drop_condition=0.0)
-    noisy, (target, weight), (t, radiograph, latent, depth, *_), _ = diffusion(batch)
+    noisy, (target, weight), _, given = diffusion(batch)
+    t = given["t"]
     with torch.no_grad():
-        torch.testing.assert_close(latent, tiny_network.radiograph_latent(batch["radiograph"]))
-        z_0 = tiny_network.encode(batch["slice"])
+        torch.testing.assert_close(given["image_latent"], tiny_network.image_latent(batch["image"]))
+        z_0 = tiny_network.encode(batch["target"])
     schedule = tiny_network.schedule
     eps = (noisy - schedule.add_noise(z_0, t, torch.zeros_like(z_0))) / schedule.add_noise(
         torch.zeros_like(z_0), t, torch.ones_like(z_0)
     )
     torch.testing.assert_close(target, schedule.target(z_0, t, eps), atol=1e-3, rtol=1e-3)
-    assert radiograph.shape == (4, 1, 64, 64)
+    assert given["image"].shape == (4, 1, 64, 64)
     assert weight.shape == (4, 1, 8, 8)
     assert not noisy.requires_grad
-    assert depth.tolist() == batch["depth"].tolist()
+    assert given["place"].tolist() == batch["place"].tolist()
 
 
-def test_the_latent_scale_is_that_of_the_first_knees(
+def test_the_deviation_is_that_of_the_first_knees(
     make_stream: Callable[..., SimulatedStream], training_set: Path
 ) -> None:
     network = make_tiny_network()
-    assert fit_latent_scale(network, stream := make_stream(ring=3), knees=2) is stream
+    before = float(network.latent_scale)
+    deviation = latent_deviation(network, make_stream(ring=3), knees=2)
+    assert float(network.latent_scale) == before
     stored = TrainingSlices(training_set)
-    images = torch.stack([stored.image(number) for number in range(100)])
+    images = torch.stack([stored.target(number) for number in range(100)])
     with torch.no_grad():
-        assert float(network.encode(images).std()) == pytest.approx(1, abs=0.01)
+        assert float(network.autoencoder.encode(images).std()) == pytest.approx(deviation, rel=0.01)
 
 
 def test_crops_of_a_batch_train_the_autoencoder(make_stream: Callable[..., SimulatedStream]) -> None:
     batch = next(iter(make_stream(batch_size=32)))
-    crop = CropBatch(size=128, radiograph_share=0.5, scale_radiograph=lambda films: films * 0 - 0.123)
+    crop = CropBatch(size=128, image_share=0.5, scale_image=lambda films: films * 0 - 0.123)
     image, target, *_ = crop(batch)
     assert image is target
     assert image.shape == (32, 1, 128, 128)
     films = (image == -0.123).flatten(1).all(dim=1)
     assert 5 < int(films.sum()) < 27
-    for one, whole in zip(image[~films], batch["slice"][~films], strict=True):
+    for one, whole in zip(image[~films], batch["target"][~films], strict=True):
         assert any(torch.equal(one, part) for part in _corners(whole, one))
 
 

@@ -45,24 +45,24 @@ def test_a_set_holds_what_the_simulator_made(training_set: Path, simulated_knees
     slices = TrainingSlices(training_set)
     assert len(slices) == 150
     knee, item = simulated_knees[1], slices[50 + 20]
-    stored = (item["slice"][0].numpy() + 1) / 2
+    stored = (item["target"][0].numpy() + 1) / 2
     assert np.abs(stored - np.asarray(knee.volume[13 + 20])).max() <= 0.5 / 255 + 1e-6
-    assert float(item["depth"]) == pytest.approx(20 / 49)
+    assert float(item["place"]) == pytest.approx(20 / 49)
     assert int(item["knee"]) == 1
-    np.testing.assert_array_equal(item["features"].numpy(), one_hot(knee.grades))
-    assert item["radiograph"].shape == (1, 256, 256)
-    assert float(item["radiograph"].min()) == -1
-    assert float(item["radiograph"].max()) == 1
+    np.testing.assert_array_equal(item["guide"].numpy(), one_hot(knee.grades))
+    assert item["image"].shape == (1, 256, 256)
+    assert float(item["image"].min()) == -1
+    assert float(item["image"].max()) == 1
 
 
 def test_lesions_are_kept_at_the_resolution_of_the_latent(
     training_set: Path, simulated_knees: list[SimulatedKnee]
 ) -> None:
-    slices = TrainingSlices(training_set)
+    slices = TrainingSlices(training_set, lesion_weight=1.0)
     truth = torch.from_numpy(np.stack([np.asarray(knee.lesions[13:63]) > 0 for knee in simulated_knees]))
     assert bool(truth.any())
     pooled = torch.nn.functional.max_pool2d(truth.float(), 8)  # [N,S,h,w]
-    items = torch.stack([slices[number]["lesions"][0] for number in range(len(slices))])
+    items = torch.stack([slices[number]["weight"][0] - 1 for number in range(len(slices))])
     assert torch.equal(items, pooled.flatten(0, 1))
     assert torch.equal(slices.with_lesion(), truth.flatten(2).any(dim=2).flatten())
 
@@ -70,22 +70,22 @@ def test_lesions_are_kept_at_the_resolution_of_the_latent(
 def test_without_jitter_the_radiograph_is_the_simulated_region(
     training_set: Path, simulated_knees: list[SimulatedKnee]
 ) -> None:
-    view = TrainingSlices(training_set, jitter=NO_JITTER)[0]["radiograph"][0].numpy()
+    view = TrainingSlices(training_set, jitter=NO_JITTER)[0]["image"][0].numpy()
     expected = normalize_region(simulated_knees[0].radiograph[36:-36, 36:-36], mirrored=False)
     np.testing.assert_allclose(view, expected, atol=1e-3)
 
 
 def test_boxes_differ_by_knee_slice_epoch_and_seed_and_come_again(training_set: Path) -> None:
     slices = TrainingSlices(training_set)
-    first = slices[3]["radiograph"]
-    assert torch.equal(slices[3]["radiograph"], first)
-    assert not torch.equal(slices[4]["radiograph"], first)
-    assert not torch.equal(TrainingSlices(training_set, seed=1)[3]["radiograph"], first)
+    first = slices[3]["image"]
+    assert torch.equal(slices[3]["image"], first)
+    assert not torch.equal(slices[4]["image"], first)
+    assert not torch.equal(TrainingSlices(training_set, seed=1)[3]["image"], first)
     slices.set_epoch(1)
     assert slices.epoch == 1
-    assert not torch.equal(slices[3]["radiograph"], first)
+    assert not torch.equal(slices[3]["image"], first)
     slices.set_epoch(0)
-    assert torch.equal(slices[3]["radiograph"], first)
+    assert torch.equal(slices[3]["image"], first)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -101,9 +101,9 @@ def test_workers_that_stay_hear_of_the_epoch(training_set: Path) -> None:
     seen = []
     for epoch in (0, 1):
         slices.set_epoch(epoch)
-        seen.append(next(iter(loader))["radiograph"])
+        seen.append(next(iter(loader))["image"])
     assert not torch.equal(*seen)
-    assert torch.equal(seen[1][0], slices[3]["radiograph"])
+    assert torch.equal(seen[1][0], slices[3]["image"])
 
 
 def test_knees_that_are_not_complete_are_left_out(make_set: Callable[..., Path]) -> None:
@@ -148,7 +148,7 @@ def test_of_a_prepared_set_only_the_split_is_read(make_set: Callable[..., Path])
     assert ValidationSlices(folder).knees.tolist() == [2]
     item = TrainingSlices(folder)[60]
     assert int(item["knee"]) == 3
-    assert torch.equal(item["slice"], ValidationSlices(make_set(VALIDATION[:1]))[10]["slice"])
+    assert torch.equal(item["target"], ValidationSlices(make_set(VALIDATION[:1]))[10]["target"])
     with pytest.raises(UsageError, match="training split"):
         TrainingSlices(make_set(splits=["test", "validation"]))
 

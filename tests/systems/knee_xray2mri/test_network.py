@@ -272,7 +272,7 @@ def test_the_radiographs_latent_can_stay_unscaled(film: Tensor) -> None:
     unscaled.load_state_dict(scaled.state_dict())
     assert float(scaled.latent_scale) == pytest.approx(0.2)
     with torch.no_grad():
-        torch.testing.assert_close(scaled.radiograph_latent(film), 0.2 * unscaled.radiograph_latent(film))
+        torch.testing.assert_close(scaled.image_latent(film), 0.2 * unscaled.image_latent(film))
         torch.testing.assert_close(scaled.encode(film), unscaled.encode(film))
 
 
@@ -295,7 +295,7 @@ def test_the_radiograph_is_drawn_to_the_scale_of_the_slices(tiny_network: SliceD
 
 def test_without_alignment_the_radiograph_is_encoded_as_it_is(film: Tensor) -> None:
     network = make_tiny_network(align=False)
-    torch.testing.assert_close(network.radiograph_latent(film), network.encode(film))
+    torch.testing.assert_close(network.image_latent(film), network.encode(film))
 
 
 def test_monai_sees_slices_last(tiny_network: SliceDiffusion, film: Tensor) -> None:
