@@ -23,8 +23,8 @@ module                 what it holds
 :mod:`.small_networks` all of it for networks that need neither a configuration nor a GPU (``SmallTraining``)
 =====================  ==============================================================================================
 
-``AveragedWeights``, ``RunCheckpoint`` (``save``, ``restore``), ``RunLog`` (``add``) and ``EndOfRun`` (``reached``) also serve
-a loop without MONAI's engine.
+``AveragedWeights``, ``RunCheckpoint`` (``save``, ``restore``), ``RunLog`` (``add``) and ``EndOfRun`` (``reached``) also
+serve a loop without MONAI's engine.
 """
 
 from monai_xray2mri.runtime.lazy import lazy_names
