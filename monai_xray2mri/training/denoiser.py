@@ -29,26 +29,36 @@ from monai_xray2mri.training.order import Division
 
 
 class ConditionedNetwork(Protocol):
-    """What this stage needs of a network beside what every :class:`LatentDiffusion` has."""
+    """What this stage needs of a network.
+
+    A :class:`~monai_xray2mri.diffusion.latent_diffusion.LatentDiffusion` has all of it but the image encoder, the
+    latent of an image with its scale, and the guide.
+    """
 
     schedule: NoiseSchedule
     latent_scale: Tensor
     null_context: Tensor
-    image_latent_scale: Tensor | float
-    """Factor of an image's latent, as ``latent_scale`` is one of a target's."""
-    denoiser: nn.Module
-    image_encoder: nn.Module
-    """[B,1,H,W] to context tokens [B,N,width]."""
+    denoiser: Any
+
+    @property
+    def image_encoder(self) -> nn.Module:
+        """Context tokens [B,N,width] of images [B,1,H,W]."""
+        ...
+
+    @property
+    def image_latent_scale(self) -> Tensor | float:
+        """Factor of an image's latent, as ``latent_scale`` is that of a target's."""
+        ...
 
     def encode(self, image: Tensor) -> Tensor:
         """Scaled latents [B,C,h,w] of targets [B,1,H,W]."""
         ...
 
-    def image_latent(self, image: Tensor) -> Tensor:
+    def image_latent(self, image: Tensor, /) -> Tensor:
         """Scaled latents [B,C,h,w] of images [B,1,H,W]."""
         ...
 
-    def guide_of(self, image: Tensor, given: Tensor | None) -> Tensor:
+    def guide_of(self, image: Tensor, given: Tensor | None, /) -> Tensor:
         """The guide [B,G]: what is given of it, and what the network itself reads in the images [B,1,H,W]."""
         ...
 
