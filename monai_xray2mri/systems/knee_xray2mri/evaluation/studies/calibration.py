@@ -155,10 +155,11 @@ def tables(rows: Sequence[Row]) -> list[ResultTable]:
             region, *(mean_cell(summarize(values, people)) for values in curves.values()),
             f"{2 * found.scale * (spread + FLOOR):.3f}", f"{2 * found.constant:.3f}", len(chosen),
         ])  # fmt: skip
+    level = f"level {LEVEL:.0%}, scale {found.scale:.2f} from {found.participants} people"
     note = (
-        f"Mean share of voxels inside at the level {LEVEL:.0%}, scale {found.scale:.2f} from "
-        f"{found.participants} people. The one-sided bound ({found.one_sided_scale:.2f}) covers more on "
-        f"purpose. Nominal: {NOMINAL:.2f} standard deviations of the samples, uncalibrated. Intervals reach beyond 0 and 1."
+        f"Mean share of voxels inside at the {level}. The one-sided bound ({found.one_sided_scale:.2f}) covers more on "
+        f"purpose. Nominal: {NOMINAL:.2f} standard deviations of the samples, uncalibrated. Intervals reach beyond 0 "
+        "and 1."
     )
     head = ["region", "calibrated", "one-sided bound", "constant width", "nominal", "mean width", "constant", "knees"]
     return [ResultTable("calibration", "Coverage on unseen knees", head, cells, note)]
