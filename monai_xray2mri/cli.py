@@ -31,7 +31,7 @@ from monai_xray2mri.commands import (
     train_part,
 )
 from monai_xray2mri.commands.options import named_system
-from monai_xray2mri.core.wording import RED_LINE
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import ExitCode, Xray2MRIError, describe_unexpected
 from monai_xray2mri.runtime.interruption import TERMINATED, Terminated, terminable
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of all sub-commands; those that run a system offer the options of the one that is named."""
-    parser = argparse.ArgumentParser(prog="xray2mri", description=f"Synthetic medical images. {RED_LINE}")
+    parser = argparse.ArgumentParser(prog="xray2mri", description=f"Synthetic medical images. {DISCLAIMER}")
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from monai_xray2mri.commands.options import add_bundle, add_source, values_of
-from monai_xray2mri.core.wording import RED_LINE
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_command(
         system: of the bundle that the command line names; its options are offered.
     """
     parser = commands.add_parser(
-        "check", parents=[common], help="what would happen, as JSON; no weights needed", description=RED_LINE
+        "check", parents=[common], help="what would happen, as JSON; no weights needed", description=DISCLAIMER
     )
     add_source(parser, system)
     add_bundle(parser)

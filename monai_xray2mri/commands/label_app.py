@@ -9,12 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from monai_xray2mri.commands.options import named_path
-from monai_xray2mri.core.wording import RED_LINE
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import ExitCode
 
 _DESCRIPTION = (
     "Writes the folder of a MONAI Label app, and in its folder slicer_module the module for 3D Slicer. "
-    f"docs/slicer.md goes on from there. {RED_LINE}"
+    f"docs/slicer.md goes on from there. {DISCLAIMER}"
 )
 
 

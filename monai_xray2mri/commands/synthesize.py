@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from monai_xray2mri.commands.options import add_bundle, add_source, named_path, values_of
 from monai_xray2mri.core.options import add_options
 from monai_xray2mri.core.system import OUTPUT_OPTIONS, Outputs
-from monai_xray2mri.core.wording import RED_LINE
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def add_command(
         common: options that all sub-commands share (``--quiet``).
         system: of the bundle that the command line names; its options are offered.
     """
-    parser = commands.add_parser("synthesize", parents=[common], help=system.summary, description=RED_LINE)
+    parser = commands.add_parser("synthesize", parents=[common], help=system.summary, description=DISCLAIMER)
     add_source(parser, system)
     parser.add_argument("output", type=named_path, help="folder for one folder per result")
     add_bundle(parser)

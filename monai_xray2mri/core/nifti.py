@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
+from monai_xray2mri.core.wording import SHORT_DISCLAIMER
 from monai_xray2mri.types import Volume
-
-NOTE = "SYNTHETIC: generated from a radiograph. Not for clinical use."
-"""What the header's ``descrip`` says (at most 79 characters)."""
 
 
 def write_nifti(path: Path, volume: Volume) -> None:
@@ -34,5 +32,5 @@ def image_of(volume: Volume) -> SimpleITK.Image:
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(volume.affine[:3, 3].tolist())
     image.SetDirection((volume.affine[:3, :3] / spacing).flatten().tolist())
-    image.SetMetaData("ITK_FileNotes", NOTE)  # becomes the header's descrip
+    image.SetMetaData("ITK_FileNotes", SHORT_DISCLAIMER)  # becomes the header's descrip (79 characters at most)
     return image

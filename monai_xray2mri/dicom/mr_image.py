@@ -15,6 +15,7 @@ from pydicom import DataElement, Dataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pydicom.valuerep import DA, TM, DSfloat
 
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.marks import (
     REPORT_PURPOSE,
     SOFTWARE,
@@ -116,7 +117,7 @@ class SyntheticMRImage(hd.SOPClass):
     @classmethod
     def comments_of(cls, series: SeriesRecord) -> str:
         """Image Comments (0020,4000) of the images of a series."""
-        return series.product.comments
+        return DISCLAIMER
 
     def __init__(self, pixels: np.ndarray, plane: SlicePlane, series: SeriesRecord, instance_number: int) -> None:
         """Make a slice in the patient and study of its source, to which it refers.

@@ -14,6 +14,7 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import DA, TM
 
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.marks import SOFTWARE, mark_synthetic, model_name, sign_file, software_versions
 from monai_xray2mri.dicom.mr_image import SyntheticMRImage
 from monai_xray2mri.dicom.product import Origin, Product
@@ -79,7 +80,7 @@ class UncertaintyMap(hd.pm.ParametricMap):
             self.ContentDate, self.ContentTime = DA(date), TM(time or "000000")
             copy_patient_and_study(source, self)
             mark_synthetic(self, provenance, "Generated the map.")
-            self.ImageComments = f"SYNTHETIC. {meaning_of(product, provenance)}. Not for clinical use."
+            self.ImageComments = f"{DISCLAIMER} {meaning_of(product, provenance)}."
             self._name_anatomy(product)
             self._sort_frames(deviation.affine[:3, 2])
             self._name_dimensions(str(mean[0].SeriesInstanceUID))

@@ -61,8 +61,7 @@ class Product:
         numbers: of its series.
         derivation: code of the Derivation Code Sequence (0008,9215).
         derivation_description: Derivation Description (0008,2111).
-        comments: Image Comments (0020,4000).
-        forced: sentence that is added to them if a check was overridden.
+        forced: sentence that Image Comments (0020,4000) get if a check was overridden.
         calibrated_on: what a calibrated interval was tested on; a format string over ``provenance["interval"]``.
         patient_position: Patient Position (0018,5100).
         in_source_space: the result lies in the frame of reference of its source, as one made from MR slices does.
@@ -80,7 +79,6 @@ class Product:
     numbers: SeriesNumbers
     derivation: CodedConcept
     derivation_description: str
-    comments: str
     forced: str
     calibrated_on: str
     patient_position: str

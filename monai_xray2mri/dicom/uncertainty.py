@@ -14,6 +14,7 @@ import highdicom as hd
 import numpy as np
 from highdicom.sr import CodedConcept
 
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.mr_image import SeriesRecord, SyntheticMRImage
 from monai_xray2mri.dicom.mr_series import build_images
 from monai_xray2mri.dicom.product import Origin, Product
@@ -76,10 +77,7 @@ class UncertaintyImage(SyntheticMRImage):
     def comments_of(cls, series: SeriesRecord) -> str:
         """What the values are."""
         meaning = meaning_of(series.product, series.origin.provenance)
-        return (
-            f"SYNTHETIC uncertainty. {meaning}. It does not tell how far the image is from the patient. "
-            "Not for clinical use."
-        )
+        return f"{DISCLAIMER} {meaning}. It does not tell how far the image is from the patient."
 
     def _set_pixels(self, pixels: np.ndarray) -> None:
         super()._set_pixels(pixels)

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from monai_xray2mri.core.pictures import GREY, HEIGHT, RED, YELLOW, montage, picture
+from monai_xray2mri.core.wording import SHORT_DISCLAIMER
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.types import Box, Radiograph
 
@@ -33,8 +34,7 @@ def preview(synthesis: Synthesis, columns: int = 5, rows: int = 2) -> Image.Imag
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
     draw.text((_MARGIN, 5), f"Radiograph, {case.title} in the box", GREY, font)
     draw.text((film.width + 2 * _MARGIN, 5), f"Synthetic coronal MR, {case.title}, anterior to posterior", GREY, font)
-    warning = "SYNTHETIC: generated from the radiograph, not acquired. Not for clinical use."
-    draw.text((_MARGIN, HEIGHT + _CAPTION + 8), warning, RED, font)
+    draw.text((_MARGIN, HEIGHT + _CAPTION + 8), SHORT_DISCLAIMER, RED, font)
     return canvas
 
 

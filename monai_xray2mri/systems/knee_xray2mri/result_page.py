@@ -9,6 +9,7 @@ from datetime import datetime
 from pydicom import Dataset
 
 from monai_xray2mri.core.pictures import montage
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.marks import parameters
 from monai_xray2mri.dicom.pdf_page import Page, Picture
 from monai_xray2mri.dicom.source import source_moment
@@ -20,10 +21,6 @@ from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.preview import film_with_box
 from monai_xray2mri.systems.knee_xray2mri.products import Products
 
-WARNING = (
-    "SYNTHETIC: generated from the radiograph by a neural network, not acquired. It can show what is not there and "
-    "miss what is. Research only, not for clinical use."
-)
 MAX_REMARKS = 6
 """Remarks that the page has room for; report.json and the structured report hold all."""
 
@@ -48,7 +45,7 @@ def page_of(products: Products) -> Page:
         ("Checks and uncertainty", [*_remarks(synthesis.provenance), *_spread(products)]),
     ]
     facts = _facts(products.origin.header, case)
-    return Page(f"Synthetic MR of the {case.title}", WARNING, facts, [first, [mr]], columns)
+    return Page(f"Synthetic MR of the {case.title}", DISCLAIMER, facts, [first, [mr]], columns)
 
 
 def page_moment(header: Dataset) -> datetime:

@@ -12,6 +12,7 @@ import highdicom as hd
 from highdicom.sr import CodedConcept, RelationshipTypeValues
 from pydicom import Dataset
 
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.marks import (
     CODING_SCHEME,
     coding_scheme,
@@ -139,7 +140,7 @@ def _synthesis_group(products: Products, side: Side) -> hd.sr.MeasurementsAndQua
     series = dict.fromkeys(str(image.SeriesInstanceUID) for image in images)
     added += [hd.sr.UIDRefContentItem(_SERIES_UID, uid, contains) for uid in series]
     added += [hd.sr.TextContentItem(CHECK, remark, contains) for remark in case.remarks]
-    added.append(hd.sr.TextContentItem(_COMMENT, products.product.comments, contains))
+    added.append(hd.sr.TextContentItem(_COMMENT, DISCLAIMER, contains))
     group[0].ContentSequence.extend(added)
     return group
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.uncertainty import SpreadSummary
 from monai_xray2mri.systems.knee_xray2mri.products import knee_products
 from monai_xray2mri.systems.knee_xray2mri.result_page import MAX_REMARKS, page_moment, page_of, readable_name
@@ -47,7 +48,7 @@ def test_the_page_says_who_what_from_what_and_how_sure():
     assert {"seed: 5", "steps: 20", "model: knee_xray2mri 0.2.0"} <= set(model)
     assert checks[0] == "report of film.dcm: preliminary"
     assert checks[1].startswith("3 samples: mean 0.1000") and "not calibrated" in checks[2]
-    assert "not for clinical use" in page.warning
+    assert page.warning == DISCLAIMER
     assert [len(row) for row in page.pictures] == [2, 1]
 
 

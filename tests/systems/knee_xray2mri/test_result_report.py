@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from pydicom import Dataset, dcmread
 
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.marks import is_own_result
 from monai_xray2mri.dicom.structured_report import referenced_instances, walk_report
 from monai_xray2mri.dicom.uids import encoded
@@ -80,7 +81,7 @@ def test_it_says_what_went_in_and_what_came_out(tmp_path, make, made, film):
     assert f"weights_sha256={PROVENANCE['weights_sha256']}" in known
     assert {"seed=5", "steps=20", "knee_xray2mri 0.2.0", "monai_xray2mri 1.2.3"} <= set(known)
     assert any("not calibrated" in text for text in known)
-    assert any("Not for clinical use" in text for text in known)
+    assert DISCLAIMER in known
     assert {item.laterality for item in walk_report(report) if item.value_type == "NUM" and item.depth > 3} <= {
         "L",
         None,

@@ -17,9 +17,8 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleWidget,
 )
-from Xray2MRILib import Knee, Refused, Server, Settings, SyntheticKnee
+from Xray2MRILib import WARNING, Knee, Refused, Server, Settings, SyntheticKnee
 
-RED_LINE = "Research only, not for clinical use: the MRI is generated from a radiograph, not acquired."
 ADDRESS_SETTING = "Xray2MRI/serverAddress"
 UNKNOWN = "unknown"
 
@@ -33,7 +32,7 @@ class Xray2MRI(ScriptedLoadableModule):
         parent.categories = ["Image Synthesis"]
         parent.dependencies = []
         parent.contributors = ["The monai_xray2mri contributors"]
-        parent.helpText = f"Makes a synthetic knee MR volume from a radiograph with a MONAI Label server. {RED_LINE}"
+        parent.helpText = f"Makes a synthetic knee MR volume from a radiograph with a MONAI Label server. {WARNING}"
         parent.acknowledgementText = "Uses the client of MONAI Label."
 
 
@@ -52,7 +51,7 @@ class Xray2MRIWidget(ScriptedLoadableModuleWidget):
         self.runButton.enabled = False
         self.runButton.connect("clicked(bool)", self.onRun)
         self.layout.addWidget(self.runButton)
-        self.warning = qt.QLabel(RED_LINE)
+        self.warning = qt.QLabel(WARNING)
         self.warning.wordWrap = True
         self.warning.styleSheet = "color: #b00020; font-weight: bold"
         self.layout.addWidget(self.warning)
