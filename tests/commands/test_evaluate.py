@@ -115,4 +115,4 @@ def test_usage_errors(
 
 def test_missing_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate(tmp_path, tmp_path / "out") == ExitCode.WEIGHTS
-    assert "inference.json" in capsys.readouterr().err
+    assert "metadata.json" in capsys.readouterr().err
