@@ -1,6 +1,6 @@
 """What a suite is: studies with what they need. A system brings its suites, the engine runs them.
 
-``docs/adding_a_system.md`` shows a whole one; ``tests/helpers/toy_suite.py`` is a suite of pictures and a blur.
+``docs/adding_a_system.md`` shows a whole one, of pictures and a blur.
 """
 
 from __future__ import annotations
