@@ -6,6 +6,7 @@ import pytest
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.knee.grading.report_reader import read_grading_report
+from monai_xray2mri.simulation.knee.film.film import simulate_film
 from monai_xray2mri.simulation.knee.film.film_dicom import film_dataset
 from monai_xray2mri.simulation.knee.people.seeds import SHIFTED, TEST
 from monai_xray2mri.systems.knee_xray2mri.example_study import EXAMPLE_SEED
@@ -17,6 +18,12 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "new"
     assert main(["example-study", "--output", str(folder)]) == ExitCode.DONE
     return folder
+
+
+@pytest.fixture(scope="module")
+def film():
+    """The film that the study holds."""
+    return simulate_film(EXAMPLE_SEED)
 
 
 def test_study_is_a_film_and_a_report_per_knee(folder):
