@@ -185,6 +185,10 @@ class Predictor(Protocol):
         """What ``xray2mri info`` says of the bundle: JSON."""
         ...
 
+    def server_info(self) -> Mapping[str, object]:
+        """What a server tells its clients of the bundle in addition to its options; JSON, often empty."""
+        ...
+
     def resolve(self, **options: Any) -> Sampling:
         """Sampling options, checked and completed with the bundle's own.
 

@@ -15,14 +15,12 @@ from monailabel.interfaces.datastore import Datastore
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import UnknownName, UsageError, WeightsError
-from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.label.endpoints import answer_beside_the_loop
 from monai_xray2mri.label.request import read_request
 from monai_xray2mri.label.store import PATTERNS
 from monai_xray2mri.label.strategy import Generate
 from monai_xray2mri.label.task import MODEL, SynthesisTask
-from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
-from monai_xray2mri.systems.registry import default_bundle
+from monai_xray2mri.systems.registry import default_bundle, load, system_of
 
 
 class SynthesisApp(MONAILabelApp):
@@ -38,17 +36,17 @@ class SynthesisApp(MONAILabelApp):
 
     def __init__(self, app_dir: str, studies: str, conf: Mapping[str, str]) -> None:
         conf = dict(conf or {})
-        read_request(conf)
         try:
             bundle = Path(conf.get("bundle") or default_bundle())
-            self._predictor = Xray2MRI.from_bundle(bundle, conf.get("device", "auto"))
+            read_request(system_of(bundle), conf)
+            self._loaded = load(bundle, conf.get("device", "auto"))
         except WeightsError as error:
             remedy = "Start with --conf bundle FOLDER of a complete bundle, or restore its files."
             raise WeightsError(error.what, error.rule, error.found, remedy) from error
         require_free_port(settings.MONAI_LABEL_SERVER_PORT)
         super().__init__(
-            app_dir, studies, conf, name="xray2mri", description=f"Synthetic knee MR from a radiograph. {DISCLAIMER}",
-            version=package_version(),
+            app_dir, studies, conf, name="xray2mri", version=package_version(),
+            description=f"{self._loaded.system.name}: {self._loaded.system.summary}. {DISCLAIMER}",
         )  # fmt: skip
 
     def init_datastore(self) -> Datastore:
@@ -62,13 +60,13 @@ class SynthesisApp(MONAILabelApp):
                 "option --studies",
                 "must be a folder",
                 "an address",
-                "Copy the radiographs into a folder on this computer.",
+                "Copy the images into a folder on this computer.",
             )
         return LocalDatastore(self.studies, extensions=PATTERNS, auto_reload=settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD)
 
     def init_infers(self) -> dict[str, Any]:
         """The model."""
-        self._task = SynthesisTask(self._predictor, self._datastore)
+        self._task = SynthesisTask(self._loaded, self._datastore)
         return {MODEL: self._task}
 
     def init_strategies(self) -> dict[str, Any]:
@@ -76,13 +74,8 @@ class SynthesisApp(MONAILabelApp):
         return {"generate": Generate(self._task, self.infer, self.conf)}
 
     def info(self) -> dict[str, Any]:
-        """MONAI Label's, with the features that a request may hold and the warning that belongs to results."""
-        features = [
-            {"name": feature.stem, "description": feature.description, "highest": feature.highest}
-            for feature in FEATURES
-        ]
-        described = self._predictor.network.describe is not None  # Wang 2024b reads the film instead
-        return {**super().info(), "disclaimer": DISCLAIMER, "features": [] if described else features}
+        """MONAI Label's, with what the bundle tells of itself and the warning that belongs to results."""
+        return {**super().info(), "disclaimer": DISCLAIMER, **self._loaded.predictor.server_info()}
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> Any:
         """Run the model.

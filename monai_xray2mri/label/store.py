@@ -1,84 +1,99 @@
-"""What the studies folder of a MONAI Label server holds: radiographs, their reports, and results put back into it."""
+"""What the studies folder of a MONAI Label server holds: sources, their reports, and results put back into it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pydicom
 from pydicom import Dataset
 
+from monai_xray2mri.core.system import System
+from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.marks import is_own_result
-from monai_xray2mri.dicom.study import Study, StudyFile
-from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES
-from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study, require_films
-from monai_xray2mri.types import Side
 
 PATTERNS = ("*.nii.gz", "*.nii", "*.nrrd", "*.png", "*.jpg", "*.jpeg", "*.dcm")
-"""Files that are radiographs, reports or results."""
+"""Files that are sources, reports or results."""
 
-_RESULT = re.compile(r".+_(synthetic_mri|uncertainty)_[RL]$")
-
-
-def volume_name(radiograph: str, side: Side) -> str:
-    """Under which a synthetic volume is put back."""
-    return f"{radiograph}_synthetic_mri_{side}"
+UNCERTAINTY = "uncertainty"
+"""Word in the name of the standard deviation of several samples."""
 
 
-def uncertainty_name(radiograph: str, side: Side) -> str:
-    """Under which the uncertainty of a volume is put back."""
-    return f"{radiograph}_uncertainty_{side}"
+def result_name(source: str, product: str, key: str) -> str:
+    """Under which a result is put back into the datastore.
+
+    Args:
+        source: name of what it was made of.
+        product: what it is: the system's ``product``, or :data:`UNCERTAINTY`.
+        key: of its case; empty where the source has one case.
+
+    Example:
+        >>> result_name("film", "synthetic_mri", "R"), result_name("scan", "uncertainty", "")
+        ('film_synthetic_mri_R', 'scan_uncertainty')
+    """
+    return "_".join(filter(None, (source, product, key)))
 
 
-def is_result(name: str) -> bool:
-    """Whether a name is that of a result."""
-    return _RESULT.match(name) is not None
+def is_result(name: str, system: System) -> bool:
+    """Whether a name in the datastore is that of a result of the system."""
+    sides = next((option.choices for option in system.request_options if option.name == "side"), ())
+    ending = f"_({'|'.join(map(re.escape, sides))})" if sides else ""
+    return re.fullmatch(f".+_({re.escape(system.product)}|{UNCERTAINTY}){ending}", name) is not None
 
 
-def is_radiograph(name: str, file: Path) -> bool:
-    """Whether an image of the datastore may be a radiograph: no result, report or other DICOM object."""
-    if is_result(name) or not file.is_file():
+def is_source(name: str, file: Path, system: System) -> bool:
+    """Whether an image of the datastore may be a source of the system: no result, report or other DICOM object."""
+    if is_result(name, system) or not file.is_file():
         return False
     if file.suffix.lower() != ".dcm":
         return True
     header = _header(file, ["Modality"])
-    return header is not None and header.get("Modality") in RADIOGRAPH_MODALITIES
+    return header is not None and header.get("Modality") in system.modalities
 
 
-def study_of(radiograph: Path, folder: Path | None) -> Study:
-    """A radiograph with the reports of its study that lie in a folder.
+@contextmanager
+def study_of(source: Path, folder: Path | None) -> Iterator[Path]:
+    """A source with the structured reports of its study: a temporary folder, or the source itself if there are none.
 
     Args:
-        radiograph: the file.
-        folder: where reports may lie; None for a radiograph from elsewhere.
-
-    Raises:
-        UsageError: there is no such file.
-        InputRefused: it is no radiograph.
+        source: the file.
+        folder: where reports may lie; None for a source from elsewhere.
     """
-    study = read_knee_study(radiograph)
-    header = require_films(study)[0].header
-    if header is None or folder is None:
-        return study
-    return study.with_files(REPORTS, _reports(folder, str(header.get("StudyInstanceUID", ""))))
+    reports = [] if folder is None else _reports(folder, _study(_header(source, ["StudyInstanceUID"])))
+    files = dict.fromkeys((source, *reports))  # a source may be a report itself; the plan refuses it
+    if len(files) == 1:
+        yield source
+        return
+    with TemporaryDirectory() as together:
+        for file in files:
+            (Path(together) / file.name).symlink_to(file.resolve())
+        yield Path(together)
 
 
-def _reports(folder: Path, study: str) -> Sequence[StudyFile]:
+def _reports(folder: Path, study: str) -> Sequence[Path]:
     found = []
-    for file in sorted(folder.glob("*.dcm")):
+    for file in sorted(folder.glob("*.dcm")) if study else ():
         start = _header(file, ["Modality", "StudyInstanceUID"])
-        if start is None or start.get("Modality") != "SR" or start.get("StudyInstanceUID") != study or not study:
+        if start is None or start.get("Modality") not in REPORTS.modalities or _study(start) != study:
             continue
         header = _header(file)
         if header is not None and not is_own_result(header):
-            found.append(StudyFile(file.name, file, header))
+            found.append(file)
     return found
 
 
+def _study(header: Dataset | None) -> str:
+    return "" if header is None else str(header.get("StudyInstanceUID", ""))
+
+
 def _header(file: Path, keywords: list[str] | None = None) -> Dataset | None:
+    """The header of a DICOM file; None where it cannot be read: such a file is neither a source nor a report."""
     try:
-        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=keywords)
-    except Exception:  # a damaged file breaks anywhere in the parser; it is none of ours then
+        require_bounded(file, file.name)
+        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=keywords, force=True)
+    except Exception:  # a damaged file breaks anywhere in the parser
         return None

@@ -1,4 +1,4 @@
-"""Synthesis as an inference task of MONAI Label: one at a time, with its progress in the log."""
+"""A system as an inference task of MONAI Label: one case at a time, with its progress in the log."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
 from monai_xray2mri.core.stored_values import FULL_SCALE
+from monai_xray2mri.core.system import Case, Plan
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.label.request import SynthesisRequest, read_request, truth_of
-from monai_xray2mri.label.store import study_of, uncertainty_name, volume_name
-from monai_xray2mri.label.volume_file import EXTENSIONS, write_volume
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study
-from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
-from monai_xray2mri.types import Side, Volume
+from monai_xray2mri.label.request import RESULT_OPTIONS, LabelRequest, client_options, read_request
+from monai_xray2mri.label.store import UNCERTAINTY, result_name, study_of
+from monai_xray2mri.label.volume_file import write_volume
+from monai_xray2mri.systems.registry import Loaded
+from monai_xray2mri.types import Volume
 
 logger = logging.getLogger(__name__)
 
@@ -30,35 +29,24 @@ MODEL = "xray2mri"
 
 
 class SynthesisTask(InferTask):
-    """A radiograph to a synthetic MR volume.
+    """A source to the volume of one of its cases.
 
     Args:
-        predictor: the loaded model.
+        loaded: the bundle, with its system.
         datastore: where reports are looked for and uncertainty is put.
     """
 
-    def __init__(self, predictor: Xray2MRI, datastore: Datastore) -> None:
-        network = predictor.network
+    def __init__(self, loaded: Loaded, datastore: Datastore) -> None:
+        system, predictor = loaded.system, loaded.predictor
+        options = (*system.request_options, *system.sampling_options, *RESULT_OPTIONS)
         super().__init__(
             type=InferType.OTHERS,
             labels=[],
             dimension=3,
-            description=f"Synthetic knee MR volume from a radiograph ({predictor.bundle}). {DISCLAIMER}",
-            config={
-                "side": ["", "R", "L"],
-                "steps": network.settings.steps,
-                "slices": network.slices,
-                "samples": 1,
-                "seed": 0,
-                "guidance": network.settings.guidance,
-                "assume_spacing": False,
-                "force": False,
-                "estimate": True,
-                "result_extension": list(EXTENSIONS),
-                "result_dtype": list(FULL_SCALE),
-            },
+            description=f"{system.name}: {system.summary}; bundle {predictor.name}. {DISCLAIMER}",
+            config=client_options(options, predictor.resolve().record()),
         )
-        self.predictor, self.datastore = predictor, datastore
+        self.system, self.predictor, self.bundle, self.datastore = system, predictor, loaded.bundle, datastore
         self._turn = Lock()
 
     def is_valid(self) -> bool:
@@ -66,101 +54,87 @@ class SynthesisTask(InferTask):
         return True
 
     def __call__(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Synthesize the knee of ``request["image"]``, a file.
+        """Make the volume of ``request["image"]``, a file.
 
         All checks come before the wait for an earlier request.
 
         Args:
-            request: with the parameters of :func:`~monai_xray2mri.label.request.read_request`; ``save_image`` puts the
-                volume back into the datastore, too.
+            request: with the parameters of :func:`~monai_xray2mri.label.request.read_request`.
 
         Returns:
-            The file of the volume, which the caller removes, and what belongs to it, as JSON: ``side``, ``disclaimer``,
-            ``provenance``, ``full_scale``; the names in the datastore of ``uncertainty`` (from two samples on) and
-            ``volume``.
+            The file of the volume, which the caller removes, and what belongs to it, as JSON: ``side`` (the key of the
+            case), ``disclaimer``, ``provenance``, ``full_scale``; the names in the datastore of ``uncertainty`` (from
+            two samples on) and ``volume`` (where it is kept).
 
         Raises:
-            InputRefused: the radiograph cannot be used.
+            InputRefused: the source cannot be used, or holds several cases and no side chooses one.
             UsageError: a parameter is out of range.
+            OutOfMemory: the device is too small.
         """
-        wanted = read_request(request)
-        wanted.options.check(self.predictor.network.schedule.steps)
-        radiograph = Path(request["image"])
-        name, inside = self._name_of(radiograph)
-        case = self._case(radiograph, wanted, inside)
+        wanted = read_request(self.system, request)
+        sampling = self.predictor.resolve(**wanted.sampling)
+        source = Path(request["image"])
+        name, inside = self._name_of(source)
+        case = self._plan(source, wanted, inside).only()
         with self._turn:
-            result = self.predictor.synthesize(case, wanted.options, self._progress(case, wanted))
+            progress = ProgressLog(case.title, self.predictor.work(sampling), self.system.work_unit)
+            result = self.predictor.predict(case, sampling, progress)
         answer: dict[str, Any] = {
             "label_names": {},
-            "side": str(case.side),
+            "side": case.key,
             "disclaimer": DISCLAIMER,
             "full_scale": FULL_SCALE[wanted.dtype],
             "provenance": dict(result.provenance),
         }
         if result.uncertainty is not None:
-            answer["uncertainty"] = self._keep(result.uncertainty, uncertainty_name(name, case.side), wanted)
-        if truth_of(request.get("save_image"), "save_image"):
-            answer["volume"] = self._keep(result.volume, volume_name(name, case.side), wanted)
+            kept = result_name(name, UNCERTAINTY, case.key)
+            answer["uncertainty"] = self._keep(result.uncertainty, kept, wanted)
+        if wanted.save_image:
+            answer["volume"] = self._keep(result.volume, result_name(name, self.system.product, case.key), wanted)
         with tempfile.NamedTemporaryFile(suffix=wanted.extension, delete=False) as file:
             return str(write_volume(Path(file.name), result.volume, wanted.dtype)), answer
 
-    def sides(self, radiograph: Path, request: Mapping[str, Any]) -> tuple[Side, ...]:
-        """The knees of a radiograph that can be synthesized, right before left.
+    def cases(self, source: Path, request: Mapping[str, Any]) -> tuple[Case, ...]:
+        """The cases of a source in the datastore, in the order of its plan.
 
         Raises:
-            InputRefused: none.
+            InputRefused: there is none.
+            UsageError: a parameter is out of range.
         """
-        return tuple(case.side for case in self._cases(radiograph, read_request(request), inside=True))
+        return self._plan(source, read_request(self.system, request), inside=True).cases
 
-    def _cases(self, radiograph: Path, wanted: SynthesisRequest, inside: bool) -> tuple[KneeCase, ...]:
-        plan = plan_study(
-            study_of(radiograph, radiograph.parent if inside else None),
-            side=wanted.side,
-            features=None if wanted.features is None else dict.fromkeys(Side, wanted.features),
-            region_mm=self.predictor.network.region_mm,
-            assume_spacing=wanted.assume_spacing,
-            force=wanted.force,
-            estimate=wanted.estimate,
-        )
-        return plan.cases
+    def _plan(self, source: Path, wanted: LabelRequest, inside: bool) -> Plan[Any]:
+        with study_of(source, source.parent if inside else None) as study:
+            return self.system.plan(study, wanted.source, self.bundle)
 
-    def _case(self, radiograph: Path, wanted: SynthesisRequest, inside: bool) -> KneeCase:
-        cases = self._cases(radiograph, wanted, inside)
-        if len(cases) > 1:
-            raise InputRefused("radiograph", "shows both knees", "no side", "Choose the side: R or L.")
-        return cases[0]
-
-    def _name_of(self, radiograph: Path) -> tuple[str, bool]:
-        """How results are named, and whether the radiograph is in the datastore; an uploaded one has its digest."""
-        file = radiograph.resolve()
+    def _name_of(self, source: Path) -> tuple[str, bool]:
+        """How results are named, and whether the source is in the datastore; an uploaded one is named by its digest."""
+        file = source.resolve()
         for name in self.datastore.list_images():
             if Path(self.datastore.get_image_uri(name)) == file:
                 return name, True
         return "upload_" + hashlib.sha256(file.read_bytes()).hexdigest()[:12], False
 
-    def _keep(self, volume: Volume, name: str, wanted: SynthesisRequest) -> str:
+    def _keep(self, volume: Volume, name: str, wanted: LabelRequest) -> str:
         with tempfile.TemporaryDirectory() as folder:
             file = write_volume(Path(folder) / f"{name}.nrrd", volume, wanted.dtype)
             return str(self.datastore.add_image(name, str(file), {}))
-
-    def _progress(self, case: KneeCase, wanted: SynthesisRequest) -> ProgressLog:
-        slices = wanted.options.slices or self.predictor.network.slices
-        return ProgressLog(f"{case.side.word} knee", slices * wanted.options.samples)
 
 
 class ProgressLog:
     """Tells the log how far a synthesis is, at every tenth.
 
     Args:
-        what: is being made.
-        total: its number of slices.
+        title: of the case.
+        total: its units of work.
+        unit: word for one of them.
     """
 
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self.total, self.done = what, total, 0
+    def __init__(self, title: str, total: int, unit: str) -> None:
+        self.title, self.total, self.unit, self.done = title, total, unit, 0
 
-    def __call__(self, slices: int) -> None:
-        """Count slices that have been finished."""
-        before, self.done = self.done, self.done + slices
+    def __call__(self, units: int) -> None:
+        """Count units that have been finished."""
+        before, self.done = self.done, self.done + units
         if before * 10 // self.total != self.done * 10 // self.total:
-            logger.info("Synthesis of the %s: %d of %d slices", self.what, self.done, self.total)
+            logger.info("Synthesis of the %s: %d of %d %ss", self.title, self.done, self.total, self.unit)

@@ -149,7 +149,7 @@ def test_the_slicer_module_works_without_features_and_uncertainty(
     ours = Server(client, str(tmp_path))
     ours.connect()
     assert (ours.models, ours.features) == (list(BUNDLES), [])
-    result = ours.synthesise(BUNDLES[0], Knee(str(radiographs.right)), Settings(steps=1, slices=4, samples=2))
+    result = ours.synthesize(BUNDLES[0], Knee(str(radiographs.right)), Settings(steps=1, slices=4, samples=2))
     assert SimpleITK.ReadImage(result.volume).GetSize() == (64, 64, 4)
     assert result.uncertainty is None and "SYNTHETIC" in result.warning
 

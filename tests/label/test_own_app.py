@@ -145,7 +145,7 @@ def test_the_slicer_module_gets_volume_and_uncertainty(
     ours.connect()
     assert (ours.models, len(ours.features), ours.default("xray2mri", "steps")) == (["xray2mri"], 19, 2)
     knee = Knee(str(radiographs.left), features={"XRKL": 2})
-    result = ours.synthesise("xray2mri", knee, Settings(steps=1, slices=4, samples=2, seed=5))
+    result = ours.synthesize("xray2mri", knee, Settings(steps=1, slices=4, samples=2, seed=5))
     wanted = predictor(radiographs.left, steps=1, slices=4, samples=2, seed=5, features={"XRKL": 2})
     assert wanted.uncertainty is not None and result.uncertainty is not None
     volume, spread = (SimpleITK.GetArrayFromImage(read(file)) for file in (result.volume, result.uncertainty))
@@ -162,7 +162,7 @@ def test_the_slicer_module_shows_reasons(
     ours = Server(client, str(tmp_path))
     ours.connect()
     with pytest.raises(Refused, match=r"(?i)^radiograph .*chest") as caught:
-        ours.synthesise("xray2mri", Knee(str(radiographs.chest)), Settings())
+        ours.synthesize("xray2mri", Knee(str(radiographs.chest)), Settings())
     assert "Status" not in str(caught.value) and "{" not in str(caught.value)
     with pytest.raises(Refused, match="Is the server running"):
         Server(monai_client("http://127.0.0.1:9", str(tmp_path)), str(tmp_path)).connect()
@@ -230,7 +230,7 @@ def test_next_sample_is_a_new_volume_each_time(client: Any, server: RunningServe
 @pytest.mark.parametrize(
     ("conf", "message"),
     [
-        ({"bundle": "/nowhere"}, "must hold configs/inference.json .*--conf bundle"),
+        ({"bundle": "/nowhere"}, "must hold configs/metadata.json .*--conf bundle"),
         ({"steps": "few"}, "option steps: must be a whole number"),
         ({"device": "abacus"}, "option device"),
     ],

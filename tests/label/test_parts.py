@@ -10,37 +10,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK
-from pydicom import dcmread
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.core.stored_values import FULL_SCALE
 from monai_xray2mri.core.volumes import volume_affine
-from monai_xray2mri.dicom.kinds import REPORTS
-from monai_xray2mri.diffusion.options import Options
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UnknownName, UsageError, WeightsError
 from monai_xray2mri.label.answers import answer_errors, hide_texts, status_of
-from monai_xray2mri.label.request import read_request
-from monai_xray2mri.label.store import is_radiograph, is_result, study_of, uncertainty_name, volume_name
+from monai_xray2mri.label.request import RESULT_OPTIONS, client_options, read_request
+from monai_xray2mri.label.store import UNCERTAINTY, is_result, is_source, result_name, study_of
 from monai_xray2mri.label.volume_file import EXTENSIONS, write_volume
+from monai_xray2mri.systems.registry import find_system
 from monai_xray2mri.types import Side, Volume
 from tests.label.conftest import Radiographs
 
+KNEE = find_system("knee_xray2mri")
+
 
 def test_a_request_may_hold_numbers_texts_lists_and_nothing() -> None:
-    plain = read_request({})
-    assert (plain.side, plain.features, plain.options) == (None, None, Options())
-    assert (plain.extension, plain.dtype, plain.assume_spacing) == (".nrrd", "float32", False)
-    assert (plain.force, plain.estimate) == (False, True)
-    assert read_request({"steps": "", "samples": 0, "side": ["", "R", "L"], "assume_spacing": "false"}) == plain
+    plain = read_request(KNEE, {})
+    assert plain.source == KNEE.request()
+    assert plain.sampling == {option.name: option.default for option in KNEE.sampling_options}
+    assert (plain.extension, plain.dtype, plain.save_image) == (".nrrd", "float32", False)
+    blank = {"steps": "", "samples": 0, "side": ["", "R", "L"], "assume_spacing": "false", "features": " "}
+    assert read_request(KNEE, blank) == plain
     asked = read_request(
+        KNEE,
         {"steps": "20", "seed": str(2**63 - 1), "guidance": "0", "slices": 12.0, "dtype": "bfloat16",
-         "side": "left", "assume_spacing": 1, "force": "true", "estimate": False,
-         "features": '{"V00XRKL": "2", "XRJSM": ""}', "result_dtype": "int16", "model": "of MONAI Label"}
+         "side": "left", "assume_spacing": 1, "force": "true", "estimate": False, "save_image": "yes",
+         "features": '{"V00XRKL": "2", "XRJSM": ""}', "result_dtype": "int16", "model": "of MONAI Label"},
     )  # fmt: skip
-    assert asked.options == Options(steps=20, seed=2**63 - 1, slices=12, dtype="bfloat16")
-    assert (asked.side, asked.dtype, asked.assume_spacing) == (Side.LEFT, "int16", True)
-    assert (asked.force, asked.estimate) == (True, False)
-    assert asked.features is not None and asked.features.grades["XRKL"] == 2
+    chosen = {"steps": 20, "seed": 2**63 - 1, "slices": 12, "dtype": "bfloat16"}
+    assert asked.sampling == {**plain.sampling, **chosen}
+    assert (asked.dtype, asked.save_image) == ("int16", True)
+    assert asked.source == KNEE.request(
+        side="L", assume_spacing=True, force=True, estimate=False, features='{"XRKL": 2}'
+    )
+    assert asked.source.features[Side.LEFT].grades["XRKL"] == 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -48,16 +53,29 @@ def test_a_request_may_hold_numbers_texts_lists_and_nothing() -> None:
     [
         ({"steps": "1.5"}, "steps: must be a whole number"),
         ({"eta": "much"}, "eta: must be a number"),
-        ({"side": "both"}, "side: must be R, L or empty"),
+        ({"side": "both"}, "side: must be one of: R, L"),
         ({"assume_spacing": "perhaps"}, "assume_spacing: must be true or false"),
         ({"result_extension": ".png"}, "result_extension: must be one of"),
         ({"features": "KL 2"}, "features: must be JSON"),
-        ({"features": [1]}, "features: must map names to grades"),
+        ({"features": [1]}, "features: must map names to values"),
+        ({"features": '"/etc/passwd"'}, "features: must map names to values"),
+        ({"oai_table": "/etc/passwd"}, "oai_table: must be JSON"),
     ],
 )
 def test_what_a_request_cannot_mean_is_named(parameters: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        read_request(parameters)
+        read_request(KNEE, parameters)
+
+
+def test_clients_see_defaults_choices_and_the_bundles_own_values() -> None:
+    own = {"steps": 10, "slices": 50, "guidance": 2.0, "feature_guidance": 2.0, "eta": 0.5}
+    shown = client_options((*KNEE.request_options, *KNEE.sampling_options, *RESULT_OPTIONS), own)
+    assert shown["side"] == ["", "R", "L"] and shown["dtype"][0] == "auto"
+    assert shown["result_extension"] == list(EXTENSIONS) and shown["result_dtype"] == list(FULL_SCALE)
+    assert (shown["steps"], shown["slices"], shown["samples"], shown["seed"], shown["eta"]) == (10, 50, 1, 0, 0.5)
+    assert (shown["guidance"], shown["feature_guidance"]) == (0.0, 0.0)
+    assert (shown["assume_spacing"], shown["force"], shown["estimate"]) == (False, False, True)
+    assert not {"features", "oai_table"} & set(shown)
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
@@ -75,24 +93,22 @@ def test_volumes_are_written_in_place(tmp_path: Path, extension: str, dtype: str
         np.testing.assert_allclose(image.TransformIndexToPhysicalPoint(index), place, atol=1e-4)
 
 
-def test_the_store_tells_radiographs_from_reports_and_results(radiographs: Radiographs, tmp_path: Path) -> None:
+def test_the_store_tells_sources_from_reports_and_results(radiographs: Radiographs) -> None:
     for name, expected in {"right": True, "picture": True, "nifti": True, "reading": False}.items():
-        assert is_radiograph(name, getattr(radiographs, name)) is expected, name
-    dataset = dcmread(radiographs.right)
-    dataset.Modality = "RG"
-    dataset.save_as(tmp_path / "film.dcm")
-    assert is_radiograph("film", tmp_path / "film.dcm")
-    for name in (volume_name("right", Side.RIGHT), uncertainty_name("right", Side.LEFT)):
-        assert is_result(name) and not is_radiograph(name, radiographs.nrrd)
-    assert not is_result("right")
+        assert is_source(name, getattr(radiographs, name), KNEE) is expected, name
+    for name in (result_name("right", KNEE.product, "R"), result_name("right", UNCERTAINTY, "L")):
+        assert is_result(name, KNEE) and not is_source(name, radiographs.nrrd, KNEE)
+    assert not is_result("right", KNEE) and not is_result("right_synthetic_mri_old", KNEE)
 
 
-def test_a_radiograph_is_read_with_the_reports_of_its_study(radiographs: Radiographs) -> None:
-    (report,) = study_of(radiographs.right, radiographs.folder).of(REPORTS)
-    assert report.name == "reading.dcm"
-    assert study_of(radiographs.left, radiographs.folder).of(REPORTS) == ()
-    assert study_of(radiographs.right, None).of(REPORTS) == ()
-    assert study_of(radiographs.picture, radiographs.folder).of(REPORTS) == ()
+def test_a_source_is_read_with_the_reports_of_its_study(radiographs: Radiographs, tmp_path: Path) -> None:
+    with study_of(radiographs.right, radiographs.folder) as folder:
+        assert {file.name for file in folder.iterdir()} == {"right.dcm", "reading.dcm"}
+    assert not folder.exists()
+    others = [(name, radiographs.folder) for name in ("left", "picture", "nifti", "reading")]
+    for name, place in [("right", None), *others]:
+        with study_of(getattr(radiographs, name), place) as source:
+            assert source == getattr(radiographs, name)
 
 
 def test_errors_have_their_status() -> None:

@@ -1,4 +1,4 @@
-"""MONAI Label app: synthetic knee MR from a radiograph. Started by ``monailabel start_server --app`` this folder."""
+"""MONAI Label app: a bundle of monai_xray2mri. Started by ``monailabel start_server --app`` this folder."""
 
 from monai_xray2mri.label.app import SynthesisApp
 

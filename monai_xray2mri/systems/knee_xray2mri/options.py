@@ -79,6 +79,8 @@ def knee_request(**values: Any) -> KneeRequest:
     side = next(option for option in REQUEST_OPTIONS if option.name == "side").read(values.pop("side", None))
     chosen = chosen_options([option for option in REQUEST_OPTIONS if option.name not in ("side", "features")], values)
     side = Side(side) if side else None
+    if chosen["oai_table"] is not None:
+        chosen["oai_table"] = Path(chosen["oai_table"])
     return KneeRequest(side=side, features=_gradings(features), **chosen)
 
 

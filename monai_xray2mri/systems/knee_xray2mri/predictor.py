@@ -18,7 +18,7 @@ from monai_xray2mri.core.system import Progress
 from monai_xray2mri.core.volumes import mean_and_spread, to_patient_space
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.diffusion.precision import DTYPES
-from monai_xray2mri.knee.grading.features import one_hot
+from monai_xray2mri.knee.grading.features import FEATURES, one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.knee_xray2mri.calibration import INTERVAL, knee_calibration
@@ -122,6 +122,19 @@ class Xray2MRI:
             "guidance": settings.guidance,
             "feature_guidance": settings.feature_guidance,
             "region_mm": network.region_mm,
+        }
+
+    def server_info(self) -> dict[str, object]:
+        """``features`` that a request may hold, as name, description and highest grade.
+
+        None where the network describes the radiograph itself (Wang 2024b).
+        """
+        features = FEATURES if self.network.describe is None else ()
+        return {
+            "features": [
+                {"name": feature.stem, "description": feature.description, "highest": feature.highest}
+                for feature in features
+            ]
         }
 
     def resolve(self, **options: Any) -> KneeSampling:

@@ -94,7 +94,7 @@ class Xray2MRIWidget(ScriptedLoadableModuleWidget):
                     assume_spacing=self.assumeSpacing.checked,
                     force=self.force.checked,
                 )
-                result = self.logic.server.synthesise(self.model.currentText, knee, settings)
+                result = self.logic.server.synthesize(self.model.currentText, knee, settings)
                 self.logic.show(result)
         except Refused as refusal:
             slicer.util.errorDisplay(str(refusal))

@@ -117,7 +117,7 @@ class Server:
         value = self._info["models"][model].get("config", {}).get(option)
         return value if isinstance(value, int) else None
 
-    def synthesise(self, model: str, knee: Knee, settings: Settings) -> SyntheticKnee:
+    def synthesize(self, model: str, knee: Knee, settings: Settings) -> SyntheticKnee:
         """Send a radiograph and wait for its volume: about half a minute on one core of a processor.
 
         Raises:
