@@ -19,8 +19,8 @@ __all__ = [
     "Sampler",
     "SamplerSettings",
     "VolumeNoise",
+    "classifier_free_guidance",
     "ddim",
-    "guided",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -34,6 +34,6 @@ __getattr__, __dir__ = lazy_names(
         "SamplerSettings": "sampler_settings",
         "VolumeNoise": "depth_noise",
         "ddim": "samplers",
-        "guided": "guidance",
+        "classifier_free_guidance": "guidance",
     },
 )

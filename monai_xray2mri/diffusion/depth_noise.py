@@ -1,8 +1,8 @@
 """Noise of one volume as a Gaussian process over physical depth.
 
-The denoiser is trained on single slices with noise N(0, I). What the noise of *neighbouring* slices has in common is
-therefore free to choose, and decides how alike the generated slices are: Wang 2024a, Algorithm 2, draws one noise for
-all slices, which makes them too much alike; independent noise makes them too different. Here
+The denoiser is trained on single slices with noise N(0, I). How much noise *neighboring* slices share is therefore free
+to choose, and it decides how alike the generated slices are. Wang 2024a, Algorithm 2, draws one noise for all slices,
+which makes them too much alike; independent noise makes them too different. Here
 
     eps(d) = sqrt(share) e + sqrt(1 - share) g(d),    e, g(d) ~ N(0, I),
 
@@ -38,7 +38,7 @@ class DepthKernel:
 
     Attributes:
         share: variance that all depths have in common, 0 to 1; 1 is Wang 2024a's one noise per volume.
-        length_mm: standard deviation of the Gaussian that the finest noise's correlation falls off with, in mm.
+        length_mm: standard deviation in mm of the Gaussian with which the correlation of the finest noise falls off.
         range_mm: depths lie within 0 to this.
         aspect: growth of that length per wavelength in the plane; 0 is one length for all.
         pixel_mm: side of a pixel of the noise in the plane.
@@ -64,7 +64,7 @@ class DepthKernel:
             raise ValueError(f"aspect must be within 0..1, got {self.aspect}")
 
     def correlation(self, distance_mm: Tensor, wavelength_mm: float = 0.0) -> Tensor:
-        """Correlation of noise of this wavelength at depths so far apart, any shape, at most ``range_mm``."""
+        """Correlation of noise of one wavelength at two depths, by their distance (any shape, at most ``range_mm``)."""
         length = self._length(torch.tensor(wavelength_mm, dtype=torch.float64))
         return self.share + (1 - self.share) * torch.exp(-0.5 * (distance_mm / length) ** 2)
 
@@ -115,7 +115,7 @@ class DepthProcess:
             self.waves = waves.reshape(2 * len(self.omega), -1)  # [2K,C*h*w]
 
     def at(self, depth_mm: Tensor) -> Tensor:
-        """Noise at depths [S] in mm: [S,C,h,w] float32 on the CPU; none depends on which others are asked for."""
+        """Noise at depths [S] in mm: [S,C,h,w] float32 on the CPU; a slice does not depend on the others."""
         if self.waves is None:
             return self.common.expand(len(depth_mm), *self.shape)
         angle = depth_mm.detach().cpu().double()[:, None] * self.omega
@@ -136,10 +136,10 @@ def cosine_transform(size: int) -> Tensor:
 
 
 class VolumeNoise:
-    """All the noise of one volume: the initial one, and for eta > 0 that of each step, each a process of its own.
+    """All the noise of one volume: the initial noise and, for eta > 0, the noise of each step; each is its own process.
 
-    The noise of a step is drawn again whenever it is asked for, so that memory does not grow with the steps and every
-    chunk of slices meets the same process.
+    The noise of a step is drawn again at each call, so that memory does not grow with the steps and all chunks of
+    slices get the same process.
 
     Args:
         shape: (C, h, w) of the noise of one slice.

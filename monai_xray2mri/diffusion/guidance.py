@@ -34,7 +34,7 @@ Predict = Callable[[Tensor, Tensor, Condition], Tensor]
 """The denoiser: (z_t [B,C,h,w], t [B], condition of B) to its prediction [B,C,h,w]; guide [m*B,G] to [m*B,C,h,w]."""
 
 
-def guided(
+def classifier_free_guidance(
     predict: Predict, condition: Condition, null: Condition, scale: float, guide_scale: float | None = None
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A denoiser with its condition bound, guided by image and guide, each with a scale of its own.
@@ -46,7 +46,7 @@ def guided(
     Args:
         predict: the denoiser.
         condition: what it is conditioned on.
-        null: the condition that it learnt to know as none.
+        null: what the denoiser learned to take for no condition.
         scale: of the image; 1 is the conditional prediction alone (one call of the batch), 0 the free one.
         guide_scale: of the guide; None the same as ``scale``, which gives the guidance of Ho and Salimans:
             free + scale * (both - free).

@@ -1,8 +1,8 @@
 """Latent diffusion of images: what every method shares.
 
 A method is an autoencoder, a denoiser, a noise schedule and a sampler. A system derives its network from
-:class:`LatentDiffusion` and says how its inputs become a condition, what stands for no condition, and how the denoiser
-is asked; encoding, decoding, guidance and sampling are written here, once.
+:class:`LatentDiffusion` and defines three things: how its inputs become a condition, what stands for no condition, and
+how the denoiser is evaluated. Encoding, decoding, guidance and sampling are written here, once.
 
 Each image has a *place*: the depth of a slice, [B] (Wang 2024a, 2024b), the numbers of a plane, [B,P], or, where an
 image lies nowhere in particular, no number at all, [B,0].
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_xray2mri.diffusion.depth_noise import DepthKernel, VolumeNoise
-from monai_xray2mri.diffusion.guidance import Condition, guided
+from monai_xray2mri.diffusion.guidance import Condition, classifier_free_guidance
 from monai_xray2mri.diffusion.precision import computing_in
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.diffusion.samplers import Model, Sampler, ddim
@@ -46,7 +46,7 @@ class LatentDiffusion(nn.Module, ABC):
     Args:
         autoencoder: ``encode`` [B,1,H,W] to [B,C,h,w] and ``decode`` back; its attributes ``factor`` = H / h and
             ``latent_channels`` = C.
-        denoiser: what :meth:`denoise` asks.
+        denoiser: the network that :meth:`denoise` evaluates.
         schedule: noise schedule.
         settings: of the network's own sampler.
         tokens: number of context tokens and their width, (N, width).
@@ -90,7 +90,7 @@ class LatentDiffusion(nn.Module, ABC):
 
     @abstractmethod
     def null_condition(self, batch: int) -> Condition:
-        """The condition of ``batch`` images that the denoiser learnt to know as none."""
+        """What the denoiser learned to take for no condition, for ``batch`` images."""
 
     @abstractmethod
     def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
@@ -119,14 +119,14 @@ class LatentDiffusion(nn.Module, ABC):
     ) -> Model:
         """The denoiser with its condition and places [B] or [B,P] bound: ``(z_t, t) -> prediction``.
 
-        Guided by :func:`~monai_xray2mri.diffusion.guidance.guided` where a scale is not 1.
+        Guided by :func:`~monai_xray2mri.diffusion.guidance.classifier_free_guidance` where a scale is not 1.
         """
 
         def predict(z_t: Tensor, t: Tensor, given: Condition) -> Tensor:
             copies = len(z_t) // len(place)
             return self.denoise(z_t, t, given, place.repeat(copies, *[1] * (place.dim() - 1))).to(z_t)
 
-        return guided(predict, condition, self.null_condition(len(place)), guidance, feature_guidance)
+        return classifier_free_guidance(predict, condition, self.null_condition(len(place)), guidance, feature_guidance)
 
     @torch.inference_mode()
     def sample(

@@ -15,8 +15,8 @@ DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16"
 def computing_in(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
     """Compute matrix products and convolutions in ``dtype``; parameters stay as they are.
 
-    float32 is meant as such: on CUDA, where convolutions would use the 10 bits of TF32 by default, that and algorithms
-    that differ from run to run are off, so that a result differs between devices by rounding alone.
+    float32 means full float32 on CUDA, too: TF32, which rounds the factors of convolutions to 10 bits, and algorithms
+    whose results differ from run to run are switched off. Results of two devices then differ by rounding alone.
     """
     if dtype != torch.float32:
         with torch.autocast(device.type, dtype=dtype):

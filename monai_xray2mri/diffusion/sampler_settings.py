@@ -15,7 +15,7 @@ class SamplerSettings:
 
     Attributes:
         steps: evaluations of the denoiser.
-        guidance: guidance scale (:func:`~monai_xray2mri.diffusion.guidance.guided`); 1 is none.
+        guidance: guidance scale (:func:`~monai_xray2mri.diffusion.guidance.classifier_free_guidance`); 1 is none.
         feature_guidance: guidance scale of the features alone.
         eta: DDIM eta, 0 deterministic (Wang 2024a, Eq. 9) to 1 ancestral.
         noise_shared: share of the noise that all slices of a volume have in common; 1 is Wang 2024a, Algorithm 2. See

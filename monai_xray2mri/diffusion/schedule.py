@@ -101,11 +101,11 @@ class NoiseSchedule(nn.Module):
         return a * z_t - s * prediction, s * z_t + a * prediction
 
     def network_time(self, t: Tensor) -> Tensor:
-        """The time that the denoiser is told at t [B]: t itself, or where ``network_steps`` has about the same noise.
+        """The time that the denoiser gets at t [B]: t itself, or where ``network_steps`` has about the same noise.
 
         T = 2000 of Wang 2024a maps onto the 1000 steps of Zero-123, whose weights it starts from, as (t + 1) / 2 - 1:
         step t of either schedule is the (t + 1)th that noise was added in, so that both ends and the noise between
-        them agree. Fractions are meant: the time embedding is continuous. Below the first step that the weights know
+        them agree. Fractions are intended: the time embedding is continuous. Below the first step that the weights know
         it is 0.
         """
         if self.network_steps == self.steps:

@@ -52,12 +52,12 @@ class AdaptiveWeight(nn.Module):
         return torch.stack([self.map_p(p).view(shape), self.map_i(i).view(shape)])
 
     def gains(self, maps: Tensor) -> Tensor:
-        """Normalised gains of maps [2,B,C,N]: [2,B,C] in 0 to 1, together 1 (Eq. 9, 10 and 11)."""
+        """Normalized gains of maps [2,B,C,N]: [2,B,C] in 0 to 1, together 1 (Eq. 9, 10 and 11)."""
         norm = (maps.square().sum(dim=3) + KAPPA).sqrt()  # [2,B,C]
         gain = self.log_mu.exp()[:, None] * norm
         return gain / (gain.sum(dim=0) + EPSILON)
 
-    def modulated(self, maps: Tensor) -> Tensor:
+    def modulate(self, maps: Tensor) -> Tensor:
         """Maps [2,B,C,N] times 1 + sigmoid(nu G + o) (Eq. 12)."""
         factor = 1 + torch.sigmoid(self.nu[:, None] * self.gains(maps) + self.offset[:, None])  # [2,B,C]
         return maps * factor[..., None]
@@ -71,7 +71,7 @@ class AdaptiveWeight(nn.Module):
     def forward(self, p: Tensor, i: Tensor) -> Tensor:
         """Combined condition y [B,N,C] of p [B,5] and i [B,64] (Eq. 14)."""
         maps = self.maps(p, i)
-        joined = self.modulated(maps).sum(dim=0).transpose(1, 2)  # [B,N,C]
+        joined = self.modulate(maps).sum(dim=0).transpose(1, 2)  # [B,N,C]
         return self.attention(maps) @ joined
 
 
@@ -120,7 +120,7 @@ class AdaptiveWeightEmbedding(nn.Module):
 
 
 class JointGuide(nn.Module):
-    """Both guides: features r (Wang 2024a) beside p and i (Wang 2024b), [B,61 + 69] and depth [B] to [B,E].
+    """Both guides: features r (Wang 2024a) and with them p and i (Wang 2024b), [B,61 + 69] and depth [B] to [B,E].
 
     For the comparison of what guides better; the embeddings of both are added, so that either may be unknown (zeros).
 

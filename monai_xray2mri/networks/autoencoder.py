@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 class SliceAutoencoder(nn.Module):
-    """KL-regularised autoencoder of grey images, f = 8 in all.
+    """KL-regularized autoencoder of grey images, f = 8 in all.
 
     The paper size repeats the grey image to three channels and works at full resolution
     (``unshuffle=1, repeat=3, channels=(128, 256, 512, 512), layers=2, attention=True``), so that published
@@ -26,7 +26,7 @@ class SliceAutoencoder(nn.Module):
         channels: channels per level; each level but the last halves the resolution.
         layers: residual blocks per level.
         latent_channels: channels of the latent.
-        groups: groups of the group normalisation.
+        groups: groups of the group normalization.
         attention: whether the middle block attends over positions.
     """
 

@@ -1,8 +1,8 @@
-"""Structural guidance and auto-weights after CoLa-Diff, for the baseline of that name.
+"""Structural condition and auto-weights after CoLa-Diff, for the baseline of that name.
 
 CoLa-Diff (Jiang et al., MICCAI 2023, "CoLa-Diff: Conditional latent diffusion model for multi-modal MRI synthesis")
-synthesises one MR sequence from others in the latent space. It was not made for radiographs; Wang 2024a and 2024b
-compare with it and do not say how. What is its own and can be carried over is here: a *structural* condition beside the
+synthesizes one MR sequence from others in the latent space. It was not made for radiographs; Wang 2024a and 2024b
+compare with it and do not say how. This module takes over what is CoLa-Diff's own: a *structural* condition next to the
 appearance (there masks of brain regions, here bone outlines of the radiograph, which need no labels), and
 *auto-weights* that balance the conditions channel by channel. Its cooperative filtering in the autoencoder has no place
 here, where all methods share one frozen autoencoder.

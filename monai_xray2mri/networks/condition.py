@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class DepthCode(nn.Module):
-    """Fourier code of the normalised depth d in [0,1]: [B] to [B, 2 * frequencies + 1]."""
+    """Fourier code of the normalized depth d in [0,1]: [B] to [B, 2 * frequencies + 1]."""
 
     omega: Tensor
 
@@ -91,7 +91,7 @@ class ImageEncoder(nn.Module):
     """Tokens of an image as cross-attention context, trained with the denoiser.
 
     It stands where the paper size has CLIP ViT-L/14 (E2; one token of 768); this one gives an 8 x 8 grid of tokens with
-    learnt positions, from folded 4 x 4 pixel blocks.
+    learned positions, from folded 4 x 4 pixel blocks.
 
     Args:
         channels: channels at 1/4, 1/8, 1/16 and 1/32 of the resolution.

@@ -99,9 +99,9 @@ class SliceDenoiser(nn.Module):
         unet, several = self.unet, len(guide) // len(noisy)
         time = unet.time_embedding(unet.time_proj(t).to(noisy.dtype))  # [B,E]
         down = time if self.depth_embedding is None else time + self.depth_embedding(place)
-        up = _tiled(time, several)
+        up = _tile(time, several)
         if self.guide is not None:
-            up = up + self.guide(guide, _tiled(place, several))
+            up = up + self.guide(guide, _tile(place, several))
 
         hidden = unet.conv_in(torch.cat([noisy, image_latent], dim=1))  # [B,c0,h,w]
         skips: tuple[Tensor, ...] = (hidden,)
@@ -109,8 +109,8 @@ class SliceDenoiser(nn.Module):
             hidden, new = block(hidden, down, **_attend(block, context))
             skips += new
         hidden = unet.mid_block(hidden, down, encoder_hidden_states=context)
-        hidden, context = _tiled(hidden, several), _tiled(context, several)  # [m*B,...]
-        skips = tuple(_tiled(skip, several) for skip in skips)
+        hidden, context = _tile(hidden, several), _tile(context, several)  # [m*B,...]
+        skips = tuple(_tile(skip, several) for skip in skips)
         for block in unet.up_blocks:
             count = len(block.resnets)
             skips, own = skips[:-count], skips[-count:]
@@ -118,7 +118,7 @@ class SliceDenoiser(nn.Module):
         return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))  # [m*B,C,h,w]
 
 
-def _tiled(batch: Tensor, times: int) -> Tensor:
+def _tile(batch: Tensor, times: int) -> Tensor:
     """A batch [B,...] ``times`` times in a row: [times*B,...]."""
     return batch if times == 1 else torch.cat([batch] * times)
 

@@ -43,7 +43,7 @@ def test_every_equation_holds_number_by_number() -> None:
         for c in range(3):
             logit = float(module.nu[which, c]) * weight[which][c] + float(module.offset[which, c])
             changed[which, c] = maps[which, 0, c] * (1 + 1 / (1 + math.exp(-logit)))  # Eq. 12
-    torch.testing.assert_close(module.modulated(maps)[:, 0], changed)
+    torch.testing.assert_close(module.modulate(maps)[:, 0], changed)
     projected_p, projected_i = module.query.weight @ maps[0, 0], module.key.weight @ maps[1, 0]  # W_p p, W_i i: [C,N]
     expected = (projected_p.T @ projected_i / math.sqrt(3)).softmax(dim=1)  # Eq. 13
     torch.testing.assert_close(module.attention(maps)[0], expected)
@@ -53,7 +53,7 @@ def test_every_equation_holds_number_by_number() -> None:
 def test_at_the_start_both_maps_are_multiplied_by_exactly_one_and_a_half() -> None:
     module = AdaptiveWeight()
     maps = module.maps(*given())
-    assert torch.equal(module.modulated(maps), 1.5 * maps)
+    assert torch.equal(module.modulate(maps), 1.5 * maps)
 
 
 def test_gains_are_shares_that_follow_the_larger_norm() -> None:

@@ -63,12 +63,12 @@ def source_of(name: str, ema: bool) -> Source | None:
     return None
 
 
-def averaged(key: str) -> str:
+def average_key(key: str) -> str:
     """Key of the moving average of a U-Net's tensor: the CompVis code takes the dots out of its name."""
     return EMA + key.removeprefix("model.").replace(".", "")
 
 
-def _renamed(name: str, renames: dict[str, str]) -> str:
+def _rename(name: str, renames: dict[str, str]) -> str:
     """The name with the first of the leading parts that fits replaced."""
     for ours, theirs in renames.items():
         if name == ours or name.startswith(ours + "."):
@@ -99,11 +99,11 @@ _UNET_LEVEL = re.compile(r"(down|up)_blocks\.(\d)\.(resnets|attentions|downsampl
 
 def _unet(name: str, ema: bool) -> Source:
     level = _UNET_LEVEL.fullmatch(name)
-    theirs = _renamed(name, _UNET_ENDS) if level is None else _unet_level(*level.groups())
+    theirs = _rename(name, _UNET_ENDS) if level is None else _unet_level(*level.groups())
     if theirs.startswith(("middle_block.0.", "middle_block.2.")):
         place, _, rest = theirs.partition(".")[2].partition(".")
-        theirs = f"middle_block.{place}.{_renamed(rest, _UNET_RESIDUAL)}"
-    return Source(averaged(UNET + theirs) if ema else UNET + theirs)
+        theirs = f"middle_block.{place}.{_rename(rest, _UNET_RESIDUAL)}"
+    return Source(average_key(UNET + theirs) if ema else UNET + theirs)
 
 
 def _unet_level(path: str, level: str, part: str, number: str, rest: str) -> str:
@@ -120,7 +120,7 @@ def _unet_level(path: str, level: str, part: str, number: str, rest: str) -> str
         blocks = "output_blocks"
     if part == "attentions":
         return f"{blocks}.{first + int(number)}.1.{rest}"  # the names inside are the same
-    return f"{blocks}.{first + int(number)}.0.{_renamed(rest, _UNET_RESIDUAL)}"
+    return f"{blocks}.{first + int(number)}.0.{_rename(rest, _UNET_RESIDUAL)}"
 
 
 _MIDDLE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
@@ -134,9 +134,9 @@ def _autoencoder(name: str) -> Source:
     if level is None:
         return Source(AUTOENCODER + name.replace("conv_norm_out", "norm_out"))
     half, path, number, part, place, rest = level.groups()
-    rest = _renamed(rest, {"conv_shortcut": "nin_shortcut"})
+    rest = _rename(rest, {"conv_shortcut": "nin_shortcut"})
     if part == "attentions":
-        rest = _renamed(rest, _MIDDLE_ATTENTION)
+        rest = _rename(rest, _MIDDLE_ATTENTION)
         key = f"{AUTOENCODER}{half}.mid.attn_1.{rest}"
         pointwise = rest.endswith(".weight") and not rest.startswith("norm.")
         return Source(key, lambda weight: weight.flatten(1)) if pointwise else Source(key)
@@ -170,10 +170,10 @@ def _clip(name: str) -> Source:
         return Source(f"{CLIP}proj", lambda weight: weight.T)
     layer = _CLIP_LAYER.fullmatch(name)
     if layer is None:
-        return Source(CLIP + _renamed(name, _CLIP_ENDS))
+        return Source(CLIP + _rename(name, _CLIP_ENDS))
     number, rest = layer.groups()
     block = f"{CLIP}transformer.resblocks.{number}."
     if joined := _CLIP_INPUT.fullmatch(rest):  # queries, keys and values lie in one tensor, in this order
         third = "qkv".index(joined[1])
         return Source(f"{block}attn.in_proj_{joined[2]}", lambda tensor: tensor.chunk(3)[third])
-    return Source(block + _renamed(rest, _CLIP_BLOCK))
+    return Source(block + _rename(rest, _CLIP_BLOCK))

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.networks.published.archive import StoredTensor, open_checkpoint, refusing_damage
-from monai_xray2mri.networks.published.keys import AUTOENCODER, CLIP, EMA, PROJECTION, UNET, averaged, source_of
+from monai_xray2mri.networks.published.keys import AUTOENCODER, CLIP, EMA, PROJECTION, UNET, average_key, source_of
 from monai_xray2mri.networks.published.writer import PlannedTensor
 
 Layout = Literal["zero123", "image-conditioned"]
@@ -111,7 +111,7 @@ class _Matching:
             return lambda: torch.empty(shape)
         stored, convert = self.stored[found.key], found.convert
         if self.layout == "image-conditioned" and name == "denoiser.unet.conv_in.weight":
-            convert = _widened
+            convert = _widen
         self.taken.add(found.key)
         if _shape_after(convert, stored.shape) != shape:
             self.misshapen.append(f"{found.key} {list(stored.shape)} for {name} {list(shape)}")
@@ -127,7 +127,7 @@ class _Matching:
         extra = [key for key in self.stored if key not in self.taken and _is_wanted(key, self.ema)]
         missing = list(dict.fromkeys(self.missing))  # queries, keys and values of CLIP share a tensor
         kinds = {"missing": missing, "of another shape": self.misshapen, "left over": extra}
-        found = "; ".join(f"{len(keys)} {kind}: {_listed(keys)}" for kind, keys in kinds.items() if keys)
+        found = "; ".join(f"{len(keys)} {kind}: {_list(keys)}" for kind, keys in kinds.items() if keys)
         if found:
             rule = f"must hold exactly the tensors of the layout {self.layout}"
             raise WeightsError(f"checkpoint {self.source.name}", rule, found, "Check which model the file is of.")
@@ -135,7 +135,7 @@ class _Matching:
 
 def _layout(source: Path, stored: Mapping[str, StoredTensor], ema: bool) -> Layout:
     what = f"checkpoint {source.name}"
-    first = averaged(_FIRST) if ema else _FIRST
+    first = average_key(_FIRST) if ema else _FIRST
     if first not in stored:
         if ema and _FIRST in stored:
             remedy = "Take the last weights with --no-ema."
@@ -185,7 +185,7 @@ def _is_wanted(key: str, ema: bool) -> bool:
     return "." in key  # buffers of the whole model (betas, logvar) have no dot
 
 
-def _widened(weight: Tensor) -> Tensor:
+def _widen(weight: Tensor) -> Tensor:
     """The first convolution [O,4,3,3] with four more input channels of zeros, for the image's latent."""
     return F.pad(weight, (0, 0, 0, 0, 0, 4))
 
@@ -197,6 +197,6 @@ def _shape_after(convert: Callable[[Tensor], Tensor], shape: tuple[int, ...]) ->
         return None
 
 
-def _listed(keys: list[str]) -> str:
+def _list(keys: list[str]) -> str:
     rest = len(keys) - _LISTED
     return ", ".join(keys[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,4 +1,4 @@
-"""What the denoiser learns of the radiograph beside its image: KOA probability and intensity (Wang 2024b)."""
+"""What the denoiser learns of the radiograph apart from its image: KOA probability and intensity (Wang 2024b)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from monai_xray2mri.commands.import_weights import network_to_fill
 from monai_xray2mri.errors import UsageError, WeightsError
-from monai_xray2mri.networks.published.keys import averaged, source_of
+from monai_xray2mri.networks.published.keys import average_key, source_of
 from monai_xray2mri.networks.published.plan import plan_import
 from monai_xray2mri.networks.published.writer import write_state_dict
 from tests.conftest import REPOSITORY, make_tiny_network
@@ -160,7 +160,7 @@ def test_the_real_size_is_mapped_key_by_key() -> None:
         assert found.convert(published[found.key]).shape == network.state_dict()[name].shape, name
     ours = [name for name in taken if name.startswith("denoiser.unet.")]
     mean = {found.key for found in (source_of(name, ema=True) for name in ours) if found is not None}
-    assert mean == {averaged(key) for key in published if key.startswith("model.")}
+    assert mean == {average_key(key) for key in published if key.startswith("model.")}
     assert len(mean) == 686
     assert "model_ema.diffusion_modelinput_blocks00weight" in mean
 
