@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
+from monai_xray2mri.dicom.laterality_codes import LATERALITY_CODES, Laterality
 from monai_xray2mri.dicom.quiet import quiet
 
 MAX_DEPTH = 64
@@ -22,18 +22,8 @@ MAX_DEPTH = 64
 MAX_ITEMS = 100_000
 """Content items that are read of one report."""
 
-Laterality = Literal["R", "L", "B"]
-
 _LATERALITY_CONCEPTS = {("272741003", "SCT"), ("G-C171", "SRT")}
 _FINDING_SITE_CONCEPTS = {("363698007", "SCT"), ("G-C0E3", "SRT")}
-_LATERALITIES: dict[tuple[str, str], Laterality] = {
-    ("24028007", "SCT"): "R",
-    ("G-A100", "SRT"): "R",
-    ("7771000", "SCT"): "L",
-    ("G-A101", "SRT"): "L",
-    ("51440002", "SCT"): "B",
-    ("G-A102", "SRT"): "B",
-}
 _TEXT_KEYWORDS = {
     "TEXT": "TextValue",
     "UIDREF": "UID",
@@ -167,8 +157,8 @@ def _own_laterality(children: list[Dataset]) -> Laterality | None:
         if concept is None:
             continue
         value = _code(child, "ConceptCodeSequence")
-        if concept.key in _LATERALITY_CONCEPTS and value is not None and value.key in _LATERALITIES:
-            sides.add(_LATERALITIES[value.key])
+        if concept.key in _LATERALITY_CONCEPTS and value is not None and value.key in LATERALITY_CODES:
+            sides.add(LATERALITY_CODES[value.key])
         elif concept.key in _FINDING_SITE_CONCEPTS:
             side = _laterality_modifier(sequence_items(child, "ContentSequence"))
             sides |= {side} if side else set()
@@ -181,7 +171,7 @@ def _laterality_modifier(children: list[Dataset]) -> Laterality | None:
     for child in children:
         concept, value = _code(child, "ConceptNameCodeSequence"), _code(child, "ConceptCodeSequence")
         if concept is not None and value is not None and concept.key in _LATERALITY_CONCEPTS:
-            sides |= {_LATERALITIES[value.key]} if value.key in _LATERALITIES else set()
+            sides |= {LATERALITY_CODES[value.key]} if value.key in LATERALITY_CODES else set()
     return _joined(sides)
 
 

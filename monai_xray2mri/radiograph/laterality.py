@@ -11,19 +11,13 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
+from monai_xray2mri.dicom.laterality_codes import LATERALITY_CODES
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.side_words import BOTH, Sides, sides_in_text
 from monai_xray2mri.types import Radiograph, Side
 
-_CODES = {
-    ("24028007", "SCT"): (Side.RIGHT,),
-    ("7771000", "SCT"): (Side.LEFT,),
-    ("51440002", "SCT"): BOTH,
-    ("G-A100", "SRT"): (Side.RIGHT,),
-    ("G-A101", "SRT"): (Side.LEFT,),
-    ("G-A102", "SRT"): BOTH,
-}
-"""Laterality codes of PS3.16 CID 244 in SNOMED CT and in its older identifiers."""
+_CODES = {code: BOTH if letter == "B" else (Side(letter),) for code, letter in LATERALITY_CODES.items()}
+"""Code to the sides that it means."""
 
 _TEXTS = (
     "SeriesDescription",

@@ -17,6 +17,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from monai_xray2mri.core.identity import package_version
+from monai_xray2mri.dicom.laterality_codes import SIDE_CODES
 from monai_xray2mri.dicom.marks import CODING_SCHEME, SOFTWARE, sign_file
 from monai_xray2mri.dicom.source import CHARACTER_SET, copy_patient_and_study
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
@@ -38,10 +39,7 @@ _SITES = {
     "Femur": CodedConcept("71341001", "SCT", "Femur"),
     "Tibia": CodedConcept("12611008", "SCT", "Tibia"),
 }
-_LATERALITIES = {
-    Side.RIGHT: CodedConcept("24028007", "SCT", "Right"),
-    Side.LEFT: CodedConcept("7771000", "SCT", "Left"),
-}
+_LATERALITIES = {side: CodedConcept.from_code(code) for side, code in SIDE_CODES.items()}
 _COMPARTMENTS = {
     "medial": CodedConcept("255561001", "SCT", "Medial"),
     "lateral": CodedConcept("49370004", "SCT", "Lateral"),
