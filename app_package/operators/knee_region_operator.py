@@ -10,6 +10,7 @@ from monai.deploy.core import Fragment, Operator, OperatorSpec
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.systems.knee_xray2mri.plan import locate_knees
+from monai_xray2mri.systems.knee_xray2mri.system import region_mm
 from operators.selection import selected_files
 from run import Run
 
@@ -51,4 +52,4 @@ class KneeRegionOperator(Operator):
             remedy = "Convert it to a DICOM Part 10 file, or use: xray2mri synthesize."
             raise InputRefused("study", "needs a radiograph that MONAI Deploy can load", " | ".join(missed), remedy)
         usable = study.with_files(RADIOGRAPHS, films, missed)
-        op_output.emit(locate_knees(usable, run.request, run.predictor.network.region_mm), "plan")
+        op_output.emit(locate_knees(usable, run.request, region_mm(run.bundle)), "plan")

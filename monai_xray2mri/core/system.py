@@ -197,11 +197,11 @@ class Predictor(Protocol):
         """
         ...
 
-    def work(self, sampling: Sampling) -> int:
+    def work(self, sampling: Any) -> int:
         """Units of work of one case, for a progress bar."""
         ...
 
-    def predict(self, case: Any, sampling: Sampling, progress: Progress | None = None) -> Result:
+    def predict(self, case: Any, sampling: Any, progress: Progress | None = None) -> Result:
         """Make the result of one case.
 
         Raises:
