@@ -85,7 +85,7 @@ class Box:
     columns: float
 
     @property
-    def centre(self) -> tuple[float, float]:
+    def center(self) -> tuple[float, float]:
         """(row, column) of the centre in pixels."""
         return self.top + self.rows / 2, self.left + self.columns / 2
 

@@ -73,7 +73,7 @@ def make_tiny_network(**options: object) -> SliceDiffusion:
         NoiseSchedule(),
         image_size=64,
         pixel_mm=2.5,
-        modelled_slices=(13, 17),
+        modeled_slices=(13, 17),
         steps=2,
         **options,  # type: ignore[arg-type]
     ).eval()
@@ -100,7 +100,7 @@ TINY = {
         },
     },
     "encoder_def": {"channels": [8, 8, 8, 8], "context": 8, "image_size": 64},
-    "network_def": {"image_size": 64, "pixel_mm": 2.5, "modelled_slices": [13, 17], "steps": 2},
+    "network_def": {"image_size": 64, "pixel_mm": 2.5, "modeled_slices": [13, 17], "steps": 2},
 }
 
 

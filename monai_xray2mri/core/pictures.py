@@ -11,7 +11,7 @@ HEIGHT = 560
 """Height of the two panels in pixels."""
 
 
-YELLOW, GREY, RED = (255, 208, 0), (150, 150, 150), (255, 96, 80)
+YELLOW, GRAY, RED = (255, 208, 0), (150, 150, 150), (255, 96, 80)
 
 
 def montage(volume: Volume, columns: int, rows: int) -> Image.Image:
@@ -25,12 +25,12 @@ def montage(volume: Volume, columns: int, rows: int) -> Image.Image:
         tile = picture(volume.voxels[index]).resize((side - 4, side - 4), Image.Resampling.LANCZOS)
         left, top = place % columns * side + 2, place // columns * side + 2
         sheet.paste(tile.convert("RGB"), (left, top))
-        draw.text((left + 4, top + side - 20), str(index + 1), GREY, font)
+        draw.text((left + 4, top + side - 20), str(index + 1), GRAY, font)
     draw.text((5, side // 2), "R", YELLOW, font)
     draw.text((columns * side - 14, side // 2), "L", YELLOW, font)
     return sheet
 
 
-def picture(grey: np.ndarray) -> Image.Image:
+def picture(gray: np.ndarray) -> Image.Image:
     """Grey values [H,W] in [0,1] as an 8-bit picture."""
-    return Image.fromarray(np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8))
+    return Image.fromarray(np.rint(np.clip(gray, 0, 1) * 255).astype(np.uint8))

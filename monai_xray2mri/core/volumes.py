@@ -16,7 +16,7 @@ def volume_affine(
     pixel_mm: float,
     slice_mm: float,
     *,
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0),
     posterior_first: bool = False,
 ) -> np.ndarray:
     """Where coronal slices lie: row 0 the most superior, column 0 at the patient's right.
@@ -27,7 +27,7 @@ def volume_affine(
         slices: of the volume.
         pixel_mm: distance of the centres of columns and of rows.
         slice_mm: distance of the slices.
-        centre: LPS mm of the volume's centre; the origin is the centre of the joint.
+        center: LPS mm of the volume's centre; the origin is the centre of the joint.
         posterior_first: slice 0 is the most posterior one, as networks and simulators count; otherwise the most
             anterior one, as a result counts, which makes the affine right-handed.
 
@@ -41,7 +41,7 @@ def volume_affine(
     affine = np.diag([pixel_mm, 0.0, 0.0, 1.0])
     affine[2, 1], affine[1, 2] = -pixel_mm, -slice_mm if posterior_first else slice_mm
     middle = np.array([columns - 1, rows - 1, slices - 1]) / 2
-    affine[:3, 3] = np.array(centre) - affine[:3, :3] @ middle
+    affine[:3, 3] = np.array(center) - affine[:3, :3] @ middle
     return affine
 
 

@@ -50,9 +50,9 @@ def burn_in(pixels: np.ndarray, white: int) -> np.ndarray:
     scale = max(1, round(pixels.shape[1] / _ROWS_PER_SCALE))
     mask = np.kron(word_mask(), np.ones((scale, scale), dtype=bool))  # [h,w]
     height, width = mask.shape
-    labelled = pixels.copy()
+    labeled = pixels.copy()
     if height + _MARGIN > pixels.shape[1] or width + _MARGIN > pixels.shape[2]:
-        return labelled
+        return labeled
     bottom = pixels.shape[1] - _MARGIN
-    labelled[:, bottom - height : bottom, _MARGIN : _MARGIN + width] = np.where(mask, white, 0)
-    return labelled
+    labeled[:, bottom - height : bottom, _MARGIN : _MARGIN + width] = np.where(mask, white, 0)
+    return labeled

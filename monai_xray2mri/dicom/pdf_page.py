@@ -45,7 +45,7 @@ UNPRINTABLE = "\N{WHITE SQUARE}"
 
 _MARGIN, _GAP = 12.0, 4.0  # mm
 _WIDTH = 210.0 - 2 * _MARGIN  # of A4
-_RED, _GREY, _BLACK = (176, 0, 0), (90, 90, 90), (0, 0, 0)
+_RED, _GRAY, _BLACK = (176, 0, 0), (90, 90, 90), (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -137,26 +137,26 @@ class _Document(FPDF):
         for label, text in self._page.facts:
             self._fact(label, text)
         if any(self._printable(text) != text for text in self._page.texts()):
-            self._line(f"{UNPRINTABLE} stands for letters that this page has no font for.", 7, _GREY)
+            self._line(f"{UNPRINTABLE} stands for letters that this page has no font for.", 7, _GRAY)
         for row in self._page.pictures:
             self._row(row)
         self._columns()
         for note in self._page.notes:
-            self._line(note, 7, _GREY)
+            self._line(note, 7, _GRAY)
         self.set_y(-_MARGIN - 4)
         self._line(self._page.warning, 8, _RED)
 
     def _printable(self, text: str) -> str:
         return "".join(letter if ord(letter) in self._known or letter.isspace() else UNPRINTABLE for letter in text)
 
-    def _line(self, text: str, size: float, colour: tuple[int, int, int], height: float = 0.0) -> None:
+    def _line(self, text: str, size: float, color: tuple[int, int, int], height: float = 0.0) -> None:
         self.set_font(MAIN_FONT, size=size)
-        self.set_text_color(*colour)
+        self.set_text_color(*color)
         self.multi_cell(_WIDTH, height or size * 0.45, self._printable(text), new_x="LMARGIN", new_y="NEXT", align="L")
 
     def _fact(self, label: str, text: str) -> None:
         self.set_font(MAIN_FONT, size=8)
-        self.set_text_color(*_GREY)
+        self.set_text_color(*_GRAY)
         self.cell(32, 4.2, self._printable(label))
         self.set_text_color(*_BLACK)
         self.multi_cell(_WIDTH - 32, 4.2, self._printable(text), new_x="LMARGIN", new_y="NEXT", align="L")
@@ -170,7 +170,7 @@ class _Document(FPDF):
             height = width * picture.image.height / picture.image.width
             self.set_xy(left, top)
             self.set_font(MAIN_FONT, size=7)
-            self.set_text_color(*_GREY)
+            self.set_text_color(*_GRAY)
             self.cell(width, 4, self._printable(picture.caption))
             self.image(picture.image, x=left, y=top + 4.2, w=width, h=height)
             left += width + _GAP
@@ -184,9 +184,9 @@ class _Document(FPDF):
         for number, (head, lines) in enumerate(self._page.columns):
             left = _MARGIN + number * (width + _GAP)
             self.set_xy(left, top)
-            for size, colour, line in ((8, _BLACK, head), *((7, _GREY, line) for line in lines)):
+            for size, color, line in ((8, _BLACK, head), *((7, _GRAY, line) for line in lines)):
                 self.set_font(MAIN_FONT, size=size)
-                self.set_text_color(*colour)
+                self.set_text_color(*color)
                 self.set_x(left)
                 self.multi_cell(width, size * 0.45, self._printable(line), new_x="LEFT", new_y="NEXT", align="L")
             lowest = max(lowest, self.get_y())

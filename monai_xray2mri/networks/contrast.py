@@ -21,7 +21,7 @@ def local_contrast(view: Tensor, width: int = 15) -> Tensor:
         padded = F.pad(image, (width // 2,) * 4, mode="reflect")
         return F.avg_pool2d(F.avg_pool2d(padded, (1, width), stride=1), (width, 1), stride=1)
 
-    centred = view - mean(view)
-    variance = mean(centred.square())
+    centerd = view - mean(view)
+    variance = mean(centerd.square())
     typical = variance.mean(dim=(2, 3), keepdim=True)
-    return centred / (variance + 0.1 * typical + 1e-8).sqrt()
+    return centerd / (variance + 0.1 * typical + 1e-8).sqrt()

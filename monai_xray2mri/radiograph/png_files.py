@@ -12,7 +12,7 @@ from PIL import Image
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.types import Radiograph, Side
 
-_GREY_TOLERANCE = 4 / 255
+_GRAY_TOLERANCE = 4 / 255
 """Largest difference between the colour channels of a grey image after JPEG rounding."""
 
 
@@ -29,7 +29,7 @@ def read_picture(path: Path, name: str) -> Radiograph:
     Raises:
         InputRefused: the picture is cut off, coloured or animated.
     """
-    pixels = _grey(path, name)
+    pixels = _gray(path, name)
     match = re.fullmatch(r"\d+([RL])", path.stem)
     remarks = ["a picture without header: bone is taken to be bright, the display to be the usual one"]
     if match:
@@ -39,7 +39,7 @@ def read_picture(path: Path, name: str) -> Radiograph:
     return Radiograph(pixels, None, "none", sides, source, name, None, path, tuple(remarks))
 
 
-def _grey(path: Path, name: str) -> np.ndarray:
+def _gray(path: Path, name: str) -> np.ndarray:
     """Load a grey picture of 8 or 16 bits: [H,W] float32 in [0,1]."""
     try:
         with warnings.catch_warnings():
@@ -62,14 +62,14 @@ def _grey(path: Path, name: str) -> np.ndarray:
     if values.ndim == 2:  # 16 bits of which a detector may fill 10 or 12
         low, high = int(values.min()), int(values.max())
         return ((values.astype(np.float64) - low) / max(high - low, 1)).astype(np.float32)
-    return _grey_of_channels(values.astype(np.float32) / np.float32(255), name)
+    return _gray_of_channels(values.astype(np.float32) / np.float32(255), name)
 
 
-def _grey_of_channels(channels: np.ndarray, name: str) -> np.ndarray:
+def _gray_of_channels(channels: np.ndarray, name: str) -> np.ndarray:
     """Reduce [H,W,4] red, green, blue and opacity to grey [H,W]; what is transparent is dark."""
-    colours = channels[..., :3]
-    if float(np.ptp(colours, axis=2).max()) > _GREY_TOLERANCE:
+    colors = channels[..., :3]
+    if float(np.ptp(colors, axis=2).max()) > _GRAY_TOLERANCE:
         raise InputRefused(
             f"radiograph {name}", "must be grey", "a colour picture", "Export the radiograph without colours."
         )
-    return np.where(channels[..., 3] > 0, colours[..., 1], 0).astype(np.float32)
+    return np.where(channels[..., 3] > 0, colors[..., 1], 0).astype(np.float32)

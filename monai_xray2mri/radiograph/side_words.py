@@ -99,8 +99,8 @@ def _abbreviations_beside(words: list[str], knee: frozenset[str], abbreviations:
     beside = []
     for place in (index for index, word in enumerate(words) if word in knee):
         for step in (-1, 1):
-            neighbour = place + step
-            while 0 <= neighbour < len(words) and (words[neighbour] in abbreviations or words[neighbour] in _JOINING):
-                beside += [words[neighbour]] if words[neighbour] in abbreviations else []
-                neighbour += step
+            neighbor = place + step
+            while 0 <= neighbor < len(words) and (words[neighbor] in abbreviations or words[neighbor] in _JOINING):
+                beside += [words[neighbor]] if words[neighbor] in abbreviations else []
+                neighbor += step
     return beside

@@ -143,5 +143,5 @@ def sheet_picture(rows: Tensor) -> Image.Image:
     """One grey picture of [R,C,H,W] in [-1,1]: R rows of C pictures each."""
     count, columns, height, width = rows.shape
     sheet = rows.permute(0, 2, 1, 3).reshape(count * height, columns * width)
-    grey: Any = ((sheet.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
-    return Image.fromarray(grey)
+    gray: Any = ((sheet.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+    return Image.fromarray(gray)

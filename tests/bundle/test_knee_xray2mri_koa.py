@@ -95,7 +95,7 @@ def test_monai_verifies_input_and_output(koa_bundle: Path) -> None:
         meta_file=str(koa_bundle / "configs" / "metadata.json"),
         config_file=str(koa_bundle / "configs" / "inference.json"),
         net_id="network_def",
-        **{"network_def#steps": 1, "network_def#modelled_slices": [13, 62], **SMALL},
+        **{"network_def#steps": 1, "network_def#modeled_slices": [13, 62], **SMALL},
     )
 
 
@@ -104,7 +104,7 @@ def test_it_is_the_network_of_the_first_bundle_but_for_its_guide(bundle: Path, k
     for key in ("autoencoder_def", "encoder_def", "schedule_def", "preprocessing", "inferer", "postprocessing"):
         assert second[key] == first[key], key
     assert {**second["diffusion_def"], "guide": None} == {**first["diffusion_def"], "guide": None}
-    geometry = ("region_mm", "magnification", "align", "image_size", "pixel_mm", "slice_mm", "modelled_slices")
+    geometry = ("region_mm", "magnification", "align", "image_size", "pixel_mm", "slice_mm", "modeled_slices")
     assert [second["network_def"][key] for key in geometry] == [first["network_def"][key] for key in geometry]
 
 

@@ -10,8 +10,8 @@ from monai_xray2mri.types import Volume
 
 
 def test_both_orders_of_slices_lie_at_the_same_place() -> None:
-    anterior = volume_affine(6, 5, 4, 0.5, 1.5, centre=(1.0, -3.0, 0.25))
-    posterior = volume_affine(6, 5, 4, 0.5, 1.5, centre=(1.0, -3.0, 0.25), posterior_first=True)
+    anterior = volume_affine(6, 5, 4, 0.5, 1.5, center=(1.0, -3.0, 0.25))
+    posterior = volume_affine(6, 5, 4, 0.5, 1.5, center=(1.0, -3.0, 0.25), posterior_first=True)
     for slice_ in range(4):
         np.testing.assert_array_equal(anterior @ (2, 3, slice_, 1), posterior @ (2, 3, 3 - slice_, 1))
     assert np.linalg.det(anterior[:3, :3]) > 0 > np.linalg.det(posterior[:3, :3])

@@ -23,13 +23,13 @@ def test_the_word_reads_from_left_to_right():
 
 
 def test_letters_are_white_on_black_at_the_lower_left_and_grow_with_the_image():
-    grey = np.full((3, 512, 512), 1000, np.uint16)
-    labelled = burn_in(grey, white=4095)
-    rows, columns = np.nonzero(labelled[1] != 1000)
+    gray = np.full((3, 512, 512), 1000, np.uint16)
+    labeled = burn_in(gray, white=4095)
+    rows, columns = np.nonzero(labeled[1] != 1000)
     assert (rows.min(), rows.max(), columns.min()) == (492, 509, 2)
-    assert set(np.unique(labelled)) == {0, 1000, 4095}
-    assert np.array_equal(labelled[0], labelled[2])
-    assert (grey == 1000).all()
+    assert set(np.unique(labeled)) == {0, 1000, 4095}
+    assert np.array_equal(labeled[0], labeled[2])
+    assert (gray == 1000).all()
 
 
 def test_a_slice_that_is_too_small_keeps_its_pixels():

@@ -50,7 +50,7 @@ def test_the_noise_of_each_slice_is_standard_normal(kernel: DepthKernel) -> None
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_neighbours_are_as_alike_as_the_kernel_says(kernel: DepthKernel) -> None:
+def test_neighbors_are_as_alike_as_the_kernel_says(kernel: DepthKernel) -> None:
     place = depths(50, kernel)
     flat = draw(kernel).at(place).flatten(1)  # [50,4096]
     for lag in (1, 2, 5, 20):

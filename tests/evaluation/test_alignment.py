@@ -12,7 +12,7 @@ from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ceilings import REDRAWN, examine_again
 
 SPACING = (1.5, 0.625, 0.625)
-MODELLED = slice(13, 63)
+MODELED = slice(13, 63)
 
 
 def _blobs() -> np.ndarray:
@@ -69,7 +69,7 @@ def test_another_field_of_view_is_brought_back() -> None:
     """The same knee on another field of view: the shift found is the one between both affines."""
     seed = VALIDATION[7]
     first, again = (examine_again(seed, streams) for streams in ((), REDRAWN["field of view"]))
-    truth, moved = first.noise_free[MODELLED], again.noise_free[MODELLED]
+    truth, moved = first.noise_free[MODELED], again.noise_free[MODELED]
     found = align_rigidly(moved, truth, SPACING)
     offset = np.linalg.solve(first.affine[:3, :3], (again.affine - first.affine)[:3, 3])[::-1] * SPACING
     np.testing.assert_allclose(found.shift_mm, offset, atol=0.1)

@@ -50,7 +50,7 @@ def sampled(field: Field, fine: Grid) -> torch.Tensor:
     return values
 
 
-def centre(inside: torch.Tensor, fine: Grid) -> tuple[float, float, float]:
+def center(inside: torch.Tensor, fine: Grid) -> tuple[float, float, float]:
     """Centre of mass (x, y, z) of a mask [Y,Z,X]."""
     points = fine.points()
     total = inside.sum()

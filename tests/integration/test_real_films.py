@@ -107,5 +107,5 @@ def test_a_bilateral_film_made_of_two_real_crops(repository: Path, shared_data: 
     assert done.returncode == 0, done.stderr
     for word, start in (("right", 60), ("left", 60 + 299 + 60)):
         region = json.loads((tmp_path / "out" / f"knee_{word}" / "report.json").read_text())["region"]
-        centre = region["left"] + region["columns"] / 2
-        assert centre == pytest.approx(start + 299 / 2, abs=0.05 * pixels.shape[1])
+        center = region["left"] + region["columns"] / 2
+        assert center == pytest.approx(start + 299 / 2, abs=0.05 * pixels.shape[1])

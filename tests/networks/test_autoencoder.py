@@ -28,7 +28,7 @@ def test_the_latent_is_an_eighth() -> None:
     assert autoencoder.decode(latent).shape == (2, 1, 64, 48)
 
 
-def test_grey_is_repeated_and_averaged() -> None:
+def test_gray_is_repeated_and_averaged() -> None:
     autoencoder = SliceAutoencoder(1, 3, (8, 8), layers=1, groups=4)
     reconstruction, kl = autoencoder(torch.randn(2, 1, 16, 16))
     assert reconstruction.shape == (2, 1, 16, 16)

@@ -7,7 +7,7 @@ import torch
 from monai_xray2mri.networks.condition import DepthCode, FeatureEmbedding, ImageEncoder
 
 
-def test_depth_codes_of_neighbouring_slices_differ() -> None:
+def test_depth_codes_of_neighboring_slices_differ() -> None:
     code = DepthCode()(torch.linspace(0, 1, 50))
     assert code.shape == (50, 17)
     assert (code[1:] - code[:-1]).norm(dim=1).min() > 0.05

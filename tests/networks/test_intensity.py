@@ -9,7 +9,7 @@ from monai_xray2mri.networks.intensity import intensity_distribution
 from monai_xray2mri.radiograph.knee.region import normalize_region
 
 
-def test_it_is_the_share_of_pixels_per_grey_level() -> None:
+def test_it_is_the_share_of_pixels_per_gray_level() -> None:
     film = torch.rand(2, 1, 32, 32) * 2 - 1
     found = intensity_distribution(film)
     assert found.shape == (2, 64)

@@ -179,7 +179,7 @@ def test_garbage_as_jpeg_lossless_is_refused_without_naming_temporary_files(knee
         ({"PixelData": None}, "pixel data"),
     ],
 )
-def test_images_that_are_no_grey_film_are_refused(knee_crop, make_dataset, attributes, part):
+def test_images_that_are_no_gray_film_are_refused(knee_crop, make_dataset, attributes, part):
     with pytest.raises(InputRefused, match=part):
         radiograph_from_dataset(make_dataset(knee_crop, **attributes), "film.dcm")
 

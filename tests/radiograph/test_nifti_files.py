@@ -40,14 +40,14 @@ def test_a_spacing_of_one_millimetre_is_none(tmp_path: Path) -> None:
     assert any("1 mm is taken as unknown" in remark for remark in film.remarks)
 
 
-def test_volumes_colours_and_damage_are_refused(tmp_path: Path) -> None:
+def test_volumes_colors_and_damage_are_refused(tmp_path: Path) -> None:
     volume = write(tmp_path / "volume.nii.gz", np.zeros((2, 3, 4), np.int16))
-    colours = write(tmp_path / "colours.nrrd", np.zeros((3, 4, 3), np.uint8), vector=True)
+    colors = write(tmp_path / "colours.nrrd", np.zeros((3, 4, 3), np.uint8), vector=True)
     broken = tmp_path / "broken.nrrd"
-    broken.write_bytes(colours.read_bytes()[:60])
+    broken.write_bytes(colors.read_bytes()[:60])
     numbers = write(tmp_path / "numbers.nrrd", np.full((3, 4), np.nan, np.float32))
     for file, rule in {
-        volume: "must be one grey picture .*4 x 3 x 2 voxels", colours: "must be one grey picture .*3 values each",
+        volume: "must be one grey picture .*4 x 3 x 2 voxels", colors: "must be one grey picture .*3 values each",
         broken: "must be a complete NIfTI or NRRD", numbers: "must hold numbers only",
     }.items():  # fmt: skip
         with pytest.raises(InputRefused, match=rule):

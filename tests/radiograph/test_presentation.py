@@ -55,8 +55,8 @@ def test_inverse_shape_on_monochrome2_inverts_once(knee_crop, make_dataset):
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_window_is_applied_before_polarity(ramp, make_dataset, photometric):
     """A window over the darker half of the bone-bright picture: its upper end is 1 from the middle on."""
-    centre = 64 if photometric == "MONOCHROME2" else 255 - 64
-    options = {"WindowCenter": centre, "WindowWidth": 128, "VOILUTFunction": "LINEAR"}
+    center = 64 if photometric == "MONOCHROME2" else 255 - 64
+    options = {"WindowCenter": center, "WindowWidth": 128, "VOILUTFunction": "LINEAR"}
     pixels = read(make_dataset(ramp, bits=8, PhotometricInterpretation=photometric, **options))
     assert pixels[0, 0] < 0.02 and pixels[0, 64] == pytest.approx(0.5, abs=0.02) and np.all(pixels[0, 130:] == 1)
 

@@ -182,14 +182,14 @@ def test_no_side_from_other_file_names(knee_crop, tmp_path, name):
     assert read.sides == () and read.sides_source == "none"
 
 
-def test_pictures_of_all_grey_kinds_read_alike(knee_crop, tmp_path):
-    grey = np.uint8(np.rint(255 * knee_crop))
-    picture = Image.fromarray(grey)
+def test_pictures_of_all_gray_kinds_read_alike(knee_crop, tmp_path):
+    gray = np.uint8(np.rint(255 * knee_crop))
+    picture = Image.fromarray(gray)
     for mode in ("L", "LA", "RGB", "RGBA", "P"):
         picture.convert(mode).save(tmp_path / f"{mode}.png")
-        assert np.allclose(read_radiograph(tmp_path / f"{mode}.png").pixels, grey / 255, atol=1e-6)
+        assert np.allclose(read_radiograph(tmp_path / f"{mode}.png").pixels, gray / 255, atol=1e-6)
     picture.convert("RGB").save(tmp_path / "grey.jpg", quality=95)
-    assert np.abs(read_radiograph(tmp_path / "grey.jpg").pixels - grey / 255).mean() < 0.02
+    assert np.abs(read_radiograph(tmp_path / "grey.jpg").pixels - gray / 255).mean() < 0.02
 
 
 def test_sixteen_bits_of_a_png_are_kept(knee_crop, tmp_path):
@@ -208,7 +208,7 @@ def test_transparent_parts_are_dark(knee_crop, tmp_path):
     assert np.all(pixels[:20] == 0) and pixels[30:].max() > 0.5
 
 
-def test_colour_pictures_are_refused(knee_crop, tmp_path):
+def test_color_pictures_are_refused(knee_crop, tmp_path):
     picture = np.dstack([np.uint8(255 * knee_crop)] * 3)
     picture[50:60, 50:60] = (200, 30, 30)
     Image.fromarray(picture).save(tmp_path / "colour.png")

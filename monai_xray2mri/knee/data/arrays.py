@@ -34,9 +34,9 @@ PIXEL_MM: Final = 0.625
 SLICE_MM: Final = 1.5
 """Distance of the slices; with the pixels that of the coronal series of OAI."""
 ACQUIRED_SLICES: Final = 80
-MODELLED_SLICES: Final = (13, 62)
+MODELED_SLICES: Final = (13, 62)
 """First and last of the acquired slices that are modelled, 0-based from the posterior end."""
-SLICES: Final = MODELLED_SLICES[1] - MODELLED_SLICES[0] + 1
+SLICES: Final = MODELED_SLICES[1] - MODELED_SLICES[0] + 1
 REGION_MM: Final = 110.0
 """Side of the radiograph region at the detector."""
 MARGIN: Final = 0.12
@@ -53,7 +53,7 @@ KNEE_ARRAYS: Final[Mapping[str, ArraySpec]] = {
 """What a training set keeps of each knee."""
 
 GEOMETRY: Final[Mapping[str, Any]] = {
-    "modelled_slices": list(MODELLED_SLICES),
+    "modelled_slices": list(MODELED_SLICES),
     "image_size": IMAGE_SIZE,
     "pixel_mm": PIXEL_MM,
     "slice_mm": SLICE_MM,

@@ -69,7 +69,7 @@ def region_with_margin(pixels: np.ndarray, box: Box, mirrored: bool) -> np.ndarr
     """
     wide = WIDE_SIZE / REGION_SIZE
     rows, columns = box.rows * wide, box.columns * wide
-    top, left = box.centre[0] - rows / 2, box.centre[1] - columns / 2
+    top, left = box.center[0] - rows / 2, box.center[1] - columns / 2
     reach = 2 + math.ceil(max(rows, columns) / WIDE_SIZE)  # of the resampling kernel
     first_row, first_column = (max(math.floor(start) - reach, 0) for start in (top, left))
     last_row = min(math.ceil(top + rows) + reach, pixels.shape[0])

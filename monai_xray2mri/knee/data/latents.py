@@ -160,13 +160,13 @@ class LatentSlices(Dataset[dict[str, Tensor]]):
         for knee in self.source.knees[~self.store.done[self.source.knees]]:
             views = torch.stack([self.source.view(int(knee), draw) for draw in range(self.draws)])  # [D,1,H,W]
             # Encoded as they will be given: with the rounding of the stored views.
-            grey = ((views + 1) * 127.5).round()
+            gray = ((views + 1) * 127.5).round()
             self.store.write(
                 int(knee),
                 {
                     "slices": encoder.slices(self._slices(int(knee))).half().numpy(),
-                    "radiographs": grey[:, 0].to(torch.uint8).numpy(),
-                    "radiograph_latents": encoder.radiographs(grey / 127.5 - 1).half().numpy(),
+                    "radiographs": gray[:, 0].to(torch.uint8).numpy(),
+                    "radiograph_latents": encoder.radiographs(gray / 127.5 - 1).half().numpy(),
                 },
             )
 

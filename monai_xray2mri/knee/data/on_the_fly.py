@@ -19,7 +19,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.knee.data.arrays import LATENT_SIZE, MARGIN, MODELLED_SLICES, SLICES
+from monai_xray2mri.knee.data.arrays import LATENT_SIZE, MARGIN, MODELED_SLICES, SLICES
 from monai_xray2mri.knee.data.jitter import BoxJitter, network_view
 from monai_xray2mri.knee.data.latents import SliceEncoder, SliceNetwork
 from monai_xray2mri.knee.data.slices import lesion_weights
@@ -151,9 +151,9 @@ class SimulatedStream(IterableDataset[dict[str, Tensor]]):
 
     def knee_tensors(self, knee: SimulatedKnee | KneeTensors) -> Knee:
         """A knee as the ring keeps it, rounded as the store rounds."""
-        modelled = slice(MODELLED_SLICES[0], MODELLED_SLICES[1] + 1)
-        volume = torch.as_tensor(knee.volume[modelled], device=self.device)
-        lesions = torch.as_tensor(knee.lesions[modelled], device=self.device) != 0
+        modeled = slice(MODELED_SLICES[0], MODELED_SLICES[1] + 1)
+        volume = torch.as_tensor(knee.volume[modeled], device=self.device)
+        lesions = torch.as_tensor(knee.lesions[modeled], device=self.device) != 0
         with_lesion = lesions.flatten(1).any(dim=1).cpu()
         blocks = lesions.unflatten(2, (LATENT_SIZE, -1)).unflatten(1, (LATENT_SIZE, -1))  # [S,h,8,w,8]
         region = torch.as_tensor(knee.radiograph).cpu().numpy()

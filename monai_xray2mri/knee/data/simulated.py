@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.knee.data.arrays import GEOMETRY, MARGIN, MODELLED_SLICES, KneeStore, knee_arrays
+from monai_xray2mri.knee.data.arrays import GEOMETRY, MARGIN, MODELED_SLICES, KneeStore, knee_arrays
 from monai_xray2mri.knee.data.slices import require_split
 from monai_xray2mri.runtime.workers import Workers, with_progress
 from monai_xray2mri.simulation.knee.knee import simulate_knee
@@ -33,9 +33,9 @@ def training_arrays(seed: int, visibility: float = 0.5) -> dict[str, np.ndarray]
         visibility: how far cysts, chondrocalcinosis and attrition show in the radiograph, 0 to 1.
     """
     knee = simulate_knee(seed, visibility=visibility, margin=MARGIN)
-    first, last = MODELLED_SLICES
-    modelled = slice(first, last + 1)
-    return knee_arrays(knee.volume[modelled], knee.radiograph, knee.grades, knee.lesions[modelled])
+    first, last = MODELED_SLICES
+    modeled = slice(first, last + 1)
+    return knee_arrays(knee.volume[modeled], knee.radiograph, knee.grades, knee.lesions[modeled])
 
 
 def simulated_index(seeds: Sequence[int], visibility: float = 0.5) -> dict[str, Any]:

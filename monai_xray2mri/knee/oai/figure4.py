@@ -16,10 +16,10 @@ from typing import Final
 
 import numpy as np
 
-from monai_xray2mri.knee.data.arrays import MODELLED_SLICES
+from monai_xray2mri.knee.data.arrays import MODELED_SLICES
 from monai_xray2mri.runtime.files import write_whole
 
-COUNTS_CSV, GREY_CSV, PICTURE = "figure4a_slice_counts.csv", "figure4b_grey_values.csv", "figure4.png"
+COUNTS_CSV, GRAY_CSV, PICTURE = "figure4a_slice_counts.csv", "figure4b_grey_values.csv", "figure4.png"
 PERCENTILES: Final = (10, 50, 90)
 NO_MATPLOTLIB: Final = "figure4.png was not drawn: it needs matplotlib (pip install 'monai-xray2mri[evaluation]')"
 
@@ -51,13 +51,13 @@ def write_figure4(
         for description, counts in sorted(slice_counts.items())
         for slices, series in sorted(counts.items())
     ]
-    grey = np.asarray(slice_means, dtype=np.float64)  # [N,S]
+    gray = np.asarray(slice_means, dtype=np.float64)  # [N,S]
     paths = [
         _write_csv(directory / COUNTS_CSV, ("group", "sequence", "slices", "series"), rows),
-        _write_csv(directory / GREY_CSV, ("position", "slice", "mean", "sd", *_names()), _grey_rows(grey)),
+        _write_csv(directory / GRAY_CSV, ("position", "slice", "mean", "sd", *_names()), _gray_rows(gray)),
     ]
     try:
-        picture = _drawn(slice_counts, grey)
+        picture = _drawn(slice_counts, gray)
     except ImportError:
         return paths, NO_MATPLOTLIB
     return [*paths, write_whole(directory / PICTURE, picture)], ""
@@ -72,14 +72,14 @@ def _positions(slices: int) -> np.ndarray:
     return np.arange(slices) / max(slices - 1, 1)
 
 
-def _grey_rows(grey: np.ndarray) -> list[tuple[object, ...]]:
-    if not grey.size:
+def _gray_rows(gray: np.ndarray) -> list[tuple[object, ...]]:
+    if not gray.size:
         return []
-    percentiles = np.percentile(grey, PERCENTILES, axis=0)  # [P,S]
+    percentiles = np.percentile(gray, PERCENTILES, axis=0)  # [P,S]
     return [
         (f"{position:.4f}", index, *(f"{value:.5f}" for value in (mean, sd, *percentiles[:, index])))
         for index, (position, mean, sd) in enumerate(
-            zip(_positions(grey.shape[1]), grey.mean(axis=0), grey.std(axis=0), strict=True)
+            zip(_positions(gray.shape[1]), gray.mean(axis=0), gray.std(axis=0), strict=True)
         )
     ]
 
@@ -92,7 +92,7 @@ def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object
     return write_whole(path, text.getvalue().encode())
 
 
-def _drawn(slice_counts: Mapping[str, Counter[int]], grey: np.ndarray) -> bytes:
+def _drawn(slice_counts: Mapping[str, Counter[int]], gray: np.ndarray) -> bytes:
     """The picture as PNG.
 
     Raises:
@@ -112,18 +112,18 @@ def _drawn(slice_counts: Mapping[str, Counter[int]], grey: np.ndarray) -> bytes:
     if groups:
         left.legend()
         left.set_xlim(0, 1.1 * max(number for counts in groups.values() for number in counts))
-    if grey.size:
-        _draw_grey(right, grey)
+    if gray.size:
+        _draw_gray(right, gray)
     right.set(xlabel="proportional slice position (0 posterior)", ylabel="mean grey value", title="(b) T1 series")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _draw_grey(axes: object, grey: np.ndarray) -> None:
-    positions = _positions(grey.shape[1])
-    low, middle, high = np.percentile(grey, PERCENTILES, axis=0)
-    first, last = (positions[min(index, len(positions) - 1)] for index in MODELLED_SLICES)
+def _draw_gray(axes: object, gray: np.ndarray) -> None:
+    positions = _positions(gray.shape[1])
+    low, middle, high = np.percentile(gray, PERCENTILES, axis=0)
+    first, last = (positions[min(index, len(positions) - 1)] for index in MODELED_SLICES)
     axes.axvspan(first, last, color="0.92", label="modelled")  # type: ignore[attr-defined]
     axes.fill_between(positions, low, high, alpha=0.3, label="10 to 90 % of knees")  # type: ignore[attr-defined]
     axes.plot(positions, middle, label="median")  # type: ignore[attr-defined]

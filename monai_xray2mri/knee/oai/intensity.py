@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.knee.data.arrays import MODELLED_SLICES
+from monai_xray2mri.knee.data.arrays import MODELED_SLICES
 
 PERCENTILE: Final = 97
 REFERENCE_LEVEL: Final = 0.64
@@ -30,7 +30,7 @@ RULE: Final = (
 """The rule in words, as stored with the data."""
 
 
-def normalise(voxels: np.ndarray, name: str) -> tuple[np.ndarray, float]:
+def normalize(voxels: np.ndarray, name: str) -> tuple[np.ndarray, float]:
     """Scale a volume.
 
     Args:
@@ -43,7 +43,7 @@ def normalise(voxels: np.ndarray, name: str) -> tuple[np.ndarray, float]:
     Raises:
         InputRefused: the modelled slices are empty or not finite.
     """
-    first, last = MODELLED_SLICES
+    first, last = MODELED_SLICES
     level = float(np.percentile(voxels[first : last + 1], PERCENTILE))
     if not np.isfinite(level) or level <= 0:
         raise InputRefused(f"MR series {name}", "must show something", "empty slices", "Fetch the series again.")

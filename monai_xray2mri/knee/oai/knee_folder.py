@@ -21,10 +21,10 @@ import numpy as np
 import SimpleITK
 from PIL import Image
 
-from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELLED_SLICES, knee_arrays
+from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELED_SLICES, knee_arrays
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.oai.films import Boxes, FilmRegion, read_film_region
-from monai_xray2mri.knee.oai.intensity import RULE, normalise
+from monai_xray2mri.knee.oai.intensity import RULE, normalize
 from monai_xray2mri.knee.oai.readings import KneeKey
 from monai_xray2mri.knee.oai.release import Series, image_files
 from monai_xray2mri.knee.oai.series import CoronalVolume, read_coronal_t1, to_patient_order
@@ -96,7 +96,7 @@ def prepare_knee(source: KneeSource, knees: Path) -> Record:
     film = source.film.folder
     region = read_film_region(source.release, film, source.key.participant, source.key.side, source.boxes)
     volume = read_coronal_t1(source.series.folder, source.key.side, source.series.name)
-    voxels, factor = normalise(volume.voxels, source.series.name)
+    voxels, factor = normalize(volume.voxels, source.series.name)
     record = _record(source, region, volume, voxels, factor, fingerprint)
     shutil.rmtree(directory, ignore_errors=True)
     with whole_directory(directory) as draft:
@@ -141,7 +141,7 @@ def _wide_name(key: KneeKey) -> str:
 
 
 def _write_volume(path: Path, voxels: np.ndarray, volume: CoronalVolume, side: Side) -> None:
-    first, last = MODELLED_SLICES
+    first, last = MODELED_SLICES
     affine = volume.affine.copy()
     affine[:3, 3] += first * affine[:3, 2]
     ordered, affine = to_patient_order(voxels[first : last + 1], affine, side)

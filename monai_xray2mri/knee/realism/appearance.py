@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-_GREY_BINS: Final = 24
+_GRAY_BINS: Final = 24
 _ANGLES: Final = 6
 _SCALES: Final = (1, 2, 4)
 _BANDS: Final = 9
@@ -22,9 +22,9 @@ _TEXTURE_PLACES: Final = ((30, 55), (30, 135), (176, 60), (176, 130))
 """Top left corners of windows in lateral and medial condyle and in the lateral and medial tibia of a right knee."""
 
 
-def grey_histogram(images: np.ndarray) -> np.ndarray:
+def gray_histogram(images: np.ndarray) -> np.ndarray:
     """Shares of pixels per grey level, [N,24], square roots: exposure and look-up table without place."""
-    edges = np.linspace(-1, 1, _GREY_BINS + 1)
+    edges = np.linspace(-1, 1, _GRAY_BINS + 1)
     counts = [np.histogram(image, edges)[0] / image.size for image in images]
     return np.sqrt(np.asarray(counts))
 
@@ -53,7 +53,7 @@ def layout(images: np.ndarray) -> np.ndarray:
 
 
 FAMILIES: Final[Mapping[str, Callable[[np.ndarray], np.ndarray]]] = {
-    "grey histogram": grey_histogram,
+    "grey histogram": gray_histogram,
     "gradient histogram": gradient_histogram,
     "power spectrum": power_spectrum,
     "layout": layout,
@@ -91,7 +91,7 @@ def _frequency_sectors() -> tuple[np.ndarray, ...]:
     masks = []
     for low, high in pairwise(edges):
         for turn in range(3):
-            # A band's neighbours lend a sector that no frequency of the grid falls into theirs.
+            # A band's neighbors lend a sector that no frequency of the grid falls into theirs.
             inside = (radius >= 0.9 * low) & (radius < 1.1 * high)
             masks.append(inside & (angle >= turn * np.pi / 6 - 1e-9) & (angle <= (turn + 1) * np.pi / 6 + 1e-9))
     return tuple(masks)

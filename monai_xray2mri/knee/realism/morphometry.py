@@ -25,7 +25,7 @@ _MIDDLE: Final = (0.38, 0.80)
 """Shares of the half width between which the middle of a plateau lies."""
 _MIDDLE_Y_MM: Final = 12.0
 _STRIP_MM: Final = 4.0
-_CENTRE: Final = 0.57
+_CENTER: Final = 0.57
 """Share of the half width at which the middle of a condyle lies."""
 _SLOPE_MM: Final = 14.0
 _OTHERS: Final = ((1, 2), (0, 2), (0, 1))
@@ -189,7 +189,7 @@ def _tibia(knee: KneeMasks) -> dict[str, float]:
     upper = tibia[_between(z, (level - 22.0, level + 12.0))]
     found = {"plateau width": _extent(knee.view, upper, 2)}
     for side, sign in SIDES.items():
-        strip = _between(x, (sign * _CENTRE * half - _STRIP_MM, sign * _CENTRE * half + _STRIP_MM))
+        strip = _between(x, (sign * _CENTER * half - _STRIP_MM, sign * _CENTER * half + _STRIP_MM))
         ends = y[upper[:, :, strip].any((0, 2))]
         found[f"{side} plateau depth"] = float(ends.max() - ends.min() + knee.view.spacing[1])
         middle = float(ends.max() + ends.min()) / 2

@@ -49,7 +49,7 @@ COLORS: Final = {
 def film_cell(seed: int) -> Image.Image:
     """The bilateral film of a patient with the boxes of both knees, RGB, two cells wide."""
     film = simulate_film(seed, options=draw_film_options(seed))
-    picture = _grey(film.pixels).convert("RGB")
+    picture = _gray(film.pixels).convert("RGB")
     factor = min(2 * CELL / picture.width, CELL / picture.height)
     picture = picture.resize((round(picture.width * factor), round(picture.height * factor)), Image.Resampling.LANCZOS)
     for box in film.boxes.values():
@@ -61,13 +61,13 @@ def film_cell(seed: int) -> Image.Image:
 
 def knee_cells(knee: SimulatedKnee) -> list[Image.Image]:
     """Joint radiograph with its box and lesions, five MR slices, and the labels of the middle one."""
-    radiograph = _grey(knee.radiograph).convert("RGB")
+    radiograph = _gray(knee.radiograph).convert("RGB")
     factor = CELL / radiograph.width
     radiograph = radiograph.resize((CELL, CELL), Image.Resampling.LANCZOS)
     for box in knee.truth.lesion_boxes.values():
         _outline(radiograph, box, factor, (255, 120, 0))
     cells = [radiograph]
-    cells += [_grey(knee.volume[number]).convert("RGB").resize((CELL, CELL)) for number in SLICES]
+    cells += [_gray(knee.volume[number]).convert("RGB").resize((CELL, CELL)) for number in SLICES]
     palette = np.zeros((256, 3), dtype=np.uint8)
     for tissue, color in COLORS.items():
         palette[int(tissue)] = color
@@ -97,7 +97,7 @@ def draw_sheet(seeds: Sequence[int], progress: bool = False) -> Image.Image:
     return sheet
 
 
-def _grey(pixels: np.ndarray) -> Image.Image:
+def _gray(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
 
 

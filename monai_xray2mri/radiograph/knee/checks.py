@@ -25,7 +25,7 @@ SMALLEST_IMAGE = 128
 """Pixels along the shorter edge below which a knee has no detail left (0.9 mm in a crop of 110 mm)."""
 SMALLEST_RANGE = 0.02
 """Distance of the 1st and 99th percentile of [0,1] below which an image is blank."""
-FEWEST_GREYS = 16
+FEWEST_GRAYS = 16
 """Different grey values below which an image is a drawing or mask."""
 FAINT_GAP = 0.4
 """Joint line below which the user is warned: 1 % of the OAI training crops, most of them of KL grade 3 or 4."""
@@ -80,7 +80,7 @@ def _check_pixels(radiograph: Radiograph) -> None:
     if not np.isfinite(pixels).all():
         raise InputRefused(what, "needs finite pixel values", "infinite or undefined ones")
     low, high = np.percentile(pixels, (1, 99))
-    if high - low < SMALLEST_RANGE or len(np.unique(pixels[::4, ::4])) < FEWEST_GREYS:
+    if high - low < SMALLEST_RANGE or len(np.unique(pixels[::4, ::4])) < FEWEST_GRAYS:
         raise InputRefused(what, "must show something", "a blank or nearly constant image", "Give another film.")
 
 

@@ -85,14 +85,14 @@ def joint_response(image: np.ndarray) -> np.ndarray:
     Returns:
         [H,W] in -1..1 where the template's joint line and middle lie on that pixel; -1 where it does not fit in.
     """
-    normalised = normalize_locally(image)
+    normalized = normalize_locally(image)
     best = np.full(image.shape, -1.0)
     for scale in SCALES:
         template = draw_template(scale)
         height, width = template.shape
         if height > image.shape[0] or width > image.shape[1]:
             continue
-        scores = _correlate(normalised, template)  # [H-h+1,W-w+1]
+        scores = _correlate(normalized, template)  # [H-h+1,W-w+1]
         top, left = round(ABOVE * scale / STEP), width // 2
         window = best[top : top + scores.shape[0], left : left + scores.shape[1]]
         np.maximum(window, scores, out=window)
@@ -168,10 +168,10 @@ def normalize_locally(image: np.ndarray) -> np.ndarray:
 
 def _correlate(image: np.ndarray, template: np.ndarray) -> np.ndarray:
     """Normalised cross-correlation where the template fits: [H-h+1,W-w+1]; flat places are damped by 5 %."""
-    centred = template - template.mean()
-    centred /= np.linalg.norm(centred)
+    centerd = template - template.mean()
+    centerd /= np.linalg.norm(centerd)
     height, width = template.shape
-    spectrum = np.fft.rfft2(image) * np.conj(np.fft.rfft2(centred, image.shape))
+    spectrum = np.fft.rfft2(image) * np.conj(np.fft.rfft2(centerd, image.shape))
     raw = np.fft.irfft2(spectrum, image.shape)[: image.shape[0] - height + 1, : image.shape[1] - width + 1]
     mean = _window_sum(image, height, width) / template.size
     variance = _window_sum(image * image, height, width) / template.size - mean * mean

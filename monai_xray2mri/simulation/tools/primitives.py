@@ -9,7 +9,7 @@ from torch import Tensor
 
 from monai_xray2mri.simulation.tools.lattice import Points
 
-_CENTRE = 1e-8
+_CENTER = 1e-8
 """Keeps value over gradient defined in the middle of an ellipse, where it is minus a semi-axis."""
 
 
@@ -28,16 +28,16 @@ def smooth_intersection(first: Tensor, second: Tensor, radius: float) -> Tensor:
 def ellipse(first: Tensor, second: Tensor, semi: tuple[float | Tensor, float | Tensor]) -> Tensor:
     """Approximate signed distance of an ellipse in two coordinates (first-order: value over gradient)."""
     u, v = first / semi[0], second / semi[1]
-    value = (u * u + v * v + _CENTRE).sqrt_()
-    slope = (u / semi[0]).square() + (v / semi[1]).square() + _CENTRE / _least(semi) ** 2
+    value = (u * u + v * v + _CENTER).sqrt_()
+    slope = (u / semi[0]).square() + (v / semi[1]).square() + _CENTER / _least(semi) ** 2
     return value * (value - 1) / slope.sqrt_()
 
 
-def ellipsoid(points: Points, centre: Sequence[float | Tensor], semi: Sequence[float | Tensor]) -> Tensor:
-    """Approximate signed distance of an ellipsoid; ``centre`` and ``semi`` are (x, y, z)."""
-    u, v, w = (points.x - centre[0]) / semi[0], (points.y - centre[1]) / semi[1], (points.z - centre[2]) / semi[2]
-    value = (u * u + v * v + w * w + _CENTRE).sqrt_()
-    slope = (u / semi[0]).square() + (v / semi[1]).square() + (w / semi[2]).square() + _CENTRE / _least(semi) ** 2
+def ellipsoid(points: Points, center: Sequence[float | Tensor], semi: Sequence[float | Tensor]) -> Tensor:
+    """Approximate signed distance of an ellipsoid; ``center`` and ``semi`` are (x, y, z)."""
+    u, v, w = (points.x - center[0]) / semi[0], (points.y - center[1]) / semi[1], (points.z - center[2]) / semi[2]
+    value = (u * u + v * v + w * w + _CENTER).sqrt_()
+    slope = (u / semi[0]).square() + (v / semi[1]).square() + (w / semi[2]).square() + _CENTER / _least(semi) ** 2
     return value * (value - 1) / slope.sqrt_()
 
 

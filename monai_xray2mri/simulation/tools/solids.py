@@ -42,22 +42,22 @@ class Rays:
         length = (across.square() + up.square() + self.source[1] ** 2).sqrt()
         return across / length, -self.source[1] / length, up / length
 
-    def offsets(self, centre: Vector) -> Vectors:
+    def offsets(self, center: Vector) -> Vectors:
         """From a point to where the rays meet the joint plane, (x, y, z) each [H,W]."""
-        across = (self.x - centre[0])[None].expand(len(self.z), -1)
-        up = (self.z - centre[2])[:, None].expand(-1, len(self.x))
-        return across, torch.full_like(across, -centre[1]), up
+        across = (self.x - center[0])[None].expand(len(self.z), -1)
+        up = (self.z - center[2])[:, None].expand(-1, len(self.x))
+        return across, torch.full_like(across, -center[1]), up
 
     def crop(self, rows: slice, columns: slice) -> Rays:
         """The rays of a part of the image."""
         return Rays(self.source, self.x[columns], self.z[rows])
 
-    def window(self, centre: Vector, radius: float) -> tuple[slice, slice] | None:
+    def window(self, center: Vector, radius: float) -> tuple[slice, slice] | None:
         """Rows and columns of the rays that may meet a ball; None if none does."""
-        magnified = self.source[1] / (self.source[1] - centre[1])
-        reach = 1.02 * radius * self.source[1] / (self.source[1] - centre[1] - radius)
-        x = self.source[0] + (centre[0] - self.source[0]) * magnified
-        z = self.source[2] + (centre[2] - self.source[2]) * magnified
+        magnified = self.source[1] / (self.source[1] - center[1])
+        reach = 1.02 * radius * self.source[1] / (self.source[1] - center[1] - radius)
+        x = self.source[0] + (center[0] - self.source[0]) * magnified
+        z = self.source[2] + (center[2] - self.source[2]) * magnified
         rows, columns = _between(self.z, z, reach), _between(self.x, x, reach)
         return (rows, columns) if rows and columns else None
 
@@ -81,13 +81,13 @@ class Quadric:
     """Ellipsoid, or cylinder with a circular or elliptical section.
 
     Attributes:
-        centre: its middle.
+        center: its middle.
         axes: three orthogonal unit vectors.
         semi: semi-axis along each; infinite along a cylinder's.
         thread: (pitch, depth) of a screw's thread about the third axis, which turns the surface into ridges.
     """
 
-    centre: Vector
+    center: Vector
     axes: tuple[Vector, Vector, Vector]
     semi: Vector
     thread: tuple[float, float] = (0.0, 0.0)
@@ -99,14 +99,14 @@ class Body:
 
     Attributes:
         parts: slabs and quadrics whose intersection it is.
-        centre: middle of a ball around it.
+        center: middle of a ball around it.
         radius: of that ball.
         attenuation: of its material in 1/mm.
         hollow: parts whose intersection is taken away again; it must lie inside.
     """
 
     parts: tuple[Slab | Quadric, ...]
-    centre: Vector
+    center: Vector
     radius: float
     attenuation: float
     hollow: tuple[Slab | Quadric, ...] = ()
@@ -116,7 +116,7 @@ def line_integrals(bodies: Sequence[Body], rays: Rays) -> Tensor:
     """What the bodies add to the line integrals [H,W] of the rays."""
     total = torch.zeros(len(rays.z), len(rays.x))
     for body in bodies:
-        window = rays.window(body.centre, body.radius)
+        window = rays.window(body.center, body.radius)
         if window is None:
             continue
         part = rays.crop(*window)
@@ -149,7 +149,7 @@ def _slab(slab: Slab, rays: Rays, directions: Vectors) -> tuple[Tensor, Tensor]:
 
 def _quadric(one: Quadric, rays: Rays, directions: Vectors) -> tuple[Tensor, Tensor]:
     """Solve |(p + t d - c) / semi| = 1 for t, from the joint plane, for the tube's distance would cost digits."""
-    offsets = rays.offsets(one.centre)
+    offsets = rays.offsets(one.center)
     a = b = torch.zeros_like(directions[0])
     c = torch.full_like(directions[0], -1.0)
     for axis, semi in zip(one.axes, one.semi, strict=True):
@@ -210,15 +210,15 @@ def rod(
     return Body((side, Slab(middle, axes[2], length / 2)), middle, ball, attenuation)
 
 
-def block(centre: Vector, axes: tuple[Vector, Vector, Vector], half: Vector, attenuation: float) -> Body:
+def block(center: Vector, axes: tuple[Vector, Vector, Vector], half: Vector, attenuation: float) -> Body:
     """A cuboid with half edges along three orthogonal unit vectors."""
-    sides = tuple(Slab(centre, axis, edge) for axis, edge in zip(axes, half, strict=True))
-    return Body(sides, centre, math.hypot(*half), attenuation)
+    sides = tuple(Slab(center, axis, edge) for axis, edge in zip(axes, half, strict=True))
+    return Body(sides, center, math.hypot(*half), attenuation)
 
 
-def ellipsoid(centre: Vector, semi: Vector) -> Quadric:
+def ellipsoid(center: Vector, semi: Vector) -> Quadric:
     """An ellipsoid along the axes of the knee."""
-    return Quadric(centre, UPRIGHT, semi)
+    return Quadric(center, UPRIGHT, semi)
 
 
 UPRIGHT: Final[tuple[Vector, Vector, Vector]] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))

@@ -49,7 +49,7 @@ class SliceDiffusion(LatentDiffusion):
         pixel_mm: pixel side of a slice in mm.
         slice_mm: distance of the acquired slices in mm.
         acquired_slices: slices of the acquired series.
-        modelled_slices: first and last modelled index, 0-based from the posterior end; depth 0 and 1 lie there.
+        modeled_slices: first and last modelled index, 0-based from the posterior end; depth 0 and 1 lie there.
         steps, guidance, eta, noise_shared, noise_length_mm, noise_aspect: the network's own sampler, see
             :class:`~monai_xray2mri.diffusion.sampler_settings.SamplerSettings`.
         feature_guidance: of that sampler, too; None = ``guidance``.
@@ -75,7 +75,7 @@ class SliceDiffusion(LatentDiffusion):
         pixel_mm: float = 0.625,
         slice_mm: float = 1.5,
         acquired_slices: int = 80,
-        modelled_slices: Sequence[int] = (13, 62),
+        modeled_slices: Sequence[int] = (13, 62),
         steps: int = 20,
         guidance: float = 1.0,
         feature_guidance: float | None = None,
@@ -84,7 +84,7 @@ class SliceDiffusion(LatentDiffusion):
         noise_length_mm: float = 1.5,
         noise_aspect: float = 0.0,
     ) -> None:
-        first, last = modelled_slices
+        first, last = modeled_slices
         super().__init__(
             autoencoder,
             denoiser,
@@ -108,13 +108,13 @@ class SliceDiffusion(LatentDiffusion):
         self.describe: Any = describe
         self.region_mm, self.magnification, self.align = region_mm, magnification, align
         self.scale_radiograph_latent, self.slice_mm = scale_radiograph_latent, slice_mm
-        self.acquired_slices, self.modelled_slices = acquired_slices, (first, last)
+        self.acquired_slices, self.modeled_slices = acquired_slices, (first, last)
         use_channels_last(self)
 
     @property
     def slices(self) -> int:
         """Number of modelled slices S."""
-        first, last = self.modelled_slices
+        first, last = self.modeled_slices
         return last - first + 1
 
     @property

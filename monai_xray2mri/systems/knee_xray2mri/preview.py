@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from monai_xray2mri.core.pictures import GREY, HEIGHT, RED, YELLOW, montage, picture
+from monai_xray2mri.core.pictures import GRAY, HEIGHT, RED, YELLOW, montage, picture
 from monai_xray2mri.core.wording import SHORT_DISCLAIMER
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.types import Box, Radiograph
@@ -32,8 +32,8 @@ def preview(synthesis: Synthesis, columns: int = 5, rows: int = 2) -> Image.Imag
     canvas.paste(film, (_MARGIN, _CAPTION))
     canvas.paste(slices, (film.width + 2 * _MARGIN, _CAPTION))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
-    draw.text((_MARGIN, 5), f"Radiograph, {case.title} in the box", GREY, font)
-    draw.text((film.width + 2 * _MARGIN, 5), f"Synthetic coronal MR, {case.title}, anterior to posterior", GREY, font)
+    draw.text((_MARGIN, 5), f"Radiograph, {case.title} in the box", GRAY, font)
+    draw.text((film.width + 2 * _MARGIN, 5), f"Synthetic coronal MR, {case.title}, anterior to posterior", GRAY, font)
     draw.text((_MARGIN, HEIGHT + _CAPTION + 8), SHORT_DISCLAIMER, RED, font)
     return canvas
 
@@ -42,10 +42,10 @@ def film_with_box(radiograph: Radiograph, box: Box) -> Image.Image:
     """The whole film as RGB at panel height, window between its 1st and 99th percentile, with the region marked."""
     pixels = radiograph.pixels
     low, high = np.percentile(pixels, (1, 99))
-    grey = np.clip((pixels - low) / max(float(high - low), 1e-6), 0, 1)
+    gray = np.clip((pixels - low) / max(float(high - low), 1e-6), 0, 1)
     scale = HEIGHT / pixels.shape[0]
     size = (max(1, round(pixels.shape[1] * scale)), HEIGHT)
-    film = picture(grey).resize(size, Image.Resampling.LANCZOS).convert("RGB")
+    film = picture(gray).resize(size, Image.Resampling.LANCZOS).convert("RGB")
     corners = (box.left, box.top, box.left + box.columns - 1, box.top + box.rows - 1)
     ImageDraw.Draw(film).rectangle([scale * corner for corner in corners], outline=YELLOW, width=3)
     return film

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_xray2mri.knee.data.arrays import GEOMETRY, MARGIN, MODELLED_SLICES, KneeStore, knee_arrays
+from monai_xray2mri.knee.data.arrays import GEOMETRY, MARGIN, MODELED_SLICES, KneeStore, knee_arrays
 from monai_xray2mri.knee.data.simulated import simulated_index
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 
@@ -24,9 +24,9 @@ def simulated_knees() -> list[SimulatedKnee]:
 @pytest.fixture(scope="session")
 def stored_knees(simulated_knees: list[SimulatedKnee]) -> list[dict[str, np.ndarray]]:
     """The same as the store keeps them."""
-    modelled = slice(MODELLED_SLICES[0], MODELLED_SLICES[1] + 1)
+    modeled = slice(MODELED_SLICES[0], MODELED_SLICES[1] + 1)
     return [
-        knee_arrays(knee.volume[modelled], knee.radiograph, knee.grades, knee.lesions[modelled])
+        knee_arrays(knee.volume[modeled], knee.radiograph, knee.grades, knee.lesions[modeled])
         for knee in simulated_knees
     ]
 

@@ -19,11 +19,11 @@ MM = REGION_SIZE / 110
 
 def dot(row: float, column: float, size: int = WIDE_SIZE) -> np.ndarray:
     """A blurred dot on black: [size,size] in [0,1]; pixel centres at whole numbers and a half."""
-    centres = np.arange(size) + 0.5
-    return np.exp(-((centres[:, None] - row) ** 2 + (centres - column) ** 2) / (2 * 4.0**2))
+    centers = np.arange(size) + 0.5
+    return np.exp(-((centers[:, None] - row) ** 2 + (centers - column) ** 2) / (2 * 4.0**2))
 
 
-def centre_of_mass(image: np.ndarray) -> tuple[float, float]:
+def center_of_mass(image: np.ndarray) -> tuple[float, float]:
     weight = np.clip(image + 1, 0, None) ** 2
     rows, columns = np.indices(image.shape) + 0.5
     return float((rows * weight).sum() / weight.sum()), float((columns * weight).sum() / weight.sum())
@@ -31,7 +31,7 @@ def centre_of_mass(image: np.ndarray) -> tuple[float, float]:
 
 def test_boxes_err_as_much_as_they_should_and_stay_on_what_is_stored() -> None:
     boxes = [BoxJitter().draw(draw_generator("box", 0, knee)) for knee in range(4000)]
-    middle = np.array([box.centre for box in boxes]) - WIDE_SIZE / 2
+    middle = np.array([box.center for box in boxes]) - WIDE_SIZE / 2
     scale = np.array([box.rows for box in boxes]) / REGION_SIZE - 1
     clipped = 0.959  # standard deviation of a normal variable clipped at two of its own
     np.testing.assert_allclose(middle.std(axis=0) / MM, 4.0 * clipped, rtol=0.04)
@@ -74,7 +74,7 @@ def test_a_perfect_detector_sees_the_region_as_a_film_gives_it() -> None:
 def test_a_shifted_box_shifts_the_picture_the_other_way() -> None:
     stored = np.rint(dot(WIDE_SIZE / 2, WIDE_SIZE / 2) * 65535).astype(np.uint16)
     box = Box((WIDE_SIZE - 320) / 2 + 12, (WIDE_SIZE - 320) / 2 - 20, 320.0, 320.0)
-    row, column = centre_of_mass(network_view(stored, box))
+    row, column = center_of_mass(network_view(stored, box))
     assert row == pytest.approx(128 - 12 * 256 / 320, abs=0.3)
     assert column == pytest.approx(128 + 20 * 256 / 320, abs=0.3)
 

@@ -115,7 +115,7 @@ def test_a_larger_knee_is_seen_to_be_larger() -> None:
         assert knee_size(reading) == pytest.approx(factor, abs=0.012)
 
 
-def test_only_the_modelled_slices_are_needed(knee: SimulatedKnee) -> None:
+def test_only_the_modeled_slices_are_needed(knee: SimulatedKnee) -> None:
     """A generated volume holds slices 13 to 62; its affine begins there."""
     affine = knee.affine.copy()
     affine[:3, 3] += 13 * affine[:3, 2]

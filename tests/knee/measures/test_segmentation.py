@@ -72,7 +72,7 @@ def test_the_parts_of_a_knee_hold_its_lesions(lesioned_knee: SimulatedKnee) -> N
     assert set(np.unique(parts)) == set(Part)
 
 
-def test_neighbours_at_the_ends_stand_in() -> None:
+def test_neighbors_at_the_ends_stand_in() -> None:
     found = neighbors(np.arange(3)[:, None, None] * np.ones((1, 2, 2)))
     assert found[:, :, 0, 0].tolist() == [[0, 0, 1], [0, 1, 2], [1, 2, 2]]
 

@@ -37,7 +37,7 @@ def test_groups_are_those_of_the_papers(description: str, group: str) -> None:
     assert sequence_group(description) == group
 
 
-def test_tables_hold_counts_and_grey_values(tmp_path: Path) -> None:
+def test_tables_hold_counts_and_gray_values(tmp_path: Path) -> None:
     means = [[0.1, 0.5, 0.3], [0.3, 0.7, 0.5]]
     paths, _ = write_figure4(tmp_path, COUNTS, means)
     assert [path.name for path in paths[:2]] == ["figure4a_slice_counts.csv", "figure4b_grey_values.csv"]
@@ -48,11 +48,11 @@ def test_tables_hold_counts_and_grey_values(tmp_path: Path) -> None:
         ("T1", "COR_T1_3D_FLASH_RIGHT", "79", "1"),
         ("T1", "COR_T1_3D_FLASH_RIGHT", "80", "5"),
     ]
-    grey = list(csv.DictReader(paths[1].open()))
-    assert [float(row["position"]) for row in grey] == [0, 0.5, 1]
-    np.testing.assert_allclose([float(row["mean"]) for row in grey], [0.2, 0.6, 0.4])
-    np.testing.assert_allclose([float(row["sd"]) for row in grey], 0.1)
-    np.testing.assert_allclose([float(row["p50"]) for row in grey], [0.2, 0.6, 0.4])
+    gray = list(csv.DictReader(paths[1].open()))
+    assert [float(row["position"]) for row in gray] == [0, 0.5, 1]
+    np.testing.assert_allclose([float(row["mean"]) for row in gray], [0.2, 0.6, 0.4])
+    np.testing.assert_allclose([float(row["sd"]) for row in gray], 0.1)
+    np.testing.assert_allclose([float(row["p50"]) for row in gray], [0.2, 0.6, 0.4])
 
 
 def test_the_picture_is_drawn_where_matplotlib_is_installed(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_wide_region_is_the_region_with_a_margin(film: Release) -> None:
 def test_the_detector_finds_the_knee_within_four_millimetres(film: Release, side: Side) -> None:
     found, truth = read(film, "detector", side), bilateral_film()[1][side]
     assert found.method == "detector"
-    error = np.subtract(found.box.centre, truth.centre) * PIXEL_MM
+    error = np.subtract(found.box.center, truth.center) * PIXEL_MM
     assert np.abs(error).max() < 4
 
 
@@ -58,7 +58,7 @@ def test_without_truth_the_detector_looks_unless_truth_is_asked_for(empty_releas
 
 def test_left_and_right_are_the_patients(film: Release) -> None:
     right, left = read(film), read(film, side=Side.LEFT)
-    assert right.box.centre[1] < left.box.centre[1]
+    assert right.box.center[1] < left.box.center[1]
     np.testing.assert_allclose(left.pixels, right.pixels[:, ::-1], atol=2e-3)
 
 

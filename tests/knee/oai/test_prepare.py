@@ -64,7 +64,7 @@ def test_the_volume_lies_where_the_scanner_had_it(prepared: Path, whole_release:
         assert voxels[index[::-1]] == round(min(source[place] * factor, 1) * 255)
 
 
-def test_the_modelled_slices_are_13_to_62_from_the_posterior_end(prepared: Path) -> None:
+def test_the_modeled_slices_are_13_to_62_from_the_posterior_end(prepared: Path) -> None:
     slices = KneeStore.open(prepared / "store").array("slices")[0]
     stored = phantom().astype(np.float32)[13:63]
     expected = np.clip(stored * REFERENCE_LEVEL / np.percentile(stored, PERCENTILE), 0, 1)
@@ -116,9 +116,9 @@ def test_the_reports_tell_what_was_used(prepared: Path) -> None:
 def test_figure_4_is_written(prepared: Path) -> None:
     counts = (prepared / "figure4a_slice_counts.csv").read_text().splitlines()
     assert counts == ["group,sequence,slices,series", "T1,COR_T1_3D_FLASH_RIGHT,80,1"]
-    grey = (prepared / "figure4b_grey_values.csv").read_text().splitlines()
-    assert len(grey) == 81 and grey[1].startswith("0.0000,0,") and grey[-1].startswith("1.0000,79,")
-    means = [float(line.split(",")[2]) for line in grey[1:]]
+    gray = (prepared / "figure4b_grey_values.csv").read_text().splitlines()
+    assert len(gray) == 81 and gray[1].startswith("0.0000,0,") and gray[-1].startswith("1.0000,79,")
+    means = [float(line.split(",")[2]) for line in gray[1:]]
     assert means[-1] > means[0]  # the phantom is brighter in front
 
 

@@ -11,7 +11,7 @@ import SimpleITK
 from pydicom import Dataset
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.knee.oai.intensity import PERCENTILE, REFERENCE_LEVEL, normalise
+from monai_xray2mri.knee.oai.intensity import PERCENTILE, REFERENCE_LEVEL, normalize
 from monai_xray2mri.knee.oai.series import CoronalVolume, OutOfScope, overlap_matrix, read_coronal_t1, to_patient_order
 from monai_xray2mri.types import Side
 from tests.knee.oai.conftest import SLICES, mr_images, phantom, write_series
@@ -222,8 +222,8 @@ def test_messages_hold_no_patient_data(tmp_path: Path) -> None:
 
 def test_intensities_do_not_depend_on_the_scanners_units() -> None:
     volume = phantom(SIZE).astype(np.float32)
-    one, factor = normalise(volume, "series")
-    other, larger = normalise(volume * 7.5, "series")
+    one, factor = normalize(volume, "series")
+    other, larger = normalize(volume * 7.5, "series")
     np.testing.assert_allclose(one, other, rtol=1e-5)
     assert factor == pytest.approx(7.5 * larger)
     assert np.percentile(one[13:63], PERCENTILE) == pytest.approx(REFERENCE_LEVEL)
@@ -236,10 +236,10 @@ def test_zero_stays_zero_and_the_end_slices_do_not_decide() -> None:
     bright_ends = volume.copy()
     bright_ends[:13] *= 100
     bright_ends[63:] *= 100
-    np.testing.assert_array_equal(normalise(volume, "s")[0][13:63], normalise(bright_ends, "s")[0][13:63])
-    assert normalise(volume, "s")[0][:, 0].max() == 0
+    np.testing.assert_array_equal(normalize(volume, "s")[0][13:63], normalize(bright_ends, "s")[0][13:63])
+    assert normalize(volume, "s")[0][:, 0].max() == 0
 
 
 def test_an_empty_volume_is_refused() -> None:
     with pytest.raises(InputRefused, match="must show something"):
-        normalise(np.zeros((SLICES, 4, 4), np.float32), "series")
+        normalize(np.zeros((SLICES, 4, 4), np.float32), "series")

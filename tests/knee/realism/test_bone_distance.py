@@ -19,9 +19,9 @@ from monai_xray2mri.simulation.knee.people.seeds import TEST, knee_generator
 VIEW = View((-40.0, -40.0, -40.0), (1.0, 1.0, 1.0), (81, 81, 81))
 
 
-def ellipsoid(semi: tuple[float, float, float], centre: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
+def ellipsoid(semi: tuple[float, float, float], center: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
     z, y, x = np.meshgrid(*(VIEW.axis(number) for number in range(3)), indexing="ij")
-    place = [(axis - c) / s for axis, c, s in zip((z, y, x), centre, semi, strict=True)]
+    place = [(axis - c) / s for axis, c, s in zip((z, y, x), center, semi, strict=True)]
     return np.sqrt(sum(part**2 for part in place)) < 1
 
 
@@ -69,7 +69,7 @@ def test_size_is_taken_away_only_when_asked():
     assert surface_distance(align(large, small, scaled=False), small, VIEW).median > 1.5
 
 
-def test_a_far_bone_is_found_from_its_centre():
+def test_a_far_bone_is_found_from_its_center():
     bone = surface(ellipsoid((14, 8, 11)))
     far = Surface(bone.points + np.array([15.0, 12.0, -14.0]))
     assert surface_distance(align(far, bone, scaled=True), bone, VIEW).p95 < 0.5

@@ -55,8 +55,8 @@ def test_sites_lie_on_their_sides_and_in_the_picture(grounds):
         rows, columns = _window(stem)
         assert 0 <= rows.start < rows.stop <= grounds.shape[1]
         assert 0 <= columns.start < columns.stop <= grounds.shape[2]
-        centre = (columns.start + columns.stop) / 2
-        assert (centre > middle) == stem.endswith("M")
+        center = (columns.start + columns.stop) / 2
+        assert (center > middle) == stem.endswith("M")
     assert _window("XRCYFM")[0].stop < _window("XRCYTM")[0].start + 30
 
 

@@ -90,10 +90,10 @@ def test_condition_and_autoencoder_are_zero_123_s(
 ) -> None:
     network, (plain, _) = filled(checkpoint(), tiny), models
     image = torch.rand(2, 1, 64, 64) * 2 - 1
-    colour, tower_size = image.expand(-1, 3, -1, -1), (16, 16)
-    resized = F.interpolate(colour, tower_size, mode="bicubic", align_corners=True)
+    color, tower_size = image.expand(-1, 3, -1, -1), (16, 16)
+    resized = F.interpolate(color, tower_size, mode="bicubic", align_corners=True)
     condition = network.condition(image)
-    latent = plain.first_stage_model.encode(colour)
+    latent = plain.first_stage_model.encode(color)
     close = {"atol": 1e-5, "rtol": 1e-4}
     torch.testing.assert_close(condition.context, plain.context(resized), **close)
     torch.testing.assert_close(condition.image_latent, latent, **close)  # unscaled

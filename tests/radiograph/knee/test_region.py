@@ -39,7 +39,7 @@ def seen(*joints: FoundJoint) -> Locator:
 
 def joint_mm(roi: KneeROI, mm: float = 0.5) -> tuple[float, float]:
     """Where a region says that the joint lies: (row, column) in mm."""
-    return (roi.box.top + JOINT_ROW * roi.box.rows) * mm, roi.box.centre[1] * mm
+    return (roi.box.top + JOINT_ROW * roi.box.rows) * mm, roi.box.center[1] * mm
 
 
 BILATERAL = seen(joint_at(170, 120), joint_at(185, 315, 0.8))

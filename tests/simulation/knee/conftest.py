@@ -71,7 +71,7 @@ def film() -> SimulatedFilm:
 
 def mr_millimetres(weights: Tensor) -> tuple[float, float, float]:
     """Centre of mass (x, y, z) in mm of weights [80,256,256] on the centred MR grid."""
-    y = mr.CENTRE_Y_MM + mr.SLICE_MM * ((mr.SLICES - 1) / 2 - torch.arange(mr.SLICES))
+    y = mr.CENTER_Y_MM + mr.SLICE_MM * ((mr.SLICES - 1) / 2 - torch.arange(mr.SLICES))
     across = mr.PIXEL_MM * (torch.arange(mr.MATRIX) - (mr.MATRIX - 1) / 2)
     total = weights.sum()
     return (

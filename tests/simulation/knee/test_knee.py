@@ -68,7 +68,7 @@ def test_another_examination_is_of_the_same_knee(knee):
         assert again.truth.joint_space_mm[side] == pytest.approx(knee.truth.joint_space_mm[side], abs=0.6)
 
 
-def test_the_wide_radiograph_is_centred_on_the_true_box():
+def test_the_wide_radiograph_is_centerd_on_the_true_box():
     wide = simulate_radiograph(7, margin=0.12)
     assert wide.shape == (371, 371)
     with pytest.raises(InputRefused, match="not be negative"):

@@ -8,9 +8,9 @@ import torch
 from monai_xray2mri.simulation.tools.lattice import Field, Grid, HeightMap, Lattice, lower_surface, upper_surface
 
 
-def sphere(lattice: Lattice, radius: float = 18.0, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Field:
+def sphere(lattice: Lattice, radius: float = 18.0, center: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Field:
     points = lattice.points()
-    x, y, z = points.x - centre[0], points.y - centre[1], points.z - centre[2]
+    x, y, z = points.x - center[0], points.y - center[1], points.z - center[2]
     return Field(lattice, (x * x + y * y + z * z).sqrt() - radius)
 
 

@@ -36,7 +36,7 @@ def test_a_round_ellipsoid_is_a_sphere_everywhere():
     assert torch.allclose(ellipsoid(points, (0.0, 0.0, 0.0), (7.0, 7.0, 7.0)), truth, atol=1e-4)
 
 
-def test_the_centre_lies_inside():
+def test_the_center_lies_inside():
     assert float(ellipsoid(at(1.0, 2.0, 3.0), (1.0, 2.0, 3.0), (4.0, 4.0, 4.0))) == pytest.approx(-4.0, abs=1e-3)
     assert float(ellipse(torch.zeros(1), torch.zeros(1), (2.0, 3.0))) == pytest.approx(-2.0, abs=1e-3)
 

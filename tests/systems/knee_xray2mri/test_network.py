@@ -112,7 +112,7 @@ def test_a_scale_that_is_asked_for_holds_for_the_features_too() -> None:
     assert scales(guidance=2.0, feature_guidance=5.0) == (2.0, 5.0)
     assert make_tiny_network(guidance=1.5).settings.feature_guidance == 1.5
     with pytest.raises(TypeError, match="colour"):
-        own.altered(colour=1)
+        own.altered(color=1)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_any_encoder_with_tokens_will_do(film: Tensor) -> None:
         OneToken(),
         network.schedule,
         image_size=64,
-        modelled_slices=(13, 17),
+        modeled_slices=(13, 17),
         steps=2,
     )
     assert single.null_context.shape == (1, 1, 8)

@@ -118,7 +118,7 @@ def _look(seed: int, number: int, hardware: Mapping[Side, Hardware]) -> FilmOpti
 def _shrink(film: SimulatedFilm) -> Film:
     factor = film.options.pixel_mm / STORED_MM
     rows, columns = (max(round(size * factor), 1) for size in film.pixels.shape)
-    joints = tuple((box.centre[0] * factor, box.centre[1] * factor) for box in film.boxes.values())
+    joints = tuple((box.center[0] * factor, box.center[1] * factor) for box in film.boxes.values())
     kinds = tuple(_kind("prosthesis" if film.hardware.get(side) in PROSTHESES else "knee") for side in film.boxes)
     return Film(np.rint(255 * resize(film.pixels, (rows, columns)).clip(0, 1)).astype(np.uint8), joints, kinds)
 

@@ -43,7 +43,7 @@ class Pictures:
         others: Sequence[np.ndarray],
         seed: int = 0,
     ) -> None:
-        self.real, self.simulated, self.shafts = (to_grey(crops) for crops in (real, simulated, shafts))
+        self.real, self.simulated, self.shafts = (to_gray(crops) for crops in (real, simulated, shafts))
         self.others, self.seed = others, seed
         self._random = np.random.default_rng(seed)
 
@@ -127,7 +127,7 @@ def random_part(pictures: Sequence[np.ndarray], random: np.random.Generator) -> 
     return np.ascontiguousarray(2 * part - 1, dtype=np.float32)
 
 
-def to_grey(crops: np.ndarray) -> Tensor:
+def to_gray(crops: np.ndarray) -> Tensor:
     """Stored crops [N,h,w] uint8 as grey values [N,1,h,w] in [-1,1]."""
     return torch.from_numpy(crops.astype(np.float32) / 127.5 - 1)[:, None]
 

@@ -28,7 +28,7 @@ from monai_xray2mri.knee.detection.training.judge_pictures import (
     as_crop,
     cut_shafts,
     random_part,
-    to_grey,
+    to_gray,
 )
 from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.training.small_networks import Recipe, SmallTraining
@@ -68,7 +68,7 @@ def describe(network: RegionJudge, crops: Tensor) -> Tensor:
 @torch.inference_mode()
 def acceptance(network: RegionJudge, crops: np.ndarray) -> dict[str, float]:
     """Shares of crops [N,160,160] uint8 in right-knee space that are taken for knees, and whose side is right."""
-    features = describe(network, to_grey(crops))
+    features = describe(network, to_gray(crops))
     right = network.head(features)[:, 1].sigmoid()
     return {
         "crops": len(crops),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 
 STEP_MM: Final = 2.0
-CENTRE_X_MM: Final = -1.0
+CENTER_X_MM: Final = -1.0
 _ROUGH_MM: Final = 1.6
 _WARP_KNOT_MM: Final = 27.0
 _BUMP_KNOT_MM: Final = 8.5
@@ -37,7 +37,7 @@ _PATH_STEPS: Final = (2.0, 4.0, 4.0)
 _PATH_LIMITS: Final = ((-110.0, 110.0), (-100.0, 100.0), (-220.0, 220.0))
 
 _HEIGHTS: Final = (-220.0, -150.0, -84.0, -50.0, -25.0, 0.0, 20.0, 35.0, 55.0, 84.0, 150.0, 220.0)
-_CENTRE_Y: Final = (8.0, 12.0, 15.0, 12.0, 4.0, 0.0, -4.0, -6.0, -6.0, -6.0, -8.0, -8.0)
+_CENTER_Y: Final = (8.0, 12.0, 15.0, 12.0, 4.0, 0.0, -4.0, -6.0, -6.0, -6.0, -8.0, -8.0)
 # Radius of the fascia every 30 degrees: medial, posteromedial (2), posterior, posterolateral (2), lateral,
 # anterolateral (2), anterior, anteromedial (2).
 _RADII: Final = (
@@ -111,14 +111,14 @@ class Outline:
         spectrum = torch.fft.rfft(radii) / radii.shape[1]
         spectrum[:, 1:] *= 2
         self.table = torch.cat(
-            (spectrum.real[:, : _HARMONICS + 1], spectrum.imag[:, : _HARMONICS + 1], torch.tensor(_CENTRE_Y)[:, None]),
+            (spectrum.real[:, : _HARMONICS + 1], spectrum.imag[:, : _HARMONICS + 1], torch.tensor(_CENTER_Y)[:, None]),
             1,
         )
 
     def distance(self, points: Points) -> Tensor:
         """Signed distance [Y,Z,X] in mm to the outline, exact to the first order."""
         table = smooth_table(points.z, _HEIGHTS, self.table.to(points.z.device))
-        u, v = points.x - CENTRE_X_MM, points.y - table[..., -1]
+        u, v = points.x - CENTER_X_MM, points.y - table[..., -1]
         rho = (u * u + v * v).sqrt_().clamp_(min=1.0)
         radius, turn = self._series(u / rho, v / rho, table)
         return (rho - radius) / (1 + (turn / radius).square()).sqrt_()
@@ -128,7 +128,7 @@ class Outline:
         table = smooth_table(torch.tensor([z]), _HEIGHTS, self.table)[0]
         cosine, sine = (torch.tensor(f(math.radians(angle))) for f in (math.cos, math.sin))
         radius = float(self._series(cosine, sine, table)[0])
-        return CENTRE_X_MM + radius * float(cosine), float(table[-1]) + radius * float(sine)
+        return CENTER_X_MM + radius * float(cosine), float(table[-1]) + radius * float(sine)
 
     @staticmethod
     def _series(cosine: Tensor, sine: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:

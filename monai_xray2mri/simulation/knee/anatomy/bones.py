@@ -145,11 +145,11 @@ def _varied_femur(shape: KneeShape, points: Points) -> Points:
 def _femoral_shaft(points: Points) -> Tensor:
     z = points.z
     knots = (55.0, 62.0, 70.0, 75.0, 90.0, 120.0, 170.0)
-    centre = table(z, knots, (-1.2, -1.8, -3.5, -4.2, -5.5, -7.5, -10.0))
+    center = table(z, knots, (-1.2, -1.8, -3.5, -4.2, -5.5, -7.5, -10.0))
     half = table(z, knots, (22.5, 21.2, 20.0, 19.3, 16.8, 14.2, 13.4))
     front = table(z, knots, (-35.0, -34.4, -33.5, -32.4, -31.0, -30.0, -31.0))
     back = table(z, knots, (-1.0, -1.9, -3.6, -4.0, -4.6, -4.4, -5.0))
-    return ellipse(points.x - centre, points.y - (front + back) / 2, (half, (back - front) / 2))
+    return ellipse(points.x - center, points.y - (front + back) / 2, (half, (back - front) / 2))
 
 
 def tibia(
@@ -169,19 +169,19 @@ def _varied_tibia(shape: KneeShape, points: Points) -> Points:
     tilt = math.tan(math.radians(shape.slope - TEMPLATE_SLOPE)) * y.clamp(-30, 30)
     dish = shape.medial_dish * (-(((x - 20.0) / 10.0).square() + (y / 14.0).square())).exp()
     up = -tilt - dish
-    for height, centre_x, centre_y in ((shape.spines[0], 4.0, 0.0), (shape.spines[1], -5.0, 6.0)):
-        up = up + height * (-((x - centre_x) / 3.0).square() - ((y - centre_y) / 7.0).square()).exp()
+    for height, center_x, center_y in ((shape.spines[0], 4.0, 0.0), (shape.spines[1], -5.0, 6.0)):
+        up = up + height * (-((x - center_x) / 3.0).square() - ((y - center_y) / 7.0).square()).exp()
     return Points(x, y, points.z - top * up)
 
 
 def _tibial_shaft(points: Points) -> Tensor:
     z = points.z
     knots = (-190.0, -120.0, -80.0, -66.0, -60.0, -50.0)
-    centre = table(z, knots, (3.0, 1.35, -0.8, -1.55, -1.7, -2.15))
+    center = table(z, knots, (3.0, 1.35, -0.8, -1.55, -1.7, -2.15))
     half = table(z, knots, (11.5, 12.95, 15.8, 17.35, 18.2, 19.5))
     front = table(z, knots, (-17.0, -18.0, -18.6, -18.7, -18.9, -22.2))
     back = table(z, knots, (8.5, 10.0, 12.5, 13.8, 14.3, 13.5))
-    return ellipse(points.x - centre, points.y - (front + back) / 2, (half, (back - front) / 2))
+    return ellipse(points.x - center, points.y - (front + back) / 2, (half, (back - front) / 2))
 
 
 def fibula(
@@ -192,8 +192,8 @@ def fibula(
     x, y, z = (a - b for a, b in zip(shape.fibula, KneeShape().fibula, strict=True))
     source = _deformed(shape, own, _LOWER).moved(x, y, z)
     knots = (-190.0, -120.0, -58.0)
-    centre = table(source.z, knots, (-29.0, -28.0, -27.4))
-    shaft = ellipse(source.x - centre, source.y - 25.5, (5.2, 5.8))
+    center = table(source.z, knots, (-29.0, -28.0, -27.4))
+    shaft = ellipse(source.x - center, source.y - 25.5, (5.2, 5.8))
     found = _continued(template.at("fibula", source), shaft, smoothstep(-source.z, 48.0, 60.0))
     return Field(lattice, found + _rough(shape, own, _LOWER))
 

@@ -277,11 +277,11 @@ def belly(muscle: Muscle, points: Points, factor: float = 1.0, growth: Tensor | 
 def _reach(muscle: Muscle, factor: float) -> tuple[tuple[float, float], tuple[float, float], tuple[float, float]]:
     """Ranges of x, y and z that a belly may fill."""
     x, y = [], []
-    for _, centre_x, centre_y, a, b, turn in muscle.course:
+    for _, center_x, center_y, a, b, turn in muscle.course:
         cosine, sine = abs(math.cos(math.radians(turn))), abs(math.sin(math.radians(turn)))
         half_x, half_y = factor * (a * cosine + b * sine), factor * (a * sine + b * cosine)
-        x += [centre_x - half_x, centre_x + half_x]
-        y += [centre_y - half_y, centre_y + half_y]
+        x += [center_x - half_x, center_x + half_x]
+        y += [center_y - half_y, center_y + half_y]
     heights = [row[0] for row in muscle.course]
     widened = [(min(values) - _MARGIN_MM, max(values) + _MARGIN_MM) for values in (x, y, heights)]
     return widened[0], widened[1], widened[2]

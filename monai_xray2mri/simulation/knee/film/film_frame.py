@@ -104,8 +104,8 @@ class FilmFrame:
         row, column = upright.point(joint_mm)
         side = REGION_MM / self.pixel_mm
         middle = (row + (0.5 - JOINT_ROW) * side) * self.pixel_mm, column * self.pixel_mm
-        centre = FilmFrame(self.pixel_mm, 0.0, self.quarter_turns, self.mirrored).point(middle)
-        return Box(centre[0] - side / 2, centre[1] - side / 2, side, side)
+        center = FilmFrame(self.pixel_mm, 0.0, self.quarter_turns, self.mirrored).point(middle)
+        return Box(center[0] - side / 2, center[1] - side / 2, side, side)
 
     def on_plate(self, canvas: Tensor, *, sharp: bool = False) -> Tensor:
         """Resample a canvas to the plate's pixels, turned as the patient stands.

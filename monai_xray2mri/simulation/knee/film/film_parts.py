@@ -76,15 +76,15 @@ def _window(
     image: Tensor, low: list[float], high: list[float], margin: float, pixel_mm: float
 ) -> tuple[tuple[slice, slice], tuple[Tensor, Tensor]] | None:
     """Pixels of an image between two corners in mm, with the (rows, columns) of their centres in mm."""
-    slices, centres = [], []
+    slices, centers = [], []
     for size, least, most in zip(image.shape, low, high, strict=True):
         start = max(int((least - margin) / pixel_mm), 0)
         stop = min(int((most + margin) / pixel_mm) + 1, size)
         if start >= stop:
             return None
         slices.append(slice(start, stop))
-        centres.append((torch.arange(start, stop) + 0.5) * pixel_mm)
-    return (slices[0], slices[1]), (centres[0], centres[1])
+        centers.append((torch.arange(start, stop) + 0.5) * pixel_mm)
+    return (slices[0], slices[1]), (centers[0], centers[1])
 
 
 def add_beads(total: Tensor, options: FilmOptions, joint_mm: tuple[float, float], lateral_mm: float) -> None:

@@ -158,7 +158,7 @@ def _total(draw: _Draw) -> list[Body]:
     width = draw.between(0.95, 1.05)
     bodies = [_condyle(turn * 20.5 * width, 14.0 * width, 31.0, 22.0) for turn in (-1.0, 1.0)]
     flange = ellipsoid((0.0, -27.0, 30.0), (29.0 * width, 4.0, draw.between(16.0, 20.0)))
-    bodies.append(Body((flange,), flange.centre, 32.0, STEEL))
+    bodies.append(Body((flange,), flange.center, 32.0, STEEL))
     if draw.chance(0.5):  # posterior stabilised: a box between the condyles
         bodies.append(block((0.0, 4.0, 20.0), UPRIGHT, (9.0, 14.0, 8.0), STEEL))
     bodies += _tray((0.0, 1.0, tray), (35.5 * width, 24.0), 2.0)
@@ -169,21 +169,21 @@ def _total(draw: _Draw) -> list[Body]:
 
 def _condyle(x: float, half_width: float, half_depth: float, height: float, top: float = 31.0) -> Body:
     """One half of a femoral component: an extruded C about the condyle, its lower edge rounded from side to side."""
-    centre = (x, 3.0, FEMUR_ENDS_MM + height)
-    outside = ellipsoid(centre, (1.6 * half_width, half_depth, height))
+    center = (x, 3.0, FEMUR_ENDS_MM + height)
+    outside = ellipsoid(center, (1.6 * half_width, half_depth, height))
     above = Slab((x, 3.0, top / 2 - 10.0), (0.0, 0.0, 1.0), top / 2 + 10.0)
     along = (UPRIGHT[1], UPRIGHT[2], UPRIGHT[0])
-    hollow = Quadric((x, 3.0, centre[2] + 1.0), along, (half_depth - 8.5, height - 7.5, math.inf))
-    sides = Slab(centre, UPRIGHT[0], half_width)
+    hollow = Quadric((x, 3.0, center[2] + 1.0), along, (half_depth - 8.5, height - 7.5, math.inf))
+    sides = Slab(center, UPRIGHT[0], half_width)
     # The outer upper corner is cut off: the component narrows towards the shaft.
     turn = math.copysign(1.0, x)
     corner = Slab((x - turn * 20.0, 3.0, top - 30.0), (turn * 0.64, 0.0, 0.77), 40.0)
-    return Body((outside, sides, above, corner), centre, max(half_depth, 1.3 * height), STEEL, (hollow,))
+    return Body((outside, sides, above, corner), center, max(half_depth, 1.3 * height), STEEL, (hollow,))
 
 
-def _tray(centre: Vector, semi: tuple[float, float], half: float) -> list[Body]:
+def _tray(center: Vector, semi: tuple[float, float], half: float) -> list[Body]:
     """Metal plate under the polyethylene, and the cement under it."""
-    x, y, z = centre
+    x, y, z = center
     bodies = []
     for top, thickness, share, attenuation in ((z, half, 1.0, TITANIUM * 1.6), (z - 2 * half, 0.8, 0.94, CEMENT)):
         middle = (x, y, top - thickness)
@@ -196,15 +196,15 @@ def _fin(turn: float, tray: float) -> Body:
     """A fin between stem and tray, which runs obliquely backwards and falls off outwards."""
     direction = (turn * 0.88, 0.475, 0.0)
     across = (-0.475 * turn, 0.88, 0.0)
-    centre = (turn * 13.0, 9.0, tray - 10.0)
+    center = (turn * 13.0, 9.0, tray - 10.0)
     slope = frame_along((turn * 0.45, 0.24, -0.86))[2]
     parts = (
-        Slab(centre, direction, 13.0),
-        Slab(centre, across, 1.6),
-        Slab((centre[0], centre[1], tray - 10.0), UPRIGHT[2], 8.0),
+        Slab(center, direction, 13.0),
+        Slab(center, across, 1.6),
+        Slab((center[0], center[1], tray - 10.0), UPRIGHT[2], 8.0),
         Slab((turn * 5.0, 4.5, tray - 6.0), slope, 9.0),
     )
-    return Body(parts, centre, 18.0, TITANIUM * 1.6)
+    return Body(parts, center, 18.0, TITANIUM * 1.6)
 
 
 def _unicondylar(draw: _Draw) -> list[Body]:

@@ -44,7 +44,7 @@ SLICE_MM: Final = 1.5
 REPETITION_MS: Final = 20.0
 ECHO_MS: Final = 7.57
 FLIP_DEGREES: Final = 12.0
-CENTRE_Y_MM: Final = -3.0
+CENTER_Y_MM: Final = -3.0
 PLACEMENT_SD_MM: Final = 0.5
 FULL_SCALE: Final = 0.068
 """Signal that maps to intensity 1: one scale for all knees."""
@@ -128,7 +128,7 @@ FAT_WATER: Final[Mapping[str, float]] = {"fat": 0.12, "fat pad": 0.17, "marrow":
 def inflow(kind: str, travelled_mm: Tensor) -> Tensor:
     """Intensity of blood that came into the coil ``travelled_mm`` ago and has met a pulse every TR since.
 
-    Longitudinal magnetisation relaxes from equilibrium to the steady state by a factor cos(a) E1 with each pulse, so
+    Longitudinal magnetization relaxes from equilibrium to the steady state by a factor cos(a) E1 with each pulse, so
     that fresh blood is bright. Half of it is lost to dephasing along the read-out, an estimate.
 
     Args:
@@ -139,8 +139,8 @@ def inflow(kind: str, travelled_mm: Tensor) -> Tensor:
     decay = math.cos(angle) * e1
     steady = (1 - e1) / (1 - decay)
     pulses = travelled_mm.clamp(min=0) / (_FLOW_MM_PER_S[kind] * REPETITION_MS / 1000)
-    magnetisation = steady + (1 - steady) * torch.exp(math.log(decay) * pulses)
-    return 0.5 * 0.85 * math.sin(angle) * math.exp(-ECHO_MS / 30.0) / FULL_SCALE * (magnetisation + steady)
+    magnetization = steady + (1 - steady) * torch.exp(math.log(decay) * pulses)
+    return 0.5 * 0.85 * math.sin(angle) * math.exp(-ECHO_MS / 30.0) / FULL_SCALE * (magnetization + steady)
 
 
 @dataclass(frozen=True)
@@ -148,20 +148,20 @@ class Placement:
     """Where the technician put the field of view: its centre in mm from the joint centre, (x, y, z)."""
 
     x: float = 0.0
-    y: float = CENTRE_Y_MM
+    y: float = CENTER_Y_MM
     z: float = 0.0
 
     @property
     def affine(self) -> np.ndarray:
         """[4,4] float64, maps (column, row, slice) indices of the volume to LPS mm about the joint's centre."""
-        centre = (self.x, self.y, self.z)
-        return volume_affine(MATRIX, MATRIX, SLICES, PIXEL_MM, SLICE_MM, centre=centre, posterior_first=True)
+        center = (self.x, self.y, self.z)
+        return volume_affine(MATRIX, MATRIX, SLICES, PIXEL_MM, SLICE_MM, center=center, posterior_first=True)
 
 
 def draw_placement(generator: torch.Generator) -> Placement:
     """Draw the field of view's centre: on the joint, with about 0.5 mm left over."""
     x, y, z = (PLACEMENT_SD_MM * torch.randn(3, generator=generator).clamp(-2.5, 2.5)).tolist()
-    return Placement(x, CENTRE_Y_MM + y, z)
+    return Placement(x, CENTER_Y_MM + y, z)
 
 
 def draw_pose(generator: torch.Generator) -> Pose:

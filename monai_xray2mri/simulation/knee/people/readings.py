@@ -24,7 +24,7 @@ TABLE_VERSION: Final = f"sim {SIMULATOR_VERSION}"
 """What the column VERSION of every table says."""
 FIRST_PROJECT: Final = 15
 SECOND_PROJECT: Final = 37
-MISLABELLED_PROJECT: Final = 42
+MISLABELED_PROJECT: Final = 42
 """Means 37: "Users should recode these participants from READPRJ=42 to READPRJ=37" (OAI, kXR_SQ_BU)."""
 
 _SIDES: Final = {Side.RIGHT: (1, "Right"), Side.LEFT: (2, "Left")}
@@ -85,7 +85,7 @@ class ReadingTable:
         grades = dict(participant.grades[side])
         if project == SECOND_PROJECT and change < self._oddities.disagreements:
             grades["XRKL"] = _another_kl(grades["XRKL"], direction)
-        written = MISLABELLED_PROJECT if project == SECOND_PROJECT and self._oddities.project_42 else project
+        written = MISLABELED_PROJECT if project == SECOND_PROJECT and self._oddities.project_42 else project
         return [
             str(participant.number),
             self._oddities.value(*_SIDES[side]),

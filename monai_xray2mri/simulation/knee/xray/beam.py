@@ -208,9 +208,9 @@ def _coarse_blur(image: Tensor, sigma: float) -> Tensor:
     return large[: image.shape[0], : image.shape[1]]
 
 
-def look_up(grey: Tensor, corner: float) -> Tensor:
+def look_up(gray: Tensor, corner: float) -> Tensor:
     """Look-up table of a CR: a straight line from 0 to 1 with rounded shoulder and toe, [H,W] in [0,1]."""
-    return ((F.softplus(corner * grey) - F.softplus(corner * (grey - 1))) / corner).clamp_(0, 1)
+    return ((F.softplus(corner * gray) - F.softplus(corner * (gray - 1))) / corner).clamp_(0, 1)
 
 
 def reference_attenuation(total: Tensor) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.knee.data.arrays import GEOMETRY, IMAGE_SIZE, MODELLED_SLICES, SLICES, KneeStore
+from monai_xray2mri.knee.data.arrays import GEOMETRY, IMAGE_SIZE, MODELED_SLICES, SLICES, KneeStore
 from monai_xray2mri.knee.data.jitter import NO_JITTER, network_view
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.measures.crop import HALF_DEPTH_MM, SPACING_MM, axes_mm
@@ -26,7 +26,7 @@ from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.mri.mr import Placement
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, seed_range_name
 
-MODELLED: Final = slice(MODELLED_SLICES[0], MODELLED_SLICES[1] + 1)
+MODELED: Final = slice(MODELED_SLICES[0], MODELED_SLICES[1] + 1)
 WHOLE: Final = tuple(range(SLICES))
 """Positions of all modelled slices, 0 posterior."""
 _KNEES_PER_SEED: Final = 1000
@@ -96,12 +96,12 @@ class EvaluationKnee:
     @cached_property
     def noise_free(self) -> np.ndarray | None:
         """[S,H,W] without noise; None if nobody knows."""
-        return None if self.simulated is None else np.asarray(self.simulated.noise_free[MODELLED])
+        return None if self.simulated is None else np.asarray(self.simulated.noise_free[MODELED])
 
     @cached_property
     def lesions(self) -> np.ndarray | None:
         """[S,H,W] uint8 codes of :class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`; None if nobody knows."""
-        return None if self.simulated is None else np.asarray(self.simulated.lesions[MODELLED])
+        return None if self.simulated is None else np.asarray(self.simulated.lesions[MODELED])
 
     def lesion_mm3(self, stem: str) -> float | None:
         """True volume of a lesion of ``LESION_FEATURES``; None if nobody knows."""
@@ -115,20 +115,20 @@ class EvaluationKnee:
         return None if self.simulated is None else self.simulated.truth.joint_space_mm
 
 
-def modelled_affine(first: int = 0) -> np.ndarray:
+def modeled_affine(first: int = 0) -> np.ndarray:
     """[4,4], (column, row, slice) to LPS mm, of modelled slices from position ``first`` on.
 
     A method cannot know where the technician placed the field of view. So every volume, true or generated, is measured
     as if it lay at the usual place (:class:`~monai_xray2mri.simulation.knee.mri.mr.Placement`).
     """
     affine = Placement().affine
-    affine[:3, 3] += (MODELLED_SLICES[0] + first) * affine[:3, 2]
+    affine[:3, 3] += (MODELED_SLICES[0] + first) * affine[:3, 2]
     return affine
 
 
 def joint_positions() -> tuple[int, ...]:
     """Positions of the slices in which the joint is measured (:data:`~.crop.HALF_DEPTH_MM`)."""
-    _, y, _ = axes_mm((SLICES, IMAGE_SIZE, IMAGE_SIZE), modelled_affine())
+    _, y, _ = axes_mm((SLICES, IMAGE_SIZE, IMAGE_SIZE), modeled_affine())
     return tuple(np.flatnonzero(np.abs(y) <= HALF_DEPTH_MM).tolist())
 
 
@@ -136,7 +136,7 @@ def simulated_case(knee: SimulatedKnee) -> EvaluationKnee:
     """The case of a simulated knee; each is of another participant."""
     film = normalize_region(np.asarray(knee.radiograph), mirrored=False)
     inputs = KneeInputs(str(knee.seed), film, dict(knee.grades), ()).at(WHOLE)
-    return EvaluationKnee(inputs, np.asarray(knee.volume[MODELLED]), str(knee.seed), knee)
+    return EvaluationKnee(inputs, np.asarray(knee.volume[MODELED]), str(knee.seed), knee)
 
 
 def unknown_grades() -> dict[str, int | None]:

@@ -29,7 +29,7 @@ from monai_xray2mri.simulation.knee.knee import draw_patient_knee
 from monai_xray2mri.simulation.knee.mri import mr
 from monai_xray2mri.simulation.knee.mri.painting import paint_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION, knee_generator
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELED
 
 _RANGE = 1.0
 
@@ -102,13 +102,13 @@ def knee_ceilings(seed: int, nuisance: int = 1, kinds: Sequence[str] = tuple(RED
         UsageError: scikit-image is not installed.
     """
     first = examine_again(seed)
-    region = _within_modelled(region_from_labels(first.labels, first.affine))
+    region = _within_modeled(region_from_labels(first.labels, first.affine))
     again = {kind: examine_again(seed, REDRAWN[kind], nuisance) for kind in kinds}
     pairs = {kind: (other.volume, first.volume) for kind, other in again.items()}
     pairs["noise, one side"] = (first.noise_free, first.volume)
     if "all" in again:
         pairs["all, without noise"] = (again["all"].noise_free, first.noise_free)
-    found = {kind: _measures(one[MODELLED], other[MODELLED], region) for kind, (one, other) in pairs.items()}
+    found = {kind: _measures(one[MODELED], other[MODELED], region) for kind, (one, other) in pairs.items()}
     return found | {"true volume": _of_truth(first, region)}
 
 
@@ -123,15 +123,15 @@ def _measures(prediction: np.ndarray, truth: np.ndarray, region: JointRegion) ->
 
 
 def _of_truth(knee: Examination, region: JointRegion) -> dict[str, float]:
-    truth = knee.volume[MODELLED]
+    truth = knee.volume[MODELED]
     return {
         "adjacent_slice_correlation": adjacent_slice_correlation(truth),
         "rssim_floor": rssim_floor(truth, region, _RANGE),
     }
 
 
-def _within_modelled(region: JointRegion) -> JointRegion:
-    kept = (position - MODELLED.start for position in region.slices if MODELLED.start <= position < MODELLED.stop)
+def _within_modeled(region: JointRegion) -> JointRegion:
+    kept = (position - MODELED.start for position in region.slices if MODELED.start <= position < MODELED.stop)
     return JointRegion(region.top, region.bottom, region.left, region.right, tuple(kept))
 
 

@@ -91,9 +91,9 @@ class ContinuityKnee:
     network: SliceDiffusion
 
     @property
-    def modelled(self) -> slice:
+    def modeled(self) -> slice:
         """The modelled slices of the acquired ones."""
-        first, last = self.network.modelled_slices
+        first, last = self.network.modeled_slices
         return slice(first, last + 1)
 
     @property
@@ -104,7 +104,7 @@ class ContinuityKnee:
     @cached_property
     def lesions(self) -> np.ndarray:
         """[S,H,W] bool."""
-        return np.asarray(self.knee.lesions[self.modelled] > 0)
+        return np.asarray(self.knee.lesions[self.modeled] > 0)
 
     @cached_property
     def healthy(self) -> SimulatedKnee:
@@ -119,8 +119,8 @@ class ContinuityKnee:
     def truth(self, target: str) -> np.ndarray:
         """The true volume [S,H,W], see :data:`TARGETS`."""
         if target == "noise-free":
-            return np.asarray(self.knee.noise_free[self.modelled])
-        volume = np.asarray(self.knee.volume[self.modelled])
+            return np.asarray(self.knee.noise_free[self.modeled])
+        volume = np.asarray(self.knee.volume[self.modeled])
         return self._reconstructed(volume) if target == "reconstructed" else volume
 
     @torch.inference_mode()

@@ -12,13 +12,13 @@ from monai.bundle import ConfigParser
 from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.evaluation.methods import FolderMethod, class_method
 from monai_xray2mri.evaluation.protocols import Method
-from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELLED_SLICES
+from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELED_SLICES
 from monai_xray2mri.systems.knee_xray2mri.calibration import knee_calibration
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     FEATURES_INPUT,
     RADIOGRAPH_INPUT,
     NetworkMethod,
-    modelled_slices,
+    modeled_slices,
     weights_record,
 )
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
@@ -78,8 +78,8 @@ def check_geometry(network: SliceDiffusion, name: str) -> None:
     Raises:
         UsageError: another size, spacing or range of slices.
     """
-    found = (network.image_size, network.pixel_mm, network.slice_mm, tuple(network.modelled_slices))
-    wanted = (GEOMETRY["image_size"], GEOMETRY["pixel_mm"], GEOMETRY["slice_mm"], MODELLED_SLICES)
+    found = (network.image_size, network.pixel_mm, network.slice_mm, tuple(network.modeled_slices))
+    wanted = (GEOMETRY["image_size"], GEOMETRY["pixel_mm"], GEOMETRY["slice_mm"], MODELED_SLICES)
     if found != wanted:
         raise UsageError(f"network {name}", f"must have side, pixel, slice and range {wanted}", f"{found}")
 
@@ -103,5 +103,5 @@ def method_of(source: str, bundle: Path, device: torch.device) -> Method:
     if (Path(source) / "configs" / "inference.json").is_file():
         return bundle_method(Path(source), device)
     if Path(source).is_dir():
-        return FolderMethod(Path(source), modelled_slices)
+        return FolderMethod(Path(source), modeled_slices)
     return class_method(source)

@@ -28,7 +28,7 @@ from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import simulate_knee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.baselines import NearestRadiograph, mean_volume
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee, KneeInputs
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELED, EvaluationKnee, KneeInputs
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.types import Side
 
@@ -88,16 +88,16 @@ class AnotherExamination:
     def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
         """Examinations in which everything is drawn again that no radiograph can tell."""
         again = (simulate_knee(int(knee.name), nuisance=1 + seed * samples + number) for number in range(samples))
-        return np.stack([at_depths(other.volume[MODELLED], knee.depths) for other in again])
+        return np.stack([at_depths(other.volume[MODELED], knee.depths) for other in again])
 
 
-def modelled_slices(volume: np.ndarray, knee: KneeInputs) -> np.ndarray:
+def modeled_slices(volume: np.ndarray, knee: KneeInputs) -> np.ndarray:
     """The slices [S,H,W] that are asked for, of a stored volume of all modelled slices.
 
     Raises:
         InputRefused: it has another number of slices.
     """
-    expected = MODELLED.stop - MODELLED.start
+    expected = MODELED.stop - MODELED.start
     if volume.ndim != 3 or len(volume) != expected:
         raise InputRefused(f"volume of {knee.title}", f"must hold {expected} slices [S,H,W]", f"{volume.shape}")
     return at_depths(volume, knee.depths)

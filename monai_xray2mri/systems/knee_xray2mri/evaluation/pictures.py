@@ -16,7 +16,7 @@ from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.knee.measures.crop import SPACING_MM
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELED, EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting
 from monai_xray2mri.systems.knee_xray2mri.evaluation.sobel import sobel_difference
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.hidden import KINDS, with_hidden
@@ -83,7 +83,7 @@ def lesion_sheet(setting: KneeSetting, knees: Mapping[str, EvaluationKnee]) -> A
 
 
 def depth_sheet(setting: KneeSetting, knee: EvaluationKnee) -> Any:
-    """Slices generated between two neighbours, with the true neighbours at the ends (Table IV; Wang 2024b, Table 2).
+    """Slices generated between two neighbors, with the true neighbors at the ends (Table IV; Wang 2024b, Table 2).
 
     Two stages, as Wang 2024b shows them: where muscle gives way to bone, and through the joint.
     """
@@ -101,7 +101,7 @@ def first_bone(knee: EvaluationKnee) -> int:
     """Position of the last slice, from behind, in which femur and tibia cover less than 1 cm2; 0 if nobody knows."""
     if knee.simulated is None:
         return 0
-    bone = np.isin(knee.simulated.labels[MODELLED], (Tissue.FEMUR, Tissue.TIBIA)).sum(axis=(1, 2))
+    bone = np.isin(knee.simulated.labels[MODELED], (Tissue.FEMUR, Tissue.TIBIA)).sum(axis=(1, 2))
     return max(0, int(np.argmax(bone * float(np.prod(SPACING_MM[1:])) >= _BONE_MM2)) - 1)
 
 

@@ -21,7 +21,7 @@ from monai_xray2mri.knee.measures.parts import Part
 from monai_xray2mri.knee.measures.rssim import edge_agreement, rssim
 from monai_xray2mri.knee.measures.surfaces import JointReading, read_volume
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee, joint_positions, modelled_affine
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee, joint_positions, modeled_affine
 from monai_xray2mri.systems.knee_xray2mri.evaluation.continuity import depth_spectrum
 from monai_xray2mri.systems.knee_xray2mri.evaluation.sobel import sobel_difference
 
@@ -49,7 +49,7 @@ class KneeRuler:
     @cached_property
     def reading(self) -> JointReading:
         """What the segmenter reads in the true volume."""
-        return read_volume(self.knee.volume, modelled_affine())
+        return read_volume(self.knee.volume, modeled_affine())
 
     @cached_property
     def region(self) -> JointRegion:
@@ -59,7 +59,7 @@ class KneeRuler:
             InputRefused: the true volume shows no joint.
         """
         try:
-            return region_from_reading(self.reading, self.knee.volume.shape, modelled_affine())
+            return region_from_reading(self.reading, self.knee.volume.shape, modeled_affine())
         except ValueError as error:
             raise InputRefused(f"true volume of knee {self.knee.name}", "must show the joint", str(error)) from error
 
@@ -84,7 +84,7 @@ class KneeRuler:
         """All measures of one generated volume [S,H,W] of all modelled slices; see docs/evaluation.md for each."""
         truth = self.knee.volume
         first = JOINT[0]
-        reading = read_volume(prediction[first : JOINT[-1] + 1], modelled_affine(first))
+        reading = read_volume(prediction[first : JOINT[-1] + 1], modeled_affine(first))
         power = depth_spectrum(prediction, SPACING_MM[0])[1]
         return {
             "psnr": psnr_per_slice(prediction, truth, RANGE),

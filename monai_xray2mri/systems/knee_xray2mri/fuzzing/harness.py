@@ -177,7 +177,7 @@ def tiny_predictor() -> Xray2MRI:
             NoiseSchedule(),
             image_size=64,
             pixel_mm=2.5,
-            modelled_slices=(13, 16),
+            modeled_slices=(13, 16),
             steps=1,
         )
     return Xray2MRI(network, "tiny network of random weights", "0" * 64, "cpu")

@@ -164,7 +164,7 @@ def test_crops_are_read_as_right_knees_and_negatives_left_out(tmp_path):
     assert np.abs(crops[0].astype(int) - crops[1]).max() <= 1
 
 
-def test_other_pictures_are_read_as_grey(tmp_path):
+def test_other_pictures_are_read_as_gray(tmp_path):
     folder: Path = tmp_path / "deep"
     folder.mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)).save(folder / "a.png")

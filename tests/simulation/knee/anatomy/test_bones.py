@@ -10,7 +10,7 @@ from monai_xray2mri.simulation.knee.anatomy.bones import TibialPlace, smooth_ram
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 from monai_xray2mri.simulation.knee.anatomy.template import shipped_template
 from monai_xray2mri.simulation.tools.lattice import CPU, Field, Lattice, upper_surface
-from tests.helpers.anatomies import centre, grid, sampled, shape
+from tests.helpers.anatomies import center, grid, sampled, shape
 
 Z_RANGE = (-60.0, 60.0)
 PLACE = TibialPlace(torch.tensor(0.0), torch.tensor(0.0))
@@ -58,17 +58,17 @@ def test_each_condyle_grows_on_its_own_side():
     for widths, sign in (((3.0, 0.0), 1.0), ((0.0, 3.0), -1.0)):
         moved = sampled(femur(replace(KneeShape(), condyle_width=widths)), FINE) < 0
         new = moved & (sampled(femur(KneeShape()), FINE) > 0)
-        assert sign * centre(new, FINE)[0] > 20
+        assert sign * center(new, FINE)[0] > 20
 
 
 def test_the_notch_widens_and_rises():
     usual = sampled(femur(KneeShape()), FINE) < 0
     wide = sampled(femur(replace(KneeShape(), notch_width=2.0)), FINE) < 0
-    opened = centre(usual & ~wide, FINE)
+    opened = center(usual & ~wide, FINE)
     assert abs(opened[0]) < 8
     assert 0 < opened[2] < 30
     high = sampled(femur(replace(KneeShape(), notch_height=3.0)), FINE) < 0
-    lifted = centre(usual & ~high, FINE)
+    lifted = center(usual & ~high, FINE)
     assert abs(lifted[0]) < 6
     assert lifted[2] > 15
 
@@ -77,7 +77,7 @@ def test_flexion_turns_the_femur_backwards_and_leaves_the_tibia():
     straight, bent = (sampled(femur(KneeShape(), Pose(flexion=f)), FINE) < 0 for f in (0.0, 20.0))
     upper = FINE.z > 40
     # Over a lower leg that stays, bending the knee carries the thigh backwards.
-    assert centre(bent[:, upper], _upper(upper))[1] > centre(straight[:, upper], _upper(upper))[1] + 5
+    assert center(bent[:, upper], _upper(upper))[1] > center(straight[:, upper], _upper(upper))[1] + 5
     assert torch.equal(tibia(KneeShape(), Pose(flexion=20.0)).values, tibia(KneeShape()).values)
 
 
@@ -92,7 +92,7 @@ def test_roll_brings_the_front_to_the_lateral_side():
         bones.patella(shipped_template(), KneeShape(), wide, Pose(roll=angle), CPU) for angle in (0.0, 10.0)
     )
     fine = replace(FINE, y=torch.arange(-70.0, 0.0, 1.5))
-    x = [centre(sampled(each, fine) < 0, fine)[0] for each in (still, rolled)]
+    x = [center(sampled(each, fine) < 0, fine)[0] for each in (still, rolled)]
     assert x[0] - x[1] == pytest.approx(49 * 0.174, abs=1.5)
     assert lattice.ranges[1][0] < -49 < lattice.ranges[1][1]
 
@@ -107,8 +107,8 @@ def test_the_plateau_slopes_as_asked(slope):
     for x in (-20.0, 20.0):
         column = round((x - top.lattice.low[0]) / top.lattice.step)
         heights = top.values[rows, column].double()
-        centred = y[rows].double() - y[rows].double().mean()
-        angles.append(-torch.atan((centred * heights).sum() / centred.square().sum()).rad2deg())
+        centerd = y[rows].double() - y[rows].double().mean()
+        angles.append(-torch.atan((centerd * heights).sum() / centerd.square().sum()).rad2deg())
     usual = sum(angles) / 2 - slope
     assert abs(float(usual)) < 1.5  # the template's two sides slope by 2 degrees in the mean
 
@@ -117,10 +117,10 @@ def test_varus_bends_the_lower_leg_inwards():
     own = tibia(replace(KneeShape(), varus=5.0))
     bent, straight = (sampled(each, FINE) < 0 for each in (own, tibia(KneeShape())))
     low = FINE.z < -40
-    x = [centre(each[:, low], _upper(low))[0] for each in (bent, straight)]
+    x = [center(each[:, low], _upper(low))[0] for each in (bent, straight)]
     assert x[0] - x[1] == pytest.approx(-3.0, abs=1.2)  # 35 mm below the bend, to the medial side
     high = (FINE.z > -10) & (FINE.z < 10)
-    x = [centre(each[:, high], _upper(high))[0] for each in (bent, straight)]
+    x = [center(each[:, high], _upper(high))[0] for each in (bent, straight)]
     assert abs(x[0] - x[1]) < 0.4
 
 
@@ -132,12 +132,12 @@ def test_the_place_lifts_and_tilts_the_tibia():
     assert float(moved.at(-22.0, 0.0) - usual.at(-22.0, 0.0)) == pytest.approx(1.5 - 0.88, abs=0.35)
 
 
-def test_the_fibula_follows_its_centre_and_lies_laterally_behind():
+def test_the_fibula_follows_its_center_and_lies_laterally_behind():
     def place(own: KneeShape) -> tuple[float, float, float]:
         lattice = bones.fibula_lattice(Z_RANGE)
         found = bones.fibula(shipped_template(), own, lattice, Pose(), PLACE, CPU)
         fine = replace(FINE, x=torch.arange(-65.0, 0.0, 1.0))
-        return centre(sampled(found, fine) < 0, fine)
+        return center(sampled(found, fine) < 0, fine)
 
     usual = place(KneeShape())
     assert usual[0] < -25
@@ -148,7 +148,7 @@ def test_the_fibula_follows_its_centre_and_lies_laterally_behind():
     assert moved[1] - usual[1] == pytest.approx(3, abs=0.3)
 
 
-def test_the_patella_grows_about_its_centre():
+def test_the_patella_grows_about_its_center():
     def volume(size: float) -> float:
         own = replace(KneeShape(), patella_size=size)
         found = bones.patella(shipped_template(), own, bones.patella_lattice(own), Pose(), CPU)

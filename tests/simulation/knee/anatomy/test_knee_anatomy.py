@@ -9,7 +9,7 @@ from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy, build_anatomy, middle_gap
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 from monai_xray2mri.simulation.tools.lattice import Field
-from tests.helpers.anatomies import Z_RANGE, anatomy, centre, grid, pathology, sampled, shape
+from tests.helpers.anatomies import Z_RANGE, anatomy, center, grid, pathology, sampled, shape
 
 FINE = grid(1.0)
 SIDES = {"M": 1.0, "L": -1.0}
@@ -42,9 +42,9 @@ def test_cartilage_lies_on_the_bones_and_between_them():
         layer = (sampled(knee.cartilage[name], FINE) < 0) & (sampled(bone.distance, FINE) > 0)
         middle = layer & (points.x.abs() > 12) & (points.x.abs() < 30) & (points.y.abs() < 10)
         assert int(middle.sum()) > 300
-        height = centre(middle, FINE)[2]
+        height = center(middle, FINE)[2]
         assert -6 < height < 8
-    low, high = (centre(sampled(knee.cartilage[n], FINE) < 0, FINE)[2] for n in ("tibial", "femoral"))
+    low, high = (center(sampled(knee.cartilage[n], FINE) < 0, FINE)[2] for n in ("tibial", "femoral"))
     assert low < high
 
 
@@ -64,11 +64,11 @@ def test_menisci_lie_on_their_sides_and_are_pushed_out_by_narrowing():
     usual, narrowed = anatomy(), anatomy(XRJSM=3)
     for side, sign in SIDES.items():
         inside = sampled(usual.menisci[side], FINE) < 0
-        place = centre(inside, FINE)
+        place = center(inside, FINE)
         assert sign * place[0] > 14
         assert abs(place[2]) < 8
         assert 1000 < int(inside.sum()) < 4500  # mm3
-    out = [centre(sampled(each.menisci["M"], FINE) < 0, FINE)[0] for each in (usual, narrowed)]
+    out = [center(sampled(each.menisci["M"], FINE) < 0, FINE)[0] for each in (usual, narrowed)]
     assert out[1] > out[0] + 0.8
 
 
@@ -83,7 +83,7 @@ def test_each_osteophyte_grows_on_its_own_bone_and_side(bone, side):
                 sampled(getattr(usual, name).distance, FINE) > 0
             )
             if name == {"F": "femur", "T": "tibia"}[bone]:
-                x, _, z = centre(new, FINE)
+                x, _, z = center(new, FINE)
                 assert SIDES[side] * x > 25
                 assert -16 < z < 20
                 sizes.append(int(new.sum()))
@@ -102,7 +102,7 @@ def test_each_cyst_lies_under_the_surface_of_its_bone_and_side(bone, side):
     inside = sampled(host.cysts[stem], FINE) < 0
     assert 80 < int(inside.sum()) < 1500  # mm3
     assert float((sampled(host.distance, FINE)[inside] < 0).float().mean()) > 0.97
-    x, _, z = centre(inside, FINE)
+    x, _, z = center(inside, FINE)
     assert 8 < SIDES[side] * x < 34
     assert (z > 2) == (bone == "F")
 
@@ -118,7 +118,7 @@ def test_sclerosis_hardens_the_bone_under_the_surface(bone, side):
         assert host.sclerosis is not None
         density = sampled(host.sclerosis, FINE) * (sampled(host.sclerosis, FINE) < 10)
         peaks.append(float(density.max()))
-        assert SIDES[side] * centre(density > 0.5 * peaks[-1], FINE)[0] > 10
+        assert SIDES[side] * center(density > 0.5 * peaks[-1], FINE)[0] > 10
     assert 0.2 < peaks[0] < peaks[1] < peaks[2] <= 1.15
 
 
@@ -126,7 +126,7 @@ def test_sclerosis_hardens_the_bone_under_the_surface(bone, side):
 def test_attrition_takes_the_plateau_away(side):
     usual, worn = anatomy(), anatomy(**{f"XRATT{side}": 1})
     lost = (sampled(usual.tibia.distance, FINE) < 0) & (sampled(worn.tibia.distance, FINE) > 0)
-    x, _, z = centre(lost, FINE)
+    x, _, z = center(lost, FINE)
     assert SIDES[side] * x > 12
     assert -12 < z < 0
     stem = f"XRATT{side}"
@@ -148,7 +148,7 @@ def test_crystals_lie_in_cartilage_and_meniscus_of_their_side(side):
     assert 0 <= float(share.min()) <= float(share.max()) <= 1
     marked = share > 0.3
     assert int(marked.sum()) > 100
-    x, _, z = centre(marked, FINE)
+    x, _, z = center(marked, FINE)
     assert SIDES[side] * x > 10
     assert abs(z) < 8
     in_bone = sum((sampled(bone.distance, FINE) < -0.8).float() for bone in (knee.femur, knee.tibia))

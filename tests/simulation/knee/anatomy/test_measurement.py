@@ -17,7 +17,7 @@ from monai_xray2mri.simulation.knee.anatomy.measurement import (
 from monai_xray2mri.simulation.knee.anatomy.shape import Pose
 from monai_xray2mri.simulation.knee.anatomy.truth import CARTILAGES, KEYPOINTS
 from monai_xray2mri.simulation.tools.lattice import Field, Lattice
-from tests.helpers.anatomies import Z_RANGE, anatomy, centre, grid, pathology, sampled, shape
+from tests.helpers.anatomies import Z_RANGE, anatomy, center, grid, pathology, sampled, shape
 
 FINE = grid(1.0)
 STANDING = Pose(flexion=20.0, beam_tilt=4.0, load=0.25)
@@ -80,7 +80,7 @@ def test_keypoints_lie_where_they_are_called():
     head = found["fibular head"]
     assert head[0] < -20
     assert head[1] > 5
-    patella = centre(sampled(anatomy().patella.distance, _front()) < 0, _front())
+    patella = center(sampled(anatomy().patella.distance, _front()) < 0, _front())
     assert found["patella"] == pytest.approx(patella, abs=0.5)
 
 

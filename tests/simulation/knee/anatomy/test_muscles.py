@@ -14,7 +14,7 @@ from monai_xray2mri.simulation.tools.lattice import Lattice, Points
 LATTICE = Lattice.covering((-80.0, 80.0), (-70.0, 66.0), (-84.0, 84.0), 2.0)
 
 
-def centres(shape: KneeShape) -> dict[str, tuple[float, float, float, float]]:
+def centers(shape: KneeShape) -> dict[str, tuple[float, float, float, float]]:
     """Muscle to the centre (x, y, z) in mm and the volume in ml of its part of the lattice."""
     fascia = Outline(shape).distance(LATTICE.points())
     found = {}
@@ -29,7 +29,7 @@ def centres(shape: KneeShape) -> dict[str, tuple[float, float, float, float]]:
 
 @pytest.fixture(scope="module")
 def usual() -> dict[str, tuple[float, float, float, float]]:
-    return centres(KneeShape())
+    return centers(KneeShape())
 
 
 def test_all_muscles_are_there_in_plausible_size(usual):
@@ -95,12 +95,12 @@ def test_muscles_stay_inside_the_fascia():
 
 
 def test_strong_legs_have_more_of_it_and_each_knee_its_own(usual):
-    strong = centres(replace(KneeShape(), muscle=1.15))
+    strong = centers(replace(KneeShape(), muscle=1.15))
     for name, (*_, volume) in strong.items():
         assert volume > 1.03 * usual[name][3], name
-    drawn = [centres(draw_shape(knee_generator(seed, "anatomy")))["semimembranosus"] for seed in (5, 6)]
+    drawn = [centers(draw_shape(knee_generator(seed, "anatomy")))["semimembranosus"] for seed in (5, 6)]
     assert drawn[0] != drawn[1]
-    assert drawn[0] == centres(draw_shape(knee_generator(5, "anatomy")))["semimembranosus"]
+    assert drawn[0] == centers(draw_shape(knee_generator(5, "anatomy")))["semimembranosus"]
 
 
 def test_roll_turns_them():

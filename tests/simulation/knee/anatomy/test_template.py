@@ -60,29 +60,29 @@ def template(labels) -> Template:
     return fit_template(labels, SPACING)
 
 
-def on_sphere(centre: tuple[float, float, float], radius: float, origin: tuple[float, ...]) -> Points:
+def on_sphere(center: tuple[float, float, float], radius: float, origin: tuple[float, ...]) -> Points:
     """Points all around a ball (z, y, x) in the template's frame."""
     rng = np.random.default_rng(0)
     normal = rng.normal(size=(400, 3))
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    place = torch.tensor(np.asarray(centre) + radius * normal - np.asarray(origin), dtype=torch.float32)
+    place = torch.tensor(np.asarray(center) + radius * normal - np.asarray(origin), dtype=torch.float32)
     return Points(place[:, 2].view(1, 1, -1), place[:, 1].view(1, 1, -1), place[:, 0].view(1, 1, -1))
 
 
 def test_a_balls_distance_comes_back(labels, template):
     origin = knee_origin(labels == 5, labels == 6, SPACING)
-    for name, centre, radius in (("femur", (75, 35, 40), 20.0), ("tibia", (24, 35, 40), 22.0)):
+    for name, center, radius in (("femur", (75, 35, 40), 20.0), ("tibia", (24, 35, 40), 22.0)):
         # The nearest of many voxels is nearer than the surface's mean: away from it a third of a voxel of 1 mm is lost.
         for distance, tolerance in ((-3.0, 0.35), (0.0, 0.06), (3.0, 0.35)):
-            found = template.at(name, on_sphere(centre, radius + distance, origin))
+            found = template.at(name, on_sphere(center, radius + distance, origin))
             assert abs(float(found.median()) - distance) < tolerance
             assert float(found.std()) < 0.2
 
 
 def test_small_parts_keep_their_size(labels, template):
     origin = knee_origin(labels == 5, labels == 6, SPACING)
-    for name, centre, radius in (("patella", (75, 8, 40), 7.0), ("fibula", (20, 55, 12), 8.0)):
-        found = template.at(name, on_sphere(centre, radius, origin))
+    for name, center, radius in (("patella", (75, 8, 40), 7.0), ("fibula", (20, 55, 12), 8.0)):
+        found = template.at(name, on_sphere(center, radius, origin))
         assert abs(float(found.median())) < 0.15
 
 

@@ -60,10 +60,10 @@ def inside(film, side) -> np.ndarray:
 
 def test_right_knee_is_at_the_left_and_both_fibulae_outside(film):
     right, left = film.boxes[Side.RIGHT], film.boxes[Side.LEFT]
-    assert right.centre[1] < film.pixels.shape[1] / 2 < left.centre[1]
+    assert right.center[1] < film.pixels.shape[1] / 2 < left.center[1]
     for side, box in film.boxes.items():
         row, column = film.keypoints[side]["fibular head"]
-        outwards = column - box.centre[1]
+        outwards = column - box.center[1]
         assert (outwards < 0) == (side is Side.RIGHT)
         rows = slice(int(row + 40), int(row + 80))
         bright, dark = (film.pixels[rows, int(c) - 10 : int(c) + 10].mean() for c in (column, column - 2 * outwards))
@@ -117,7 +117,7 @@ def test_keypoints_are_named_and_lie_in_the_boxes(film):
             assert box.left < column < box.left + box.columns
         assert film.keypoints[side]["medial condyle"][0] < film.keypoints[side]["medial plateau"][0] + 1
     right, left = (film.keypoints[side]["fibular head"][1] for side in Side)
-    assert right < film.boxes[Side.RIGHT].centre[1] and left > film.boxes[Side.LEFT].centre[1]
+    assert right < film.boxes[Side.RIGHT].center[1] and left > film.boxes[Side.LEFT].center[1]
 
 
 @pytest.mark.parametrize(("turns", "mirrored"), [(1, False), (2, False), (3, True), (0, True)])

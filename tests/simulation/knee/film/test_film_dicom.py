@@ -80,8 +80,8 @@ def test_reader_finds_the_truth_boxes(written, film):
     found = find_knees(radiograph, find_joints, radiograph.sides, 110.0)
     assert [roi.side for roi in found] == [Side.RIGHT, Side.LEFT]
     for roi in found:
-        truth = film.boxes[roi.side].centre
-        assert np.hypot(roi.box.centre[0] - truth[0], roi.box.centre[1] - truth[1]) * 0.3 < 6.0
+        truth = film.boxes[roi.side].center
+        assert np.hypot(roi.box.center[0] - truth[0], roi.box.center[1] - truth[1]) * 0.3 < 6.0
 
 
 @pytest.mark.parametrize(("turns", "mirrored"), [(1, False), (2, False), (3, True), (0, True)])

@@ -37,7 +37,7 @@ def filled(pieces: Iterable[Piece]) -> torch.Tensor:
     return found
 
 
-def centre(mask: torch.Tensor, rows: slice = slice(None)) -> tuple[float, float, float]:
+def center(mask: torch.Tensor, rows: slice = slice(None)) -> tuple[float, float, float]:
     """Centre (x, y, z) in mm of a mask, of some rows only."""
     inside = mask[:, rows].float()
     z = GRID.z[rows]
@@ -60,10 +60,10 @@ def test_cruciates_cross_in_the_notch():
     top, bottom = rows_between(12, 18), rows_between(-8, 0)
     front, back = filled(anterior), filled(posterior)
     # The anterior one runs from the lateral condyle, behind, to the front of the tibia; the posterior one crosses it.
-    assert centre(front, top)[0] < -3 < centre(front, bottom)[0]
-    assert centre(front, top)[1] > 3 > -5 > centre(front, bottom)[1]
-    assert centre(back, top)[0] > 3 > centre(back, bottom)[0]
-    assert centre(back, top)[1] < 8 < 16 < centre(back, bottom)[1]
+    assert center(front, top)[0] < -3 < center(front, bottom)[0]
+    assert center(front, top)[1] > 3 > -5 > center(front, bottom)[1]
+    assert center(back, top)[0] > 3 > center(back, bottom)[0]
+    assert center(back, top)[1] < 8 < 16 < center(back, bottom)[1]
 
 
 def test_collateral_ligament_lies_on_the_medial_bone(anatomy):
@@ -83,19 +83,19 @@ def test_tendons_reach_the_patella_from_both_ends():
     shape = KneeShape()
     x, y, z = shape.patella
     mask = filled(ligaments.bands(shape, frame(), torch.zeros(GRID.shape)))
-    above, below = centre(mask, rows_between(z + 16, z + 24)), centre(mask, rows_between(z - 26, z - 18))
+    above, below = center(mask, rows_between(z + 16, z + 24)), center(mask, rows_between(z - 26, z - 18))
     for place in (above, below):
         assert place[0] == pytest.approx(x, abs=4)
         assert place[1] == pytest.approx(y, abs=8)
     assert not mask[:, rows_between(z - 5, z + 5)].any()
-    assert centre(mask, rows_between(-40, -30))[1] > y + 18  # the tuberosity lies farther back than the patella
+    assert center(mask, rows_between(-40, -30))[1] > y + 18  # the tuberosity lies farther back than the patella
 
 
 def test_lateral_collateral_ends_at_the_fibula():
     shape = KneeShape()
     mask = filled(ligaments.cords(shape, frame()))
     lateral = mask & (GRID.x < -25)
-    assert centre(lateral, rows_between(-12, -8))[0] == pytest.approx(shape.fibula[0] - 3, abs=3)
+    assert center(lateral, rows_between(-12, -8))[0] == pytest.approx(shape.fibula[0] - 3, abs=3)
 
 
 def test_blood_fades_along_its_way_and_nerves_do_not():
@@ -105,7 +105,7 @@ def test_blood_fades_along_its_way_and_nerves_do_not():
     artery, vein = trunks[0].intensity.flatten(), trunks[1].intensity.flatten()
     assert float(artery[0]) > 1.5 * float(artery[-1])  # rows run downwards, the artery's blood with them
     assert float(vein[-1]) > 1.2 * float(vein[0])
-    places = [centre(filled([piece])) for piece in trunks[:2]]
+    places = [center(filled([piece])) for piece in trunks[:2]]
     assert places[0][1] < places[1][1]  # the artery lies deeper
     assert all(-12 < x < 12 and y > 15 for x, y, _ in places)
 
@@ -121,7 +121,7 @@ def test_veins_under_the_skin_lie_in_the_fat():
 
 
 def test_a_rolled_leg_takes_its_vessels_along():
-    straight, rolled = (centre(filled([next(vessels(KneeShape(), frame(roll=roll)))])) for roll in (0.0, 8.0))
+    straight, rolled = (center(filled([next(vessels(KneeShape(), frame(roll=roll)))])) for roll in (0.0, 8.0))
     assert rolled[0] > straight[0] + 2
 
 
@@ -134,7 +134,7 @@ def test_fluid_fills_the_gap_and_grows(anatomy):
         mask = torch.zeros(GRID.shape, dtype=torch.bool)
         mask[window] = distance < 0
         volumes.append(float(mask.sum()))
-        assert -6 < centre(mask)[2] < 6
+        assert -6 < center(mask)[2] < 6
     assert volumes[1] > 1.5 * volumes[0] > 0
 
 
@@ -142,7 +142,7 @@ def test_fat_pad_lies_behind_the_patellar_tendon():
     window, distance = ligaments.fat_pad(KneeShape(), frame())
     mask = torch.zeros(GRID.shape, dtype=torch.bool)
     mask[window] = distance < 0
-    x, y, z = centre(mask)
+    x, y, z = center(mask)
     assert -45 < y < -20
     assert abs(z) < 12
     assert -15 < x < 5

@@ -109,7 +109,7 @@ def test_noise_is_rician():
     assert float(volume.mean()) == pytest.approx(sigma * math.sqrt(math.pi / 2), rel=0.02)
 
 
-def test_a_slice_leaks_into_its_neighbours_only():
+def test_a_slice_leaks_into_its_neighbors_only():
     signal = torch.zeros(40, 40, 40)
     signal[20] = 0.5
     _, noise_free = acquired(signal, CUBE, knee_generator(2, "mr"))

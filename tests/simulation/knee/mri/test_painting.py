@@ -85,7 +85,7 @@ def test_volumes_are_those_of_a_knee(healthy):
         assert low < millilitres(canvas, tissue) < high, tissue.name
 
 
-def test_grey_values_along_the_slices_behave_as_in_the_papers(healthy):
+def test_gray_values_along_the_slices_behave_as_in_the_papers(healthy):
     """Wang 2024a and 2024b, Fig. 4b: peak near 0.15, steep fall by 0.4, then down to the first slices' level."""
     canvas, _, grid = healthy
     _, noise_free = acquired(canvas.signal, grid, knee_generator(SEED, "mr"))

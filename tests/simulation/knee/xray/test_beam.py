@@ -74,9 +74,9 @@ def test_less_dose_behind_bone_is_noisier():
     exposure = Exposure(level=0.5, contrast=0.1, scatter=0.0, photons=5e3, blur_mm=0.1, corner=200.0)
     total = torch.full((64, 128), 3.0)
     total[:, 64:] = 4.5
-    grey = exposed(total, exposure, 3.0, PIXEL_MM, knee_generator(1, "film"))
-    assert grey[:, 80:].mean() > grey[:, :48].mean() + 0.1
-    assert grey[:, 80:].std() > 1.5 * grey[:, :48].std()
+    gray = exposed(total, exposure, 3.0, PIXEL_MM, knee_generator(1, "film"))
+    assert gray[:, 80:].mean() > gray[:, :48].mean() + 0.1
+    assert gray[:, 80:].std() > 1.5 * gray[:, :48].std()
 
 
 def test_scatter_fogs_bone_and_leaves_the_mean_of_a_broad_leg():
@@ -94,10 +94,10 @@ def test_open_beam_sends_no_scatter_onto_a_lead_marker():
     total = torch.zeros(128, 128)
     total[50:70, 50:70] = 60.0
     exposure = Exposure(0.5, 0.1, 0.3, 1e9, 0.1)
-    grey = exposed(total, exposure, 4.2, PIXEL_MM, knee_generator(1, "film"))  # a usual knee's reference
-    assert torch.isfinite(grey).all()
-    assert grey[55:65, 55:65].min() > 0.8
-    assert grey[:40].max() < 0.02
+    gray = exposed(total, exposure, 4.2, PIXEL_MM, knee_generator(1, "film"))  # a usual knee's reference
+    assert torch.isfinite(gray).all()
+    assert gray[55:65, 55:65].min() > 0.8
+    assert gray[:40].max() < 0.02
 
 
 def test_flattening_takes_coarse_contrast_and_edges_add_fine_contrast():
@@ -107,8 +107,8 @@ def test_flattening_takes_coarse_contrast_and_edges_add_fine_contrast():
 
     def contrasts(**processing: float) -> tuple[float, float]:
         exposure = Exposure(0.5, 0.2, 0.0, 1e9, 0.0, corner=200.0, **processing)
-        grey = exposed(total, exposure, 3.2, PIXEL_MM, knee_generator(1, "film"))
-        return float(grey[:, 220:].mean() - grey[:, :30].mean()), float(grey[:, 60].mean() - grey[:, 54].mean())
+        gray = exposed(total, exposure, 3.2, PIXEL_MM, knee_generator(1, "film"))
+        return float(gray[:, 220:].mean() - gray[:, :30].mean()), float(gray[:, 60].mean() - gray[:, 54].mean())
 
     plain, flat, sharp = contrasts(), contrasts(flattening=0.5), contrasts(edges=1.0)
     assert flat[0] == pytest.approx(0.5 * plain[0], rel=0.1)
@@ -117,8 +117,8 @@ def test_flattening_takes_coarse_contrast_and_edges_add_fine_contrast():
 
 
 def test_look_up_table_is_straight_between_shoulder_and_toe():
-    grey = torch.linspace(-1, 2, 301)
-    shown = look_up(grey, 8.0)
+    gray = torch.linspace(-1, 2, 301)
+    shown = look_up(gray, 8.0)
     assert (shown.diff() >= 0).all()
     assert 0 <= float(shown.min()) < 0.01
     assert 0.99 < float(shown.max()) <= 1

@@ -134,7 +134,7 @@ def small_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
     (folder / "models").mkdir()
     config = json.loads((tiny_bundle / "configs" / "inference.json").read_text())
     config["encoder_def"]["image_size"] = 256
-    config["network_def"].update({"image_size": 256, "pixel_mm": 0.625, "modelled_slices": [28, 47], "steps": 1})
+    config["network_def"].update({"image_size": 256, "pixel_mm": 0.625, "modeled_slices": [28, 47], "steps": 1})
     (folder / "configs" / "inference.json").write_text(json.dumps(config))
     torch.save(ConfigParser(config).get_parsed_content("network_def").state_dict(), folder / "models" / "model.pt")
     return folder

@@ -23,7 +23,7 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     PreparedCohort,
     SimulatedCohort,
     decode_grades,
-    modelled_affine,
+    modeled_affine,
     simulated_case,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundle_method, method_of
@@ -32,7 +32,7 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     NearestNeighbourMethod,
     NetworkMethod,
     at_depths,
-    modelled_slices,
+    modeled_slices,
 )
 from tests.helpers.bundles import make_tiny_bundle
 
@@ -121,17 +121,17 @@ def test_volumes_of_another_shape_or_without_numbers_are_named(
     if array is not None:
         np.save(tmp_path / "3000001.npy", array.astype(np.float32))
     with pytest.raises(InputRefused, match=f"knee 3000001.*{words}"):
-        generate(FolderMethod(tmp_path, modelled_slices), inputs(), 1, 0)
+        generate(FolderMethod(tmp_path, modeled_slices), inputs(), 1, 0)
 
 
 def test_volumes_of_a_folder(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).random((3, 50, 256, 256)).astype(np.float32)
     np.save(tmp_path / "3000001.npy", stored)
     np.testing.assert_array_equal(
-        generate(FolderMethod(tmp_path, modelled_slices), inputs().at((4, 9)), 3, 0), stored[:, [4, 9]]
+        generate(FolderMethod(tmp_path, modeled_slices), inputs().at((4, 9)), 3, 0), stored[:, [4, 9]]
     )
     assert (
-        len(generate(FolderMethod(tmp_path, modelled_slices), inputs().at((4,)), 8, 0)) == 1
+        len(generate(FolderMethod(tmp_path, modeled_slices), inputs().at((4,)), 8, 0)) == 1
     )  # fewer samples than asked: one
 
 
@@ -187,8 +187,8 @@ def test_grades_come_back_from_their_code() -> None:
     assert grades["XRKL"] == 2 and grades["XRJSM"] == 0 and grades["XRJSL"] is None
 
 
-def test_where_modelled_slices_lie(knee: SimulatedKnee) -> None:
+def test_where_modeled_slices_lie(knee: SimulatedKnee) -> None:
     """The usual field of view: at most some tenths of a millimetre from a knee's own."""
     own = knee.affine @ np.array([0, 0, 13, 1.0])
-    assert np.abs(modelled_affine() @ np.array([0, 0, 0, 1.0]) - own).max() < 1.5
-    np.testing.assert_allclose(modelled_affine(5) @ [0, 0, 0, 1], modelled_affine() @ [0, 0, 5, 1])
+    assert np.abs(modeled_affine() @ np.array([0, 0, 0, 1.0]) - own).max() < 1.5
+    np.testing.assert_allclose(modeled_affine(5) @ [0, 0, 0, 1], modeled_affine() @ [0, 0, 5, 1])

@@ -28,7 +28,7 @@ from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from monai_xray2mri.simulation.knee.people.seeds import LESION_ENRICHED
 from monai_xray2mri.systems.knee_xray2mri.evaluation import pictures
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
-    MODELLED,
+    MODELED,
     EvaluationKnee,
     KneeInputs,
     simulated_case,
@@ -179,13 +179,13 @@ def test_the_profile_for_a_gpu_asks_for_each_feature(
 
 
 def test_more_slices(case: EvaluationKnee, setting: KneeSetting, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At 50 slices the field of view moves by one slice: the true pairs are neighbours up to their noise."""
+    """At 50 slices the field of view moves by one slice: the true pairs are neighbors up to their noise."""
     monkeypatch.setattr(depth, "STEPS", (50,))
     (row,) = recorded(depth.measure(setting, case), case)
     assert row["spacing_mm"] == pytest.approx(1.5)
     chosen = np.array(depth.PAIRS)
-    neighbours = depth.pair_correlation(case.volume[chosen], case.volume[chosen + 1])
-    assert row["true"] == pytest.approx(neighbours, abs=0.03)
+    neighbors = depth.pair_correlation(case.volume[chosen], case.volume[chosen + 1])
+    assert row["true"] == pytest.approx(neighbors, abs=0.03)
     assert row["psnr_interpolated_truth"] > 20 > row["psnr"]
     assert depth.tables([row])[0].rows[0][0] == 50
     assert png(FIGURES["depth"][0].draw([row])) and png(pictures.depth_sheet(setting, case))
@@ -291,7 +291,7 @@ def test_where_bone_begins(case: EvaluationKnee) -> None:
     """Behind it lies less than a square centimetre of femur and tibia, before it more."""
     place = pictures.first_bone(case)
     assert case.simulated is not None and 0 < place < 25
-    labels = case.simulated.labels[MODELLED]
+    labels = case.simulated.labels[MODELED]
     square_cm = np.isin(labels, (Tissue.FEMUR, Tissue.TIBIA)).sum(axis=(1, 2)) * 0.625**2 / 100
     assert square_cm[place] < 1 <= square_cm[place + 1]
     assert pictures.first_bone(replace(case, simulated=None)) == 0

@@ -31,7 +31,7 @@ from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import ResultTable, Study, distinct, where
 from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELED, EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import SAMPLES, KneeSetting
 
 WIDTHS: Final = np.geomspace(0.005, 1.0, 121)
@@ -57,7 +57,7 @@ def regions(knee: EvaluationKnee, positions: Sequence[int]) -> dict[str, np.ndar
     masks = {ALL: np.ones((len(chosen), *knee.volume.shape[1:]), bool)}
     if knee.simulated is None or knee.lesions is None:
         return masks
-    labels, lesion = knee.simulated.labels[MODELLED][chosen], knee.lesions[chosen] > 0
+    labels, lesion = knee.simulated.labels[MODELED][chosen], knee.lesions[chosen] > 0
     bone, cartilage = (np.isin(labels, kinds) & ~lesion for kinds in (_BONE, _CARTILAGE))
     body = labels != Tissue.AIR
     return masks | {

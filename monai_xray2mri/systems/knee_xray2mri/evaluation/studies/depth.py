@@ -17,7 +17,7 @@ from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr_per_slice
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import ResultTable, Study
-from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELLED, EvaluationKnee
+from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELED, EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ceilings import examine_again
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import at_depths
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import RANGE
@@ -46,7 +46,7 @@ def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
         moved = replace(base, depths=tuple(depth + 1 / (count - 1) for depth in base.depths))
         second = generate(setting.bundle, moved, 1, setting.seed)[0]
         ahead = examine_again(int(knee.name), ("mr",), forward_mm=spacing)
-        true = ahead.volume[MODELLED][positions]
+        true = ahead.volume[MODELED][positions]
         between = at_depths(knee.volume, moved.depths)
         yield {
             "slices": count,
@@ -70,7 +70,7 @@ def tables(rows: Sequence[Row]) -> list[ResultTable]:
         "generated": "correlation, generated",
         "true": "correlation, true",
         "psnr": "PSNR of intermediate slices dB",
-        "psnr_interpolated_truth": "PSNR of true neighbours interpolated dB",
+        "psnr_interpolated_truth": "PSNR of true neighbors interpolated dB",
     }
     note = f"Pairs of slices at {len(PAIRS)} depths; the last column knows the true slices on either side."
     return [condition_table(rows, "depth", "Slices over the same range (inference steps s)", headings, note, "slices")]

@@ -26,7 +26,7 @@ from monai_xray2mri.simulation.knee.people.seeds import LESION_ENRICHED
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     EvaluationKnee,
     KneeInputs,
-    modelled_affine,
+    modeled_affine,
     simulated_case,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import JOINT, KneeRuler
@@ -69,7 +69,7 @@ def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     volumes = {}
     for name, inputs in conditions(knee).items():
         volumes[name] = generate(setting.bundle, inputs, 1, setting.seed)[0]
-        reading = read_volume(volumes[name], modelled_affine(first))
+        reading = read_volume(volumes[name], modeled_affine(first))
         shown = shown_lesions(reading)
         for stem in LESION_FEATURES:
             there = ruler.lesions[stem]

@@ -24,7 +24,7 @@ from monai_xray2mri.simulation.knee.knee import simulate_radiograph
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     EvaluationKnee,
     KneeInputs,
-    modelled_affine,
+    modeled_affine,
     unknown_grades,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import JOINT, KneeRuler
@@ -53,7 +53,7 @@ def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     ruler = KneeRuler(knee)
     for condition, inputs in conditions(knee).items():
         volume = generate(setting.bundle, inputs, 1, setting.seed)[0]
-        found = ruler.joint(read_volume(volume, modelled_affine(JOINT[0])))
+        found = ruler.joint(read_volume(volume, modeled_affine(JOINT[0])))
         yield from _rows(condition, knee, ruler, found)
     yield from _rows("true volume, as read", knee, ruler, ruler.joint(ruler.reading))
 

@@ -26,7 +26,7 @@ from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     EvaluationKnee,
     KneeInputs,
-    modelled_affine,
+    modeled_affine,
     unknown_grades,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import radiograph_of
@@ -103,7 +103,7 @@ def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """Joint space generated from the film alone, and the film's own gap, by compartment."""
     inputs = knee.inputs.at(JOINT).with_grades(unknown_grades())
     volume = generate(setting.bundle, inputs, 1, setting.seed)[0]
-    found = joint_space_from_volume(volume, modelled_affine(JOINT[0]))
+    found = joint_space_from_volume(volume, modeled_affine(JOINT[0]))
     film = film_gap_mm(radiograph_of(knee.inputs))
     for side in SIDES:
         width = found[side] if np.isfinite(found[side]) else None
