@@ -37,7 +37,7 @@ demo: setup
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
-# MONAI Label in an environment of its own: what it is built against does not fit the Deploy SDK's (docs/slicer.md).
+# MONAI Label in an environment of its own: what it is built against does not fit the Deploy SDK's (docs/label/slicer.md).
 setup-label: $(LABEL)/installed
 	@:
 

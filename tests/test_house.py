@@ -43,3 +43,13 @@ def test_the_map_shows_every_room(repository: Path) -> None:
     shown = set(re.findall(r"^  ([a-z_]+)/ ", page.split("```")[1], re.MULTILINE))
     rooms = {path.parent.name for path in (repository / "monai_xray2mri").glob("*/__init__.py")}
     assert shown == rooms
+
+
+def test_links_of_documents_lead_somewhere(repository: Path) -> None:
+    broken = []
+    folders = [repository / name for name in ("docs", "bundle")]
+    for page in [repository / "README.md", *(page for folder in folders for page in folder.rglob("*.md"))]:
+        for link in re.findall(r"\]\(([^)\s#]+)", page.read_text()):
+            if not re.match(r"[a-z]+:", link) and not (page.parent / link).exists():
+                broken.append(f"{page.relative_to(repository)}: {link}")
+    assert not broken, "\n".join(broken)

@@ -1,4 +1,4 @@
-"""``xray2mri evaluate``: the papers' whole evaluation, and more, by one command (docs/benchmark.md)."""
+"""``xray2mri evaluate``: the papers' whole evaluation, and more, by one command (docs/evaluation/benchmark.md)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         "fit-template",
         parents=[common],
         help="the simulator's knee shape from a label map",
-        description="Fits a knee template to a label map of a right knee (docs/simulation_anatomy.md).",
+        description="Fits a knee template to a label map of a right knee (docs/simulation/anatomy.md).",
     )
     parser.add_argument("--labels", type=named_path, required=True, help="NRRD, NIfTI ... with the template's labels")
     parser.add_argument("--output", type=named_path, help="file to write (default: the package's own template)")

@@ -14,7 +14,7 @@ from monai_xray2mri.errors import ExitCode
 
 _DESCRIPTION = (
     "Writes the folder of a MONAI Label app, and in its folder slicer_module the module for 3D Slicer. "
-    f"docs/slicer.md goes on from there. {DISCLAIMER}"
+    f"docs/label/slicer.md goes on from there. {DISCLAIMER}"
 )
 
 

@@ -11,9 +11,9 @@ and each component of g's cosine transform in the plane, of wavelength w, is a p
     E[c(d) c(d')] = exp(-(d - d')^2 / (2 l^2)),    l^2 = length^2 + (aspect w)^2.
 
 Coarse noise, which decides where a limb lies and how wide it is, changes slowly with depth; fine noise fast, as true
-slices do: in latents of true volumes l is close to w / 8 from 10 mm to 160 mm (docs/sampling.md). The transform is
-orthonormal, so that each slice's noise is N(0, I) for any kernel. It is a function of depth in mm: more or fewer slices
-over the same range are samples of the same process.
+slices do: in latents of true volumes l is close to w / 8 from 10 mm to 160 mm (docs/diffusion/sampling.md). The
+transform is orthonormal, so that each slice's noise is N(0, I) for any kernel. It is a function of depth in mm: more or
+fewer slices over the same range are samples of the same process.
 """
 
 from __future__ import annotations

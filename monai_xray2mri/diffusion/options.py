@@ -44,7 +44,7 @@ SAMPLER_OPTIONS: Final = (
 """The fields of :class:`~monai_xray2mri.diffusion.sampler_settings.SamplerSettings`, in their order."""
 
 DTYPE: Final = Option(
-    "dtype", str, "what the networks compute in; auto is float32 (docs/sampling.md tells what the others cost)", "auto",
+    "dtype", str, "type that the networks compute in; auto is float32 (docs/diffusion/sampling.md)", "auto",
     choices=("auto", "float32", "bfloat16", "float16"),
 )  # fmt: skip
 CHUNK: Final = Option(

@@ -16,7 +16,7 @@ from tests.helpers.films import simulated_crop
 pytest.importorskip("holoscan", reason="the extra deploy is not installed")
 
 NOT_LOADED = {"no preamble", "links"}
-"""What the SDK's loader does not take (docs/app.md): refused, though the command line uses it."""
+"""What the SDK's loader does not take (docs/deploy/app.md): refused, though the command line uses it."""
 
 
 @pytest.mark.parametrize("number", range(10))

@@ -194,7 +194,8 @@ class ValidationSlices(StoredSlices):
 def draw_weights(source: StoredSlices, lesion_share: float | None) -> Tensor:
     """Relative probability [N] of each slice of a set; ``lesion_share`` of what is drawn shows a lesion, None: even.
 
-    Lesions fill few slices; drawn evenly, the features that tell of them are hardly ever learnt (docs/training.md).
+    Lesions fill few slices; drawn evenly, the features that tell of them are hardly ever learnt
+    (docs/training/training.md).
     """
     if lesion_share is None:
         return torch.ones(len(source))

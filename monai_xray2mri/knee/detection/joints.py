@@ -1,6 +1,6 @@
 """The knee joints on a film: the YOLOv2 detector of Wang 2024a and 2024b (section III-B.1) with its shipped weights.
 
-How it was trained and what it reaches: docs/detection.md. Weights: ``joints.pt`` beside this file.
+How it was trained and what it reaches: docs/knee/detection.md. Weights: ``joints.pt`` beside this file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a region shows what the networks know, an upright frontal knee, and of the side that it is said to be.
 
 The network, how it was trained and what it reaches: :mod:`monai_xray2mri.knee.detection.networks.region_judge`,
-docs/detection.md.
+docs/knee/detection.md.
 Weights: ``region.pt`` beside this file.
 """
 
@@ -21,7 +21,8 @@ from monai_xray2mri.runtime.shipped import load_shipped
 
 WEIGHTS: Final = "region.pt"
 LARGEST_DISTANCE: Final = 12.0
-"""Distance from the known knees above which a region is doubted (docs/detection.md has what it accepts and refuses)."""
+"""Distance from the known knees above which a region is doubted (docs/knee/detection.md has what it accepts and
+refuses)."""
 OTHER_SIDE: Final = 0.05
 """Probability of the stated side below which the picture contradicts it."""
 

@@ -1,7 +1,7 @@
 """``contents.csv``: what OAI says about the series of a visit, in the forms that the visits' files have.
 
 The barcode stands under Barcode or AccessionNumber, in the long form or without its leading zeros, and descriptions
-may have blanks around them (docs/oai.md).
+may have blanks around them (docs/knee/oai.md).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Final
 from monai_xray2mri.knee.oai.tables import Table, barcode, is_missing, number, participant_number
 
 ACCEPTED: Final = frozenset({"Y", "YD"})
-"""V00ACCEPT: QCd and found to be acceptable; not QCd and accepted by default (docs/oai.md)."""
+"""V00ACCEPT: QCd and found to be acceptable; not QCd and accepted by default (docs/knee/oai.md)."""
 REJECTED: Final = frozenset({"NR", "NA"})
 """V00ACCEPT: not acceptable. Other codes (a rare ``P``) are used with a remark."""
 

@@ -2,7 +2,7 @@
 
 The papers count slices of three groups of sequences (intermediate-weighted, T1, MPR) and plot the grey value at each
 proportional slice position of the T1 series; from the second plot they take the slices that are modelled. Position 0
-is the posterior end here (an inference for OAI's order, docs/oai.md).
+is the posterior end here (an inference for OAI's order, docs/knee/oai.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a release of OAI, real or simulated, to data that train a model: ``xray2mri prepare`` (docs/oai.md)."""
+"""From a release of OAI, real or simulated, to data that train a model: ``xray2mri prepare`` (docs/knee/oai.md)."""
 
 from __future__ import annotations
 

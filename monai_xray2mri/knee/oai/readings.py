@@ -1,6 +1,6 @@
 """The central readings of the knee radiographs (``kXR_SQ_BU``): which row grades which knee, and with what.
 
-Sources: docs/oai.md. The unique key of a row is (ID, SIDE, READPRJ).
+Sources: docs/knee/oai.md. The unique key of a row is (ID, SIDE, READPRJ).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEFINITE_OA: Final = 2
 """Kellgren and Lawrence grade from which a knee has definite radiographic osteoarthritis."""
 ALWAYS_READ: Final = frozenset({"XRKL", "XRJSM", "XRJSL"})
 """Features that were read in every knee. The others were read only in participants who had definite osteoarthritis
-in at least one knee at one or more visits (OAI's notes, quoted in docs/oai.md)."""
+in at least one knee at one or more visits (OAI's notes, quoted in docs/knee/oai.md)."""
 
 _VARIABLE: Final = re.compile(r"^(V\d\d)(XR[A-Z]+)$")
 _BARCODE: Final = re.compile(r"^(V\d\d)BARCDBU$")
@@ -191,7 +191,7 @@ def grading_of(reading: Reading, missing: Missing = "unknown", had_definite_oa: 
 
     With ``missing="zero"`` the features that OAI did not read in participants without definite osteoarthritis are
     taken as absent (grade 0), as published code does. With ``"unknown"`` they stay unknown; mind that *unknown* then
-    itself says that the participant never had osteoarthritis, also not later (docs/oai.md).
+    itself says that the participant never had osteoarthritis, also not later (docs/knee/oai.md).
 
     Args:
         reading: the row.

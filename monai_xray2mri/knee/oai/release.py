@@ -1,6 +1,6 @@
 """Finds the series of a release: films and MR series, whose they are, and of which visit.
 
-A series is a folder that holds DICOM files: ``00m/0.C.2/9000296/20040909/00593103/001`` (docs/oai.md).
+A series is a folder that holds DICOM files: ``00m/0.C.2/9000296/20040909/00593103/001`` (docs/knee/oai.md).
 Only the first readable header of a series is read, and none where contents.csv says that the series is of no use.
 """
 

@@ -1,7 +1,7 @@
 """Reads and checks a ``COR_T1_3D_FLASH`` series: one volume in right-knee space on the model's grid.
 
 The series of the protocol is coronal, 80 slices of 1.5 mm without gap, 512 x 512 at 0.3125 mm over 160 mm
-(Peterfy 2008 by way of PMC5871621, Table 1; docs/oai.md). Slices are ordered by Image Position
+(Peterfy 2008 by way of PMC5871621, Table 1; docs/knee/oai.md). Slices are ordered by Image Position
 (Patient), never by the names of files.
 """
 

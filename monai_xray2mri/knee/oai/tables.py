@@ -1,7 +1,7 @@
 """OAI's tables: text with ``|`` or ``,`` between columns whose names come in any case, values in either encoding.
 
 Newer downloads write ``1: Right`` where older ones write ``1``, and ``.: Missing Form/Incomplete Workbook`` where
-older ones leave the field empty (docs/oai.md). What is read here keeps the text of a value; the
+older ones leave the field empty (docs/knee/oai.md). What is read here keeps the text of a value; the
 functions below it turn text into numbers, sides and barcodes.
 """
 

@@ -1,6 +1,6 @@
 """OAI's visits: prefix of the variables, folder of the image release, and the reading project that grades them.
 
-Sources: docs/oai.md, "Sources" (prefixes, reading projects, visit numbers and folders).
+Sources: docs/knee/oai.md, "Sources" (prefixes, reading projects, visit numbers and folders).
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "lateral tibial cartilage": "2.09 [9]",
     "patellar cartilage": "2.76, men [10]",
 }
-"""Dimension to what is published: women, men; sources by number in docs/simulation_anatomy.md."""
+"""Dimension to what is published: women, men; sources by number in docs/simulation/anatomy.md."""
 
 _COARSE_MM: Final = 0.75
 """Voxels that are finer than needed across the leg are left out up to this; along it joint spaces need them all."""

@@ -35,7 +35,7 @@ too little is left. The OAI crops have at most 0.01 of either."""
 
 LARGEST_NOISE, LEAST_SHARPNESS = 0.03, 1.1
 """Limits of :func:`~monai_xray2mri.radiograph.knee.quality.measure_quality`; real crops have at most 0.012 and at least
-1.16 (docs/detection.md)."""
+1.16 (docs/knee/detection.md)."""
 LARGEST_PROSTHESIS = 0.5
 """Probability of the detector above which a joint is taken for a prosthesis."""
 

@@ -112,7 +112,7 @@ def test_a_simulated_knee_has_the_volumes_of_its_fields(default_knee):
 
 def test_the_default_knee_measures_as_the_real_one_does(default_knee):
     found = dimensions_mm(simulated_masks(default_knee, VIEW))
-    # The real knee's, as docs/simulation_anatomy.md has them.
+    # The real knee's, as docs/simulation/anatomy.md has them.
     for name, real in (
         ("femoral width", 75.6),
         ("plateau width", 71.4),

@@ -29,7 +29,7 @@ def classifier_view(region: Tensor, region_mm: float = 110.0) -> Tensor:
     """The middle of a joint region at the scale that the classifier knows.
 
     The public crops have no pixel spacing; their femora fill 0.86 of the width, so that they are about 95 mm wide
-    (docs/simulation_realism.md). The region of the synthesis is 110 mm wide: its middle 95 mm are the same field.
+    (docs/simulation/realism.md). The region of the synthesis is 110 mm wide: its middle 95 mm are the same field.
 
     Args:
         region: radiographs [B,1,H,W].

@@ -115,7 +115,7 @@ _MEANS: Mapping[str, tuple[float, ...]] = {
     "fibula": (-33.5, 22.5, -21.0),
 }
 """Means that differ from the template: its spline is too coarse for the tips of the spines; its notch is narrower, its
-plateau less steep and its patellar cartilage thinner than the population's (docs/simulation_anatomy.md)."""
+plateau less steep and its patellar cartilage thinner than the population's (docs/simulation/anatomy.md)."""
 
 _MEAN_SCALE = (1.05, 1.04, 1.04)
 """The template is a small person's: bicondylar width 75.6 mm, patella 42 mm wide. Published: 82.7 mm (Greek femora,

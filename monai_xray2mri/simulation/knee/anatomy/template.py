@@ -3,7 +3,7 @@
 Each structure is a smooth signed distance: a cubic B-spline whose knots lie 4 to 5 mm apart, so that it keeps the shape
 of the bone and none of the voxels of the map. The shipped coefficients were fitted to the label map of one real right
 knee (templates/README.md names source and licence). ``xray2mri fit-template --labels MAP --output FILE`` fits
-another one, which ``build_anatomy(template=...)`` takes (docs/simulation_anatomy.md).
+another one, which ``build_anatomy(template=...)`` takes (docs/simulation/anatomy.md).
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ alignment (varus loads the medial compartment and relieves the lateral one, so t
 factor per compartment; sclerosis, cysts and attrition follow the latent of their compartment's joint space narrowing.
 Severity, alignment and the tendency to crystals are partly the participant's own and so tie the right knee to the left.
 
-Sources of the numbers, and what they give, stand in ``docs/cohort.md``; what is an estimate says so there and here.
+Sources of the numbers, and what they give, stand in ``docs/simulation/cohort.md``; what is an estimate says so there
+and here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """OAI's tables about simulated participants: readings, radiographs, contents, enrollees, clinical data.
 
-Columns and values are those of the real files (docs/oai.md) as far as this project
+Columns and values are those of the real files (docs/knee/oai.md) as far as this project
 uses them; a table has no column that nobody fills. What is odd in the real files is put in on request, as
 :class:`~monai_xray2mri.simulation.knee.people.table_oddities.TableOddities` says. Every file appears whole or not at
 all.

@@ -1,7 +1,7 @@
 """Simulated participants: who the knees belong to, shaped like OAI's cohort at baseline.
 
 Sex, age, body mass index and subcohort follow published tables of OAI (sources at each constant and in
-``docs/cohort.md``); the gradings are those that the images of the same seed show
+``docs/simulation/cohort.md``); the gradings are those that the images of the same seed show
 (:func:`~monai_xray2mri.simulation.knee.people.grades.patient_grades`). Nobody is real. A number may be that of a
 participant of the real OAI, so the two must never share a folder.
 """
@@ -49,7 +49,7 @@ table, 12,813 in all, 7,110 with osteophytes and 5,506 with sclerosis
 _FIRST_EXAM: Final = date(2004, 3, 1)
 _EXAM_DAYS: Final = 821  # to the end of May 2006
 _FIRST_HALF: Final = 2_686 / 4_796
-"""Group C is the first 2,686 participants (docs/oai.md)."""
+"""Group C is the first 2,686 participants (docs/knee/oai.md)."""
 
 _KNEE_SIZE: Final[Mapping[Sex, float]] = {"F": 0.946, "M": 1.076}
 """Bicondylar width 78.5 mm in women and 88.6 mm in men (hindawi.com/journals/ari/2012/679658), about a mean of 1."""

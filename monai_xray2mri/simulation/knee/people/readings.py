@@ -2,7 +2,7 @@
 
 Which features were read in whom follows OAI's notes: KL and joint space narrowing in everybody, the others "only in
 participants with definite radiographic OA [in] at least one knee at one (or more) of the time points"
-(docs/oai.md). At baseline 55.5 % of all rows hold osteophytes and chondrocalcinosis and 43.0 %
+(docs/knee/oai.md). At baseline 55.5 % of all rows hold osteophytes and chondrocalcinosis and 43.0 %
 sclerosis, cysts and attrition; that the second reading project left these three out explains both numbers, and is an
 inference.
 """

@@ -1,4 +1,4 @@
-"""What is odd in OAI's real tables, to be put into simulated ones (docs/oai.md)."""
+"""What is odd in OAI's real tables, to be put into simulated ones (docs/knee/oai.md)."""
 
 from __future__ import annotations
 

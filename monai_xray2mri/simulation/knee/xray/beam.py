@@ -130,7 +130,7 @@ def draw_exposure(generator: torch.Generator) -> Exposure:
     """Draw the exposure of a film: flat ones, washed-out ones and processed ones included.
 
     The ranges are set so that percentiles and spectra of regions agree with 71 public raw crops of OAI films
-    (docs/simulation_realism.md).
+    (docs/simulation/realism.md).
     """
     u = torch.rand(10, generator=generator).tolist()
     processed = u[6] > 0.5

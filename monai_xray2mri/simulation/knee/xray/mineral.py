@@ -7,7 +7,7 @@ Where the numbers come from: the tibia's subchondral plate is 0.1 to 0.3 mm thic
 middle of the joint surfaces (Milz and Putz, J Anat 185:103, 1994), thickest in the medial plateau (Koszyca et al.,
 Knee 3:23, 1996). Spongy bone loses volume with age (Ding et al., J Orthop Res 20:615, 2002). The shares of bone and
 all other profiles are estimates: set so that condyles, plateau and tibia stand out from the joint space by as much as
-in 71 public raw crops (docs/simulation_realism.md). They come out lower than histology has it, since the film's
+in 71 public raw crops (docs/simulation/realism.md). They come out lower than histology has it, since the film's
 contrast also holds what the model leaves out (how much of the soft tissue is fat, beam quality, processing).
 """
 

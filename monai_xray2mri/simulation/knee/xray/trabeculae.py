@@ -5,7 +5,7 @@ with a variance that grows with the path, and the projected pattern is a Gaussia
 frequency as that of a fractal (fractal signature of knee radiographs: Lynch, Hawkes, Buckland-Wright, Phys Med Biol
 36:709, 1991) and there is more of it across the load than along it, for the primary struts of tibia and condyles stand
 upright; they converge towards the shaft. Slopes and shares follow the spectra of 71 public raw crops
-(docs/simulation_realism.md).
+(docs/simulation/realism.md).
 
 A field belongs to the bone in mm of the joint plane: another crop or pixel size shows the same trabeculae.
 """

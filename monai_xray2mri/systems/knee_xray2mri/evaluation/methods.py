@@ -2,7 +2,7 @@
 
 A method of one's own needs no change here: ``xray2mri evaluate --method NAME=package.module:Class`` takes any class
 with ``predict``, and ``--method NAME=FOLDER`` takes volumes that were generated elsewhere. A class that also has
-``fit`` is shown training knees first. See docs/benchmark.md.
+``fit`` is shown training knees first. See docs/evaluation/benchmark.md.
 """
 
 from __future__ import annotations

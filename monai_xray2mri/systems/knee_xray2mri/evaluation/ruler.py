@@ -81,7 +81,7 @@ class KneeRuler:
         return None if size is not None and size < LEAST_LESION_MM3 else True
 
     def measure(self, prediction: np.ndarray) -> Row:
-        """All measures of one generated volume [S,H,W] of all modelled slices; see docs/evaluation.md for each."""
+        """All measures of one generated volume [S,H,W] of all modelled slices (docs/evaluation/measures.md)."""
         truth = self.knee.volume
         first = JOINT[0]
         reading = read_volume(prediction[first : JOINT[-1] + 1], modeled_affine(first))
