@@ -51,32 +51,10 @@ def _seed() -> Iterator[None]:
 
 
 def make_tiny_network(**options: object) -> SliceDiffusion:
-    """A real network with the compact topology, small enough for tests: 64 x 64 images, latent 8 x 8."""
-    from monai_xray2mri.diffusion.schedule import NoiseSchedule
-    from monai_xray2mri.networks.autoencoder import SliceAutoencoder
-    from monai_xray2mri.networks.condition import DepthEmbedding, FeatureEmbedding, ImageEncoder
-    from monai_xray2mri.networks.denoiser import SliceDenoiser
-    from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+    """See :func:`~monai_xray2mri.systems.knee_xray2mri.tiny_network.tiny_network`."""
+    from monai_xray2mri.systems.knee_xray2mri.tiny_network import tiny_network
 
-    return SliceDiffusion(
-        SliceAutoencoder(channels=(8, 8, 8), groups=4),
-        SliceDenoiser(
-            DepthEmbedding(32),
-            FeatureEmbedding(61, 32),
-            channels=(8, 8, 16, 16),
-            context=8,
-            heads=2,
-            groups=4,
-            sample_size=8,
-        ),
-        ImageEncoder(channels=(8, 8, 8, 8), context=8, image_size=64),
-        NoiseSchedule(),
-        image_size=64,
-        pixel_mm=2.5,
-        modeled_slices=(13, 17),
-        steps=2,
-        **options,  # type: ignore[arg-type]
-    ).eval()
+    return tiny_network(**options)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,13 @@ def test_the_map_shows_every_room(repository: Path) -> None:
     shown = set(re.findall(r"^  ([a-z_]+)/ ", page.split("```")[1], re.MULTILINE))
     rooms = {path.parent.name for path in (repository / "monai_xray2mri").glob("*/__init__.py")}
     assert shown == rooms
+
+
+def test_the_page_shows_the_floors_that_are_checked(repository: Path) -> None:
+    contracts = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    floors = next(contract["layers"] for contract in contracts if contract["id"] == "floors")
+    page = (repository / "docs" / "architecture.md").read_text()
+    assert page.split("```")[3].strip().splitlines() == floors
 
 
 def test_links_of_documents_lead_somewhere(repository: Path) -> None:

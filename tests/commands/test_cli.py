@@ -12,10 +12,13 @@ import SimpleITK as sitk
 from PIL import Image
 from pydicom import dcmread
 
+from monai_xray2mri import load
 from monai_xray2mri.cli import main
+from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_writer import write_grading_report
+from monai_xray2mri.systems.knee_xray2mri.example_study import write_example_study
 from monai_xray2mri.types import Side
 from tests.helpers.films import simulated_crop, write_film
 
@@ -65,6 +68,38 @@ def test_equal_calls_write_equal_bytes(film: Path, tmp_path: Path, tiny_bundle: 
     assert len(files) == 5
     for file in files:
         assert file.read_bytes() == (tmp_path / "b" / "knee_right" / "dicom" / file.name).read_bytes()
+
+
+def test_python_writes_what_the_command_line_writes(film: Path, tmp_path: Path, tiny_bundle: Path) -> None:
+    arguments = ["--bundle", str(tiny_bundle), "--device", "cpu", "--samples", "2", "--seed", "3", "--nifti", "-q"]
+    assert main(["synthesize", str(film), str(tmp_path / "a"), *arguments]) == ExitCode.DONE
+    result = load(tiny_bundle, "cpu")(film, samples=2, seed=3)
+    folder = result.save(tmp_path / "b", Outputs(nifti=True)).directory
+    names = {
+        name: sorted(str(file.relative_to(tmp_path / name)) for file in (tmp_path / name).rglob("*.*")) for name in "ab"
+    }
+    assert names["a"] == names["b"] and folder.name == "knee_right"
+    for name in names["a"]:
+        ours, theirs = ((tmp_path / place / name).read_bytes() for place in "ab")
+        if name.endswith("report.json"):
+            ours, theirs = ({**json.loads(text), "run": None} for text in (ours, theirs))
+        assert ours == theirs, name
+
+
+def test_check_and_synthesize_take_the_region_of_the_bundle(
+    tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    config = json.loads((bundle / "configs" / "inference.json").read_text())
+    config["network_def"]["region_mm"] = 100.0
+    (bundle / "configs" / "inference.json").write_text(json.dumps(config))
+    write_example_study(tmp_path / "study")
+    film = tmp_path / "study" / "film.dcm"  # wider than the region of any network
+    assert main(["check", str(film), "--side", "R", "--bundle", str(bundle)]) == ExitCode.DONE
+    checked = json.loads(capsys.readouterr().out)["knees"][0]["region_mm"]
+    assert main(["synthesize", str(film), str(tmp_path / "out"), "--side", "R", "--bundle", str(bundle), "-q"]) == 0
+    written = json.loads((tmp_path / "out" / "knee_right" / "report.json").read_text())["region"]["width_mm"]
+    assert checked == written == pytest.approx(100.0)
 
 
 def test_check_tells_what_would_happen(film: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,13 +9,22 @@ from importlib import import_module
 import pytest
 
 PACKAGES = (
+    "core",
+    "dicom",
     "diffusion",
+    "evaluation",
     "knee.data",
     "knee.detection",
+    "knee.grading",
+    "knee.measures",
+    "knee.oai",
+    "knee.realism",
     "networks",
     "radiograph",
     "radiograph.knee",
     "simulation",
+    "systems",
+    "systems.knee_xray2mri",
     "training",
 )
 

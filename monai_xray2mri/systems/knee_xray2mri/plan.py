@@ -86,6 +86,7 @@ class KneeCase:
             "spacing_mm": self.radiograph.spacing,
             "spacing_source": self.radiograph.spacing_source,
             "region_method": self.roi.method,
+            "region_mm": self.roi.width_mm,
             "confidence": self.roi.confidence,
             "prosthesis": self.roi.prosthesis,
             "forced": self.forced,

@@ -111,7 +111,7 @@ def test_a_scale_that_is_asked_for_holds_for_the_features_too() -> None:
     assert scales(feature_guidance=0.0) == (1.0, 0.0)
     assert scales(guidance=2.0, feature_guidance=5.0) == (2.0, 5.0)
     assert make_tiny_network(guidance=1.5).settings.feature_guidance == 1.5
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises(TypeError, match="color"):
         own.altered(color=1)
 
 

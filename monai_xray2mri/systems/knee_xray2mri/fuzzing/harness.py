@@ -22,20 +22,16 @@ import torch
 from pydicom import Dataset, dcmread
 
 from monai_xray2mri.core.system import Outputs
-from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.errors import ExitCode, UsageError, Xray2MRIError, describe_unexpected
-from monai_xray2mri.networks.autoencoder import SliceAutoencoder
-from monai_xray2mri.networks.condition import DepthEmbedding, FeatureEmbedding, ImageEncoder
-from monai_xray2mri.networks.denoiser import SliceDenoiser
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.benign import BENIGN
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.film import IDENTIFIERS, make_film, save
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.harmful import HARMFUL
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
 from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from monai_xray2mri.systems.knee_xray2mri.system import SYSTEM
+from monai_xray2mri.systems.knee_xray2mri.tiny_network import tiny_network
 from monai_xray2mri.systems.running import write_results
 
 BENIGN_SHARE: Final = 0.4
@@ -162,24 +158,7 @@ def tiny_predictor() -> Xray2MRI:
     """A real predictor with random weights, small enough for thousands of studies: 4 slices of 64 x 64."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = SliceDiffusion(
-            SliceAutoencoder(channels=(8, 8, 8), groups=4),
-            SliceDenoiser(
-                DepthEmbedding(32),
-                FeatureEmbedding(61, 32),
-                channels=(8, 8, 16, 16),
-                context=8,
-                heads=2,
-                groups=4,
-                sample_size=8,
-            ),
-            ImageEncoder(channels=(8, 8, 8, 8), context=8, image_size=64),
-            NoiseSchedule(),
-            image_size=64,
-            pixel_mm=2.5,
-            modeled_slices=(13, 16),
-            steps=1,
-        )
+        network = tiny_network(modeled_slices=(13, 16), steps=1)
     return Xray2MRI(network, "tiny network of random weights", "0" * 64, "cpu")
 
 
