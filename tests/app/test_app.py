@@ -169,7 +169,7 @@ def test_a_defect_of_the_app_ends_with_code_1_and_quotes_nothing(run_app, film, 
     content["network_def"]["region_mm"] = "HIDDEN"  # nothing checks the type of this number
     config.write_text(json.dumps(content))
     assert run_app("-i", film.parent, "-o", tmp_path / "out", "-m", tmp_path / "bundle") == ExitCode.UNEXPECTED
-    assert "unexpected TypeError in " in caplog.text and "HIDDEN" not in caplog.text
+    assert "unexpected ValueError in " in caplog.text and "HIDDEN" not in caplog.text
 
 
 def start(way: str, app: Path, study: Path, output: Path, bundle: Path, *options: str):

@@ -27,7 +27,7 @@ LONG = ("--steps", "1000", "--samples", "50")
 LIMITED = """
 import resource, sys
 from pathlib import Path
-import monai_xray2mri.systems.knee_xray2mri.run, monai_xray2mri.systems.knee_xray2mri.predictor
+import monai.bundle, monai_xray2mri.systems.knee_xray2mri.output, monai_xray2mri.systems.knee_xray2mri.predictor
 from monai_xray2mri.cli import main
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000,) * 2)

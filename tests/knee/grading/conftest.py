@@ -1,3 +1,3 @@
 """Fixtures of this folder."""
 
-from tests.helpers.gradings import film, left, make_film, right  # noqa: F401
+from tests.helpers.gradings import dciodvfy, film, left, make_film, right  # noqa: F401
