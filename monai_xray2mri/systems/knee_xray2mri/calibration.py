@@ -8,7 +8,7 @@ from typing import Final
 from monai_xray2mri.core.calibration import Calibration, read_calibration
 
 RENAMED: Final = {"knees": "participants"}
-"""Entries of files that were written before 0.2, and the fields that they are now."""
+"""Entries of the files that earlier bundles hold, and the fields that they are now."""
 
 INTERVAL: Final = {
     "level": "level",
