@@ -1,5 +1,5 @@
-"""The MR examination.
+"""The MR examination of a simulated knee.
 
-``scene`` is what the painters share; ``painting`` paints the tissues from the skin inwards with ``bone_painting``,
-``ligaments`` and ``vessels``; ``mr`` turns tissues into signal.
+``scene`` holds what all painters share. ``painting`` paints the tissues from the skin inwards and uses
+``bone_painting``, ``ligaments`` and ``vessels``. ``mr`` turns tissues into signal.
 """

@@ -1,4 +1,4 @@
-"""Paints bones onto the MR volume: cortex, marrow, sclerosis, and the lesions in and between them."""
+"""Paints bones onto the MR volume: cortex, marrow, sclerosis, and the lesions in the bones and between them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from monai_xray2mri.simulation.knee.anatomy.bones import Bone
 
 _SCAR_Z: Final = {"femur": 27.0, "tibia": -19.0}
+"""Height of the scar of the closed growth plate in reference mm."""
 _PATELLAR_CORTEX_MM: Final = 0.9
 _LABELS: Final = {
     "femur": Tissue.FEMUR,
@@ -27,10 +28,10 @@ _LABELS: Final = {
 
 
 def cortical_thickness(cortex: float, z: Tensor) -> Tensor:
-    """Thickness of the cortex in mm over height: a thin shell at the joint, thick in the shafts.
+    """Thickness of the cortex in mm, of the shape of ``z``: thin at the joint, thick in the shafts.
 
     Args:
-        cortex: the knee's factor on it.
+        cortex: factor of this knee on the thickness.
         z: heights in reference mm.
     """
     knots = (-110.0, -70.0, -40.0, -20.0, 0.0, 35.0, 55.0, 80.0, 120.0)
@@ -38,7 +39,7 @@ def cortical_thickness(cortex: float, z: Tensor) -> Tensor:
 
 
 def paint_bone(scene: Scene, bone: Bone) -> None:
-    """Cortex, marrow with its texture, the scar of the growth plate, sclerosis and cysts."""
+    """Paint the cortex, the marrow with its texture, the scar of the growth plate, sclerosis and cysts."""
     window = bone.distance.window(scene.grid)
     inner = scene.grid.crop(window)
     distance = bone.distance.at(inner)
@@ -56,7 +57,7 @@ def paint_bone(scene: Scene, bone: Bone) -> None:
 
 
 def _marrow(scene: Scene, name: str, window: Window, inner: Grid) -> Tensor:
-    """Intensity of marrow: fat with fine texture, red marrow away from the joint, the growth plate's dark scar."""
+    """Intensity [Y,Z,X] of marrow: textured fat, red marrow far from the joint, a dark scar at the growth plate."""
     grain = scene.grain[window]
     z = inner.points(scene.device).z
     patches = smooth_noise(scene.knots[30:62, 30:62, 30:62], inner, 10.0, scene.device)
@@ -70,7 +71,7 @@ def _marrow(scene: Scene, name: str, window: Window, inner: Grid) -> Tensor:
 
 
 def _paint_cyst(scene: Scene, stem: str, cyst: Field, bone: Bone) -> None:
-    """A subchondral cyst: fluid and fibrous tissue inside a dark rim."""
+    """Paint a subchondral cyst: fluid and fibrous tissue inside a dark rim."""
     window = cyst.window(scene.grid)
     inner = scene.grid.crop(window)
     if 0 in inner.shape:
@@ -83,7 +84,7 @@ def _paint_cyst(scene: Scene, stem: str, cyst: Field, bone: Bone) -> None:
 
 
 def paint_crystals(scene: Scene) -> None:
-    """Chondrocalcinosis: dark spots in cartilage and menisci, and nowhere else."""
+    """Paint chondrocalcinosis: dark spots, only in cartilage and menisci."""
     hosts = (Tissue.FEMORAL_CARTILAGE, Tissue.TIBIAL_CARTILAGE, Tissue.MENISCUS)
     for stem, crystals in scene.anatomy.crystals.items():
         window = crystals.window(scene.grid)
@@ -95,7 +96,7 @@ def paint_crystals(scene: Scene) -> None:
 
 
 def paint_worn(scene: Scene) -> None:
-    """Attrition: where the plateau is worn away, fluid and granulation tissue fill what the femur leaves free."""
+    """Paint attrition: fluid and granulation tissue fill the space between the worn plateau and the femur."""
     femur, tibia = scene.anatomy.femur.distance, scene.anatomy.tibia
     for stem, worn in tibia.worn.items():
         window = worn.window(scene.grid)

@@ -1,8 +1,8 @@
 """Ligaments, tendons, fat pad and joint fluid of a straight right knee.
 
-Sheets (collateral ligament, capsule, iliotibial tract) follow the bones' surface at a distance, so that they fit every
-knee; cords and bands run between estimated attachments in reference mm (medial +x, posterior +y, up +z). Thin things
-are worked out on the fine grid itself, inside the index box that they fill.
+Sheets (collateral ligament, capsule, iliotibial tract) keep a fixed distance from the surface of the bones, so they fit
+every knee. Cords and bands run between estimated attachments in reference mm (medial +x, posterior +y, up +z). Thin
+structures are computed on the fine grid of the image, inside the index box that they fill.
 """
 
 from __future__ import annotations
@@ -30,7 +30,14 @@ _POSE_MARGIN_MM: Final = 5.0
 
 @dataclass(frozen=True)
 class Piece:
-    """Something to paint: where (index box and signed distance [Y,Z,X] in it), how bright, under which label."""
+    """One structure to paint.
+
+    Attributes:
+        window: index box of the grid that holds it.
+        distance: [Y,Z,X] signed distance in mm inside the box.
+        intensity: one number, or [Y,Z,X] inside the box.
+        label: label of its voxels; None keeps the labels below.
+    """
 
     window: Window
     distance: Tensor
@@ -40,35 +47,35 @@ class Piece:
 
 @dataclass(frozen=True)
 class Frame:
-    """A fine grid and how the leg lies in it."""
+    """The fine grid of an image, the pose of the leg in it, and the device of its tensors."""
 
     grid: Grid
     pose: Pose
     device: torch.device
 
     def window(self, x: Range, y: Range, z: Range) -> Window | None:
-        """Index box of ranges of mm in the leg's frame; None if it is empty."""
+        """Index box that covers ranges of mm in the leg's frame; None if the grid does not reach them."""
         wide = [(low - _POSE_MARGIN_MM, high + _POSE_MARGIN_MM) for low, high in (x, y)]
         window = self.grid.window(wide[0], wide[1], z)
         return None if any(part.stop <= part.start for part in window) else window
 
     def points(self, window: Window) -> Points:
-        """Coordinates of an index box in the leg's frame."""
+        """Coordinates of the points of an index box in the leg's frame."""
         return leg_points(self.grid.crop(window).points(self.device), self.pose)
 
 
 def joint_surface(femur: Tensor, tibia: Tensor) -> Tensor:
-    """Distance of femur and tibia as one body, its waist at the joint filled as capsule and ligaments span it."""
+    """Signed distance of femur and tibia as one body; a smooth union fills the gap that capsule and ligaments span."""
     return smooth_union(femur, tibia, 14.0)
 
 
 def sheets(frame: Frame, joint: Field, fascia: Field) -> Iterator[Piece]:
-    """Joint capsule, medial collateral ligament, retinacula and iliotibial tract: sheets along a surface.
+    """Joint capsule, medial collateral ligament, retinacula and iliotibial tract, as sheets along a surface.
 
     Args:
         frame: the image.
-        joint: :func:`joint_surface`.
-        fascia: of the leg.
+        joint: :func:`joint_surface` as a field.
+        fascia: signed distance of the fascia of the leg.
     """
     for surface, offset, half, box, limit in (
         (joint, 1.6, 0.3, ((-52.0, 52.0), (-34.0, 34.0), (-10.0, 14.0)), _capsule),
@@ -106,12 +113,12 @@ def _iliotibial_tract(points: Points) -> Tensor:
 
 
 def bands(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]:
-    """Flat tendons in front: quadriceps tendon with fat between its layers, and patellar tendon.
+    """Flat tendons in front of the knee: quadriceps tendon with fat between its layers, and patellar tendon.
 
     Args:
-        shape: where its patella lies.
+        shape: shape of the knee; the tendons are attached to its patella.
         frame: the image.
-        fibres: [Y,Z,X] noise of unit size on the grid.
+        fibres: [Y,Z,X] noise on the grid, about standard normal: streaks along the leg.
     """
     x, y, z = shape.patella
     half = 20.0 * shape.patella_size
@@ -142,12 +149,12 @@ def bands(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]:
 
 
 def cruciates(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]:
-    """Anterior and posterior cruciate ligament; the anterior one is streaked by the fat between its bundles.
+    """Anterior and posterior cruciate ligament; fat between its bundles makes streaks in the anterior one.
 
     Args:
-        shape: its notch moves the attachments.
+        shape: shape of the knee; its notch moves the attachments.
         frame: the image.
-        fibres: [Y,Z,X] noise of unit size on the grid.
+        fibres: [Y,Z,X] noise on the grid, about standard normal: streaks along the leg.
     """
     out, up = 0.5 * shape.notch_width, 0.5 * shape.notch_height
     anterior = Muscle(
@@ -178,7 +185,7 @@ def cruciates(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]
 
 
 def bellies(band: Muscle, frame: Frame, intensity: float, label: Tissue) -> Iterator[Piece]:
-    """A band with a muscle's description, worked out on the fine grid."""
+    """A band that is described as a muscle is, computed on the fine grid; nothing if the grid does not reach it."""
     rows = torch.tensor(band.course)
     reach = torch.maximum(rows[:, 3], rows[:, 4]) + 2.0
     x, y = ((float((at - reach).min()), float((at + reach).max())) for at in (rows[:, 1], rows[:, 2]))
@@ -188,7 +195,7 @@ def bellies(band: Muscle, frame: Frame, intensity: float, label: Tissue) -> Iter
 
 
 def cords(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
-    """Round tendons and ligaments between two or more places."""
+    """Round tendons and ligaments, each along two or more points."""
     fx, fy, fz = shape.fibula
     runs: tuple[tuple[float, tuple[Place, ...]], ...] = (
         (1.6, ((-39.0, 2.0, 27.0), (-42.5, 8.0, 12.0), (fx - 4, fy - 1, fz + 7))),  # lateral collateral
@@ -204,7 +211,15 @@ def cords(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
 
 
 def cord(places: Sequence[Place], radius: float, frame: Frame, intensity: float, label: Tissue) -> Iterator[Piece]:
-    """A round cord of some radius in mm along a run of places."""
+    """A round cord through a sequence of points.
+
+    Args:
+        places: points (x, y, z) in reference mm.
+        radius: radius in mm.
+        frame: the image.
+        intensity: intensity of the cord.
+        label: label of its voxels.
+    """
     for start, end in pairwise(places):
         x, y, z = ((min(a, b) - radius - 1, max(a, b) + radius + 1) for a, b in zip(start, end, strict=True))
         window = frame.window(x, y, z)
@@ -220,7 +235,13 @@ def fat_pad(shape: KneeShape, frame: Frame) -> tuple[Window, Tensor]:
 
 
 def suprapatellar_fluid(shape: KneeShape, frame: Frame, amount: float) -> Iterator[Piece]:
-    """Fluid of the recess between quadriceps tendon and femur; ``amount`` mm thick."""
+    """Fluid in the recess between quadriceps tendon and femur.
+
+    Args:
+        shape: shape of the knee; the recess lies behind its patella.
+        frame: the image.
+        amount: thickness in mm where the recess is thickest.
+    """
     x, y, z = shape.patella
     recess = Muscle(
         "suprapatellar recess",
@@ -239,9 +260,9 @@ def gap_fluid(frame: Frame, femoral: Field, tibial: Field, amount: float) -> tup
 
     Args:
         frame: the image.
-        femoral: signed distance of femur and its cartilage.
-        tibial: the same of the tibia.
-        amount: reach in mm from both surfaces.
+        femoral: signed distance of the femur with its cartilage.
+        tibial: signed distance of the tibia with its cartilage.
+        amount: fluid lies within this distance in mm of both surfaces.
     """
     window = frame.grid.window((-46.0, 46.0), (-34.0, 34.0), (-12.0, 18.0))
     inner = frame.grid.crop(window)

@@ -5,18 +5,22 @@ Cartilage 2008;16:1433; Table 1 of PMC5871621), quadrature transmit-receive knee
 steady state (Ernst): S = PD sin(a) (1 - E1) / (1 - cos(a) E1) exp(-TE/T2*), E1 = exp(-TR/T1).
 
 Published at 3 T:
-- T1 of muscle 1420, synovial fluid 3620, subcutaneous fat 371, marrow fat 365 ms (Gold et al., AJR 2004;183:343); of
-  cartilage 1240 ms there and 855 to 946 ms by compartment in PMC7016502, hence 1000 here; of menisci 600 ms there.
-- T2* of menisci 6.0, patellar tendon 2.9, anterior 8.4 and posterior cruciate ligament 8.9 ms (multi-echo SPGR, 18
-  knees, Trattnig's group); ultrashort echoes find the last 30 % shorter than the one before (Acta Radiologica 2021,
-  doi 10.1177/02841851211043834).
-- T2 of cartilage 36 and of muscle 34 ms (PMC2849643); monoexponential decay of 27 ms in cartilage by 3-D turbo-FLASH
-  (PMC5711646), taken as its T2*.
-- Blood flows at some 28 cm/s at peak systole in the popliteal artery, mean over the lumen (PubMed 29247167).
-Estimates: T2* of menisci (4 ms) and posterior cruciate ligament (5 ms), since at the published means they would be no
-darker than the fat beside them, which they are in such images; every proton density (about the water content); T2* of
-muscle, fluid, blood, skin and marrow; the mean flow (11 cm/s in the artery, 5 cm/s in the vein); what water excitation
-leaves of fatty tissue; the size of field inhomogeneity, shading and noise.
+- T1 of muscle is 1420 ms, of synovial fluid 3620 ms, of subcutaneous fat 371 ms, of marrow fat 365 ms (Gold et al., AJR
+  2004;183:343). T1 of cartilage is 1240 ms in that paper and 855 to 946 ms by compartment in PMC7016502; this module
+  uses 1000 ms. T1 of menisci is 600 ms in PMC7016502.
+- T2* of menisci is 6.0 ms, of patellar tendon 2.9 ms, of the anterior cruciate ligament 8.4 ms, of the posterior one
+  8.9 ms (multi-echo SPGR, 18 knees, Trattnig's group). With ultrashort echoes the posterior one's is 30 % shorter than
+  the anterior one's (Acta Radiologica 2021, doi 10.1177/02841851211043834).
+- T2 of cartilage is 36 ms, of muscle 34 ms (PMC2849643). Signal of cartilage decays with 27 ms in 3-D turbo-FLASH
+  (PMC5711646); this module takes that as T2* of cartilage.
+- Blood in the popliteal artery flows at about 28 cm/s at peak systole, as a mean over the lumen (PubMed 29247167).
+
+Estimated by the authors of this package:
+- T2* of menisci (4 ms) and of the posterior cruciate ligament (5 ms). With the published means they would be no darker
+  than the adjacent fat, and in images of this sequence they are darker.
+- Proton densities (about the water content), and T2* of muscle, fluid, blood, skin and marrow.
+- Mean flow (11 cm/s in the artery, 5 cm/s in the vein).
+- Signal of fatty tissue under water excitation, and the size of field inhomogeneity, shading and noise.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ FULL_SCALE: Final = 0.068
 """Signal that maps to intensity 1: one scale for all knees."""
 EDGE_MM: Final = 0.8
 FAT_SHIFT_HZ: Final = 440.0
-"""Fat resonates 3.45 ppm below water; the two pulses of the excitation lie half a period of it apart."""
+"""Fat resonates 3.45 ppm below water. The two pulses of the excitation are half a period of this frequency apart."""
 _SHIM_HZ: Final = 18.0
 _FRINGE_HZ: Final = 60.0
 _SPREAD_HZ: Final = 20.0
@@ -86,7 +90,8 @@ class Tissue(IntEnum):
     NERVE = 21
 
 
-# T1 ms, T2* ms, proton density, share of water in it (the rest is fat: :func:`fat_left` says what is seen of that)
+# T1 in ms, T2* in ms, proton density, share of water in that density. The rest of it is fat, of which ``fat_left``
+# gives the visible share.
 _CONSTANTS: Final[Mapping[str, tuple[float, float, float, float]]] = {
     "skin": (900, 10, 0.65, 1.0),
     "fat": (371, 25, 0.90, 0.0),
@@ -110,7 +115,13 @@ _CONSTANTS: Final[Mapping[str, tuple[float, float, float, float]]] = {
 
 
 def spoiled_gradient_echo(t1_ms: float, t2_star_ms: float, proton_density: float) -> float:
-    """Steady-state signal of a spoiled gradient echo with this module's TR, TE and flip angle."""
+    """Steady-state signal of a spoiled gradient echo with this module's TR, TE and flip angle; no unit.
+
+    Args:
+        t1_ms: longitudinal relaxation time in ms.
+        t2_star_ms: effective transverse relaxation time in ms.
+        proton_density: relative to water.
+    """
     angle = math.radians(FLIP_DEGREES)
     e1 = math.exp(-REPETITION_MS / t1_ms)
     return proton_density * math.sin(angle) * (1 - e1) / (1 - math.cos(angle) * e1) * math.exp(-ECHO_MS / t2_star_ms)
@@ -120,20 +131,21 @@ INTENSITY: Final[Mapping[str, float]] = {
     name: (water or 1.0) * spoiled_gradient_echo(t1, t2, density) / FULL_SCALE
     for name, (t1, t2, density, water) in _CONSTANTS.items()
 }
-"""Intensity of each tissue without noise and bias; of ``"fat"`` and ``"marrow"`` before water excitation."""
+"""Intensity of each tissue without noise and bias; for ``"fat"`` and ``"marrow"`` without water excitation."""
 FAT_WATER: Final[Mapping[str, float]] = {"fat": 0.12, "fat pad": 0.17, "marrow": 0.18}
-"""Share of the signal of fatty tissues that is water or olefinic fat: it stays in every field."""
+"""Share of the signal of fatty tissues that is water or olefinic fat: water excitation keeps it everywhere."""
 
 
 def inflow(kind: str, travelled_mm: Tensor) -> Tensor:
-    """Intensity of blood that came into the coil ``travelled_mm`` ago and has met a pulse every TR since.
+    """Intensity of flowing blood, of the shape of ``travelled_mm``.
 
-    Longitudinal magnetization relaxes from equilibrium to the steady state by a factor cos(a) E1 with each pulse, so
-    that fresh blood is bright. Half of it is lost to dephasing along the read-out, an estimate.
+    Blood enters the coil with equilibrium magnetization and gets one pulse every TR. With each pulse its distance from
+    the steady state shrinks by the factor cos(a) E1, so fresh blood is bright. Dephasing along the read-out removes
+    half of the signal; that half is an estimate.
 
     Args:
         kind: ``"artery"`` or ``"vein"``.
-        travelled_mm: distance from the end of the coil at which it enters.
+        travelled_mm: distance in mm that the blood has traveled inside the coil.
     """
     angle, e1 = math.radians(FLIP_DEGREES), math.exp(-REPETITION_MS / _BLOOD_T1_MS)
     decay = math.cos(angle) * e1
@@ -145,7 +157,7 @@ def inflow(kind: str, travelled_mm: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the technician put the field of view: its centre in mm from the joint centre, (x, y, z)."""
+    """Where the technician put the field of view: its center (x, y, z) in mm from the joint's center."""
 
     x: float = 0.0
     y: float = CENTER_Y_MM
@@ -153,29 +165,34 @@ class Placement:
 
     @property
     def affine(self) -> np.ndarray:
-        """[4,4] float64, maps (column, row, slice) indices of the volume to LPS mm about the joint's centre."""
+        """[4,4] float64, maps (column, row, slice) indices of the volume to LPS mm about the joint's center."""
         center = (self.x, self.y, self.z)
         return volume_affine(MATRIX, MATRIX, SLICES, PIXEL_MM, SLICE_MM, center=center, posterior_first=True)
 
 
 def draw_placement(generator: torch.Generator) -> Placement:
-    """Draw the field of view's centre: on the joint, with about 0.5 mm left over."""
+    """Draw the center of the field of view: on the joint, with a standard deviation of 0.5 mm on each axis."""
     x, y, z = (PLACEMENT_SD_MM * torch.randn(3, generator=generator).clamp(-2.5, 2.5)).tolist()
     return Placement(x, CENTER_Y_MM + y, z)
 
 
 def draw_pose(generator: torch.Generator) -> Pose:
-    """Draw how the knee lies in the coil: all but straight.
+    """Draw how the knee lies in the coil: almost straight.
 
-    The slices are laid along the condyles by hand: what is left over of the turns is as small as that of the placement
-    (half a degree is half a millimetre at the edge of the knee), an estimate.
+    The technician aligns the slices with the condyles by hand. The remaining rotation is about as small as the error of
+    the placement (half a degree is half a millimetre at the edge of the knee); this is an estimate.
     """
     flexion, roll, lean = torch.randn(3, generator=generator).clamp(-2, 2).tolist()
     return Pose(flexion=2.0 + 0.7 * flexion, roll=0.5 * roll, lean=0.4 * lean)
 
 
 def mr_grid(placement: Placement, scale: tuple[float, float, float]) -> Grid:
-    """Voxel centres in reference mm: slice 0 posterior, row 0 superior, column 0 at the patient's right."""
+    """Voxel centers in reference mm: slice 0 is posterior, row 0 superior, column 0 at the patient's right.
+
+    Args:
+        placement: center of the field of view.
+        scale: mm per reference mm along (x, y, z), :attr:`KneeShape.scale`.
+    """
     slices = placement.y + SLICE_MM * ((SLICES - 1) / 2 - torch.arange(SLICES))
     rows = placement.z + PIXEL_MM * ((MATRIX - 1) / 2 - torch.arange(MATRIX))
     columns = placement.x - PIXEL_MM * ((MATRIX - 1) / 2 - torch.arange(MATRIX))
@@ -191,46 +208,54 @@ class Canvas:
 
     @classmethod
     def empty(cls, grid: Grid, device: torch.device) -> Canvas:
-        """A canvas of air for a grid."""
+        """A canvas of a grid's size that holds only air."""
         return cls(torch.zeros(grid.shape, device=device), torch.zeros(grid.shape, dtype=torch.uint8, device=device))
 
     def paint(self, window: Window, share: Tensor, intensity: float | Tensor, label: Tissue | None) -> None:
-        """Blend a tissue in by its share of each voxel; label the voxels of which it takes the half."""
+        """Blend a tissue into an index box.
+
+        Args:
+            window: the index box.
+            share: [Y,Z,X] share of each voxel that the tissue fills, 0 to 1.
+            intensity: intensity of the tissue, one number or [Y,Z,X].
+            label: label of the voxels that the tissue fills by more than half; None keeps their labels.
+        """
         signal = self.signal[window]
         signal += share * (intensity - signal)
         if label is not None:
             self.labels[window].masked_fill_(share > 0.5, int(label))
 
     def paint_inside(self, window: Window, distance: Tensor, intensity: float | Tensor, label: Tissue | None) -> None:
-        """Blend a tissue in where the distance is negative."""
+        """Blend a tissue in where its signed distance [Y,Z,X] in mm is negative; see :meth:`paint`."""
         self.paint(window, occupancy(distance, EDGE_MM), intensity, label)
 
 
 def fat_left(grid: Grid, generator: torch.Generator, device: torch.device = CPU) -> Tensor:
-    """Share [Y,Z,X] of a fat signal that binomial (1-1) water excitation leaves where the field is off.
+    """Share [Y,Z,X] of the fat signal that remains under binomial (1-1) water excitation in an imperfect field.
 
-    Two pulses half a period of the fat's shift apart excite a resonance off by f with |cos(pi f / (2 * 440 Hz))|; fat
-    where the field is off by b thereby shows with |sin(pi b / 880 Hz)|. The field is that of a good shim with what it
-    leaves (smooth, some tens of Hz) and a fringe towards the border of the field of view; its size is an estimate.
+    The two pulses are half a period of the fat's shift apart. They excite a resonance at offset f from water with
+    |cos(pi f / (2 * 440 Hz))|. Where the field is off by b, fat therefore keeps |sin(pi b / 880 Hz)| of its signal.
+    The field error is what a good shim leaves (smooth, some tens of Hz) plus a rise towards the border of the field of
+    view. Its size is an estimate.
     """
     shim = _SHIM_HZ * smooth_noise(noise_knots(generator, 10), grid, 40.0, device)
     points = grid.points(device)
     off = (points.x / 62.0).square() + (points.y / 60.0).square() * 0.8 + (points.z / 84.0).square() * 1.2
     shim += _FRINGE_HZ * smoothstep(off, 0.7, 2.2)
-    # The field also varies inside a voxel, so that none is quite in tune.
+    # The field also varies inside each voxel, so no voxel suppresses fat completely.
     return shim.square_().add_(_SPREAD_HZ**2).sqrt_().mul_(math.pi / (2 * FAT_SHIFT_HZ)).sin_()
 
 
 def acquired(signal: Tensor, grid: Grid, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Add the point spread of the slices, the coil's sensitivity, and noise on top of it.
+    """Apply the point spread of the slices and the sensitivity of the coil, and add noise.
 
     Args:
-        signal: [Y,Z,X] noise-free intensities.
-        grid: its voxel centres.
-        generator: the knee's generator of MR nuisance.
+        signal: [Y,Z,X] intensities of the tissues.
+        grid: voxel centers of the signal.
+        generator: random generator of this examination.
 
     Returns:
-        The acquired volume with Rician noise and the same volume without noise, both [Y,Z,X] in [0,1].
+        The acquired volume with Rician noise, and the same volume without noise, both [Y,Z,X] in [0,1].
     """
     device = signal.device
     knots = noise_knots(generator, 14)
@@ -240,14 +265,14 @@ def acquired(signal: Tensor, grid: Grid, generator: torch.Generator) -> tuple[Te
     shading *= 1 - 0.22 * z.square().square()
     shaded = _slice_profile(signal).mul_(shading)
     sigma = 0.021 * math.exp(0.15 * level)
-    # |S + n1 + i n2|
+    # Rician: |S + n1 + i n2| with Gaussian n1 and n2.
     real = torch.randn(signal.shape, generator=generator).to(device).mul_(sigma).add_(shaded).square_()
     imaginary = torch.randn(signal.shape, generator=generator).to(device).mul_(sigma).square_()
     return real.add_(imaginary).sqrt_().clamp_(0, 1), shaded.clamp_(0, 1)
 
 
 def _slice_profile(signal: Tensor) -> Tensor:
-    """Neighbouring partitions share a little signal, as the point spread of a windowed Fourier encoding has it."""
+    """The signal with a little of both neighboring slices in each: the point spread of windowed Fourier encoding."""
     blended = signal.clone()
     blended[1:-1] += 0.07 * (signal[:-2] + signal[2:] - 2 * signal[1:-1])
     return blended

@@ -38,12 +38,12 @@ def paint_knee(anatomy: KneeAnatomy, grid: Grid, texture: torch.Generator) -> tu
 
     Args:
         anatomy: its bones, cartilages and menisci, on any device.
-        grid: voxel centres in reference mm.
-        texture: generator of what no radiograph tells (field, marrow and muscle texture).
+        grid: voxel centers in reference mm.
+        texture: random generator of field, marrow texture and muscle texture, which the radiograph does not determine.
 
     Returns:
-        The painted canvas, and the lesions [Y,Z,X] uint8: 1 + the place of the feature in
-        :data:`~monai_xray2mri.simulation.knee.anatomy.truth.LESION_FEATURES`, 0 none.
+        The painted canvas, and the lesions [Y,Z,X] uint8: 0 for none, else 1 + the index of the feature in
+        :data:`~monai_xray2mri.simulation.knee.anatomy.truth.LESION_FEATURES`.
     """
     scene = draw_scene(anatomy, grid, texture)
     _paint_soft_tissue(scene)
@@ -56,7 +56,7 @@ def paint_knee(anatomy: KneeAnatomy, grid: Grid, texture: torch.Generator) -> tu
 
 
 def _on_lattice(field: Field, lattice: Lattice) -> Tensor:
-    """A distance on another lattice; beyond its own, the distance to the box where it is known is added."""
+    """A signed distance on another lattice; outside the field's box it grows by the distance from the box."""
     grid = Grid(lattice.axis(1), lattice.axis(2), lattice.axis(0))
     beyond = [
         torch.maximum(low - axis, axis - high).clamp(min=0).to(field.values.device)
@@ -67,7 +67,7 @@ def _on_lattice(field: Field, lattice: Lattice) -> Tensor:
 
 
 def _paint_soft_tissue(scene: Scene) -> None:
-    """Skin, fat, muscles, and what runs between them."""
+    """Paint skin, fat and muscles, and the ligaments, tendons, vessels and nerves between them."""
     shape, lattice, frame = scene.anatomy.shape, scene.lattice, scene.frame
     distances = {bone.name: _on_lattice(bone.distance, lattice) for bone in scene.anatomy.bones}
     nearest = torch.stack(list(distances.values())).amin(0)
@@ -76,7 +76,7 @@ def _paint_soft_tissue(scene: Scene) -> None:
     window, distance = ligaments.fat_pad(shape, frame)
     pad = scene.fatty("fat pad", window) * (1 + 0.14 * scene.grain[window])
     scene.canvas.paint_inside(window, distance, pad, Tissue.FAT_PAD)
-    scene.paint(ligaments.cords(shape, frame))  # before the muscles, out of which they come
+    scene.paint(ligaments.cords(shape, frame))  # first: muscles cover the ends that lie in them
     _paint_muscles(scene, fascia)
     joint = Field(lattice, ligaments.joint_surface(distances["femur"], distances["tibia"]))
     scene.paint(ligaments.sheets(frame, joint, fascia))
@@ -85,14 +85,14 @@ def _paint_soft_tissue(scene: Scene) -> None:
 
 
 def _paint_skin(scene: Scene, skin: Field, fascia: Field) -> None:
-    """Skin, and under it fat with the septa between its lobules."""
+    """Paint the skin, and under it fat with septa between its lobules."""
     everywhere = (slice(None),) * 3
     depth = skin.at(scene.grid)
     canvas = scene.canvas
     canvas.paint_inside(everywhere, depth, INTENSITY["skin"], Tissue.SKIN)
     lobules = Grid(0.35 * scene.grid.y, 0.25 * scene.grid.z, 0.3 * scene.grid.x)
     septa = smooth_noise(scene.knots, lobules, TEXTURE_KNOT_MM, scene.device).mul_(5.0).square_().neg_().exp_()
-    septa *= scene.streaks.clamp(0, 1.5)  # seen here and there only
+    septa *= scene.streaks.clamp(0, 1.5)  # septa are visible only in places
     fat = scene.fatty("fat", everywhere).mul_(1 + 0.08 * scene.grain + 0.07 * scene.streaks).add_(septa, alpha=0.07)
     canvas.paint_inside(everywhere, depth.add_(_SKIN_MM), fat, Tissue.FAT)
     sheet = fascia.at(scene.grid).abs_().sub_(_FASCIA_MM / 2)
@@ -100,11 +100,11 @@ def _paint_skin(scene: Scene, skin: Field, fascia: Field) -> None:
 
 
 def _paint_muscles(scene: Scene, fascia: Field) -> None:
-    """Muscles, each in its fascia, with streaks of fat along the fibres; how many belongs to the knee."""
+    """Paint each muscle in its fascia, with streaks of fat along its fibers; each knee has its own amount of fat."""
     shape = scene.anatomy.shape
     fatty = 0.5 + 0.22 * spare_normals(shape, 1, _FATTY_OFFSET)[0] + 0.02 * (shape.fat - 9.0)
     fatty = min(max(fatty, 0.0), 1.2)
-    low, ridge = 1.4 - 0.55 * fatty, 0.05 + 0.14 * fatty  # thick streaks, and septa between the bundles of fibres
+    low, ridge = 1.4 - 0.55 * fatty, 0.05 + 0.14 * fatty  # streaks; septa between fiber bundles
     for _, field in muscle_fields(shape, scene.lattice, fascia.values, scene.anatomy.pose):
         window = field.window(scene.grid)
         inner = scene.grid.crop(window)
@@ -120,7 +120,7 @@ def _paint_muscles(scene: Scene, fascia: Field) -> None:
 
 
 def _paint_joint(scene: Scene) -> None:
-    """Fluid, cruciates, menisci and cartilage: everything between the bones."""
+    """Paint what lies between the bones: fluid, cruciate ligaments, menisci and cartilage."""
     anatomy, grid = scene.anatomy, scene.grid
     grade = kellgren_lawrence(anatomy.pathology.grades)
     amount = max(0.2, 0.5 + 0.35 * grade + 0.4 * spare_normals(anatomy.shape, 1, _FLUID_OFFSET)[0])
@@ -138,12 +138,12 @@ def _paint_joint(scene: Scene) -> None:
 
 
 def _paint_cartilage(scene: Scene, name: str, field: Field) -> None:
-    """Cartilage, a little darker in its deep zone where collagen stands upright and T2* is short."""
+    """Paint cartilage; its deep zone is a little darker, because collagen is upright there and T2* is short."""
     host, label = _CARTILAGES[name]
     window = field.window(scene.grid)
     inner = scene.grid.crop(window)
     surface, bone = field.at(inner), getattr(scene.anatomy, host).distance.at(inner)
-    # Where there is none, both distances agree and the bone's edge must not turn bright.
+    # Where a bone has no cartilage both distances are equal; without the second factor its edge would turn bright.
     share = occupancy(surface, EDGE_MM) * smoothstep(bone - surface, 0.1, 0.5)
     zone = 1 - 0.16 * smoothstep(bone, 1.0, 0.2) + 0.02 * scene.grain[window]
     scene.canvas.paint(window, share, INTENSITY["cartilage"] * zone, label)

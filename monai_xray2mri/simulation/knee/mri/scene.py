@@ -1,4 +1,4 @@
-"""What the painters of a knee's MR volume share: grid, canvas, textures and where the field is off."""
+"""What the painters of a knee's MR volume share: grid, canvas, textures and the visible share of fat."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Scene:
 
     Attributes:
         anatomy: the knee in the pose of the MR examination.
-        grid: voxel centres in reference mm.
+        grid: voxel centers in reference mm.
         lattice: 2 mm lattice of the soft tissues.
-        canvas: what is painted on.
+        canvas: the volume that is painted on.
         lesions: [Y,Z,X] uint8 codes of lesions.
-        grain: [Y,Z,X] fine random texture of unit size.
-        streaks: [Y,Z,X] texture drawn out along the leg.
-        fat: [Y,Z,X] share of a fat signal that water excitation leaves where the field is off.
-        knots: the texture's knots.
+        grain: [Y,Z,X] fine random texture, about standard normal.
+        streaks: [Y,Z,X] the same kind of texture, stretched along the leg.
+        fat: [Y,Z,X] share of the fat signal that remains under water excitation (:func:`fat_left`).
+        knots: [K,K,K] knots of the textures.
     """
 
     anatomy: KneeAnatomy
@@ -52,36 +52,42 @@ class Scene:
 
     @property
     def device(self) -> torch.device:
-        """Where it is computed."""
+        """The device of all tensors."""
         return self.grain.device
 
     @property
     def frame(self) -> Frame:
-        """The grid with the leg's pose."""
+        """The grid with the pose of the leg."""
         return Frame(self.grid, self.anatomy.pose, self.device)
 
     def paint(self, pieces: Iterable[Piece]) -> None:
-        """Paint pieces of soft tissue one over the other."""
+        """Paint structures of soft tissue in order, each over those before it."""
         for piece in pieces:
             self.canvas.paint_inside(piece.window, piece.distance, piece.intensity, piece.label)
 
     def fatty(self, kind: str, window: Window) -> Tensor:
-        """Intensity of ``"fat"``, ``"fat pad"`` or ``"marrow"`` in an index box under water excitation."""
+        """Intensity [Y,Z,X] of ``"fat"``, ``"fat pad"`` or ``"marrow"`` in an index box under water excitation."""
         whole = INTENSITY["marrow" if kind == "marrow" else "fat"]
         return whole * (FAT_WATER[kind] + self.fat[window])
 
     def mark(self, window: Window, where: Tensor, stem: str) -> None:
-        """Mark voxels of an index box as a lesion of a feature."""
+        """Mark voxels as a lesion.
+
+        Args:
+            window: an index box.
+            where: [Y,Z,X] bool, the voxels of the box.
+            stem: OAI stem of the feature, one of ``LESION_FEATURES``.
+        """
         self.lesions[window].masked_fill_(where, 1 + LESION_FEATURES.index(stem))
 
 
 def draw_scene(anatomy: KneeAnatomy, grid: Grid, texture: torch.Generator) -> Scene:
-    """An empty scene with its textures.
+    """A scene with an empty canvas and drawn textures.
 
     Args:
-        anatomy: the knee, whose device is used.
-        grid: voxel centres in reference mm.
-        texture: generator of what no radiograph tells (field, marrow and muscle texture).
+        anatomy: the knee; the scene is made on its device.
+        grid: voxel centers in reference mm.
+        texture: random generator of field, marrow texture and muscle texture, which the radiograph does not determine.
     """
     device = anatomy.femur.distance.values.device
     knots = noise_knots(texture, _TEXTURE_KNOTS)

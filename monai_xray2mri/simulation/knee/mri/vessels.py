@@ -1,6 +1,7 @@
 """Vessels and nerves of the popliteal fossa, their branches, and the veins under the skin, in reference mm.
 
-Courses are estimates off anatomy; blood is as bright as its way through the coil lets it (:func:`mr.inflow`).
+Courses are estimates from anatomical sections. The brightness of blood depends on how far it has traveled inside the
+coil (:func:`~monai_xray2mri.simulation.knee.mri.mr.inflow`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def vessels(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
     """Popliteal artery and vein with branches, veins in the fat under the skin, and the nerves of the fossa.
 
     Args:
-        shape: the knee's, whose spare numbers move them.
+        shape: shape of the knee; its spare random numbers (:func:`spare_normals`) shift the vessels.
         frame: the image.
     """
     a, b, c = spare_normals(shape, 3, _SPARE_OFFSET)
@@ -49,11 +50,11 @@ def vessels(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
 def tube(
     heights: Sequence[float], course: tuple[Sequence[float], ...], kind: str | float, frame: Frame
 ) -> Iterator[Piece]:
-    """A tube that runs along z.
+    """A tube along z; nothing if the grid does not reach it.
 
     Args:
-        heights: rising heights.
-        course: x, y and radius at the heights.
+        heights: heights z in reference mm, rising.
+        course: x, y and radius in mm at these heights.
         kind: ``"artery"``, ``"vein"``, or the intensity of a nerve.
         frame: the image.
     """
@@ -64,7 +65,7 @@ def tube(
         return
     points = frame.points(window)
     at_x, at_y, radius = (table(points.z, heights, values) for values in course)
-    # Gentle bends, which keep a vessel from looking drawn with a ruler.
+    # Real vessels are never straight.
     at_x = at_x + 0.9 * torch.sin(points.z / 11.0 + radius) + 0.5 * torch.sin(points.z / 5.3)
     distance = ((points.x - at_x).square() + (points.y - at_y).square()).sqrt_() - radius
     if isinstance(kind, str):
@@ -75,7 +76,7 @@ def tube(
 
 
 def _superficial_veins(shape: KneeShape, frame: Frame, turn: float, bend: float) -> Iterator[Piece]:
-    """Great and small saphenous vein and two branches, half-way between fascia and skin."""
+    """Great and small saphenous vein and two branches, about halfway between fascia and skin."""
     middle = Outline(shape, 0.45)
     for angles, radius in (
         ((-25.0, -12.0, 12.0, 32.0, 28.0, 14.0, 0.0), 1.4),
