@@ -2,10 +2,10 @@
 
 ========================================== ============================================================================
 ``simulation/knee/``                       a knee; its folders people, anatomy, mri, xray, film, release in that order
-``simulation/tools/``                      what knows no body part: lattices, distances, noise, solids, lettering
+``simulation/tools/``                      tools for any body part: lattices, distances, noise, solids, lettering
 ========================================== ============================================================================
 
-Simulators know bodies and nothing of the product: they read no radiograph and load no network.
+Simulators read no radiograph and load no network.
 
 Example:
     >>> from monai_xray2mri.simulation import TRAINING, simulate_knee

@@ -33,17 +33,17 @@ class SimulatedKnee:
     """A right knee with its truth.
 
     Attributes:
-        volume: [80,256,256] float32 in [0,1] as acquired; slice 0 posterior, row 0 superior, column 0 at the
-            patient's right; 1.5 mm slices, 0.625 mm pixels; one intensity scale for all knees.
-        noise_free: the same without noise.
+        volume: [80,256,256] float32 in [0,1], with noise. Slice 0 is posterior, row 0 superior, column 0 at the
+            patient's right; slices are 1.5 mm, pixels 0.625 mm. All knees share one intensity scale.
+        noise_free: [80,256,256] float32 in [0,1], the same volume without noise.
         labels: [80,256,256] uint8, :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`.
-        lesions: [80,256,256] uint8: 0 none, else 1 + the place of the feature in
+        lesions: [80,256,256] uint8: 0 for none, else 1 + the index of the feature in
             :data:`~monai_xray2mri.simulation.knee.anatomy.truth.LESION_FEATURES` (cysts, chondrocalcinosis, attrition).
-        affine: [4,4] float64, maps (column, row, slice) of the volume to LPS mm; the origin is the joint's centre.
+        affine: [4,4] float64, maps (column, row, slice) of the volume to LPS mm; the origin is the joint's center.
         radiograph: [299,299] float32 in [0,1], bone bright, the fibula at the image's left.
         grades: OAI stem to grade, all 19.
         truth: joint space, cartilage thickness, keypoints, boxes.
-        seed: the seed it was made from.
+        seed: the seed of the knee.
         version: version of the simulator.
     """
 
@@ -61,14 +61,14 @@ class SimulatedKnee:
 
 @dataclass(frozen=True)
 class KneeTensors:
-    """The same as :class:`SimulatedKnee`, left on the device it was made on, for training as it is made.
+    """A simulated knee whose tensors stay on their device, for training on knees that are simulated on the fly.
 
     Attributes:
         volume, noise_free: [80,256,256] float32 in [0,1].
         labels, lesions: [80,256,256] uint8.
         radiograph: [H,W] float32 in [0,1].
         grades: OAI stem to grade, all 19.
-        seed: the seed it was made from.
+        seed: the seed of the knee.
     """
 
     volume: Tensor
@@ -90,18 +90,18 @@ def simulate_knee(
     margin: float = 0.0,
     device: str | torch.device = "cpu",
 ) -> SimulatedKnee:
-    """Simulate one right knee; the same arguments give the same bits.
+    """Simulate one right knee. On one device, equal arguments give bitwise equal knees.
 
     Args:
         seed: a seed of one of the ranges of :mod:`~monai_xray2mri.simulation.knee.people.seeds`.
-        grades: grades that replace the drawn ones (any subset of the 19 stems); shape, sites and nuisance stay, and
-            XRKL follows from the others unless it is given.
-        visibility: 0 to 1, how far cysts, chondrocalcinosis and attrition show in the radiograph.
-        nuisance: number of another MR examination of the same knee: pose, field of view, texture, bias and noise are
-            drawn again, anatomy and radiograph stay.
-        margin: 0 cuts the radiograph out as an imperfect detector does; above 0 the region is the true box, larger by
-            this share of its side on every side, at the same pixel size.
-        device: where to compute; everything random is drawn on the CPU, so that devices differ by rounding alone.
+        grades: grades that replace the drawn ones, for any of the 19 OAI stems. The rest of the knee does not change.
+            XRKL follows from the other grades unless it is given.
+        visibility: how visible cysts, chondrocalcinosis and attrition are in the radiograph, 0 to 1.
+        nuisance: number of the MR examination. Another number draws pose, field of view, texture, bias and noise
+            again; anatomy and radiograph stay.
+        margin: 0 gives the region that an imperfect joint detector cuts out. Above 0, the region is the true box,
+            enlarged on every side by this share of its side, at the same pixel size.
+        device: where to compute. Random numbers are drawn on the CPU, so devices differ only by rounding.
 
     Raises:
         InputRefused: seed outside all ranges, unknown feature or grade, visibility outside 0 to 1, margin below 0.
@@ -125,9 +125,9 @@ def simulate_knee(
 def simulate_knees(
     seeds: Sequence[int], device: str | torch.device = "cpu", visibility: float = 0.5, *, margin: float = 0.0
 ) -> Iterator[KneeTensors]:
-    """Simulate knees one after another and leave them on the device, without their truth.
+    """Simulate knees one after another, without their truth; the tensors stay on the device.
 
-    Each is the knee that :func:`simulate_knee` makes of its seed, whatever the others are.
+    Each knee equals the one that :func:`simulate_knee` makes from its seed; it does not depend on the other seeds.
 
     Args:
         seeds: seeds of any ranges.
@@ -166,7 +166,13 @@ def simulate_radiograph(
     margin: float = 0.0,
     device: str | torch.device = "cpu",
 ) -> np.ndarray:
-    """The joint radiograph of :func:`simulate_knee` alone, [299,299] float32 in [0,1]."""
+    """Only the radiograph of :func:`simulate_knee`, [H,W] float32 in [0,1]; 299 x 299 without a margin.
+
+    The arguments are those of :func:`simulate_knee`.
+
+    Raises:
+        InputRefused: as :func:`simulate_knee`.
+    """
     patient = _Patient.draw(seed, grades, visibility, torch.device(device))
     image: np.ndarray = patient.stand(margin).image().cpu().numpy()
     return image
@@ -193,10 +199,10 @@ def draw_patient_knee(seed: int, grades: Mapping[str, int] | None = None) -> tup
 
 
 def check_visibility(visibility: float) -> None:
-    """Refuse what is no share.
+    """Check that a visibility is a number from 0 to 1.
 
     Raises:
-        InputRefused: outside 0 to 1.
+        InputRefused: it is not.
     """
     if not 0.0 <= visibility <= 1.0:
         raise InputRefused("visibility", "must lie in 0 to 1", str(visibility))
@@ -226,7 +232,7 @@ class _Film:
     noise: torch.Generator
 
     def image(self) -> Tensor:
-        """The radiograph [H,W] float32 in [0,1]; draws the noise, so once only."""
+        """The radiograph [H,W] float32 in [0,1]. It draws the noise, so it is called only once."""
         total = radiography.attenuation(
             self.anatomy.shape,
             self.anatomy.pathology,
@@ -242,7 +248,7 @@ class _Film:
 
 @dataclass(frozen=True)
 class _Patient:
-    """One knee and everything about it that no examination changes."""
+    """One knee, with what is the same in all its examinations."""
 
     seed: int
     shape: KneeShape
@@ -258,7 +264,7 @@ class _Patient:
         return cls(seed, shape, pathology, visibility, device)
 
     def examine(self, nuisance: int) -> _Examination:
-        """Lay the knee into the scanner."""
+        """Make MR examination number ``nuisance``."""
         redrawn = f" {nuisance}" if nuisance else ""
         placement = mr.draw_placement(knee_generator(self.seed, f"mr placement{redrawn}"))
         pose = mr.draw_pose(knee_generator(self.seed, f"mr pose{redrawn}"))
@@ -270,7 +276,11 @@ class _Patient:
         return _Examination(anatomy, placement, volume, noise_free, canvas.labels, lesions)
 
     def stand(self, margin: float) -> _Film:
-        """Stand the knee before the plate."""
+        """Pose the knee for the film and draw its exposure.
+
+        Raises:
+            InputRefused: the margin is negative.
+        """
         if margin < 0:
             raise InputRefused("margin", "must not be negative", str(margin))
         film = knee_generator(self.seed, "film")

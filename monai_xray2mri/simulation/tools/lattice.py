@@ -1,12 +1,12 @@
-"""Where things are: coarse lattices, fields on them, and the fine grids of images.
+"""Coarse lattices, fields of values on them, and the fine grids of images.
 
-Arrays are laid out [Y,Z,X] (slice, row, column of a coronal volume). Distances are negative inside, in reference
-millimetres. Shapes are worked out on a coarse :class:`Lattice`, where anything may be warped and turned at little cost;
-a :class:`Field` is then interpolated onto the fine :class:`Grid` of an image by three matrix products. That is exact
-enough, since a distance is smooth where its shape is not, and it is what makes a knee take a fraction of a second.
+Arrays are laid out [Y,Z,X] (slice, row, column of a coronal volume). Signed distances are negative inside, in reference
+millimetres. Shapes are computed on a coarse :class:`Lattice`, where warps and rotations are cheap. Three matrix
+products then interpolate a :class:`Field` onto the fine :class:`Grid` of an image. A signed distance is smooth even
+where its shape has an edge, so this is accurate, and a knee takes a fraction of a second.
 
-Coordinates of grids and lattices stay on the CPU, so that index boxes cost no synchronisation with a GPU; values live
-on the device they were made on.
+Coordinates of grids and lattices stay on the CPU, so computing index boxes needs no synchronization with a GPU. Values
+stay on the device where they were computed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Grid:
-    """Coordinates of the sample points of an image in reference mm, on the CPU, each evenly spaced.
+    """Coordinates of the sample points of an image in reference mm, on the CPU, evenly spaced on each axis.
 
-    ``y`` is [Y]. ``z`` is [Z] and ``x`` is [X]; for diverging rays [Y,Z] and [Y,X], one set for each depth.
+    Attributes:
+        y: [Y].
+        z: [Z]; [Y,Z] for diverging rays, one row for each depth.
+        x: [X]; [Y,X] for diverging rays.
     """
 
     y: Tensor
@@ -40,11 +43,11 @@ class Grid:
 
     @property
     def z_range(self) -> Range:
-        """From the lowest to the highest row in mm."""
+        """Lowest and highest z in mm."""
         return float(self.z.min()), float(self.z.max())
 
     def window(self, x: Range, y: Range, z: Range) -> Window:
-        """Index box [Y,Z,X] that covers the given ranges of mm."""
+        """Slices (y, z, x) of the sample points inside the given ranges in mm."""
         rows = _covered(self.y, y)
         inner = self.crop((rows, slice(None), slice(None)))
         return rows, _covered(inner.z, z), _covered(inner.x, x)
@@ -55,7 +58,7 @@ class Grid:
         return Grid(self.y[window[0]], rows[..., window[1]], columns[..., window[2]])
 
     def points(self, device: torch.device = CPU) -> Points:
-        """Broadcastable coordinates of the grid on a device."""
+        """Coordinates of the grid on a device, which broadcast to [Y,Z,X]."""
         z, x = (axis if axis.dim() == 2 else axis[None] for axis in (self.z, self.x))
         return Points(x[:, None, :].to(device), self.y[:, None, None].to(device), z[:, :, None].to(device))
 
@@ -91,7 +94,13 @@ class Points:
 
 @dataclass(frozen=True)
 class Lattice:
-    """Coarse regular lattice: ``low`` (x, y, z) of its first point in reference mm, ``step`` mm, ``size`` (X, Y, Z)."""
+    """Coarse regular lattice.
+
+    Attributes:
+        low: position (x, y, z) of the first point in reference mm.
+        step: distance between points in mm, the same on all axes.
+        size: number of points (X, Y, Z).
+    """
 
     low: Place
     step: float
@@ -99,7 +108,7 @@ class Lattice:
 
     @classmethod
     def covering(cls, x: Range, y: Range, z: Range, step: float) -> Lattice:
-        """The lattice that covers the given ranges; lattices of one step share their points."""
+        """The lattice that covers ranges in mm. Its points are multiples of ``step``, so lattices of one step match."""
         first = [round(low / step) for low, _ in (x, y, z)]
         last = [-(-high // step) for _, high in (x, y, z)]
         size = tuple(int(b - a) + 1 for a, b in zip(first, last, strict=True))
@@ -116,7 +125,7 @@ class Lattice:
         return self.low[number] + self.step * torch.arange(self.size[number], dtype=torch.float32)
 
     def points(self, device: torch.device = CPU) -> Points:
-        """Broadcastable coordinates on a device."""
+        """Coordinates of the lattice on a device, which broadcast to [Y,Z,X]."""
         return Grid(self.axis(1), self.axis(2), self.axis(0)).points(device)
 
 
@@ -128,7 +137,7 @@ class Field:
     values: Tensor
 
     def window(self, grid: Grid) -> Window:
-        """Index box of a grid inside which the field is defined."""
+        """Index box of the points of a grid at which the field is defined."""
         return grid.window(*self.lattice.ranges)
 
     def at(self, grid: Grid) -> Tensor:
@@ -143,7 +152,10 @@ class Field:
 
 
 def _cubic_weights(axis: Tensor, lattice: Lattice, number: int) -> Tensor:
-    """Weights [...,N,n] of Keys' cubic convolution (1981): interpolating, smooth to the first derivative."""
+    """Weights [...,N,n] of cubic convolution (Keys, IEEE Trans ASSP 29:1153, 1981).
+
+    It interpolates, and its first derivative is continuous.
+    """
     count = lattice.size[number]
     position = ((axis - lattice.low[number]) / lattice.step).clamp(0, count - 1)
     d = (position[..., None] - torch.arange(count, dtype=torch.float32)).abs()
@@ -169,7 +181,7 @@ class HeightMap:
     values: Tensor
 
     def at(self, x: float, y: float) -> Tensor:
-        """Height () at one place, bilinear; stays on the device."""
+        """Height [] at one point, bilinear; the tensor stays on its device."""
         column = (x - self.lattice.low[0]) / self.lattice.step
         row = (y - self.lattice.low[1]) / self.lattice.step
         j = min(max(int(column), 0), self.lattice.size[0] - 2)
@@ -181,25 +193,25 @@ class HeightMap:
         return upper * (1 - v) + lower * v
 
     def window(self, x: Range, y: Range) -> tuple[slice, slice]:
-        """Index box [Y,X] of the given ranges of mm."""
+        """Slices (y, x) of the points inside the given ranges in mm."""
         return _covered(self.lattice.axis(1), y), _covered(self.lattice.axis(0), x)
 
 
 def upper_surface(distance: Field, otherwise: float) -> HeightMap:
-    """Height of the highest point of a shape over each point of its lattice; ``otherwise`` where there is none."""
+    """Height of the highest point of a shape at each (y, x) of its lattice; ``otherwise`` where it has none."""
     flipped = _first_crossing(distance.values.flip(1), distance.lattice.step)
     top = distance.lattice.ranges[2][1]
     return HeightMap(distance.lattice, torch.where(torch.isinf(flipped), otherwise, top - flipped))
 
 
 def lower_surface(distance: Field, otherwise: float) -> HeightMap:
-    """Height of the lowest point of a shape over each point of its lattice; ``otherwise`` where there is none."""
+    """Height of the lowest point of a shape at each (y, x) of its lattice; ``otherwise`` where it has none."""
     rise = _first_crossing(distance.values, distance.lattice.step)
     return HeightMap(distance.lattice, torch.where(torch.isinf(rise), otherwise, distance.lattice.low[2] + rise))
 
 
 def _first_crossing(values: Tensor, step: float) -> Tensor:
-    """Distance [Y,X] from the first row at which the values along dim 1 first fall below 0; infinite if never."""
+    """Distance [Y,X] from row 0 to where values [Y,Z,X] first fall below 0 along z; infinite if they never do."""
     inside = values < 0
     first = inside.int().argmax(1, keepdim=True)
     before = (first - 1).clamp(min=0)

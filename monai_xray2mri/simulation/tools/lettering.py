@@ -1,4 +1,4 @@
-"""Letters as strokes, drawn at any pixel size: lead markers and burned-in text. No font of the machine is used."""
+"""Letters as strokes, for lead markers and burned-in text at any pixel size, independent of installed fonts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STROKES: Final = {
     "0": ("10 30 41 45 36 16 05 01 10",),
     "1": ("11 20 26",),
 }
-"""Polylines through points "xy" of a grid of 5 columns and 7 rows, from the upper left."""
+"""Polylines of each letter; "xy" is a point in column x (0 to 4) and row y (0 to 6), counted from the upper left."""
 LETTERS: Final = frozenset(_STROKES) | {" "}
 
 
@@ -44,13 +44,13 @@ def word_strokes(word: str, height: float, middle: tuple[float, float], tilt_deg
     """Strokes of a word.
 
     Args:
-        word: made of ``LETTERS``.
-        height: of its letters.
-        middle: (row, column) of its middle, in the unit of the height.
-        tilt_deg: by how much it is turned clockwise.
+        word: text of ``LETTERS``.
+        height: height of the letters, in any unit of length.
+        middle: (row, column) of the middle of the word, in the same unit.
+        tilt_deg: clockwise rotation in degrees.
 
     Returns:
-        [N,4] straight strokes (row, column, row, column) from end to end.
+        [N,4] straight strokes: (row, column) of one end, (row, column) of the other.
     """
     unit = height / HEIGHT
     width = _ADVANCE * len(word) - 2.0
@@ -71,18 +71,18 @@ def _rotation(tilt_deg: float) -> Tensor:
 
 
 def polygon_strokes(corners: list[tuple[float, float]], middle: tuple[float, float], tilt_deg: float = 0.0) -> Tensor:
-    """Strokes [N,4] of a closed polygon with (row, column) corners about its middle."""
+    """Strokes [N,4] of a closed polygon whose corners (row, column) are given relative to its middle."""
     points = torch.tensor(corners) @ _rotation(tilt_deg) + torch.tensor(middle)
     return torch.cat((points, points.roll(-1, 0)), 1)
 
 
 def stroke_distance(strokes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Distance [h,w] of places to the nearest stroke.
+    """Distance [h,w] of points to the nearest stroke.
 
     Args:
         strokes: [N,4].
-        rows: [h] in the strokes' unit.
-        columns: [w].
+        rows: [h] rows of the points, in the unit of the strokes.
+        columns: [w] columns of the points.
     """
     nearest = torch.full((len(rows), len(columns)), math.inf)
     for top, left, bottom, right in strokes.tolist():
@@ -95,5 +95,5 @@ def stroke_distance(strokes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def coverage(distance: Tensor, half_width: float, pixel: float) -> Tensor:
-    """Share [h,w] of each pixel that lies within half a stroke's width, antialiased over one pixel."""
+    """Share [h,w] of each pixel that a stroke covers: 1 nearer than ``half_width``, with a ramp one pixel wide."""
     return ((half_width - distance) / pixel + 0.5).clamp(0, 1)

@@ -19,7 +19,10 @@ def noise_knots(generator: torch.Generator, count: int = _KNOTS) -> Tensor:
 
 
 def smooth_noise(knots: Tensor, grid: Grid | Lattice, knot_mm: float = _KNOT_MM, device: torch.device = CPU) -> Tensor:
-    """Smooth random field [...,Y,Z,X] of about unit size: cubic B-spline of ``knots`` [...,K,K,K] ``knot_mm`` apart."""
+    """Smooth random field [...,Y,Z,X] with a standard deviation near 1.
+
+    It is the cubic B-spline of ``knots`` [...,K,K,K], which are ``knot_mm`` apart.
+    """
     if isinstance(grid, Lattice):
         grid = Grid(grid.axis(1), grid.axis(2), grid.axis(0))
     count = knots.shape[-1]
@@ -32,9 +35,9 @@ def smooth_noise(knots: Tensor, grid: Grid | Lattice, knot_mm: float = _KNOT_MM,
 
 
 def noise_at(knots: Tensor, points: Points, knot_mm: float) -> Tensor:
-    """Smooth random fields [C,Y,Z,X] of about unit size at any points, from ``knots`` [C,K,K,K] ``knot_mm`` apart.
+    """Smooth random fields [C,Y,Z,X] at any points, from ``knots`` [C,K,K,K] that are ``knot_mm`` apart.
 
-    Unlike :func:`smooth_noise` the points need not be a grid: what is noise of a bone turns with the bone.
+    Unlike in :func:`smooth_noise` the points need not form a grid, so the noise of a bone can rotate with the bone.
     """
     x, y, z = torch.broadcast_tensors(points.x, points.y, points.z)
     half = knot_mm * (knots.shape[-1] - 1) / 2
@@ -52,7 +55,10 @@ def _spline_weights(position: Tensor, count: int) -> Tensor:
 
 
 def blurred(image: Tensor, sigma_rows: float, sigma_columns: float) -> Tensor:
-    """Gaussian blur of [H,W] with mirrored borders; written as shifts so that threads cannot change the result."""
+    """Gaussian blur of [H,W] with mirrored borders; sigmas in pixels.
+
+    It is a fixed sum of shifted images, so the result does not depend on the number of threads.
+    """
     return _blurred_along(_blurred_along(image, sigma_rows, 0), sigma_columns, 1)
 
 

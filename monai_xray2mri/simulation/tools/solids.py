@@ -1,8 +1,8 @@
-"""Exact paths of X-rays through simple convex bodies: how much metal a ray meets.
+"""Exact path lengths of X-rays through simple convex bodies.
 
-Each body is the intersection of slabs and quadrics (Roth, Comput Graph Image Process 18, 1982: ray casting of solid
-models): a ray enters it at the last and leaves it at the first of its parts. Everything is in mm of the right knee's
-own frame: +x medial, +y posterior, +z to the head, the joint at the origin.
+Each body is the intersection of slabs and quadrics (ray casting of solid models: Roth, Comput Graph Image Process
+18:109, 1982). A ray is inside the body after it has entered all parts and until it leaves the first one. Coordinates
+(x, y, z) are in mm.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from torch import Tensor
 
 Vector = tuple[float, float, float]
 Vectors = tuple[Tensor, Tensor, Tensor]
-"""x, y, z, each [H,W]."""
+"""Components (x, y, z), each [H,W]."""
 _FAR: Final = 1e4
 
 
 @dataclass(frozen=True)
 class Rays:
-    """Rays from a point source through places of the joint plane y = 0.
+    """Rays from a point source through points of the plane y = 0.
 
     Attributes:
-        source: the focal spot; its y is the distance of the tube from the joint plane.
-        x: [W] places in the plane.
-        z: [H].
+        source: the focal spot (x, y, z); y is its distance from the plane.
+        x: [W] x of the points in the plane.
+        z: [H] z of the points in the plane.
     """
 
     source: Vector
@@ -43,7 +43,7 @@ class Rays:
         return across / length, -self.source[1] / length, up / length
 
     def offsets(self, center: Vector) -> Vectors:
-        """From a point to where the rays meet the joint plane, (x, y, z) each [H,W]."""
+        """Vectors from a point to where the rays meet the plane, (x, y, z) each [H,W]."""
         across = (self.x - center[0])[None].expand(len(self.z), -1)
         up = (self.z - center[2])[:, None].expand(-1, len(self.x))
         return across, torch.full_like(across, -center[1]), up
@@ -53,7 +53,7 @@ class Rays:
         return Rays(self.source, self.x[columns], self.z[rows])
 
     def window(self, center: Vector, radius: float) -> tuple[slice, slice] | None:
-        """Rows and columns of the rays that may meet a ball; None if none does."""
+        """Rows and columns of the rays that can hit a ball; None if no ray can."""
         magnified = self.source[1] / (self.source[1] - center[1])
         reach = 1.02 * radius * self.source[1] / (self.source[1] - center[1] - radius)
         x = self.source[0] + (center[0] - self.source[0]) * magnified
@@ -69,7 +69,13 @@ def _between(places: Tensor, middle: float, reach: float) -> slice | None:
 
 @dataclass(frozen=True)
 class Slab:
-    """What lies between two parallel planes: half a thickness to both sides of a point, along a unit normal."""
+    """The space between two parallel planes.
+
+    Attributes:
+        point: a point half-way between the planes.
+        normal: unit normal of the planes.
+        half: half the distance between the planes.
+    """
 
     point: Vector
     normal: Vector
@@ -78,13 +84,13 @@ class Slab:
 
 @dataclass(frozen=True)
 class Quadric:
-    """Ellipsoid, or cylinder with a circular or elliptical section.
+    """Ellipsoid, or infinite cylinder with a circular or elliptical section.
 
     Attributes:
-        center: its middle.
+        center: center of the quadric.
         axes: three orthogonal unit vectors.
-        semi: semi-axis along each; infinite along a cylinder's.
-        thread: (pitch, depth) of a screw's thread about the third axis, which turns the surface into ridges.
+        semi: semi-axis along each of ``axes``; infinite along the axis of a cylinder.
+        thread: (pitch, depth) of a screw thread around the third axis; (0, 0) for a smooth surface.
     """
 
     center: Vector
@@ -95,14 +101,14 @@ class Quadric:
 
 @dataclass(frozen=True)
 class Body:
-    """A convex body, or what is left of it without a hollow.
+    """A convex body, perhaps with a convex hollow.
 
     Attributes:
-        parts: slabs and quadrics whose intersection it is.
-        center: middle of a ball around it.
-        radius: of that ball.
-        attenuation: of its material in 1/mm.
-        hollow: parts whose intersection is taken away again; it must lie inside.
+        parts: slabs and quadrics; the body is their intersection.
+        center: center of a ball that encloses the body.
+        radius: radius of that ball.
+        attenuation: linear attenuation coefficient of the material in 1/mm.
+        hollow: slabs and quadrics whose intersection is removed from the body; it must lie inside.
     """
 
     parts: tuple[Slab | Quadric, ...]
@@ -113,7 +119,7 @@ class Body:
 
 
 def line_integrals(bodies: Sequence[Body], rays: Rays) -> Tensor:
-    """What the bodies add to the line integrals [H,W] of the rays."""
+    """Line integrals [H,W] of attenuation along the rays through all bodies, without unit."""
     total = torch.zeros(len(rays.z), len(rays.x))
     for body in bodies:
         window = rays.window(body.center, body.radius)
@@ -130,7 +136,10 @@ def line_integrals(bodies: Sequence[Body], rays: Rays) -> Tensor:
 
 
 def _interval(parts: Sequence[Slab | Quadric], rays: Rays) -> tuple[Tensor, Tensor]:
-    """Where along each ray [H,W] the intersection of the parts begins and ends; ends before it begins if missed."""
+    """Positions in mm along each ray [H,W] where the intersection of the parts begins and ends.
+
+    A ray that misses the intersection gets an end before its beginning.
+    """
     directions = rays.directions()
     low, high = torch.full_like(directions[0], -_FAR), torch.full_like(directions[0], _FAR)
     for part in parts:
@@ -148,7 +157,10 @@ def _slab(slab: Slab, rays: Rays, directions: Vectors) -> tuple[Tensor, Tensor]:
 
 
 def _quadric(one: Quadric, rays: Rays, directions: Vectors) -> tuple[Tensor, Tensor]:
-    """Solve |(p + t d - c) / semi| = 1 for t, from the joint plane, for the tube's distance would cost digits."""
+    """Solve |(p + t d - c) / semi| = 1 for t.
+
+    t is measured from the plane y = 0; measured from the distant tube, float32 would lose digits.
+    """
     offsets = rays.offsets(one.center)
     a = b = torch.zeros_like(directions[0])
     c = torch.full_like(directions[0], -1.0)
@@ -160,7 +172,7 @@ def _quadric(one: Quadric, rays: Rays, directions: Vectors) -> tuple[Tensor, Ten
     a = a.clamp(min=1e-12)
     nearest = -b / a
     if one.thread[1]:
-        # The surface where the quadratic form is room^2 instead of 1.
+        # With a thread the surface is where the quadratic form is room^2 instead of 1.
         room = 1 + _ridges(one, offsets, directions, nearest)
         c = c + 1 - room * room
     root = b * b - a * c
@@ -169,7 +181,7 @@ def _quadric(one: Quadric, rays: Rays, directions: Vectors) -> tuple[Tensor, Ten
 
 
 def _ridges(one: Quadric, offsets: Vectors, directions: Vectors, nearest: Tensor) -> Tensor:
-    """By what share [H,W] a thread widens the cylinder where the ray passes its axis."""
+    """Share [H,W] by which the thread widens the cylinder at the height where the ray is nearest to its axis."""
     pitch, depth = one.thread
     along = sum_of(offsets, one.axes[2]) + nearest * sum_of(directions, one.axes[2])
     saw = (along / pitch).remainder(1.0)
@@ -177,12 +189,12 @@ def _ridges(one: Quadric, offsets: Vectors, directions: Vectors, nearest: Tensor
 
 
 def sum_of(vectors: Vectors, axis: Vector) -> Tensor:
-    """Scalar product [H,W] of vectors and one vector."""
+    """Scalar products [H,W] of vectors with one vector."""
     return vectors[0] * axis[0] + vectors[1] * axis[1] + vectors[2] * axis[2]
 
 
 def frame_along(direction: Vector) -> tuple[Vector, Vector, Vector]:
-    """Three orthogonal unit vectors, the third along a direction."""
+    """Three orthogonal unit vectors; the third is along ``direction``."""
     third = torch.nn.functional.normalize(torch.tensor(direction, dtype=torch.float64), dim=0)
     helper = torch.tensor((0.0, 1.0, 0.0) if abs(float(third[1])) < 0.9 else (1.0, 0.0, 0.0), dtype=torch.float64)
     first = torch.nn.functional.normalize(torch.linalg.cross(helper, third), dim=0)
@@ -194,14 +206,14 @@ def frame_along(direction: Vector) -> tuple[Vector, Vector, Vector]:
 def rod(
     start: Vector, end: Vector, radius: float, attenuation: float, thread: tuple[float, float] = (0.0, 0.0)
 ) -> Body:
-    """A round rod from end to end.
+    """A round rod.
 
     Args:
         start: middle of one end.
-        end: middle of the other.
-        radius: of the core.
-        attenuation: in 1/mm.
-        thread: (pitch, depth) of a thread.
+        end: middle of the other end.
+        radius: radius of the rod, or of the core of a screw.
+        attenuation: linear attenuation coefficient in 1/mm.
+        thread: (pitch, depth) of a screw thread in mm; (0, 0) for a smooth rod.
     """
     middle, direction, length = _between_points(start, end)
     axes = frame_along(direction)
@@ -211,13 +223,13 @@ def rod(
 
 
 def block(center: Vector, axes: tuple[Vector, Vector, Vector], half: Vector, attenuation: float) -> Body:
-    """A cuboid with half edges along three orthogonal unit vectors."""
+    """A cuboid; ``half`` are its half edges in mm along the three orthogonal unit vectors ``axes``."""
     sides = tuple(Slab(center, axis, edge) for axis, edge in zip(axes, half, strict=True))
     return Body(sides, center, math.hypot(*half), attenuation)
 
 
 def ellipsoid(center: Vector, semi: Vector) -> Quadric:
-    """An ellipsoid along the axes of the knee."""
+    """An ellipsoid with its axes along x, y and z; ``semi`` are the semi-axes in mm."""
     return Quadric(center, UPRIGHT, semi)
 
 

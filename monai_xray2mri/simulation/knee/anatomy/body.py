@@ -1,12 +1,12 @@
 """Outline of the leg: skin, subcutaneous fat and the fascia around the muscles.
 
-A cross-section is star-shaped about the leg's axis: its radius is a Fourier series of the angle whose coefficients
-change smoothly along the leg. The radii at ``_HEIGHTS`` are estimates, read off cross-sectional anatomy of a straight
-adult knee; the fat is ``KneeShape.fat`` at the joint and follows the usual distribution around it (thick medially and
-behind, thin in front of the patella and the shin). Reference mm, medial +x, posterior +y, up +z.
+A cross-section is star-shaped about the leg's axis: its radius is a Fourier series of the angle, and the coefficients
+change smoothly along the leg. The radii at ``_HEIGHTS`` are estimates from cross-sections of a straight adult knee. The
+fat is ``KneeShape.fat`` thick at the joint, thicker than that medially and behind, thinner in front of the patella and
+the shin. Coordinates are reference mm: medial +x, posterior +y, up +z.
 
-What differs from knee to knee beyond the shape's numbers is taken from knots that the shape's bones do not reach
-(:func:`spare_normals`), so that the soft tissues of a knee follow from its shape.
+Soft tissue also varies in ways that ``KneeShape`` has no number for. :func:`spare_normals` takes the random numbers for
+that from the shape, so the soft tissue of a knee follows from its shape.
 """
 
 from __future__ import annotations
@@ -62,7 +62,12 @@ _HARMONICS: Final = 5
 def spare_normals(shape: KneeShape, count: int, offset: int = 0) -> list[float]:
     """Standard normal numbers of a knee that nothing else uses; all 0 for the template's own shape.
 
-    They are knots of the lower leg's unevenness 60 mm in front of the joint, where there is no bone of it.
+    They are knots of ``KneeShape.roughness`` of the lower leg, 60 mm in front of the joint, where no bone is.
+
+    Args:
+        shape: the knee's shape.
+        count: how many numbers.
+        offset: number of the first one; callers use disjoint ranges.
     """
     values = shape.roughness[1, 0].flatten()[offset : offset + count].clamp(-2.5, 2.5)
     result: list[float] = values.tolist()
@@ -70,17 +75,17 @@ def spare_normals(shape: KneeShape, count: int, offset: int = 0) -> list[float]:
 
 
 def smooth_table(at: Tensor, knots: Sequence[float], values: Tensor) -> Tensor:
-    """Cubic Hermite interpolation [...,C] of ``values`` [K,C] given at rising ``knots``; constant beyond the ends.
+    """Cubic Hermite interpolation; the result [...,C] is constant beyond the ends.
 
     Args:
-        at: [...] places, any shape.
-        knots: K places.
-        values: [K,C] on the device of ``at``.
+        at: [...] positions, any shape.
+        knots: K positions, rising.
+        values: [K,C] values at the knots, on the device of ``at``.
     """
     places = torch.tensor(knots, dtype=torch.float32, device=at.device)
     steps = (places[1:] - places[:-1])[:, None]
     slopes = (values[1:] - values[:-1]) / steps
-    # Finite differences weighted by the neighbouring interval (Bessel's tangents); level at both ends.
+    # Finite differences weighted by the neighboring interval (Bessel's tangents); level at both ends.
     inner = (slopes[:-1] * steps[1:] + slopes[1:] * steps[:-1]) / (steps[1:] + steps[:-1])
     tangents = torch.cat((torch.zeros_like(slopes[:1]), inner, torch.zeros_like(slopes[:1])))
     upper = torch.searchsorted(places, at.contiguous()).clamp(1, len(knots) - 1)
@@ -97,11 +102,11 @@ def smooth_table(at: Tensor, knots: Sequence[float], values: Tensor) -> Tensor:
 
 
 class Outline:
-    """The leg's outline of one knee: radius over angle and height of the skin or of the fascia.
+    """The outline of a leg: the radius of skin or fascia as a function of angle and height.
 
     Args:
-        shape: the knee's shape: ``muscle`` widens the fascia, ``fat`` lies on it.
-        fat_share: 0 gives the fascia, 1 the skin, between lies the subcutaneous fat.
+        shape: the knee's shape; ``muscle`` widens the fascia, ``fat`` is the thickness on top of it.
+        fat_share: 0 gives the fascia, 1 the skin, a number between them a surface within the subcutaneous fat.
     """
 
     def __init__(self, shape: KneeShape, fat_share: float = 0.0) -> None:
@@ -124,7 +129,7 @@ class Outline:
         return (rho - radius) / (1 + (turn / radius).square()).sqrt_()
 
     def place(self, angle: float, z: float) -> tuple[float, float]:
-        """(x, y) in mm of the outline at an angle in degrees (0 medial, 90 posterior) and a height."""
+        """Point (x, y) of the outline in reference mm at an angle in degrees (0 medial, 90 posterior) and a height."""
         table = smooth_table(torch.tensor([z]), _HEIGHTS, self.table)[0]
         cosine, sine = (torch.tensor(f(math.radians(angle))) for f in (math.cos, math.sin))
         radius = float(self._series(cosine, sine, table)[0])
@@ -132,7 +137,7 @@ class Outline:
 
     @staticmethod
     def _series(cosine: Tensor, sine: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-        """Radius and its derivative by the angle."""
+        """Radius in mm, and its derivative with respect to the angle in mm per radian."""
         radius, turn = table[..., 0], torch.zeros_like(cosine)
         c, s = cosine, sine
         for k in range(1, _HARMONICS + 1):
@@ -144,35 +149,38 @@ class Outline:
 
 
 def unevenness(shape: KneeShape, lattice: Lattice | Grid, number: int, device: torch.device) -> Tensor:
-    """Smooth random field [Y,Z,X] of about unit size that belongs to the knee; ``number`` 0 to 5 are independent."""
+    """Smooth random field [Y,Z,X] of a knee, about standard normal; the fields of ``number`` 0 to 5 are independent."""
     knots = shape.deformation.flatten(0, 1)[number]
     return smooth_noise(knots, lattice, _WARP_KNOT_MM, device)
 
 
 def fine_unevenness(shape: KneeShape, lattice: Lattice, device: torch.device) -> Tensor:
-    """The same with bumps of some 20 mm."""
+    """Smooth random field [Y,Z,X] of a knee like :func:`unevenness`, with bumps of about 20 mm."""
     return smooth_noise(shape.roughness[0], lattice, _BUMP_KNOT_MM, device)
 
 
 def soft_lattice(grid: Grid) -> Lattice:
-    """The 2 mm lattice on which the soft tissues around a grid are worked out."""
+    """The 2 mm lattice on which the soft tissues of a grid are computed."""
     x, y, z = ((float(axis.min()) - STEP_MM, float(axis.max()) + STEP_MM) for axis in (grid.x, grid.y, grid.z))
     return Lattice.covering(x, y, z, STEP_MM)
 
 
 def leg_points(points: Points, pose: Pose) -> Points:
-    """Coordinates in the leg's own frame: turned about its axis and leant sideways, z kept (the angles are small)."""
+    """Coordinates in the leg's own frame: rotated about its axis and sheared sideways by the lean; z is kept.
+
+    The angles are small, so a shear is close to a rotation.
+    """
     own = points.rolled(math.radians(-pose.roll), 0.0, 0.0)
     return own.moved(x=math.tan(math.radians(pose.lean)) * own.z) if pose.lean else own
 
 
 def skin_and_fascia(shape: KneeShape, lattice: Lattice, bones: Tensor, pose: Pose) -> tuple[Field, Field]:
-    """Signed distance of the skin and of the fascia under the fat.
+    """Signed distance of the skin, and of the fascia under the fat.
 
     Args:
         shape: the knee's shape.
-        lattice: where they are worked out.
-        bones: [Y,Z,X] signed distance of all bones on it, which the fascia never cuts.
+        lattice: lattice of the result.
+        bones: [Y,Z,X] signed distance of all bones on the lattice; the fascia encloses them.
         pose: how the leg lies.
     """
     device = bones.device
@@ -185,14 +193,14 @@ def skin_and_fascia(shape: KneeShape, lattice: Lattice, bones: Tensor, pose: Pos
 
 
 def body_paths(shape: KneeShape, grid: Grid, pose: Pose, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
-    """Paths of rays along y through the whole leg and through its lean tissue (inside the fascia, bones included).
+    """Length of rays along y inside the whole leg, and inside its fascia (lean tissue and bones).
 
-    The outline is crossed on a lattice of 2 x 4 x 4 mm that reaches from z = -220 to 220 mm, and goes on as it ends.
+    The lengths are computed on a lattice of 2 x 4 x 4 mm from z = -220 to 220 mm; beyond its ends they are constant.
 
     Args:
         shape: the knee's shape.
-        grid: the image; of diverging rays the middle depth counts.
-        pose: roll and lean turn the outline; a tilted ray runs farther through the leg; flexion is not followed.
+        grid: the image; where rays diverge, their positions at the middle depth are used.
+        pose: roll and lean rotate the outline, a tilted beam makes the paths longer; flexion is ignored.
         device: where to compute.
 
     Returns:
@@ -205,14 +213,14 @@ def body_paths(shape: KneeShape, grid: Grid, pose: Pose, device: torch.device = 
     points = leg_points(coarse.points(device), pose)
     middle = len(grid.y) // 2
     rows, columns = ((axis if axis.dim() == 1 else axis[middle]) for axis in (grid.z, grid.x))
-    # Places of the image's rays on the lattice, from -1 to 1 as grid_sample wants them.
+    # Positions of the image's rays on the lattice, from -1 to 1, as grid_sample takes them.
     place = torch.stack(torch.broadcast_tensors((columns / x[-1])[None], (rows / z[-1])[:, None]), -1).to(device)
     paths = []
     for share, number in ((1.0, 1), (0.0, 0)):
         distance = Outline(shape, share).distance(points) + _ROUGH_MM * unevenness(shape, coarse, number, device)
         path = _PATH_STEPS[1] * stretch * _share_inside(distance).sum(0)  # [Z,X]
-        # Along a circle's chords the square of a path is 8 R s at s mm inside the edge: that is linear between the
-        # points of the lattice, on past the edge.
+        # A chord s mm inside the edge of a circle has about the square 8 R s. The square, unlike the chord, is linear
+        # near the edge and can be continued past it, so the square is interpolated.
         square = path.square() - 8 * _LEG_RADIUS_MM * distance.amin(0).clamp(min=0)
         found = F.grid_sample(square[None, None], place[None], padding_mode="border", align_corners=True)
         paths.append(found[0, 0].clamp(min=0).sqrt())
@@ -220,6 +228,6 @@ def body_paths(shape: KneeShape, grid: Grid, pose: Pose, device: torch.device = 
 
 
 def _share_inside(distance: Tensor) -> Tensor:
-    """Share [Y-1,Z,X] of each step along y that lies inside, from the linear course of a distance [Y,Z,X]."""
+    """Share [Y-1,Z,X] of each step along y that lies inside; the signed distance [Y,Z,X] is linear within a step."""
     low, high = torch.minimum(distance[:-1], distance[1:]), torch.maximum(distance[:-1], distance[1:])
     return (-low / (high - low).clamp(min=1e-4)).clamp(0, 1)

@@ -1,7 +1,7 @@
-"""The four bones of a right knee on coarse lattices: the template, varied by a shape and turned by a pose.
+"""The four bones of a right knee on coarse lattices: the template, varied by a shape and rotated by a pose.
 
-Reference mm: origin at the joint's centre, +x to the patient's left (medial in a right knee), +y posterior, +z to the
-head. Beyond the template's field of view the shafts go on as ellipses.
+Reference mm: origin at the joint's center, +x to the patient's left (medial in a right knee), +y posterior, +z to the
+head. Beyond the template's field of view the shafts continue with elliptical sections.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ FLEXION_AXIS = (2.0, 22.0)
 TEMPLATE_SLOPE = 2.0
 """Posterior slope of the template's plateau in degrees, mean of both sides."""
 TEMPLATE_LEAN = -3.0
-"""Turn in the frontal plane, in degrees, that brings the template's condyles to about one height."""
+"""Rotation in the frontal plane, in degrees, that brings both condyles of the template to about the same height."""
 _LONG_MM = 110.0
 _TEMPLATE_MM = (-64.0, 74.0)
-"""Range along z in which the template is used; beyond it the shafts go on as ellipses."""
+"""Range along z in which the template is used; beyond it the shafts have elliptical sections."""
 _DEFORMATION_MM = 1.1
 _ROUGHNESS_MM = 0.22
 _UPPER, _LOWER = 0, 1
@@ -40,11 +40,11 @@ class Bone:
 
     Attributes:
         name: ``"femur"``, ``"tibia"``, ``"fibula"`` or ``"patella"``.
-        distance: signed distance of its surface, osteophytes and attrition included.
-        depth: femur and tibia: depth in mm under the joint surface; else None.
-        sclerosis: density of subchondral sclerosis, 0 to 1; None without any.
-        cysts: stem to signed distance of the cysts it stands for.
-        worn: stem to signed distance of what attrition took away.
+        distance: signed distance of its surface in mm, with osteophytes and attrition.
+        depth: depth in mm under the joint surface, for femur and tibia; None for the others.
+        sclerosis: density of subchondral sclerosis, 0 to 1; None where there is none.
+        cysts: OAI stem of the feature to the signed distance of its cysts.
+        worn: OAI stem of the feature to the signed distance of the bone that attrition removed.
     """
 
     name: str
@@ -57,42 +57,47 @@ class Bone:
 
 @dataclass(frozen=True)
 class TibialPlace:
-    """Where the lower leg lies under the femur: ``level`` () mm up, and ``rise`` () mm up for each mm of x."""
+    """Where the lower leg lies under the femur.
+
+    Attributes:
+        level: [] displacement along z in mm.
+        rise: [] further displacement along z in mm for each mm of x.
+    """
 
     level: Tensor
     rise: Tensor
 
 
 def _across(z: Range) -> Range:
-    """Range along x of the lattices of femur and tibia: a leg in varus or valgus leans out far from the joint."""
+    """Range along x of the lattices of femur and tibia; in varus or valgus a long leg needs more of it."""
     reach = 50.0 if max(-z[0], z[1]) < _LONG_MM else 66.0
     return -reach, reach
 
 
 def femur_lattice(z: Range) -> Lattice:
-    """Lattice of the femur up to the height at which a range along the leg ends."""
+    """Lattice of the femur for an image that covers the range ``z`` along the leg, in reference mm."""
     return Lattice.covering(_across(z), (-56.0, 44.0), (-8.0, max(z[1], 40.0)), STEP_MM)
 
 
 def tibia_lattice(z: Range) -> Lattice:
-    """Lattice of the tibia down to the depth at which a range along the leg begins; x and y are the femur's."""
+    """Lattice of the tibia for an image that covers the range ``z`` along the leg; x and y are the femur's."""
     return Lattice.covering(_across(z), (-56.0, 44.0), (min(z[0], -40.0), 18.0), STEP_MM)
 
 
 def fibula_lattice(z: Range) -> Lattice:
-    """Lattice of the fibula."""
+    """Lattice of the fibula for an image that covers the range ``z`` along the leg."""
     inner = 0.0 if -z[0] < _LONG_MM else 24.0
     return Lattice.covering((-68.0, inner), (-14.0, 56.0), (min(z[0], -40.0), 8.0), STEP_MM)
 
 
 def patella_lattice(shape: KneeShape) -> Lattice:
-    """Lattice around the patella, wherever flexion and tilt take it."""
+    """Lattice around the patella, large enough for every flexion and tilt of the beam."""
     x, y, z = shape.patella
     return Lattice.covering((x - 32, x + 32), (y - 24, y + 26), (z - 34, z + 32), STEP_MM)
 
 
 def posed(points: Points, pose: Pose) -> Points:
-    """Coordinates in the knee's own frame of points in the frame of the examination."""
+    """Coordinates in the knee's own frame, of points that are given in the frame of the examination."""
     turned = points.turned(math.radians(-pose.beam_tilt), 0.0, 0.0).rolled(math.radians(-pose.roll), 0.0, 0.0)
     lean = math.radians(pose.lean + TEMPLATE_LEAN)
     cosine, sine = math.cos(lean), math.sin(lean)
@@ -100,12 +105,12 @@ def posed(points: Points, pose: Pose) -> Points:
 
 
 def femur_points(points: Points, pose: Pose) -> Points:
-    """Coordinates in the femur's own frame of points in the frame of the examination."""
+    """Coordinates in the femur's own frame, of points that are given in the frame of the examination."""
     return posed(points, pose).turned(math.radians(pose.flexion), *FLEXION_AXIS)
 
 
 def tibia_points(shape: KneeShape, points: Points, pose: Pose, place: TibialPlace) -> Points:
-    """Coordinates in the lower leg's own frame of points in the frame of the examination."""
+    """Coordinates in the lower leg's own frame, of points that are given in the frame of the examination."""
     own = posed(points, pose)
     own = Points(own.x + place.rise * own.z, own.y, own.z - place.level - place.rise * own.x)
     bend = math.tan(math.radians(shape.varus))
@@ -113,7 +118,7 @@ def tibia_points(shape: KneeShape, points: Points, pose: Pose, place: TibialPlac
 
 
 def smooth_ramp(value: Tensor) -> Tensor:
-    """0 below 0, value above, with a smooth bend some 10 mm long."""
+    """Smooth version of ``max(value, 0)`` in mm; the bend at 0 is about 10 mm long."""
     return 0.5 * (value + (value.square() + 25.0).sqrt())
 
 
@@ -127,7 +132,7 @@ def femur(template: Template, shape: KneeShape, lattice: Lattice, pose: Pose, de
 
 
 def _varied_femur(shape: KneeShape, points: Points) -> Points:
-    """Where the template must be looked up for condyles, notch and shaft to become the shape's."""
+    """Points at which the template is evaluated so that condyles, notch and shaft take the given shape."""
     x, y, z = points.x, points.y, points.z
     medial, lateral = smoothstep(x, 8.0, 28.0), smoothstep(-x, 8.0, 28.0)
     low = smoothstep(z, 48.0, 28.0)
@@ -163,7 +168,7 @@ def tibia(
 
 
 def _varied_tibia(shape: KneeShape, points: Points) -> Points:
-    """Where the template must be looked up for plateau, spines and shaft to become the shape's."""
+    """Points at which the template is evaluated so that plateau, spines and shaft take the given shape."""
     x, y = points.x / shape.tibia, points.y
     top = smoothstep(points.z, -26.0, -8.0)
     tilt = math.tan(math.radians(shape.slope - TEMPLATE_SLOPE)) * y.clamp(-30, 30)
@@ -199,7 +204,7 @@ def fibula(
 
 
 def patella(template: Template, shape: KneeShape, lattice: Lattice, pose: Pose, device: torch.device) -> Field:
-    """Signed distance of the patella; it follows the tibia, to which its tendon ties it."""
+    """Signed distance of the patella; its tendon ties it to the tibia, so flexion of the femur does not move it."""
     own = posed(lattice.points(device), pose)
     source = _patella_source(shape, _deformed(shape, own, _UPPER))
     return Field(lattice, shape.patella_size * template.at("patella", source) + _rough(shape, own, _UPPER))
@@ -221,7 +226,7 @@ def cartilage_thickness(
     place: TibialPlace,
     device: torch.device,
 ) -> Tensor:
-    """The template's thickness [Y,Z,X] in mm of a bone's cartilage (``"femur"``, ``"tibia"`` or ``"patella"``)."""
+    """Thickness [Y,Z,X] in mm of the template's cartilage on a bone (``"femur"``, ``"tibia"`` or ``"patella"``)."""
     points = lattice.points(device)
     if bone == "femur":
         own = _varied_femur(shape, _deformed(shape, femur_points(points, pose), _UPPER))
@@ -244,14 +249,14 @@ def meniscus(
     extrusion: float,
     device: torch.device,
 ) -> Tensor:
-    """Signed distance [Y,Z,X] of the template's meniscus ("M" or "L") on the plateau, pushed out by some mm."""
+    """Signed distance [Y,Z,X] of the template's meniscus (``"M"`` or ``"L"``), moved outwards by ``extrusion`` mm."""
     own = tibia_points(shape, lattice.points(device), pose, place)
     source = _varied_tibia(shape, _deformed(shape, own, _LOWER))
     return template.at(f"meniscus {side}", source.moved(x=extrusion if side == "M" else -extrusion))
 
 
 def _deformed(shape: KneeShape, points: Points, part: int) -> Points:
-    # A shaft goes on as the template ends, so that there is no step, and straight.
+    # Beyond the template's ends the displacement is that of the end: the shaft continues straight and without a step.
     place = Points(points.x, points.y, points.z.clamp(*_TEMPLATE_MM))
     x, y, z = _DEFORMATION_MM * noise_at(shape.deformation[part], place, DEFORMATION_KNOT_MM)
     return points.moved(x, y, z)
@@ -262,12 +267,12 @@ def _rough(shape: KneeShape, points: Points, part: int) -> Tensor:
 
 
 def _continued(near: Tensor, far: Tensor, share: Tensor) -> Tensor:
-    """One distance that passes over into another."""
+    """Blend of two distances; ``share`` 0 gives ``near``, 1 gives ``far``."""
     return near + share * (far - near)
 
 
 def united(shape: Field, parts: Sequence[Tensor], radius: float) -> Field:
-    """A shape with others grown onto it, seams filled over ``radius`` mm."""
+    """Smooth union of a shape with others; the seams are filled over ``radius`` mm."""
     values = shape.values
     for part in parts:
         values = smooth_union(values, part, radius)

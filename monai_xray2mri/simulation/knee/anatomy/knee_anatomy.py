@@ -1,8 +1,8 @@
 """The anatomy of one right knee in the pose of one examination, ready to be drawn on any grid.
 
 Bones come from the template (:mod:`~monai_xray2mri.simulation.knee.anatomy.template`), varied by the knee's shape and
-turned by its pose; the lower leg is then moved until both joint spaces are as wide as the shape, the narrowing and the
-load want them; lesions are put where the surfaces are.
+rotated by its pose. Then the lower leg is moved until both joint spaces have the width that shape, narrowing and load
+require. Lesions are placed last, relative to the joint surfaces.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ from monai_xray2mri.simulation.tools.primitives import occupancy, smoothstep
 
 MIDDLE_X: Range = (14.0, 30.0)
 MIDDLE_Y: Range = (-12.0, 12.0)
-"""|x| and y of the middle of a plateau, over which the joint space is measured."""
+"""Ranges of the absolute x and of y in reference mm: the middle of a plateau, where the joint space is measured."""
 _ABSENT_MM = 60.0
 _FITTING_STEPS = 3
 _TEMPLATE_CARTILAGE = {"M": 4.5, "L": 5.7}
-"""Femoral and tibial cartilage together in the middle of the template's compartments in mm."""
+"""Thickness in mm of femoral plus tibial cartilage in the middle of the template's compartments."""
 _CRYSTAL_HALF_MM = 0.6
 _FAR_MM = 60.0
-"""More than any distance on a lattice: where nothing is worn, not even the distance far from the bone may change."""
+"""Larger than every distance on a lattice: where nothing is worn, no distance may change, even far from the bone."""
 _FIBULAR_GAP_MM = 0.6
 _PATELLAR_GAP_MM = 1.2
-"""Least distance of fibula and tibia, patella and femur: 0.5 and 1.3 mm in the knee that the template was fitted to."""
+"""Least distance of fibula and tibia, and of patella and femur; 0.5 and 1.3 mm in the knee of the template."""
 
 
 @dataclass(frozen=True)
 class Crystals:
-    """Chondrocalcinosis of one compartment: speckled mid-layers of the cartilages and speckled meniscus.
+    """Chondrocalcinosis of one compartment: crystals in the middle layer of both cartilages and in the meniscus.
 
     Attributes:
-        patch: where along the joint it lies, with its speckle, 0 to 1.
-        layers: (signed distance of the bone, thickness of its cartilage) of femur and tibia.
+        patch: density of the crystals in the plane of the joint, 0 to 1.
+        layers: (signed distance of the bone, thickness of its cartilage), for femur and tibia.
         meniscus: signed distance of the meniscus.
     """
 
@@ -63,7 +63,7 @@ class Crystals:
     meniscus: Field
 
     def window(self, grid: Grid) -> Window:
-        """Index box of a grid inside which there can be crystals."""
+        """Index box of a grid; no crystals lie outside it."""
         return self.patch.window(grid)
 
     def at(self, grid: Grid) -> Tensor:
@@ -82,14 +82,14 @@ class KneeAnatomy:
 
     Attributes:
         femur, tibia, fibula, patella: the bones.
-        cartilage: ``"femoral"``, ``"tibial"``, ``"patellar"`` to the signed distance of bone plus cartilage.
-        thickness: the same to the cartilage's thickness over the nearest bone surface.
+        cartilage: ``"femoral"``, ``"tibial"``, ``"patellar"`` to the signed distance of the bone with its cartilage.
+        thickness: the same keys to the thickness of the cartilage on the nearest point of the bone.
         menisci: ``"M"``, ``"L"`` to signed distance.
-        crystals: stem (XRCHM, XRCHL) to the chondrocalcinosis it stands for.
+        crystals: OAI stem (XRCHM, XRCHL) to the chondrocalcinosis of that feature.
         condyles: height of the femur's joint surface.
         plateau: height of the tibia's joint surface before attrition.
         place: where the lower leg lies under the femur.
-        shape, pathology, pose: what it was made from.
+        shape, pathology, pose: the arguments of :func:`build_anatomy`.
     """
 
     femur: Bone
@@ -122,15 +122,15 @@ def build_anatomy(
     template: Template | None = None,
     device: torch.device = CPU,
 ) -> KneeAnatomy:
-    """Build the knee of an examination.
+    """Build the anatomy of a knee in one examination.
 
     Args:
         shape: the knee's shape.
         pathology: its grades and the sites of its lesions.
         pose: how it lies or stands.
-        z_range: from where to where along the leg the bones are wanted, in reference mm.
-        template: what the shape varies; the shipped one by default.
-        device: where the fields shall live.
+        z_range: range along the leg that the image covers, in reference mm.
+        template: the knee that the shape varies; the shipped one by default.
+        device: device of the fields.
     """
     source = template or shipped_template()
     lattices = bones.femur_lattice(z_range), bones.tibia_lattice(z_range)
@@ -171,14 +171,14 @@ def build_anatomy(
 
 
 def _apart(bone: Field, other: Field, gap: float) -> Field:
-    """A bone without what comes nearer to another than some mm; shapes are drawn one by one and might touch."""
+    """A bone without its part nearer to another bone than ``gap`` mm; bones are drawn one by one and may overlap."""
     lattice = bone.lattice
     distance = other.at(Grid(lattice.axis(1), lattice.axis(2), lattice.axis(0)))
     return Field(lattice, torch.maximum(bone.values, gap - distance))
 
 
 def middle_gap(condyles: HeightMap, plateau: HeightMap, side: str) -> Tensor:
-    """Distance [y,x] in reference mm of the bones along z over the middle of a plateau ("M" or "L")."""
+    """Distance [y,x] of the bones along z in reference mm, over the middle of a plateau (``"M"`` or ``"L"``)."""
     limits = MIDDLE_X if side == "M" else (-MIDDLE_X[1], -MIDDLE_X[0])
     above = condyles.values[condyles.window(limits, MIDDLE_Y)]
     return above - plateau.values[plateau.window(limits, MIDDLE_Y)]
@@ -187,7 +187,7 @@ def middle_gap(condyles: HeightMap, plateau: HeightMap, side: str) -> Tensor:
 def _fitted_place(
     template: Template, shape: KneeShape, pathology: Pathology, pose: Pose, condyles: HeightMap, device: torch.device
 ) -> TibialPlace:
-    """The place of the lower leg at which both joint spaces are as wide as they shall be."""
+    """The place of the lower leg at which both joint spaces have the required width."""
     level, rise = torch.zeros((), device=device), torch.zeros((), device=device)
     thin = Lattice.covering((-50.0, 50.0), (-56.0, 44.0), (-16.0, 20.0), bones.STEP_MM)
     for _ in range(_FITTING_STEPS):
@@ -211,7 +211,7 @@ def _cartilage_thickness(
     pair: tuple[Field, Field],
     device: torch.device,
 ) -> dict[str, Field]:
-    """Thickness of femoral and tibial cartilage: the template's, as far as the joint space leaves room for it."""
+    """Thickness of femoral and tibial cartilage: the template's, scaled to the joint space that is there."""
     found = {}
     room = [
         min(1.0, space / (shape.cartilage * _TEMPLATE_CARTILAGE[side]))
@@ -222,7 +222,7 @@ def _cartilage_thickness(
         usual = bones.cartilage_thickness(template, shape, bone, field.lattice, pose, place, device)
         fit = room[1] + (room[0] - room[1]) * smoothstep(points.x, -12.0, 12.0)
         left = lesions.narrowed_share(pathology, points)
-        # Narrowing wears the weight-bearing surfaces, not the trochlea.
+        # Narrowing thins the weight-bearing surfaces, not the trochlea.
         loaded = smoothstep(points.y, -30.0, -18.0) if bone == "femur" else torch.ones_like(points.y)
         factor = shape.cartilage * fit * (1 + (left - 1) * loaded)
         found[name] = Field(field.lattice, usual.clamp(min=0) * factor)
@@ -230,7 +230,7 @@ def _cartilage_thickness(
 
 
 def _coated(bone: Field, thickness: Field) -> Field:
-    """Signed distance of a bone and its cartilage; where there is none it ends inside the bone."""
+    """Signed distance of a bone with its cartilage; where the bone is bare, the surface lies inside the bone."""
     bare = 2.5 * smoothstep(thickness.values, 0.7, 0.15)
     return Field(bone.lattice, bone.values - thickness.values + bare)
 
@@ -245,7 +245,7 @@ def _menisci(
     layers: Mapping[str, Field],
     device: torch.device,
 ) -> dict[str, Field]:
-    """Menisci on the plateau, cut by both cartilages; narrowing pushes them out of the joint."""
+    """Signed distance of both menisci, cut by both cartilages; narrowing moves them out of the joint."""
     lattice = Lattice.covering(*pair[0].lattice.ranges[:2], (-14.0, 18.0), bones.STEP_MM)
     walls = []
     for bone, name in zip(pair, ("femoral", "tibial"), strict=True):
@@ -260,7 +260,7 @@ def _menisci(
 
 
 def _cropped(field: Field, lattice: Lattice) -> Tensor:
-    """Values on a lattice of the same points that lies within, along z, the field's; far outside beyond it."""
+    """Values of a field on a lattice that shares its points; 20 mm (far outside) where the field ends along z."""
     offset = round((lattice.low[2] - field.lattice.low[2]) / lattice.step)
     values = field.values.new_full((lattice.size[1], lattice.size[2], lattice.size[0]), 20.0)
     first, last = max(0, -offset), min(lattice.size[2], field.lattice.size[2] - offset)
@@ -290,7 +290,7 @@ def _diseased_tibia(
     points = tibia.lattice.points(tibia.values.device)
     own = tibia_points(shape, points, pose, place)
     widening = {"M": 30.5 * (shape.tibia - 1), "L": 35.0 * (shape.tibia - 1)}
-    # The plateau's heights hold in the frame of the examination, whose z differs little from the tibia's own there.
+    # The plateau's heights are in the frame of the examination; near the plateau its z is almost the tibia's own.
     grown = lesions.osteophytes("T", pathology, points, plateau, widening)
     top = plateau.values.clamp(min=-25.0)[:, None, :]  # [Y,1,X]
     depth = Field(tibia.lattice, top - points.z)
@@ -307,13 +307,13 @@ def _diseased_tibia(
 
 
 def _attrition(tibia: Field, pathology: Pathology, top: Tensor) -> tuple[dict[str, Field], Field]:
-    """What attrition takes from the tibia, by stem, and what it leaves."""
+    """The bone that attrition removes, by OAI stem, and the tibia that remains."""
     points = tibia.lattice.points(tibia.values.device)
     worn, left = {}, tibia.values
     for stem, depth in lesions.attrition_depth(pathology, points).items():
         above = top - depth - points.z  # negative above the new surface
         worn[stem] = Field(tibia.lattice, torch.maximum(tibia.values, above) + 2.0 * smoothstep(depth, 0.6, 0.2))
-        # No farther than it is deep, or the soft tissues beside would follow a bone that seems far away.
+        # At most the depth of the attrition: soft tissue follows the distance of the bones and must not see a far bone.
         cut = torch.minimum(-above, depth) - _FAR_MM * smoothstep(depth, 0.3, 0.05)
         left = torch.maximum(left, cut)
     return worn, replace(tibia, values=left)

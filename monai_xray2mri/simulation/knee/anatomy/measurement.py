@@ -18,14 +18,14 @@ _PLATEAU_Y: Range = (-22.0, 20.0)
 
 
 def joint_space_mm(anatomy: KneeAnatomy) -> dict[str, float]:
-    """Compartment to the least distance in mm of femur and tibia along z over the middle of the plateau."""
+    """Least distance in mm of femur and tibia along z over the middle of the plateau, by compartment (M, L)."""
     plateau = upper_surface(anatomy.tibia.distance, -_ABSENT_MM)
     gaps = torch.stack([middle_gap(anatomy.condyles, plateau, side).min() for side in SIDES])
     return _named(SIDES, gaps.clamp(min=0) * anatomy.shape.scale[2])
 
 
 def projected_joint_space_mm(anatomy: KneeAnatomy) -> dict[str, float]:
-    """Compartment to the least distance in mm of the outlines of femur and tibia as rays along y show them."""
+    """Least distance in mm of the outlines of femur and tibia in a projection along y, by compartment (M, L)."""
     plateau = upper_surface(anatomy.tibia.distance, -_ABSENT_MM)
     gaps = []
     for side in SIDES:
@@ -37,7 +37,7 @@ def projected_joint_space_mm(anatomy: KneeAnatomy) -> dict[str, float]:
 
 
 def cartilage_mm(anatomy: KneeAnatomy) -> dict[str, float]:
-    """One of ``CARTILAGES`` to its mean thickness in mm over the middle of the joint surface."""
+    """Mean thickness in mm over the middle of the joint surface, by cartilage (``CARTILAGES``)."""
     means = []
     for name, surface in (("femoral", anatomy.condyles), ("tibial", anatomy.plateau)):
         thickness = _on_surface(anatomy.thickness[name], surface)
@@ -58,7 +58,7 @@ def _on_surface(field: Field, surface: HeightMap) -> Tensor:
 
 
 def keypoints(anatomy: KneeAnatomy) -> dict[str, tuple[float, float, float]]:
-    """One of ``KEYPOINTS`` to (x, y, z) in reference mm in the frame of the examination."""
+    """Positions (x, y, z) in reference mm in the frame of the examination, by name (``KEYPOINTS``)."""
     found: list[Tensor] = []
     plateau = upper_surface(anatomy.tibia.distance, -_ABSENT_MM)
     for sign in SIDES.values():
@@ -98,7 +98,7 @@ def _extreme(surface: HeightMap, x: Range, y: Range, lowest: bool) -> Tensor:
 
 
 def _notch(condyles: HeightMap) -> Tensor:
-    """Top (x, y, z) of the notch's outline as rays along y show it: the femur's lowest point there, over all depths."""
+    """Top (x, y, z) of the notch in a projection along y: the highest point of the femur's lower outline there."""
     rows, columns = condyles.window((-7.0, 7.0), (-34.0, 30.0))
     lowest = condyles.values[rows, columns].min(0)
     column = lowest.values.argmax()
@@ -118,7 +118,7 @@ def _margin(distance: Field, sign: float, z: Range) -> Tensor:
     window = (slice(None), *_rows_columns(lattice, z))
     part = distance.values[window]
     x = lattice.axis(0).to(part.device)
-    # A surface point's distance is 0: what of a row lies inside reaches out to x - distance.
+    # A point inside at the signed distance d is |d| mm from the surface, so its row reaches at least to x - d.
     reach = torch.where(part < 0, sign * x - part, -_ABSENT_MM)
     number = reach.flatten().argmax()
     z_low = float(lattice.axis(2)[window[1].start])
@@ -145,7 +145,7 @@ def _centroid(distance: Field) -> Tensor:
 
 
 def lesion_extents(anatomy: KneeAnatomy) -> dict[str, tuple[Range, Range]]:
-    """Stem of each lesion that is there to the (x, z) ranges in reference mm that it covers, seen along y."""
+    """Ranges (x, z) in reference mm that each lesion covers in a projection along y, by OAI stem; present ones only."""
     fields: dict[str, Tensor] = {}
     lattices: dict[str, Lattice] = {}
     for bone in (anatomy.femur, anatomy.tibia):
@@ -165,7 +165,7 @@ def lesion_extents(anatomy: KneeAnatomy) -> dict[str, tuple[Range, Range]]:
 
 
 def _between(anatomy: KneeAnatomy, field: Field) -> Tensor:
-    """Which points of a lattice lie between femur and tibia."""
+    """[Y,Z,X] bool: the points of a lattice that lie between femur and tibia."""
     z = field.lattice.points(field.values.device).z
     below, above = anatomy.plateau.values[:, None, :], anatomy.condyles.values[:, None, :]
     return (z > below) & (z < above.clamp(max=16.0)) & (below > -_ABSENT_MM / 2)
@@ -178,7 +178,7 @@ def _extent(inside: Tensor, lattice: Lattice, number: int) -> Range:
 
 
 def volumes_ml(anatomy: KneeAnatomy, z: Range) -> dict[str, float]:
-    """Structure to its volume in ml between two heights in reference mm."""
+    """Volume in ml between two heights in reference mm, by structure."""
     litre = anatomy.shape.scale[0] * anatomy.shape.scale[1] * anatomy.shape.scale[2] / 1000
     fields: dict[str, Field] = {bone.name: bone.distance for bone in anatomy.bones}
     found = {name: _volume(field, z) for name, field in fields.items()}
@@ -192,7 +192,7 @@ def volumes_ml(anatomy: KneeAnatomy, z: Range) -> dict[str, float]:
 
 
 def _volume(field: Field, z: Range) -> Tensor:
-    """Volume in cubic reference mm, on a lattice of half the step since thin layers need it."""
+    """Volume in cubic reference mm, on a lattice of half the step; thin layers need it."""
     lattice = Lattice(field.lattice.low, field.lattice.step / 2, tuple(2 * n - 1 for n in field.lattice.size))  # type: ignore[arg-type]
     fine = _refined(field, lattice)
     axis = lattice.axis(2)

@@ -1,9 +1,9 @@
-"""Muscles around the knee: tapering bellies that press each other flat, with fascia between them.
+"""Muscles around the knee: tapering bellies that flatten each other, with fascia between them.
 
-Each belly follows a course of oval cross-sections (z, x, y, half widths across and along, turn in degrees), read as
-estimates off cross-sectional anatomy of a straight right knee in reference mm (medial +x, posterior +y, up +z). The
-ovals are drawn a little too large: what a later muscle of the list takes, an earlier one loses, as muscles in a closed
-compartment shape each other. A smooth warp that belongs to the knee bends all borders together.
+Each belly is a sequence of oval cross-sections (z, x, y, half widths across and along, rotation in degrees). They are
+estimates from cross-sections of a straight right knee, in reference mm (medial +x, posterior +y, up +z). The ovals are
+a little too large and overlap; where they do, the later muscle of the list wins. Muscles in a closed compartment shape
+each other in this way. A smooth warp, different for each knee, bends all borders together.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _FASCIA_GAP_MM: Final = 0.7
 
 @dataclass(frozen=True)
 class Muscle:
-    """One belly.
+    """One muscle belly.
 
     Attributes:
         name: anatomical name.
-        course: rows (z, x, y, a, b, turn) by rising z: centre, half width a across and b along, a turned by ``turn``
-            degrees from medial to posterior. It ends where the rows end.
-        bend: curvature of its long side in 1/mm, + towards posterior or medial at both ends.
-        tip_mm: over which length an end tapers.
+        course: rows (z, x, y, a, b, turn) by rising z: center (x, y), half width a across and b along. ``turn`` is
+            the rotation of a in degrees, from medial to posterior. The belly ends with the rows.
+        bend: curvature of the long side of a section in 1/mm; a positive one bends both ends to posterior or medial.
+        tip_mm: length over which an end tapers.
     """
 
     name: str
@@ -216,12 +216,12 @@ MUSCLES: Final = (
 
 
 def muscle_fields(shape: KneeShape, lattice: Lattice, fascia: Tensor, pose: Pose) -> Iterator[tuple[Muscle, Field]]:
-    """Signed distance of each muscle on its part of the lattice, in the order in which they displace each other.
+    """Signed distance of each muscle on its part of the lattice, in painting order: later ones cover earlier ones.
 
     Args:
-        shape: ``muscle`` widens them all; the warp and single sizes are the knee's own.
-        lattice: the soft tissues' lattice.
-        fascia: [Y,Z,X] signed distance of the fascia on it, inside which they stay.
+        shape: the knee's shape; ``muscle`` widens all muscles, its spare random numbers vary warp and single sizes.
+        lattice: lattice of the soft tissues.
+        fascia: [Y,Z,X] signed distance of the fascia on the lattice; muscles stay inside.
         pose: how the leg lies.
     """
     device = fascia.device
@@ -229,7 +229,7 @@ def muscle_fields(shape: KneeShape, lattice: Lattice, fascia: Tensor, pose: Pose
     warp = [_WARP_MM * unevenness(shape, lattice, number, device) for number in (2, 3)]
     bumps = _BUMP_MM * fine_unevenness(shape, lattice, device)
     sizes = spare_normals(shape, len(MUSCLES))
-    # Away from the joint they fill their compartments, the less the more fat lies between them.
+    # Far from the joint muscles fill their compartments; the fatter the leg, the less they do.
     plump = max(0.0, 1 - 0.05 * (shape.fat - _LEAN_FAT_MM))
     growth = plump * table(lattice.points(device).z, _GROWTH_HEIGHTS, _GROWTH_MM)  # [1,Z,1]
     for muscle, normal in zip(MUSCLES, sizes, strict=True):
@@ -250,10 +250,10 @@ def belly(muscle: Muscle, points: Points, factor: float = 1.0, growth: Tensor | 
     """Signed distance [Y,Z,X] of one belly.
 
     Args:
-        muscle: its course; an end within the image tapers to a tip.
-        points: where, in the leg's frame.
-        factor: on its half widths.
-        growth: mm by which a belly grows that is not thin there anyway.
+        muscle: the belly; an end within the image tapers to a tip.
+        points: points in the leg's frame.
+        factor: factor on the half widths.
+        growth: mm by which the belly grows where it is not thin.
     """
     heights = [row[0] for row in muscle.course]
     rows = smooth_table(points.z, heights, torch.tensor(muscle.course, device=points.z.device)[:, 1:])

@@ -1,10 +1,11 @@
 """What each of the 19 radiographic features does to a knee, by grade and compartment.
 
 After the OARSI atlas (Altman and Gold, Osteoarthritis Cartilage 2007;15 Suppl A:A1): osteophytes grow from the joint
-margins of femur and tibia, narrowing brings the bones together and thins both cartilages, sclerosis is a dense band
-under the joint surface, attrition a depression of the tibial plateau, a cyst a round cavity under the joint surface;
-chondrocalcinosis is a speckled line of crystals in cartilage and meniscus. The atlas shows grades as pictures: the
-millimetres below are our reading of them. XRKL follows from the others and changes nothing of its own.
+margins of femur and tibia; narrowing brings the bones together and thins both cartilages; sclerosis is a dense band
+under the joint surface; attrition is a depression of the tibial plateau; a cyst is a round cavity under the joint
+surface; chondrocalcinosis is a speckled line of crystals in cartilage and meniscus. The atlas shows grades as pictures;
+the lengths in mm below are estimates from them. The Kellgren-Lawrence grade (XRKL) follows from the other features and
+changes nothing by itself.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ SIDES: Final[Mapping[str, float]] = {"M": 1.0, "L": -1.0}
 CONDYLE_X: Final = 22.0
 """Distance of the condyles' middle from the midline in reference mm."""
 NARROWING_SHARE: Final = (0.0, 0.28, 0.56, 0.92)
-"""Share of the joint space that narrowing of each grade takes (OARSI: under a third, two thirds, more)."""
+"""Lost share of the joint space by grade of narrowing (OARSI: under one third, under two thirds, more)."""
 OSTEOPHYTE_MM: Final = (0.0, 2.2, 4.2, 6.6)
-"""Length by grade."""
+"""Length of an osteophyte by grade."""
 CRYSTAL_KNOT_MM: Final = 2.0
 _CRYSTAL_KNOTS: Final = 34
 _MARGINS: Final = {
@@ -35,7 +36,7 @@ _MARGINS: Final = {
     ("T", "M"): (30.5, 0.0),
     ("T", "L"): (-35.0, 0.0),
 }
-"""(x, z) of the joint margins in the middle of the knee; the tibia's height is that of its plateau."""
+"""(x, z) of the joint margins at mid-depth in reference mm; for the tibia z is measured from its plateau."""
 _GRADED: Final = (("XRCYF", 3.6, 0.5), ("XRCYT", 3.6, 0.5), ("XRATT", 4.0, 0.4), ("XRCH", 11.0, 1.5))
 _SATELLITES: Final = 2
 _ROOT_MM: Final = 2.0
@@ -43,7 +44,10 @@ _ROOT_MM: Final = 2.0
 
 @dataclass(frozen=True)
 class Site:
-    """Where in its compartment a drawn lesion lies: offsets in mm about the usual site, and size in mm."""
+    """Where in its compartment a lesion lies: offsets (x, y) in mm from the usual site, and its size.
+
+    The size is a factor for osteophytes, and in mm for all other lesions.
+    """
 
     x: float
     y: float
@@ -56,11 +60,11 @@ class Pathology:
 
     Attributes:
         grades: OAI stem to grade.
-        sites: OAI stem to site; drawn for every feature whether present or not, so that a knee with a feature
-            switched off is the same knee otherwise.
-        satellites: stem of a cyst to the smaller cysts beside it, relative to its site; size 0 is none.
+        sites: OAI stem to site. A site is drawn for every feature, also for absent ones, so a knee with one grade
+            changed is otherwise the same knee.
+        satellites: OAI stem of a cyst to the smaller cysts next to it, relative to its site; size 0 means none.
         crystals: knots [K,K,K] of the speckle of chondrocalcinosis.
-        scale: factor on what the radiograph may hide (cysts, chondrocalcinosis, attrition): 1 in MR,
+        scale: factor on the features that a radiograph may hide (cysts, chondrocalcinosis, attrition): 1 in MR,
             ``visibility`` in the radiograph.
     """
 
@@ -71,19 +75,25 @@ class Pathology:
     scale: float = 1.0
 
     def grade(self, stem: str) -> int:
-        """Grade of a feature, 0 if it is not given."""
+        """Grade of a feature (OAI stem); 0 if it is not given."""
         return int(self.grades.get(stem) or 0)
 
     def narrowing(self, side: str) -> float:
-        """Share of the joint space of a compartment ("M" or "L") that is lost."""
+        """Lost share of the joint space of a compartment (``"M"`` or ``"L"``)."""
         return NARROWING_SHARE[min(self.grade(f"XRJS{side}"), 3)]
 
     def narrowed(self, joint_space: float, side: str, load: float = 0.0) -> float:
-        """Distance of the bones in mm after narrowing of one compartment ("M" or "L") and under load."""
+        """Distance of the bones in mm after narrowing and under load, at least 0.3.
+
+        Args:
+            joint_space: distance without narrowing in mm.
+            side: compartment, ``"M"`` or ``"L"``.
+            load: mm by which weight-bearing narrows the joint space.
+        """
         return max(0.3, (joint_space - load) * (1 - self.narrowing(side)))
 
     def osteophyte_mm(self, bone: str, side: str) -> float:
-        """Length of the osteophyte of a bone ("F" or "T") in a compartment; 0 is none."""
+        """Length in mm of the osteophyte of a bone ("F" or "T") in a compartment ("M" or "L"); 0 if there is none."""
         stem = f"XROS{bone}{side}"
         return OSTEOPHYTE_MM[min(self.grade(stem), 3)] * self.sites[stem].size
 
@@ -115,14 +125,14 @@ def _draw_satellites(generator: torch.Generator) -> tuple[Site, ...]:
 def osteophytes(
     bone: str, pathology: Pathology, points: Points, surface: HeightMap, widening: Mapping[str, float]
 ) -> list[Tensor]:
-    """Signed distances of the osteophytes of a bone ("F" or "T") at its medial and lateral joint margin.
+    """Signed distances [Y,Z,X] of the osteophytes of a bone at its medial and lateral joint margin.
 
     Args:
-        bone: which.
-        pathology: the knee's.
+        bone: ``"F"`` or ``"T"``.
+        pathology: grades and sites of the knee.
         points: coordinates in the bone's own frame.
-        surface: height of the joint surface in that frame, for the tibia.
-        widening: "M" and "L" to how far the margin lies beyond the usual place in mm.
+        surface: height of the joint surface in that frame; used for the tibia.
+        widening: ``"M"`` and ``"L"`` to the distance in mm by which the margin lies farther out than usual.
     """
     found = []
     for side, sign in SIDES.items():
@@ -133,24 +143,24 @@ def osteophytes(
         margin, z = _MARGINS[bone, side]
         margin = margin + sign * widening[side] + site.x
         x = margin + sign * (0.15 * length - 1.8)
-        # A femoral osteophyte curls down over the joint space, a tibial one points outwards and a little up.
+        # A femoral osteophyte curves down over the joint space; a tibial one points outwards and a little up.
         height: Tensor | float = z - 0.3 * length if bone == "F" else surface.at(sign * 26.0, site.y) - 2.4
         along = sign * (points.x - x)
         curl = (-0.16 if bone == "F" else 0.14) * along
         bent = Points(points.x, points.y, points.z - curl)
-        semi = (1.8 + 0.85 * length, 7.0 + 1.2 * length, 1.6 + 0.27 * length)  # reaches ``length`` beyond the margin
+        semi = (1.8 + 0.85 * length, 7.0 + 1.2 * length, 1.6 + 0.27 * length)  # length beyond the margin is ``length``
         grown = ellipsoid(bent, (x, site.y, height), semi)
-        # It grows outwards: nothing of it hangs into the joint space farther in.
+        # An osteophyte grows outwards only, not into the joint space.
         found.append(smooth_intersection(grown, sign * (margin - points.x) - _ROOT_MM, 2.0))
     return found
 
 
 def sclerosis(bone: str, pathology: Pathology, points: Points, depth: Tensor) -> Tensor | None:
-    """Density [Y,Z,X] of subchondral sclerosis of a bone ("F" or "T"), 0 to 1; None without any.
+    """Density [Y,Z,X] of subchondral sclerosis of a bone, 0 to 1; None if it has none.
 
     Args:
-        bone: which.
-        pathology: the knee's.
+        bone: ``"F"`` or ``"T"``.
+        pathology: grades and sites of the knee.
         points: coordinates in the bone's own frame.
         depth: [Y,Z,X] depth in mm under the joint surface.
     """
@@ -168,11 +178,11 @@ def sclerosis(bone: str, pathology: Pathology, points: Points, depth: Tensor) ->
 
 
 def cysts(bone: str, pathology: Pathology, points: Points, surface: HeightMap) -> dict[str, Tensor]:
-    """Stem to signed distance [Y,Z,X] of the subchondral cysts of a bone ("F" or "T").
+    """Signed distance [Y,Z,X] of the subchondral cysts of a bone, by OAI stem.
 
     Args:
-        bone: which.
-        pathology: the knee's.
+        bone: ``"F"`` or ``"T"``.
+        pathology: grades and sites of the knee.
         points: coordinates in the frame of the examination.
         surface: height of the joint surface in that frame.
     """
@@ -194,7 +204,7 @@ def cysts(bone: str, pathology: Pathology, points: Points, surface: HeightMap) -
 
 
 def attrition_depth(pathology: Pathology, points: Points) -> dict[str, Tensor]:
-    """Stem to depth [Y,1,X] in mm to which attrition took the plateau away."""
+    """Depth [Y,1,X] in mm of the bone that attrition removed from the plateau, by OAI stem."""
     found = {}
     for side, sign in SIDES.items():
         stem = f"XRATT{side}"
@@ -208,7 +218,7 @@ def attrition_depth(pathology: Pathology, points: Points) -> dict[str, Tensor]:
 
 
 def crystal_patch(side: str, pathology: Pathology, points: Points) -> Tensor:
-    """Where in a compartment chondrocalcinosis lies, [Y,1,X], 0 to 1: a patch about its site."""
+    """Density [Y,1,X] of chondrocalcinosis in a compartment without speckle, 0 to 1: a patch around its site."""
     site, sign = pathology.sites[f"XRCH{side}"], SIDES[side]
     across = (points.x - sign * CONDYLE_X - site.x) / site.size
     along = (points.y - site.y) / (1.4 * site.size)
@@ -216,11 +226,11 @@ def crystal_patch(side: str, pathology: Pathology, points: Points) -> Tensor:
 
 
 def narrowed_share(pathology: Pathology, points: Points) -> Tensor:
-    """Share [1,1,X] of the cartilage that narrowing leaves, from the lateral to the medial compartment."""
+    """Share [1,1,X] of the cartilage that remains after narrowing; it blends from lateral to medial along x."""
     medial, lateral = 1 - pathology.narrowing("M"), 1 - pathology.narrowing("L")
     return lateral + (medial - lateral) * smoothstep(points.x, -12.0, 12.0)
 
 
 def as_fields(found: Mapping[str, Tensor], like: Field) -> dict[str, Field]:
-    """Tensors on the lattice of a field as fields."""
+    """Fields on the lattice of ``like``, from tensors of values."""
     return {stem: Field(like.lattice, values) for stem, values in found.items()}

@@ -1,4 +1,4 @@
-"""What is drawn at random about one knee's shape and about how it lies; everything else follows from it."""
+"""The random shape of one knee and its pose in one examination; all anatomy follows from these and the grades."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ def _smooth() -> Tensor:
 
 @dataclass(frozen=True)
 class KneeShape:
-    """Everything about one knee's shape that is drawn at random, as what it changes of the template.
+    """Everything about one knee's shape that is drawn at random, as differences from the template.
 
     Lengths are reference mm, angles degrees. The defaults give the template itself.
 
     Attributes:
-        scale: what turns reference mm into mm along (x, y, z).
+        scale: mm per reference mm along (x, y, z).
         joint_space: least distance of the bones in the middle of the (medial, lateral) plateau, without narrowing.
-        condyle_width: by how much the (medial, lateral) condyle reaches farther out.
-        notch_width: by how much each wall of the intercondylar notch lies farther out.
-        notch_height: by how much its roof lies higher.
-        epicondyle: by how much the epicondyles stand out.
+        condyle_width: length by which the (medial, lateral) condyle reaches farther out.
+        notch_width: length by which each wall of the intercondylar notch lies farther out.
+        notch_height: length by which its roof lies higher.
+        epicondyle: length by which the epicondyles reach farther out.
         shaft: factor on the width of the femoral shaft.
         tibia: factor on the width of the tibia.
-        spines: by how much the (medial, lateral) intercondylar spine is higher.
-        medial_dish: by how much the medial plateau is hollower.
+        spines: length by which the (medial, lateral) intercondylar spine is higher.
+        medial_dish: length by which the medial plateau is deeper in its middle.
         slope: posterior slope of the plateau.
-        varus: turn of the lower leg in the frontal plane, + = varus.
-        patella: centre (x, y, z).
-        patella_size: factor on its size.
-        fibula: centre of its head (x, y, z).
+        varus: rotation of the lower leg in the frontal plane; positive is varus.
+        patella: center (x, y, z) of the patella.
+        patella_size: factor on the size of the patella.
+        fibula: center (x, y, z) of the head of the fibula.
         fat: thickness of the subcutaneous fat at the joint.
         muscle: factor on the muscles' width.
-        cartilage: factor on its thickness.
-    patellar_cartilage: further factor on the thickness of the patella's.
-        cortex: factor on its thickness.
+        cartilage: factor on the thickness of all cartilage.
+        patellar_cartilage: further factor on the thickness of the patella's cartilage.
+        cortex: factor on the thickness of the cortex.
         trabeculae: factor on the bone fraction of spongy bone.
         deformation: knots [2,3,K,K,K] of the smooth displacement (x, y, z) of (femur and patella, tibia and fibula).
         roughness: knots [2,K,K,K] of the unevenness of the same surfaces.
@@ -103,7 +103,7 @@ _SPREADS: Mapping[str, tuple[float, ...]] = {
     "cortex": (0.15,),
     "trabeculae": (0.15,),
 }
-"""Standard deviations of the shape's numbers about their means."""
+"""Standard deviations of the fields of :class:`KneeShape`."""
 
 _MEANS: Mapping[str, tuple[float, ...]] = {
     "spines": (0.5, 1.2),
@@ -114,26 +114,26 @@ _MEANS: Mapping[str, tuple[float, ...]] = {
     "patellar_cartilage": (1.4,),
     "fibula": (-33.5, 22.5, -21.0),
 }
-"""Means that differ from the template: its spline is too coarse for the tips of the spines; its notch is narrower, its
-plateau less steep and its patellar cartilage thinner than the population's (docs/simulation/anatomy.md)."""
+"""Means that differ from the template. Its spline is too coarse for the tips of the intercondylar spines; its notch is
+narrower, its plateau less steep, its patellar cartilage thinner than the population's (docs/simulation/anatomy.md)."""
 
 _MEAN_SCALE = (1.05, 1.04, 1.04)
 """The template is a small person's: bicondylar width 75.6 mm, patella 42 mm wide. Published: 82.7 mm (Greek femora,
 women and men as in OAI; hindawi.com/journals/ari/2012/679658), 76.7 mm in a younger series (foliamedica.mf.unsa.ba,
-article 144), patella 44.8 mm (Iranpour; Arthroplasty 2022, article 117, table 10). Ours lies between."""
+article 144), patella 44.8 mm (Iranpour; Arthroplasty 2022, article 117, table 10). The mean knee lies between them."""
 _SCALE_SPREADS = (0.015, 0.025, 0.02)
 _SIZE_SPREAD = 0.02
-"""What is left once ``size`` brings sex and stature."""
+"""Standard deviation of ``scale`` among people of one sex and stature; the argument ``size`` holds these two."""
 
 
 def draw_shape(generator: torch.Generator, spread: float = 1.0, size: float = 1.0, fat: float = 1.0) -> KneeShape:
     """Draw a knee from the population.
 
     Args:
-        generator: the knee's generator of shape.
-        spread: factor on all deviations; above 1 leaves the training range (shifted cohort).
-        size: factor on the size of the whole knee (sex and stature).
-        fat: factor on the thickness of the subcutaneous fat (sex and body mass index).
+        generator: the knee's random generator of the stream ``"anatomy"``.
+        spread: factor on all deviations from the mean; above 1 gives shapes that training knees do not have.
+        size: factor on the size of the whole knee (from sex and stature).
+        fat: factor on the thickness of the subcutaneous fat (from sex and body mass index).
     """
 
     def normal() -> float:
@@ -160,18 +160,18 @@ def draw_shape(generator: torch.Generator, spread: float = 1.0, size: float = 1.
 
 
 def mean_shape(size: float = 1.0, fat: float = 1.0) -> KneeShape:
-    """The middle of what :func:`draw_shape` draws for a size and a factor on the fat."""
+    """The mean of :func:`draw_shape` for a factor on the size and a factor on the fat."""
     return replace(draw_shape(torch.Generator(), 0.0, size, fat), roughness=_smooth())
 
 
 def resembling(shape: KneeShape, other: KneeShape, mean: KneeShape, correlation: float) -> KneeShape:
-    """A knee that resembles another: correlated with it, and as far from the mean knee as an independent draw.
+    """A shape that is correlated with another, with the same variance about the mean as an independent draw.
 
     Args:
-        shape: the knee that it resembles.
+        shape: the knee that the result resembles.
         other: an independent draw.
-        mean: the mean of both.
-        correlation: of the deviations from the mean, for every number of the shape.
+        mean: the mean shape.
+        correlation: correlation of every number of the result with that of ``shape``, about the mean.
     """
     rest = math.sqrt(1 - correlation**2)
 
@@ -190,12 +190,12 @@ class Pose:
     """How the knee lies for one examination; angles in degrees.
 
     Attributes:
-        flexion: turns the femur about its condyles.
-        beam_tilt: turns the whole knee about x, as the caudal tilt of the tube does; equal to the tibial slope it
-            shows the plateau edge-on.
+        flexion: rotation of the femur about its condyles.
+        beam_tilt: rotation of the whole knee about x; the caudal tilt of the tube has the same effect. A tilt equal to
+            the tibial slope shows the plateau edge-on.
         load: mm by which weight-bearing narrows both joint spaces.
-        roll: turns the whole knee about the leg's axis, + = the front to the lateral side (external rotation).
-        lean: turns the whole knee in the frontal plane, + = the medial side down.
+        roll: rotation of the whole knee about the leg's axis; positive is external rotation (front to lateral).
+        lean: rotation of the whole knee in the frontal plane; positive moves the medial side down.
     """
 
     flexion: float = 0.0

@@ -1,9 +1,9 @@
-"""The shape that all simulated knees are variations of: spline coefficients fitted to a label map of a real knee.
+"""The template of all simulated knees: spline coefficients fitted to a label map of a real knee.
 
-Each structure is a smooth signed distance: a cubic B-spline whose knots lie 4 to 5 mm apart, so that it keeps the shape
-of the bone and none of the voxels of the map. The shipped coefficients were fitted to the label map of one real right
-knee (templates/README.md names source and licence). ``xray2mri fit-template --labels MAP --output FILE`` fits
-another one, which ``build_anatomy(template=...)`` takes (docs/simulation/anatomy.md).
+Each structure is a smooth signed distance: a cubic B-spline with knots 4 to 5 mm apart, which keeps the shape of the
+bone and smooths the voxels of the map away. The shipped coefficients were fitted to the label map of one real right
+knee (templates/README.md names source and license). ``xray2mri fit-template --labels MAP --output FILE`` fits another
+template, which ``build_anatomy(template=...)`` takes (docs/simulation/anatomy.md).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LABELS: Final[Mapping[str, tuple[int, ...]]] = {
     "meniscus M": (10,),
     "meniscus L": (9,),
 }
-"""Structures of a template and their labels in the map that the shipped one was fitted to."""
+"""Structures of a template, and their labels in the map to which the shipped template was fitted."""
 
 _KNOT_MM: Final[Mapping[str, float]] = {"femur": 4.5, "tibia": 4.0, "patella": 4.0, "fibula": 4.0}
 _FINE_KNOT_MM: Final = 3.0
@@ -51,7 +51,13 @@ _FADE_MM: Final = 2.0
 
 @dataclass(frozen=True)
 class Structure:
-    """One structure: spline coefficients [Y,Z,X] in mm, place (x, y, z) of the first knot, distance of knots in mm."""
+    """One structure of a template.
+
+    Attributes:
+        coefficients: [Y,Z,X] spline coefficients in mm.
+        low: position (x, y, z) of the first knot in reference mm.
+        knot_mm: distance between knots in mm.
+    """
 
     coefficients: Tensor
     low: tuple[float, float, float]
@@ -59,10 +65,10 @@ class Structure:
 
 
 class Template:
-    """Signed distances (bones, menisci) and thicknesses (cartilages) of the knee that all others vary.
+    """Signed distances (bones, menisci) and thicknesses (cartilages) of the template knee.
 
     Args:
-        structures: name, one of ``LABELS``, to structure.
+        structures: name (one of ``LABELS``) to structure.
     """
 
     def __init__(self, structures: Mapping[str, Structure]) -> None:
@@ -70,11 +76,11 @@ class Template:
         self._upsampled: dict[tuple[str, torch.device], tuple[Tensor, Tensor, Tensor]] = {}
 
     def at(self, name: str, points: Points) -> Tensor:
-        """Value [Y,Z,X] in mm of a structure; beyond its box a distance grows and a thickness fades.
+        """Value [Y,Z,X] of a structure in mm. Outside the structure's box a distance grows, a thickness falls to 0.
 
         Args:
-            name: a bone or meniscus (signed distance) or a cartilage (thickness over the nearest bone surface).
-            points: where, in reference mm.
+            name: a bone or meniscus (signed distance) or a cartilage (thickness at the nearest point of the bone).
+            points: points in reference mm.
         """
         x, y, z = torch.broadcast_tensors(points.x, points.y, points.z)
         values, low, high = self._fine(name, x.device)
@@ -86,7 +92,7 @@ class Template:
         return found * (1 - outside / _FADE_MM).clamp(min=0) if name in _HOSTS else found + outside
 
     def _fine(self, name: str, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """The spline on a fine lattice, once for each device, and the corners of its box as (x, z, y)."""
+        """The spline on a fine lattice, computed once for each device, and the corners of its box as (x, z, y)."""
         if (name, device) not in self._upsampled:
             part = self.structures[name]
             axes = [
@@ -103,7 +109,7 @@ class Template:
         return self._upsampled[name, device]
 
     def save(self, path: Path) -> None:
-        """Write the coefficients, in steps of 0.01 mm."""
+        """Write the coefficients to an ``.npz`` file, rounded to 0.01 mm."""
         arrays = {
             name: np.rint(part.coefficients.numpy() / _UNIT_MM).astype(np.int16)
             for name, part in self.structures.items()
@@ -116,7 +122,7 @@ class Template:
         """Read what :meth:`save` wrote.
 
         Raises:
-            InputRefused: the file is no template.
+            InputRefused: the file is not a template.
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
@@ -146,12 +152,13 @@ def fit_template(
 ) -> Template:
     """Fit a template to a label map of a right knee.
 
-    The origin becomes the middle of the femur's width, 2 mm under its lowest point, half-way along the plateau.
+    The origin of the reference frame is the middle of the femur's width, 2 mm under its lowest point, and the middle
+    of the plateau from front to back.
 
     Args:
         labels: [Z,Y,X] integers, axes towards head, posterior and the patient's left.
-        spacing: (z, y, x) distance of voxel centres in mm.
-        numbers: structure, each of ``LABELS``, to its labels.
+        spacing: (z, y, x) distance of voxel centers in mm.
+        numbers: labels of each structure of ``LABELS``.
 
     Raises:
         InputRefused: a structure is missing.
@@ -177,7 +184,7 @@ def fit_template(
 def knee_origin(
     femur: np.ndarray, tibia: np.ndarray, spacing: tuple[float, float, float]
 ) -> tuple[float, float, float]:
-    """Place (z, y, x) in mm, from the first voxel, of the reference frame's origin in a label map [Z,Y,X]."""
+    """Origin (z, y, x) of the reference frame in mm from the first voxel of two masks [Z,Y,X]."""
     z, _, x = (np.flatnonzero(femur.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1)))
     below = round(z[0] - 12.0 / spacing[0])
     y = np.flatnonzero(tibia[below].any(axis=1))
@@ -185,10 +192,10 @@ def knee_origin(
 
 
 def _signed_distance(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Signed distance [Z,Y,X] in mm; a bone that the field of view cuts goes on beyond it."""
+    """Signed distance [Z,Y,X] in mm; a bone that the field of view cuts is continued beyond it."""
     padded = np.pad(mask, _PAD, mode="edge")
     outside, inside = (_distance_to(part, spacing) for part in (padded, ~padded))
-    # The distance to the nearest centre of a voxel on the other side: half a voxel more than that to the surface.
+    # The distance map goes to the nearest voxel center on the other side, half a voxel farther than the surface.
     half = float(np.mean(spacing)) / 2
     found = np.where(padded, half - inside, outside - half)
     return np.asarray(found[_PAD:-_PAD, _PAD:-_PAD, _PAD:-_PAD])
@@ -208,13 +215,13 @@ def _fitted(
     origin: tuple[float, float, float],
     knot_mm: float,
 ) -> Structure:
-    """Spline nearest to the field, in the sense of least squares, over the mask and a margin."""
+    """Least-squares spline of a field over the mask and a margin."""
     voxels = np.argwhere(mask)
     low = voxels.min(0) * spacing - _MARGIN_MM
     size = np.ceil((voxels.max(0) * spacing + _MARGIN_MM - low) / knot_mm).astype(int) + 1
     coefficients = field
     for axis in range(3):
-        # The field of view may end before the box: its last plane is repeated.
+        # Where the box reaches beyond the field of view, the last plane is repeated.
         count = int((size[axis] - 1) * knot_mm / spacing[axis]) + 1
         first = low[axis] / spacing[axis]
         places = np.ceil(first) + np.arange(count)
@@ -228,7 +235,7 @@ def _fitted(
 
 
 def _spline(position: Tensor, count: int) -> Tensor:
-    """Weights [N,count] of the cubic B-spline at positions in units of knots, mirrored about the first and last."""
+    """Weights [N,count] of the cubic B-spline at N positions in units of knots, mirrored at the first and last knot."""
     knots = torch.arange(-1, count + 1)
     d = (position[:, None] - knots).abs()
     weights = torch.where(d < 1, 2 / 3 - d**2 + d**3 / 2, (2 - d).clamp(min=0) ** 3 / 6)
@@ -242,7 +249,7 @@ def read_label_map(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
     """Labels [Z,Y,X], axes towards head, posterior and left, and their (z, y, x) spacing in mm.
 
     Raises:
-        InputRefused: the file is no image.
+        InputRefused: SimpleITK cannot read the file.
     """
     try:
         image = sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS")

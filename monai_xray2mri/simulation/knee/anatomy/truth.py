@@ -1,4 +1,4 @@
-"""What is known about a simulated knee and no reader could measure as well: the truth that methods are judged by."""
+"""The known truth about a simulated knee; methods are evaluated against it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from monai_xray2mri.types import Box
 
 LESION_FEATURES: Final = ("XRCYFM", "XRCYFL", "XRCYTM", "XRCYTL", "XRCHM", "XRCHL", "XRATTM", "XRATTL")
-"""Features whose sites are marked in ``SimulatedKnee.lesions``: code 1 is the first of them, 0 is none."""
+"""Features whose sites are marked in ``SimulatedKnee.lesions``: code 1 is the first of them, 0 means no lesion."""
 
 COMPARTMENTS: Final = ("M", "L")
 CARTILAGES: Final = ("FM", "FL", "TM", "TL", "P")
@@ -28,7 +28,7 @@ KEYPOINTS: Final = (
     "lateral spine",
     "notch",  # top of its outline, seen along the rays
     "fibular head",  # its tip
-    "patella",  # its centre
+    "patella",  # its center
 )
 
 
@@ -37,17 +37,18 @@ class KneeTruth:
     """Truth of one knee.
 
     Attributes:
-        joint_space_mm: compartment ("M", "L") to the least distance of femur and tibia over the middle of the
-            plateau, in mm, unloaded and straight as in the MR examination.
-        film_joint_space_mm: the same as the radiograph shows it: under load, in the film's pose, in mm in the joint
-            plane.
-        cartilage_mm: one of ``CARTILAGES`` to the mean thickness in mm over its weight-bearing middle.
-        keypoints: one of ``KEYPOINTS`` to (x, y, z) in LPS mm, the coordinates of ``SimulatedKnee.affine``.
-        film_keypoints: the same to (row, column) in pixels of the radiograph, centres of pixels at whole numbers.
-        box: square around the joint in pixels of the radiograph that a perfect detector would have cut out.
-        lesion_boxes: feature to its box (top, left, rows, columns) in pixels of the radiograph, where it is present.
-        volumes_ml: structure ("femur", "tibia", "patella", "fibula", "femoral cartilage", ...) to volume in the MR's
-            field of view.
+        joint_space_mm: compartment ("M", "L") to the least distance of femur and tibia over the middle of the plateau,
+            in mm, in the pose of the MR examination: straight and without load.
+        film_joint_space_mm: the same in the projection of the radiograph: in its pose, under load, in mm of the plane
+            of the joint.
+        cartilage_mm: cartilage (``CARTILAGES``) to its mean thickness in mm over its weight-bearing middle.
+        keypoints: name (``KEYPOINTS``) to (x, y, z) in LPS mm, the coordinates of ``SimulatedKnee.affine``.
+        film_keypoints: name to (row, column) in pixels of the radiograph; pixel centers are whole numbers.
+        box: square around the joint in pixels of the radiograph, as a perfect joint detector would find it.
+        lesion_boxes: OAI stem to the lesion's box (top, left, rows, columns) in pixels of the radiograph; present
+            lesions only.
+        volumes_ml: structure ("femur", "tibia", "patella", "fibula", "femoral cartilage", ...) to its volume in ml in
+            the field of view of the MR examination.
     """
 
     joint_space_mm: Mapping[str, float] = field(default_factory=dict)

@@ -1,14 +1,19 @@
-"""Bilateral film of a simulated patient: 35 x 43 cm, both knees standing, and all that is on such films besides.
+"""Bilateral film of a simulated patient: 35 x 43 cm, both knees standing, with markers, collimation, dust and metal.
 
-The right knee is the one of :func:`~monai_xray2mri.simulation.knee.knee.simulate_knee`, in the same pose under the same
-exposure; the left is a knee of its own that resembles it (``pair.py``), mirrored. One tube stands 1.83 m before the
-plate above the middle between the knees, so that each knee is seen about three degrees from its inner side.
+The right knee is the one of :func:`~monai_xray2mri.simulation.knee.knee.simulate_knee`, in the same pose with the same
+exposure. The left one is another knee that resembles it (``pair.py``), mirrored. One tube stands 1.83 m in front of the
+plate, centered between the knees, so its rays pass each knee about three degrees obliquely, from the medial side.
 
-The steps: line integrals of both legs with their metal (``film_projection.py``); resampling to the plate, where the
-patient may stand aslant (``film_frame.py``); lead, grid and collimator; exposure; dust and shutter (``film_parts.py``);
-turning as the image is stored.
+The steps:
 
-On one CPU thread the projection of both legs takes about 4 s, whatever the pixel size; what follows 0.1 s at 0.3 mm,
+1. line integrals of both legs with their metal (``film_projection.py``)
+2. resampling to the plate, on which the patient may be rotated (``film_frame.py``)
+3. lead, grid and collimator (``film_parts.py``)
+4. exposure
+5. dust and shutter (``film_parts.py``)
+6. mirroring and rotation of the stored image
+
+On one CPU thread the projection of both legs takes about 4 s at any pixel size. The other steps take 0.1 s at 0.3 mm,
 0.7 s at 0.143 mm (7.4 million pixels) and 2.4 s at 0.1 mm (15 million), with at most 1.2 GB of memory.
 """
 
@@ -42,14 +47,14 @@ class SimulatedFilm:
     """A bilateral film with its truth.
 
     Attributes:
-        pixels: [H,W] float32 in [0,1], bone bright, as the file stores them: the patient's right at the image's left
-            unless the options turn or mirror the film.
-        boxes: side to the square around the joint that a perfect detector finds, in these pixels.
-        grades: side to the 19 grades; empty where a prosthesis leaves nothing to grade.
+        pixels: [H,W] float32 in [0,1], bone bright, as the file stores them. The patient's right is at the image's
+            left unless the options rotate or mirror the film.
+        boxes: side to the square around the joint that a perfect joint detector finds, in these pixels.
+        grades: side to the 19 grades; empty for a knee with a prosthesis, which cannot be graded.
         seed: the patient's seed.
         hardware: side to the metal in that knee.
-        keypoints: side to named places, (row, column) in these pixels, centres of pixels at whole numbers.
-        options: what the film is like.
+        keypoints: side to named points (row, column) in these pixels; pixel centers are whole numbers.
+        options: options of the film.
         version: version of the simulator.
     """
 
@@ -76,11 +81,11 @@ def simulate_film(
     Args:
         seed: the patient's seed, which is the right knee's.
         grades: side to grades that replace the drawn ones.
-        visibility: how far cysts, chondrocalcinosis and attrition show, 0 to 1.
-        options: what the film is like; None makes a plain one
+        visibility: how visible cysts, chondrocalcinosis and attrition are, 0 to 1.
+        options: options of the film; None makes a plain film
             (:func:`~monai_xray2mri.simulation.knee.film.film_options.plain_options`).
-            :func:`~monai_xray2mri.simulation.knee.film.film_options.draw_film_options` draws films as departments make
-            them.
+            :func:`~monai_xray2mri.simulation.knee.film.film_options.draw_film_options` draws the variety of films in
+            hospitals.
 
     Raises:
         InputRefused: as :func:`~monai_xray2mri.simulation.knee.knee.simulate_knee`.
@@ -92,14 +97,14 @@ def simulate_film(
 
 @one_thread()
 def develop(legs: Legs, options: FilmOptions) -> SimulatedFilm:
-    """Make a film of legs that were projected before.
+    """Make a film of legs that are projected already.
 
     Args:
-        legs: with the metal that the options name, on a canvas that reaches far enough for their rotation.
-        options: what the film is like.
+        legs: both legs with the metal that the options name, on a canvas large enough for the options' rotation.
+        options: options of the film.
 
     Raises:
-        UsageError: other metal, or a canvas too small.
+        UsageError: the legs have other metal, or the canvas is too small.
     """
     frame = FilmFrame.of(options)
     _check_fit(legs, frame, options)
@@ -139,8 +144,8 @@ def _check_fit(legs: Legs, frame: FilmFrame, options: FilmOptions) -> None:
 def faulty(exposure: Exposure, options: FilmOptions) -> Exposure:
     """The exposure with the fault of the options.
 
-    ``"under"``: a sixteenth of the dose, noisy and too light. ``"over"``: too much of it, bone grey and soft tissue
-    black. ``"flat"``: hardly any contrast. ``"saturated"``: bone burnt out, soft tissue black, nothing between.
+    ``"under"``: a sixteenth of the dose, noisy and too light. ``"over"``: too high a dose, bone grey and soft tissue
+    black. ``"flat"``: almost no contrast. ``"saturated"``: bone white, soft tissue black, no grey values between them.
     """
     changed: dict[str, Any] = {
         "none": {},
@@ -159,7 +164,7 @@ def _add_lead(
     options: FilmOptions,
     generator: torch.Generator,
 ) -> None:
-    """Add, in place, what lies in the beam besides the patient."""
+    """Add markers, beads, grid lines and collimator to the plate [H,W], in place."""
     right = FilmFrame(frame.pixel_mm, frame.rotation_deg).point(joints[Side.RIGHT])
     beside = right[0] * frame.pixel_mm, right[1] * frame.pixel_mm
     film_parts.add_beads(plate, options, beside, _BALL_BESIDE_MM)
@@ -169,7 +174,7 @@ def _add_lead(
 
 
 def _reference(plate: Tensor, frame: FilmFrame, joints: Mapping[Side, Point]) -> float:
-    """Typical line integral of bone in both joints, which sets the exposure of the one film."""
+    """Typical line integral of bone, the mean of both joints; it sets the exposure of the film."""
     upright = FilmFrame(frame.pixel_mm, frame.rotation_deg)
     levels = []
     for joint in joints.values():

@@ -30,12 +30,12 @@ def film_dataset(film: SimulatedFilm, photometric: str | None = None) -> Dataset
     """The film as a radiograph of a clearly invented patient.
 
     Args:
-        film: the film; its options say the image class, bits, orientation and polarity.
-        photometric: ``"MONOCHROME2"`` (bone has high values) or ``"MONOCHROME1"`` (bone has low values) in place of
+        film: the film; its options give SOP class, bits, orientation and polarity.
+        photometric: ``"MONOCHROME2"`` (bone has high values) or ``"MONOCHROME1"`` (bone has low values); None takes
             that of the options.
 
     Returns:
-        A complete dataset with file meta information; its UIDs depend on the pixels, seed and version alone.
+        A complete dataset with file meta information; its UIDs depend only on pixels, seed and version.
     """
     polarity = photometric or film.options.photometric
     highest = 2**film.options.bits - 1
@@ -59,7 +59,7 @@ def write_film(path: Path, film: SimulatedFilm, photometric: str | None = None) 
     """Write the film as a DICOM file.
 
     Args:
-        path: the file; it appears whole or not at all.
+        path: the file; it is written whole or not at all.
         film: the film.
         photometric: as for :func:`film_dataset`.
 
@@ -117,12 +117,12 @@ def _describe_image(dataset: Dataset, film: SimulatedFilm, stored: np.ndarray, p
     dataset.ContentDate, dataset.ContentTime = dataset.StudyDate, dataset.StudyTime
     dataset.ImageComments = "Simulated radiograph of no real person. Not for clinical use."
     dataset.ImageLaterality = "B"
-    # Type 2C: empty where it is not known.
+    # Type 2C: empty if unknown.
     dataset.PatientOrientation = list(FilmFrame.of(options).orientation) if options.orientation_told else []
     dataset.ImagerPixelSpacing = [options.pixel_mm, options.pixel_mm]
     dataset.DistanceSourceToDetector = SOURCE_TO_DETECTOR_MM
     dataset.EstimatedRadiographicMagnificationFactor = MAGNIFICATION
-    dataset.BurnedInAnnotation = "NO"  # speaks of text that identifies the patient
+    dataset.BurnedInAnnotation = "NO"  # means text that identifies the patient
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = polarity
     dataset.Rows, dataset.Columns = stored.shape
@@ -137,7 +137,7 @@ def _describe_digital_image(dataset: Dataset, polarity: str) -> None:
     dataset.PresentationIntentType = "FOR PRESENTATION"
     dataset.ImageType = ["ORIGINAL", "PRIMARY", ""]
     dataset.PixelIntensityRelationship = "LOG"
-    # +1: more dose has higher values, as where bone is stored dark.
+    # +1: a higher dose has higher values, as in an image with dark bone.
     dataset.PixelIntensityRelationshipSign = 1 if polarity == "MONOCHROME1" else -1
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = 0, 1, "US"
     dataset.PresentationLUTShape = "INVERSE" if polarity == "MONOCHROME1" else "IDENTITY"

@@ -1,8 +1,8 @@
-"""Where things lie on a film: from millimetres of the plate to pixels of the stored image.
+"""The geometry of a film: from millimetres of the plate to pixels of the stored image.
 
-Three frames follow each other. The *canvas* is what the patient projects to, upright, in mm from the plate's upper
-left corner. On the *plate* the patient may stand a few degrees aslant. The *stored* image is the plate in pixels,
-perhaps mirrored and turned by quarter turns.
+There are three frames. The *canvas* is the projection of the upright patient, in mm from the plate's upper left corner.
+On the *plate* the patient may be rotated by a few degrees. The *stored* image is the plate in pixels, perhaps mirrored
+and rotated by quarter turns.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from monai_xray2mri.simulation.knee.xray.radiography import JOINT_ROW, REGION_MM
 from monai_xray2mri.types import Box
 
 CANVAS_PIXEL_MM: Final = 0.3
-"""At the detector. A CR's own blur leaves little finer than this, so the anatomy is projected no finer and resampled;
-noise, markers and edges have the film's own pixels."""
+"""Pixel size of the canvas at the detector. The blur of a CR leaves little finer detail, so the anatomy is projected at
+this size and resampled; noise, markers and edges are computed on the film's own pixels."""
 _STRIP_ROWS: Final = 512
 
 Point = tuple[float, float]
 
 
 def plate_shape(pixel_mm: float) -> tuple[int, int]:
-    """(rows, columns) of a plate of 350 x 430 mm; columns are even, so that the midline lies between two."""
+    """(rows, columns) of a plate of 350 x 430 mm; the number of columns is even, so the midline is between two."""
     return int(FILM_MM[0] / pixel_mm), 2 * int(FILM_MM[1] / pixel_mm / 2)
 
 
@@ -36,13 +36,11 @@ def plate_shape(pixel_mm: float) -> tuple[int, int]:
 class FilmFrame:
     """How the plate of a film is sampled and stored.
 
-    :class:`~monai_xray2mri.simulation.knee.film.film_options.FilmOptions` says when which value occurs.
-
     Attributes:
-        pixel_mm: pixel size at the detector.
-        rotation_deg: of the patient on the plate, clockwise about its middle.
-        quarter_turns: of the stored image, counter-clockwise.
-        mirrored: whether the stored image was mirrored before it was turned.
+        pixel_mm: pixel size in mm at the detector.
+        rotation_deg: clockwise rotation of the patient about the middle of the plate, in degrees.
+        quarter_turns: number of counter-clockwise quarter turns of the stored image.
+        mirrored: whether the stored image was mirrored left and right before the quarter turns.
     """
 
     pixel_mm: float
@@ -57,18 +55,18 @@ class FilmFrame:
 
     @property
     def plate(self) -> tuple[int, int]:
-        """(rows, columns) before mirroring and turning."""
+        """(rows, columns) of the plate, before mirroring and quarter turns."""
         return plate_shape(self.pixel_mm)
 
     @property
     def overlap_mm(self) -> Point:
-        """By how much (rows, columns) the canvas must reach beyond the plate, so that a turned one fills it."""
+        """Margin (rows, columns) in mm around the plate that a rotated canvas needs to fill the plate."""
         sine = abs(math.sin(math.radians(self.rotation_deg)))
         return sine * FILM_MM[1] / 2, sine * FILM_MM[0] / 2
 
     @property
     def orientation(self) -> tuple[str, str]:
-        """Patient Orientation (0020,0020) of the stored image: where its rows and its columns run to."""
+        """Patient Orientation (0020,0020) of the stored image: the directions of its rows and of its columns."""
         opposite = {"L": "R", "R": "L", "F": "H", "H": "F"}
         row, column = ("R" if self.mirrored else "L"), "F"
         for _ in range(self.quarter_turns):
@@ -76,7 +74,7 @@ class FilmFrame:
         return row, column
 
     def point(self, canvas_mm: Point) -> Point:
-        """(row, column) in pixels of the stored image, where pixel i reaches from i to i + 1, of a canvas point."""
+        """(row, column) of a canvas point in pixels of the stored image; pixel i is the interval from i to i + 1."""
         rows, columns = self.plate
         height, width = rows * self.pixel_mm, columns * self.pixel_mm
         angle = math.radians(self.rotation_deg)
@@ -91,14 +89,14 @@ class FilmFrame:
         return row, column
 
     def keypoint(self, canvas_mm: Point) -> Point:
-        """The same with centres of pixels at whole numbers, as the truth of a knee has them."""
+        """(row, column) of a canvas point in pixels of the stored image; pixel centers are whole numbers."""
         row, column = self.point(canvas_mm)
         return row - 0.5, column - 0.5
 
     def box(self, joint_mm: Point) -> Box:
-        """Square of the joint region around a joint at a canvas point, upright on the plate: it turns with the film.
+        """The square region around a joint at a canvas point, in pixels of the stored image.
 
-        The region's edges stay along those of the plate where the patient stands aslant, as a detector's do.
+        Its edges are parallel to those of the plate, also if the patient is rotated; a joint detector's boxes are, too.
         """
         upright = FilmFrame(self.pixel_mm, self.rotation_deg)
         row, column = upright.point(joint_mm)
@@ -108,14 +106,14 @@ class FilmFrame:
         return Box(center[0] - side / 2, center[1] - side / 2, side, side)
 
     def on_plate(self, canvas: Tensor, *, sharp: bool = False) -> Tensor:
-        """Resample a canvas to the plate's pixels, turned as the patient stands.
+        """Resample a canvas to the plate's pixels, with the rotation of the patient.
 
         Args:
-            canvas: [h,w] at ``CANVAS_PIXEL_MM``, its middle the plate's middle, larger by ``overlap_mm`` all round.
-            sharp: the canvas has steps, about which cubic resampling would ring.
+            canvas: [h,w] at ``CANVAS_PIXEL_MM``; its middle is the plate's middle, its margin ``overlap_mm``.
+            sharp: the canvas has sharp edges, at which cubic resampling would ring.
 
         Returns:
-            [H,W] of :attr:`plate`, a new tensor.
+            [H,W] of the size :attr:`plate`, a new tensor.
         """
         if self.rotation_deg == 0 and canvas.shape == self.plate and self.pixel_mm == CANVAS_PIXEL_MM:
             return canvas.clone()
@@ -136,6 +134,6 @@ class FilmFrame:
         return plate
 
     def stored(self, plate: Tensor) -> Tensor:
-        """Mirror and turn an image of the plate [H,W] as it is stored."""
+        """Mirror and rotate an image of the plate [H,W] to the stored image."""
         mirrored = plate.flip(1) if self.mirrored else plate
         return torch.rot90(mirrored, self.quarter_turns).contiguous()

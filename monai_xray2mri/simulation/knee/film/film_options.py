@@ -1,7 +1,7 @@
-"""What one film is like, apart from its knees: format, markers, collimation, faults, metal.
+"""The options of one film, apart from its knees: format, markers, collimation, faults, metal.
 
-How often each occurs in departments or in OAI is not published in a form that could be copied; every rate of
-:func:`draw_film_options` is our estimate, chosen so that a hundred films show most kinds.
+No publication says how often each of them occurs in hospitals or in OAI. Every rate of :func:`draw_film_options` is an
+estimate, high enough for most kinds to occur among a hundred films.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from monai_xray2mri.simulation.knee.people.seeds import knee_generator, seed_ran
 from monai_xray2mri.types import Side
 
 FILM_MM: Final = (350.0, 430.0)
-"""Height and width of the plate, crosswise."""
+"""Height and width of the plate in mm (landscape)."""
 PLAIN_PIXEL_MM: Final = 0.3
 SMALLEST_PIXEL_MM: Final = 0.1
 
@@ -31,7 +31,7 @@ HARDWARE: Final[tuple[Hardware, ...]] = get_args(Hardware)
 PROSTHESES: Final = ("total prosthesis", "unicondylar prosthesis")
 """A knee with one of these cannot be graded."""
 TEXTS: Final = ("PA", "PA WB", "STANDING", "FIXED FLEXION", "PA FLEX 10", "WB")
-"""Texts burned in: none tells a person, a date or a side."""
+"""Burned-in texts; none names a person, a date or a side."""
 
 _PIXELS_MM: Final = ((0.2, 0.45), (0.168, 0.35), (0.143, 0.20))
 _STYLES: Final[tuple[tuple[MarkerStyle, float], ...]] = (
@@ -87,10 +87,10 @@ class Marker:
     """A lead letter on the plate.
 
     Attributes:
-        side: whose letter it is.
-        style: how it looks.
+        side: the side that the letter names.
+        style: appearance of the letter.
         place: (row, column) of its middle in mm from the upper left corner of the plate.
-        tilt_deg: by how much it lies aslant, clockwise.
+        tilt_deg: clockwise rotation in degrees.
     """
 
     side: Side
@@ -101,7 +101,12 @@ class Marker:
 
 @dataclass(frozen=True)
 class Field:
-    """A collimated field: (top, left, bottom, right) in mm of the plate, turned clockwise about its middle."""
+    """A collimated field.
+
+    Attributes:
+        edges: (top, left, bottom, right) in mm of the plate.
+        tilt_deg: clockwise rotation about the middle of the field, in degrees.
+    """
 
     edges: tuple[float, float, float, float]
     tilt_deg: float = 0.0
@@ -109,27 +114,28 @@ class Field:
 
 @dataclass(frozen=True)
 class FilmOptions:
-    """Everything about a film that is not its knees. The default is a plain film without marker and collimation.
+    """Everything about a film except its knees. The default is a plain film without marker and collimation.
 
     Attributes:
-        pixel_mm: pixel size at the detector, 0.1 to 0.3 mm. CR readers have 0.1 to 0.2; the time and memory of a
-            film grow with its number of pixels (1.7 million at 0.3, 15 million at 0.1 mm).
+        pixel_mm: pixel size in mm at the detector, 0.1 to 0.3. CR readers have 0.1 to 0.2. Time and memory of a film
+            grow with its number of pixels (1.7 million at 0.3 mm, 15 million at 0.1 mm).
         bits: stored bits, 10 to 12.
-        photometric: ``"MONOCHROME2"`` (bone has high values) or ``"MONOCHROME1"``.
-        modality: ``"CR"`` or ``"DX"``, which chooses the image class too.
+        photometric: ``"MONOCHROME2"`` (bone has high values) or ``"MONOCHROME1"`` (bone has low values).
+        modality: ``"CR"`` or ``"DX"``; it also determines the SOP class.
         markers: lead letters.
-        fields: collimated fields; none = the whole plate is exposed.
-        border: what lies beyond the fields: black or white by the reader's shutter, or as the unexposed plate shows.
-        rotation_deg: by how much the patient stands aslant on the plate, clockwise, at most 15.
-        quarter_turns: by how often the stored film is turned by 90 degrees, counter-clockwise, 0 to 3.
-        mirrored: whether the stored film is mirrored left and right (before it is turned).
-        orientation_told: whether the header has Patient Orientation. A turned or mirrored film without it cannot be
-            read rightly by anyone; DX must have it (PS3.3 C.8.11.1).
-        fault: a bad exposure.
-        grid: amplitude of the anti-scatter grid's lines as a share of the dose; 0 = none.
-        dust: number of specks on the plate.
+        fields: collimated fields; with none the whole plate is exposed.
+        border: outside of the fields: ``"black"`` or ``"white"`` by the reader's shutter, or ``"unexposed"``.
+        rotation_deg: clockwise rotation of the patient on the plate in degrees, at most 15.
+        quarter_turns: number of counter-clockwise quarter turns of the stored film, 0 to 3.
+        mirrored: whether the stored film is mirrored left and right, before the quarter turns.
+        orientation_told: whether the header has Patient Orientation. Without it nobody can tell the sides of a rotated
+            or mirrored film; DX requires it (PS3.3 C.8.11.1).
+        fault: fault of the exposure.
+        grid: amplitude of the lines of an anti-scatter grid, as a share of the dose; 0 for no lines.
+        dust: number of dust specks on the plate.
         scratches: number of scratches.
-        beads: a steel ball beside the right knee, or the beads of a positioning frame between the knees.
+        beads: ``"ball"``: a steel ball next to the right knee; ``"frame"``: a positioning frame's beads between the
+            knees.
         text: text burned in at the lower edge, one of ``TEXTS`` or ``""``.
         hardware: side to the metal in that knee.
     """
@@ -154,10 +160,10 @@ class FilmOptions:
     hardware: Mapping[Side, Hardware] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn or stored.
+        """Check the options.
 
         Raises:
-            UsageError: naming the option.
+            UsageError: an option is out of its range; the message names it.
         """
         for name, met, rule in (
             ("pixel size", SMALLEST_PIXEL_MM <= self.pixel_mm <= PLAIN_PIXEL_MM, "must be 0.1 to 0.3 mm"),
@@ -180,7 +186,7 @@ class FilmOptions:
 
 
 def plain_options(seed: int) -> FilmOptions:
-    """Options of a plain film: an R marker, one field a little smaller than the plate, black beyond, 0.3 mm.
+    """Options of a plain film: an R marker, one field a little smaller than the plate, a black border, 0.3 mm pixels.
 
     Args:
         seed: the patient's seed.
@@ -198,19 +204,19 @@ def plain_options(seed: int) -> FilmOptions:
 def draw_film_options(
     seed: int, *, pixel_mm: float | None = None, hardware_sides: Sequence[Side] = (Side.LEFT,)
 ) -> FilmOptions:
-    """Draw what a patient's film is like; the same arguments give the same options for ever.
+    """Draw the options of a patient's film; equal arguments give equal options.
 
-    Turned and mirrored films always tell it in the header.
+    Rotated and mirrored films always have Patient Orientation in the header.
 
     Args:
         seed: the patient's seed.
-        pixel_mm: pixel size; None draws one of 0.2, 0.168 and 0.143 mm.
-        hardware_sides: knees that may have metal. The right knee is examined by MR and graded, which metal would
-            spoil, so by default only the left one may.
+        pixel_mm: pixel size in mm; None draws one of 0.2, 0.168 and 0.143.
+        hardware_sides: sides that may have metal. By default only the left: the right knee has an MR examination and
+            grades, and metal would spoil both.
 
     Raises:
         InputRefused: the seed lies outside all ranges.
-        UsageError: a pixel size that is not possible.
+        UsageError: the pixel size is out of range.
     """
     draw = _Draw(seed, "film options")
     chance = {name: draw.uniform() < share for name, share in _ONE_BIT_SHARES.items()}
@@ -236,7 +242,7 @@ class _Draw:
     """Random numbers of one film."""
 
     def __init__(self, seed: int, stream: str) -> None:
-        seed_range_name(seed)  # refuses seeds of none
+        seed_range_name(seed)  # raises for seeds outside all ranges
         self._generator = knee_generator(seed, stream)
 
     def uniform(self) -> float:
@@ -254,7 +260,7 @@ class _Draw:
         return value
 
     def one_of(self, choices: Sequence[tuple[_T, float]]) -> _T:
-        """One of several things with their probabilities, which add up to one."""
+        """One of several choices, given with their probabilities, which add up to one."""
         left = self.uniform()
         for choice, share in choices:
             left -= share
@@ -263,7 +269,7 @@ class _Draw:
         return choices[-1][0]
 
     def edges(self, margin: tuple[float, float], spread: float) -> tuple[float, float, float, float]:
-        """Edges of a field that leaves a margin of (rows, columns) mm and a little more."""
+        """Edges of a field; each is ``margin`` (rows, columns) and up to ``spread`` mm more inside the plate."""
         top, left, bottom, right = (spread * self.uniform() for _ in range(4))
         return (
             margin[0] + top,
@@ -274,7 +280,7 @@ class _Draw:
 
 
 def _with_fields(options: FilmOptions, draw: _Draw, chance: Mapping[str, bool]) -> FilmOptions:
-    """Collimate: one field, or one per knee, a little aslant."""
+    """Add collimated fields: one for both knees or one for each, slightly rotated."""
     top, left, bottom, right = draw.edges((draw.between(2.0, 60.0), draw.between(1.0, 14.0)), 12.0)
     tilt = _FIELD_TILT_DEG * draw.normal()
     gap = draw.between(6.0, 24.0)
@@ -286,7 +292,7 @@ def _with_fields(options: FilmOptions, draw: _Draw, chance: Mapping[str, bool]) 
 
 
 def _with_marks(options: FilmOptions, draw: _Draw, chance: Mapping[str, bool]) -> FilmOptions:
-    """Markers inside the field beside the legs, text, grid, dust and scratches."""
+    """Add markers inside the fields next to the legs, text, grid, dust and scratches."""
     style, height, inwards = draw.one_of(_STYLES), draw.uniform(), draw.between(14.0, 26.0)
     lone = Side.RIGHT if draw.uniform() < 0.75 else Side.LEFT
     text, amplitude = TEXTS[int(draw.uniform() * len(TEXTS))], draw.between(0.008, 0.03)
@@ -310,7 +316,7 @@ def _with_marks(options: FilmOptions, draw: _Draw, chance: Mapping[str, bool]) -
 
 
 def _with_turn(options: FilmOptions, draw: _Draw, chance: Mapping[str, bool]) -> FilmOptions:
-    """Store the film turned or mirrored now and then; a header without orientation only where nothing is turned."""
+    """Rotate or mirror some stored films; omit the orientation in the header only of films that are neither."""
     turned, mirrored = 1 + int(draw.uniform() * 3), draw.uniform() < 0.5
     if chance["turned"]:
         return replace(options, quarter_turns=turned % 4, mirrored=mirrored)

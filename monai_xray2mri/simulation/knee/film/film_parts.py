@@ -1,7 +1,7 @@
-"""What is on a film in addition to the patient: lead markers, beads, grid lines, collimation, text, dust and scratches.
+"""Objects and marks on a film: lead markers, beads, grid lines, collimation, text, dust and scratches.
 
-Lead and steel are added to the line integrals before the exposure, so that they share its scatter, blur and noise;
-the collimator takes the primary beam away and leaves the scatter; the shutter, text, dust and scratches come after.
+Lead and steel are added to the line integrals before the exposure, so its scatter, blur and noise apply to them. The
+collimator removes the primary beam but not the scatter. Shutter, text, dust and scratches are added after the exposure.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from monai_xray2mri.simulation.knee.film.film_options import FILM_MM, Border, Fi
 from monai_xray2mri.simulation.tools.lettering import coverage, polygon_strokes, stroke_distance, word_strokes
 
 LEAD: Final = 12.0
-"""Line integral of the millimetre of lead that markers are made of: 10.6 cm2/g x 11.35 g/cm3 at 45 keV (Hubbell and
-Seltzer, NISTIR 5632, interpolated between 14.36 at 40 and 8.041 cm2/g at 50 keV)."""
+"""Line integral of a marker, which is 1 mm of lead: 10.6 cm2/g x 11.35 g/cm3 at 45 keV (Hubbell and Seltzer, NISTIR
+5632, interpolated between 14.36 cm2/g at 40 keV and 8.041 cm2/g at 50 keV)."""
 STEEL_PER_MM: Final = 2.1
-"""Iron at 45 keV: 2.67 cm2/g x 7.87 g/cm3 (ibid., between 3.629 and 1.958 cm2/g)."""
+"""Iron at 45 keV in 1/mm: 2.67 cm2/g x 7.87 g/cm3 (same source, between 3.629 and 1.958 cm2/g)."""
 CLOSED: Final = 6.0
-"""Line integral of a closed collimator: what leaks through is far below the scatter."""
+"""Line integral of a closed collimator; the radiation that leaks through is far below the scatter."""
 _PENUMBRA_MM: Final = 1.2
 _LETTER_MM: Final = 13.0
 _STROKE_MM: Final = 2.2
@@ -41,7 +41,7 @@ def add_markers(total: Tensor, options: FilmOptions) -> None:
 
 
 def _marker_strokes(marker: Marker) -> list[tuple[Tensor, float]]:
-    """Strokes in mm of the plate, each group with half its width."""
+    """Groups of strokes [N,4] in mm of the plate, each with half the width of its strokes in mm."""
     letter, (row, column), tilt = marker.side.value, marker.place, marker.tilt_deg
     whole = word_strokes(letter, _LETTER_MM, marker.place, tilt)
     if marker.style == "word":
@@ -75,7 +75,7 @@ def _add_strokes(total: Tensor, strokes: Tensor, half_width: float, pixel_mm: fl
 def _window(
     image: Tensor, low: list[float], high: list[float], margin: float, pixel_mm: float
 ) -> tuple[tuple[slice, slice], tuple[Tensor, Tensor]] | None:
-    """Pixels of an image between two corners in mm, with the (rows, columns) of their centres in mm."""
+    """Slices of an image between two corners in mm, and the (rows, columns) of the pixel centers there in mm."""
     slices, centers = [], []
     for size, least, most in zip(image.shape, low, high, strict=True):
         start = max(int((least - margin) / pixel_mm), 0)
@@ -88,13 +88,13 @@ def _window(
 
 
 def add_beads(total: Tensor, options: FilmOptions, joint_mm: tuple[float, float], lateral_mm: float) -> None:
-    """Add steel balls, in place: one of 25 mm beside the right knee, or a positioning frame's beads between the knees.
+    """Add steel balls, in place: one of 25 mm next to the right knee, or a frame's beads between the knees.
 
     Args:
         total: [H,W] line integrals of the plate.
-        options: the film's.
-        joint_mm: (row, column) of the right knee's joint on the plate.
-        lateral_mm: how far beside it the ball lies.
+        options: options of the film.
+        joint_mm: (row, column) in mm of the right knee's joint on the plate.
+        lateral_mm: distance in mm of the ball from the joint, to its lateral side.
     """
     if options.beads == "ball":
         _add_ball(total, (joint_mm[0] + 6.0, joint_mm[1] - lateral_mm), _BALL_MM, options.pixel_mm)
@@ -116,7 +116,7 @@ def _add_ball(total: Tensor, middle: tuple[float, float], radius: float, pixel_m
 
 
 def add_grid_lines(total: Tensor, options: FilmOptions, generator: torch.Generator) -> None:
-    """Add, in place, the shadow of an anti-scatter grid's strips: a fine wave in the dose, beaten by the pixels."""
+    """Add the lines of an anti-scatter grid, in place: a fine wave that makes a moire pattern with the pixels."""
     if not options.grid:
         return
     period, slant, phase = torch.rand(3, generator=generator).tolist()
@@ -128,12 +128,12 @@ def add_grid_lines(total: Tensor, options: FilmOptions, generator: torch.Generat
 
 
 def inside_fields(options: FilmOptions, shape: tuple[int, int], grow_mm: float = 0.0) -> Tensor:
-    """Distance [H,W] in mm to the edge of the nearest collimated field, positive inside; without fields the plate's.
+    """Distance [H,W] in mm to the edge of the nearest collimated field, positive inside; without fields, of the plate.
 
     Args:
-        options: the film's.
+        options: options of the film.
         shape: (rows, columns) of the plate.
-        grow_mm: by how much the fields are taken larger.
+        grow_mm: length in mm by which the fields are enlarged on every side.
     """
     rows = (torch.arange(shape[0]) + 0.5)[:, None] * options.pixel_mm
     columns = (torch.arange(shape[1]) + 0.5)[None] * options.pixel_mm
@@ -145,7 +145,7 @@ def inside_fields(options: FilmOptions, shape: tuple[int, int], grow_mm: float =
 
 
 def _inside(one: Field, rows: Tensor, columns: Tensor) -> Tensor:
-    """Distance [H,W] to the nearest edge of one field, positive inside."""
+    """Distance [H,W] in mm to the nearest edge of one field, positive inside."""
     top, left, bottom, right = one.edges
     sine, cosine = math.sin(math.radians(one.tilt_deg)), math.cos(math.radians(one.tilt_deg))
     y, x = rows - (top + bottom) / 2, columns - (left + right) / 2
@@ -154,17 +154,17 @@ def _inside(one: Field, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def add_collimator(total: Tensor, options: FilmOptions) -> None:
-    """Close the collimator, in place: beyond the fields the primary beam is gone, with the tube focus's penumbra."""
+    """Remove the primary beam outside of the fields, in place, with the penumbra of the focal spot."""
     if not options.fields:
         return
     open_share = (inside_fields(options, (total.shape[0], total.shape[1])) / _PENUMBRA_MM + 0.5).clamp(0, 1)
-    # In the share of the dose, not in the line integral: a penumbra is seen from part of the focal spot.
+    # The penumbra blends doses, not line integrals: a part of the focal spot is visible there.
     leak = math.exp(-CLOSED)
     total -= torch.log(leak + (1 - leak) * open_share).to(total.device)
 
 
 def shuttered(image: Tensor, options: FilmOptions, generator: torch.Generator) -> Tensor:
-    """The reader's shutter: black or white beyond the fields, whose edges it finds within some 2 mm."""
+    """The image [H,W] with the reader's shutter: black or white outside of the fields, whose edges it finds to 2 mm."""
     grow = -1.5 + 4.0 * float(torch.rand((), generator=generator))
     border: Border = options.border
     if not options.fields or border == "unexposed":
@@ -174,7 +174,7 @@ def shuttered(image: Tensor, options: FilmOptions, generator: torch.Generator) -
 
 
 def soiled(image: Tensor, options: FilmOptions, generator: torch.Generator) -> Tensor:
-    """Dust, which keeps the plate's light back and shows as bright specks, and bright scratches."""
+    """Add bright specks (dust keeps the plate's light from the reader) and bright scratches to an image [H,W]."""
     image = image.clone()
     height, width = (size * options.pixel_mm for size in image.shape)
     for _ in range(options.dust):
@@ -202,7 +202,7 @@ def _brighten(image: Tensor, strokes: Tensor, half_width: float, amount: float, 
 
 
 def with_text(image: Tensor, options: FilmOptions) -> Tensor:
-    """Burn the text into the lower edge of the stored image [H,W], white on whatever is there."""
+    """Burn the text into the lower edge of the stored image [H,W], in white."""
     if not options.text:
         return image
     image = image.clone()

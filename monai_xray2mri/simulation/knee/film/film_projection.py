@@ -1,4 +1,4 @@
-"""Both legs of a patient under one tube: where they stand, and their line integrals."""
+"""Both legs of a patient in front of one tube: their position, and their line integrals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KNEE_FROM_MIDDLE_MM: Final = 104.0
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the joints project to, in mm from the upper left corner of an upright plate.
+    """Projections of both joints, in mm from the upper left corner of the plate, for an upright patient.
 
     Attributes:
         rows: side to the row of the joint line.
@@ -42,7 +42,7 @@ class Standing:
         return self.rows[side], self.columns[side]
 
     def source(self, side: Side) -> Vector:
-        """The focal spot in mm of the knee's own frame (as a right knee): above the middle of the plate."""
+        """The focal spot (x, y, z) in mm of the frame of that knee, seen as a right knee."""
         height, width = _plate_mm()
         inwards = abs(width / 2 - self.columns[side])
         return inwards / MAGNIFICATION, SOURCE_TO_JOINT_MM, (self.rows[side] - height / 2) / MAGNIFICATION
@@ -54,7 +54,7 @@ def _plate_mm() -> Point:
 
 
 def draw_standing(seed: int) -> Standing:
-    """Draw where a patient's knees stand before the plate: the joints some 2 cm about its middle, 21 cm apart."""
+    """Draw where a patient's knees stand: 21 cm apart, within about 2 cm of the middle of the plate."""
     generator = knee_generator(seed, "standing")
     height, row, right, left = torch.randn(4, generator=generator).clamp(-2, 2).tolist()
     tall, wide = _plate_mm()
@@ -70,16 +70,16 @@ def draw_standing(seed: int) -> Standing:
 
 @dataclass(frozen=True)
 class Legs:
-    """Both legs of a patient before the plate, not yet exposed: any number of films can be made of them.
+    """Both legs of a patient before exposure; any number of films can be made of them.
 
     Attributes:
-        canvas: [h,w] line integrals upright at ``CANVAS_PIXEL_MM``, its middle the plate's middle.
-        metal: [h,w] those of implants, which are resampled in another way for their sharp edges; None without any.
+        canvas: [h,w] line integrals of the upright patient at ``CANVAS_PIXEL_MM``; its middle is the plate's middle.
+        metal: [h,w] line integrals of implants, which have sharp edges and are resampled linearly; None without metal.
         standing: where the knees stand.
-        keypoints: side to named places, (row, column) in mm of the upright plate.
-        grades: side to the grades that the knees show.
+        keypoints: side to named points (row, column) in mm of the plate, for an upright patient.
+        grades: side to the visible grades.
         hardware: side to the metal in that knee.
-        seed: the patient's.
+        seed: the patient's seed.
     """
 
     canvas: Tensor
@@ -104,9 +104,9 @@ def project_legs(
     Args:
         seed: the patient's seed.
         grades: side to grades that replace the drawn ones.
-        visibility: how far cysts, chondrocalcinosis and attrition show, 0 to 1.
-        hardware: side to metal.
-        overlap_mm: by how much (rows, columns) the canvas reaches beyond the plate on each side
+        visibility: how visible cysts, chondrocalcinosis and attrition are, 0 to 1.
+        hardware: side to the metal in that knee.
+        overlap_mm: margin (rows, columns) of the canvas around the plate in mm
             (:attr:`~monai_xray2mri.simulation.knee.film.film_frame.FilmFrame.overlap_mm`).
 
     Raises:
@@ -134,17 +134,17 @@ def _gradings(grades: Mapping[str, int], metal: Hardware | None) -> dict[str, in
 
 
 def _joined(halves: Mapping[Side, Tensor]) -> Tensor:
-    """Both halves [h,w/2] of a film side by side; the left knee is a right knee in the mirror."""
+    """Both halves [h,w/2] of a film side by side; the left knee was computed as a right one and is mirrored here."""
     return torch.cat((halves[Side.RIGHT], halves[Side.LEFT].flip(1)), 1)
 
 
 def _half(knee: PairedKnee, standing: Standing, overlap_mm: Point) -> tuple[Tensor, Tensor, dict[str, Point]]:
-    """Line integrals [h,w/2] of one leg as a right one and of its metal; keypoints in mm of the plate."""
+    """Line integrals [h,w/2] of one leg, seen as a right one, and of its metal; keypoints in mm of the plate."""
     rows, columns = plate_shape(CANVAS_PIXEL_MM)
     beyond = [math.ceil(length / CANVAS_PIXEL_MM) for length in overlap_mm]
     row_mm = (torch.arange(-beyond[0], rows + beyond[0]) + 0.5) * CANVAS_PIXEL_MM
     column_mm = (torch.arange(-beyond[1], columns // 2) + 0.5) * CANVAS_PIXEL_MM
-    # In the mirror the left knee's column counts from the other edge.
+    # A mirrored left knee counts columns from the other edge.
     width = columns * CANVAS_PIXEL_MM
     row, column = standing.joint(knee.side)
     column = column if knee.side is Side.RIGHT else width - column
@@ -166,7 +166,7 @@ def _half(knee: PairedKnee, standing: Standing, overlap_mm: Point) -> tuple[Tens
 
 
 def _metal(knee: PairedKnee, anatomy: KneeAnatomy, source: Vector, samples: SamplePoints) -> Tensor:
-    """Line integrals [h,w] of a knee's implant, which is as much larger than the mean one as the knee is."""
+    """Line integrals [h,w] of a knee's implant, scaled with the size of the knee."""
     if knee.metal is None:
         return torch.zeros(len(samples.z), len(samples.x))
     size = sum(knee.shape.scale) / 3

@@ -1,14 +1,14 @@
-"""Metal in and about a knee: total and unicondylar prostheses, screws, plates, nails, staples, clips and wires.
+"""Metal in and around a knee: total and unicondylar prostheses, screws, plates, nails, staples, clips and wires.
 
-Made of rods, blocks and ellipsoids (``solids.py``) in mm of a right knee's own frame, where the femoral condyles end
-at z = 2, the plateau lies a joint space below, and the patella is at about (-10, -49, 36). Bones are drawn as they
-stand without the flexion of the film, which would foreshorten metal in the femur by 5 %. Sizes are those of common
-implants, rounded; they are estimates.
+Implants consist of rods, blocks and ellipsoids (``solids.py``) in mm of a right knee's own frame. There the femoral
+condyles end at z = 2, the plateau is one joint space below, and the patella is at about (-10, -49, 36). The flexion of
+the film is not applied to metal; it would shorten metal in the femur by 5 %. Sizes are estimates: those of common
+implants, rounded.
 
-Linear attenuation coefficients at 45 keV from Hubbell and Seltzer (NISTIR 5632), interpolated in the logarithm
-between 40 and 50 keV: iron (for steel and for cobalt-chromium, whose mean atomic number is the same) 3.629 and
-1.958 cm2/g, titanium 2.214 and 1.213 cm2/g; densities 7.9 and 4.5 g/cm3. Bone cement is acrylic with 10 % barium
-sulphate; its polyethylene partner is not seen.
+Linear attenuation coefficients at 45 keV are from Hubbell and Seltzer (NISTIR 5632), interpolated in the logarithm
+between 40 and 50 keV: iron 3.629 and 1.958 cm2/g (for steel, and for cobalt-chromium with its equal mean atomic
+number), titanium 2.214 and 1.213 cm2/g; densities 7.9 and 4.5 g/cm3. Bone cement is acrylic with 10 % barium sulfate.
+Polyethylene is left out; a film does not show it.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ from monai_xray2mri.simulation.tools.solids import (
 STEEL: Final = 2.1
 TITANIUM: Final = 0.74
 CEMENT: Final = 0.15
-"""1/mm."""
+"""Linear attenuation coefficients in 1/mm."""
 FEMUR_ENDS_MM: Final = 2.0
 _POLYETHYLENE_MM: Final = 9.0
 _INLAY_MM: Final = 7.5
 _DISTAL_MM: Final = 7.0
-"""Bone that a femoral component replaces at its lower end."""
+"""Thickness of the bone in mm that a femoral component replaces at its lower end."""
 _PLATE_Y: Final = -6.0
 _THREAD: Final = (1.6, 0.55)
 """(pitch, depth) of a bone screw in mm."""
 _INLAY_FROM_X: Final = 11.0
-"""How far from the midline a unicondylar prosthesis begins."""
+"""Distance in mm from the midline at which a unicondylar prosthesis begins."""
 
 
 @dataclass(frozen=True)
 class Outline:
-    """How far femur and tibia reach to both sides, as seen from the front.
+    """Lateral and medial outline of femur and tibia in a projection along y.
 
     Attributes:
-        heights: [N] rising, in reference mm.
-        lateral: [N] x of the lateral edge.
-        medial: [N] x of the medial edge.
+        heights: [N] heights z in reference mm, rising.
+        lateral: [N] x of the lateral edge in reference mm.
+        medial: [N] x of the medial edge in reference mm.
     """
 
     heights: Tensor
@@ -86,12 +86,12 @@ class Outline:
         return cls(heights, lateral, medial)
 
     def edge(self, turn: float, z: float) -> float:
-        """Place along x of the medial (``turn`` 1) or lateral (-1) edge at a height."""
+        """Position x of the medial (``turn`` 1) or lateral (``turn`` -1) edge at height ``z``."""
         edges = self.medial if turn > 0 else self.lateral
         return float(edges[int((self.heights - z).abs().argmin())])
 
     def middle(self, z: float) -> float:
-        """Place along x midway between both edges at a height."""
+        """Position x half-way between both edges at height ``z``."""
         return (self.edge(1.0, z) + self.edge(-1.0, z)) / 2
 
 
@@ -113,9 +113,10 @@ class _Draw:
 
 
 def fitted(shape: KneeShape, kind: Hardware) -> KneeShape:
-    """The shape that a knee has with an implant: a total prosthesis sets the distance of the bones and the leg's axis.
+    """The shape of a knee with an implant.
 
-    The unicondylar one restores the worn compartment; its height is cut out of the bone (:func:`resected`).
+    A total prosthesis determines the distance of the bones and the axis of the leg. A unicondylar one restores the
+    joint space of the worn compartment; :func:`resected` removes the bone that it replaces.
     """
     if kind == "total prosthesis":
         return replace(shape, joint_space=(_POLYETHYLENE_MM,) * 2, varus=0.0)
@@ -125,7 +126,7 @@ def fitted(shape: KneeShape, kind: Hardware) -> KneeShape:
 
 
 def resected(anatomy: KneeAnatomy, kind: Hardware) -> KneeAnatomy:
-    """The anatomy with the bone cut off where a prosthesis takes its place: level cuts through femur and tibia."""
+    """The anatomy without the bone that a prosthesis replaces: horizontal cuts through femur and tibia."""
     tray = {"total prosthesis": _POLYETHYLENE_MM, "unicondylar prosthesis": _INLAY_MM}.get(kind)
     if tray is None:
         return anatomy
@@ -145,9 +146,9 @@ def implant(kind: Hardware, generator: torch.Generator, anatomy: KneeAnatomy) ->
     """The parts of an implant in reference mm of a right knee.
 
     Args:
-        kind: what it is.
-        generator: draws its variant, number and places.
-        anatomy: the knee in the film's pose, to whose bones plates and screws are fixed.
+        kind: kind of implant.
+        generator: random generator of variant, number and positions.
+        anatomy: the knee in the film's pose; plates and screws are fixed to its bones.
     """
     return tuple(_MAKERS[kind](_Draw(generator, Outline.of(anatomy))))
 
@@ -159,7 +160,7 @@ def _total(draw: _Draw) -> list[Body]:
     bodies = [_condyle(turn * 20.5 * width, 14.0 * width, 31.0, 22.0) for turn in (-1.0, 1.0)]
     flange = ellipsoid((0.0, -27.0, 30.0), (29.0 * width, 4.0, draw.between(16.0, 20.0)))
     bodies.append(Body((flange,), flange.center, 32.0, STEEL))
-    if draw.chance(0.5):  # posterior stabilised: a box between the condyles
+    if draw.chance(0.5):  # posterior stabilized: a box between the condyles
         bodies.append(block((0.0, 4.0, 20.0), UPRIGHT, (9.0, 14.0, 8.0), STEEL))
     bodies += _tray((0.0, 1.0, tray), (35.5 * width, 24.0), 2.0)
     stem = draw.between(28.0, 48.0)
@@ -175,7 +176,7 @@ def _condyle(x: float, half_width: float, half_depth: float, height: float, top:
     along = (UPRIGHT[1], UPRIGHT[2], UPRIGHT[0])
     hollow = Quadric((x, 3.0, center[2] + 1.0), along, (half_depth - 8.5, height - 7.5, math.inf))
     sides = Slab(center, UPRIGHT[0], half_width)
-    # The outer upper corner is cut off: the component narrows towards the shaft.
+    # The component narrows towards the shaft, so its upper outer corner is cut off.
     turn = math.copysign(1.0, x)
     corner = Slab((x - turn * 20.0, 3.0, top - 30.0), (turn * 0.64, 0.0, 0.77), 40.0)
     return Body((outside, sides, above, corner), center, max(half_depth, 1.3 * height), STEEL, (hollow,))
@@ -193,7 +194,7 @@ def _tray(center: Vector, semi: tuple[float, float], half: float) -> list[Body]:
 
 
 def _fin(turn: float, tray: float) -> Body:
-    """A fin between stem and tray, which runs obliquely backwards and falls off outwards."""
+    """A fin between stem and tray; it runs obliquely backwards, and its height decreases outwards."""
     direction = (turn * 0.88, 0.475, 0.0)
     across = (-0.475 * turn, 0.88, 0.0)
     center = (turn * 13.0, 9.0, tray - 10.0)
@@ -218,7 +219,7 @@ def _unicondylar(draw: _Draw) -> list[Body]:
 
 
 def _lag_screw(start: Vector, end: Vector, metal: float, shank: float = 2.3) -> list[Body]:
-    """Screw with head, smooth shank and a threaded end."""
+    """Screw with a head, a smooth shank and a threaded end, from ``start`` to ``end``."""
     length = math.dist(start, end)
     direction = tuple((b - a) / length for a, b in zip(start, end, strict=True))
 
@@ -252,7 +253,7 @@ def _screws(draw: _Draw) -> list[Body]:
 
 
 def _plate(draw: _Draw) -> list[Body]:
-    """Plate along the outer side of the tibial head, with screws into both sides of the bone."""
+    """Plate along the lateral side of the tibial head, with screws through the bone."""
     turn = -1.0 if draw.chance(0.75) else 1.0
     metal = TITANIUM if draw.chance(0.5) else STEEL
     heights = (-9.0, -18.0, -30.0, -44.0, -60.0, -85.0, -115.0)
@@ -261,11 +262,11 @@ def _plate(draw: _Draw) -> list[Body]:
     for (x, z), (next_x, next_z) in itertools.pairwise(contour):
         axes = frame_along((next_x - x, 0.0, next_z - z))
         half = (1.9, 7.0 if z > -30 else 5.5, math.dist((x, z), (next_x, next_z)) / 2 + 0.8)
-        # The second axis of such a frame runs from front to back.
+        # The second axis of ``frame_along`` runs from front to back here.
         bodies.append(block(((x + next_x) / 2, _PLATE_Y, (z + next_z) / 2), axes, half, metal))
     for number, z in enumerate((-12.0, -16.0, -42.0, -66.0, -98.0)):
         if number >= 2 and draw.chance(0.2):
-            continue  # a hole left empty
+            continue  # an empty hole
         y = _PLATE_Y + (8.0 if number == 1 else 0.0)
         near, far = (
             draw.outline.edge(turn, z) + 3.0 * turn,
@@ -278,13 +279,13 @@ def _plate(draw: _Draw) -> list[Body]:
 
 
 def _nail(draw: _Draw) -> list[Body]:
-    """Intramedullary nail of the tibia, or one that was driven up into the femur, with locking screws."""
+    """Intramedullary nail of the tibia or (retrograde) of the femur, with locking screws."""
     metal, radius = (TITANIUM if draw.chance(0.7) else STEEL), draw.between(4.5, 5.5)
     if draw.chance(0.7):
         ends, levels = ((-20.0, -10.0), (-200.0, 2.0)), (-42.0, -56.0)
     else:
         ends, levels = ((18.0, 2.0), (220.0, -6.0)), (34.0, 48.0)
-    # Along the middle of the shaft, which is known between the ends of the film.
+    # The middle of the shaft is measured at two heights on the film and continued beyond it.
     near, far = (draw.outline.middle(math.copysign(z, ends[0][0])) for z in (60.0, 140.0))
     slope = (far - near) / 80.0
     start, end = ((near + slope * (abs(z) - 60.0), y, z) for z, y in ends)
@@ -312,7 +313,7 @@ def _staples(draw: _Draw) -> list[Body]:
 
 
 def _clips(draw: _Draw) -> list[Body]:
-    """Vessel clips in the soft tissue of the inner side, as after a vein was taken."""
+    """Vessel clips in the soft tissue of the medial side, as after the removal of a vein."""
     bodies = []
     for _ in range(3 + int(draw.between(0.0, 6.0))):
         place = (draw.between(38.0, 58.0), draw.between(5.0, 40.0), draw.between(-130.0, 90.0))
@@ -326,7 +327,7 @@ def _clips(draw: _Draw) -> list[Body]:
 
 
 def _wires(draw: _Draw) -> list[Body]:
-    """Tension band of the patella: two pins and a wire in the form of an eight before it."""
+    """Tension band of the patella: two pins, and in front of it a wire in a figure of eight."""
     x, y, z = -10.0, -50.0, 36.0
     half, apart = draw.between(22.0, 26.0), draw.between(6.0, 8.5)
     pins = [rod((x + s * apart, y, z - half), (x + s * apart, y, z + half), 0.9, STEEL) for s in (-1.0, 1.0)]

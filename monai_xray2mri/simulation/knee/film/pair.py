@@ -1,4 +1,4 @@
-"""Both knees of one patient: the right one is the seed's own, the left one resembles it."""
+"""Both knees of one patient: the right one is that of ``simulate_knee``, the left one resembles it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from monai_xray2mri.simulation.knee.xray import radiography
 from monai_xray2mri.types import Side
 
 SIDE_CORRELATION: Final = 0.85
-"""Of every number of the shapes of a patient's knees, about the mean knee of the patient's size: an estimate."""
+"""Correlation of every number of ``KneeShape`` between both knees of patients of equal size; an estimate."""
 
 
 @dataclass(frozen=True)
 class PairedKnee:
-    """One knee of a patient, as a right knee.
+    """One knee of a patient; a left one is described as its mirror image, a right knee.
 
     Attributes:
-        side: which one it is.
-        seed: the patient's.
+        side: side of the knee.
+        seed: the patient's seed.
         shape: the knee's shape.
         pathology: its grades and sites.
         pose: how it stands on the film.
-        metal: what is implanted, or None.
+        metal: its implant; None without.
     """
 
     side: Side
@@ -42,7 +42,7 @@ class PairedKnee:
     metal: Hardware | None = None
 
     def stream(self, name: str) -> str:
-        """Name of a stream of this knee's randomness; the right knee's are those of ``simulate_knee``."""
+        """Name of a random stream of this knee; a right knee has the streams of ``simulate_knee``."""
         return name if self.side is Side.RIGHT else f"left {name}"
 
 
@@ -57,8 +57,8 @@ def draw_pair(
     Args:
         seed: the patient's seed.
         grades: side to grades that replace the drawn ones.
-        visibility: how far cysts, chondrocalcinosis and attrition show, 0 to 1.
-        metal: side to what is implanted.
+        visibility: how visible cysts, chondrocalcinosis and attrition are, 0 to 1.
+        metal: side to the implant of that knee.
 
     Raises:
         InputRefused: seed outside all ranges, unknown feature or grade, visibility outside 0 to 1.
@@ -84,7 +84,7 @@ def _left_knee(seed: int, right: KneeShape, given: Mapping[str, int]) -> tuple[K
 
 
 def _another_shape(seed: int) -> KneeShape:
-    """The knee of another patient of the seed's range, as large and as fat as if it were this one's."""
+    """A shape drawn independently, for the seed's range and for the patient's size and fat."""
     seeds = SEED_RANGES[seed_range_name(seed)]
     partner = seeds.start + (seed - seeds.start + len(seeds) // 2) % len(seeds)
     other, own, strange = draw_patient_knee(partner)[0], participant_traits(seed), participant_traits(partner)
@@ -93,10 +93,10 @@ def _another_shape(seed: int) -> KneeShape:
 
 
 def _standing_knee(seed: int, side: Side, shape: KneeShape, pathology: Pathology, metal: Hardware | None) -> PairedKnee:
-    """A knee as it stands on the film; the right one draws its pose as ``simulate_knee`` does."""
+    """A knee in its pose on the film; a right one draws the pose as ``simulate_knee`` does."""
     name = "film" if side is Side.RIGHT else "left film"
     generator = knee_generator(seed, name)
-    radiography.draw_exposure(generator)  # comes first on the right knee's film
+    radiography.draw_exposure(generator)  # keeps the order of ``simulate_knee``, which draws the exposure first
     pose = radiography.draw_pose(shape, generator)
     knee = PairedKnee(side, seed, shape, pathology, pose)
     if metal is None:
@@ -105,7 +105,7 @@ def _standing_knee(seed: int, side: Side, shape: KneeShape, pathology: Pathology
 
 
 def _operated(pathology: Pathology, metal: Hardware) -> Pathology:
-    """What a prosthesis leaves of the disease: the surgeon takes it away where the metal goes."""
+    """The pathology without the lesions of the bone that a prosthesis replaces."""
     sides = {"total prosthesis": ("M", "L"), "unicondylar prosthesis": ("M",)}.get(metal, ())
     kept = {stem: 0 if stem.endswith(sides) and stem != "XRKL" else grade for stem, grade in pathology.grades.items()}
     return replace(pathology, grades=kept) if sides else pathology

@@ -1,6 +1,6 @@
-"""Who is simulated.
+"""The simulated participants.
 
-``seeds`` holds the disjoint ranges of seeds, ``grades`` draws the radiographic grades of a knee, ``participants`` the
-people. ``oai_tables`` and ``readings`` write the tables that OAI has about them; ``table_oddities`` adds what is odd
-in OAI's.
+``seeds`` holds the disjoint ranges of seeds. ``grades`` draws the radiographic grades of a knee, ``participants`` the
+participants. ``oai_tables`` and ``readings`` write OAI's tables about them; ``table_oddities`` describes the
+irregularities of OAI's real tables.
 """

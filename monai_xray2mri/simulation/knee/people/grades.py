@@ -1,12 +1,13 @@
 """Correlated radiographic gradings of simulated knees: the 19 features of Wang 2024a, Table I.
 
-A knee's grades come from an ordinal probit model: every feature has a standard normal latent, cut at the quantiles
-that its prevalence asks for, so that prevalences hold whatever the correlations are. The latents share a severity, an
-alignment (varus loads the medial compartment and relieves the lateral one, so that both are rarely narrowed) and a
-factor per compartment; sclerosis, cysts and attrition follow the latent of their compartment's joint space narrowing.
-Severity, alignment and the tendency to crystals are partly the participant's own and so tie the right knee to the left.
+A knee's grades come from an ordinal probit model: every feature has a standard normal latent variable, cut at the
+quantiles that belong to the prevalences of its grades. Prevalences therefore do not depend on the correlations. The
+latents share three factors: severity, alignment, and one factor for each compartment. Varus alignment loads the medial
+compartment and unloads the lateral one, so both are rarely narrowed together. Sclerosis, cysts and attrition are
+correlated with the joint space narrowing of their compartment. Severity, alignment and the tendency to crystals have a
+part that both knees of a participant share, which correlates the right knee with the left.
 
-Sources of the numbers, and what they give, stand in ``docs/simulation/cohort.md``; what is an estimate says so there
+Sources of the numbers and the resulting prevalences are in ``docs/simulation/cohort.md``. Estimates are marked there
 and here.
 """
 
@@ -78,17 +79,17 @@ SHARES: Final[Mapping[str, Mapping[str, tuple[float, ...]]]] = {
         **dict.fromkeys(("XRCYFL", "XRCYTL", "XRATTL", "XRCHL"), (0.18,)),
     },
 }
-"""Share of knees with grade 1, 2, 3 of each feature, as the two correlated cohorts are drawn."""
+"""Share of knees with grade 1, 2, 3 of each feature, in the two cohorts with correlated features."""
 
 _SHARED_KNEE: Final = {"severity": 0.80, "alignment": 0.50, "crystals": 0.60}
-"""Correlation of the right knee's factor with the left's."""
+"""Correlation of a factor of the right knee with that of the left."""
 
 _NARROWING: Final = {"M": (0.70, 0.55), "L": (0.50, 0.70)}
 """Loadings of the narrowing of a compartment on severity and alignment."""
 _OSTEOPHYTE: Final = (0.80, 0.10, 0.35)
 """Loadings of osteophytes on severity, alignment and their compartment's own factor."""
 _FOLLOWS_NARROWING: Final = {"XRSC": 0.90, "XRCY": 0.80, "XRATT": 0.92}
-"""Correlation of a latent with that of its compartment's narrowing; estimates."""
+"""Correlation of the latent of a feature with that of the narrowing of its compartment; estimates."""
 _CRYSTALS: Final = (0.80, 0.20)
 """Loadings of chondrocalcinosis on crystals and severity (odds ratio 2 for osteoarthritis, Neame 2003); estimates."""
 
@@ -98,7 +99,7 @@ _UNIFORMS: Final = 32
 
 @dataclass(frozen=True)
 class SharedFactors:
-    """What both knees of a participant have in common, each standard normal.
+    """Factors that both knees of a participant share; each is standard normal.
 
     Attributes:
         severity: of osteoarthritis.
@@ -112,10 +113,10 @@ class SharedFactors:
 
 
 def shared_factors(generator: torch.Generator) -> SharedFactors:
-    """The factors that a participant's knees share: the first numbers of the right knee's generator of grades.
+    """The factors that both knees of a participant share: the first numbers of the right knee's stream ``"grades"``.
 
     Args:
-        generator: fresh, of the stream ``"grades"``.
+        generator: generator of that stream, from which nothing is drawn yet.
     """
     return SharedFactors(*_normals(generator)[:3])
 
@@ -126,22 +127,22 @@ def draw_grades(
     prevalence: Prevalence = "balanced",
     shared: SharedFactors | None = None,
 ) -> dict[str, int]:
-    """Draw a grading of one knee; the same generator and arguments give the same grades for ever.
+    """Draw the grades of one knee; equal states of the generator and equal arguments give equal grades.
 
     Args:
         generator: the knee's generator of grades.
-        enriched: draw each cyst, chondrocalcinosis and attrition with probability one half, independently of all
-            else.
-        prevalence: ``"oai"`` as in OAI at baseline; ``"balanced"`` the same correlations with every grade often
-            enough for a small training set; ``"independent"`` every feature apart from the others, all its grades
-            alike.
-        shared: factors of the participant, for a left knee; by default the generator's own.
+        enriched: draw each cyst, chondrocalcinosis and attrition with probability one half, independent of all other
+            features.
+        prevalence: ``"oai"``: as in OAI at baseline. ``"balanced"``: the same correlations, but every grade is frequent
+            enough for a small training set. ``"independent"``: features are independent, and the grades of a feature
+            are equally frequent.
+        shared: the participant's factors, for a left knee; None draws them, for a right knee.
 
     Returns:
         OAI stem to grade, all 19, in the order of Table I.
 
     Raises:
-        UsageError: a prevalence of another name.
+        UsageError: the prevalence is unknown.
     """
     normal = _normals(generator)
     uniform = torch.rand(_UNIFORMS, generator=generator, dtype=torch.float64).tolist()
@@ -162,9 +163,13 @@ def draw_grades(
 def kellgren_lawrence(grades: Mapping[str, int]) -> int:
     """Kellgren-Lawrence grade that follows from osteophytes and joint space narrowing.
 
-    0 none; 1 doubtful osteophyte, or narrowing alone; 2 definite osteophyte with at most possible narrowing;
-    3 osteophyte with definite narrowing; 4 narrowing down to bone (Kellgren and Lawrence 1957). Possible narrowing is
-    OARSI grade 1 and definite narrowing grade 2: read so, OAI's shares of narrowing give its shares of KL 2 and 3.
+    0: none. 1: doubtful osteophyte, or narrowing alone. 2: definite osteophyte with at most possible narrowing.
+    3: osteophyte with definite narrowing. 4: narrowing down to bone (Kellgren and Lawrence, Ann Rheum Dis 16:494,
+    1957). Possible narrowing is read as OARSI grade 1, definite narrowing as grade 2; with these, OAI's shares of
+    narrowing reproduce its shares of KL 2 and 3.
+
+    Args:
+        grades: OAI stem to grade.
     """
     osteophyte = max(grades.get(f"XROS{bone}{side}", 0) for bone in "FT" for side in "ML")
     narrowing = max(grades.get(f"XRJS{side}", 0) for side in "ML")
@@ -178,13 +183,14 @@ def kellgren_lawrence(grades: Mapping[str, int]) -> int:
 
 
 def prevalence_of(seed: int) -> tuple[Prevalence, bool]:
-    """Which grades the patients of a seed range have: (prevalence, enriched).
+    """The arguments (prevalence, enriched) of :func:`draw_grades` for the patients of a seed range.
 
-    Models train, and are chosen, on balanced knees; they are calibrated and reported on knees as frequent as in OAI,
-    and reported besides on enriched ones and on a cohort whose features occur together as they do in no patient.
+    Models are trained and selected on balanced knees. They are calibrated and tested on knees with the prevalences of
+    OAI. Two further tests use knees with more lesions, and knees with combinations of features that patients do not
+    have.
 
     Raises:
-        InputRefused: a seed outside all ranges.
+        InputRefused: the seed lies outside all ranges.
     """
     return _POLICIES[seed_range_name(seed)]
 
@@ -200,19 +206,19 @@ _POLICIES: Final[Mapping[str, tuple[Prevalence, bool]]] = {
 
 
 def patient_grades(seed: int, side: Side = Side.RIGHT, prevalence: Prevalence | None = None) -> dict[str, int]:
-    """Grades of one knee of the patient of a seed: those that its radiograph and MR volume show.
+    """Grades of one knee of a patient, which its radiograph and MR volume show.
 
     Args:
-        seed: the patient's seed, which is the right knee's.
-        side: which knee.
-        prevalence: overrides that of the seed's range.
+        seed: the patient's seed; the right knee has the same one.
+        side: side of the knee.
+        prevalence: prevalence of the grades; None takes that of the seed's range.
 
     Returns:
         OAI stem to grade, all 19, in the order of Table I.
 
     Raises:
-        InputRefused: a seed outside all ranges.
-        UsageError: a prevalence of another name.
+        InputRefused: the seed lies outside all ranges.
+        UsageError: the prevalence is unknown.
     """
     usual, enriched = prevalence_of(seed)
     chosen = prevalence or usual
@@ -223,17 +229,17 @@ def patient_grades(seed: int, side: Side = Side.RIGHT, prevalence: Prevalence | 
 
 
 def _normals(generator: torch.Generator) -> list[float]:
-    """Standard normal numbers of one knee, always as many, so that no option shifts another."""
+    """Standard normal numbers of one knee; their number is fixed, so no option changes the draws of another."""
     drawn: list[float] = torch.randn(_NORMALS, generator=generator, dtype=torch.float64).tolist()
     return drawn
 
 
 def _latents(shared: SharedFactors, normal: list[float]) -> dict[str, float]:
-    """Standard normal latent of each feature but KL."""
+    """Standard normal latent of each feature except KL, by OAI stem."""
     noise = iter(normal)
 
     def combined(*parts: tuple[float, float]) -> float:
-        """Sum of (loading, factor), filled up with noise to a variance of one."""
+        """Sum of the factors, each times its loading, plus noise that brings the variance to one."""
         rest = 1.0 - sum(loading**2 for loading, _ in parts)
         return sum(loading * factor for loading, factor in parts) + math.sqrt(rest) * next(noise)
 
@@ -259,6 +265,6 @@ def _latents(shared: SharedFactors, normal: list[float]) -> dict[str, float]:
 
 
 def _graded(latent: float, shares: tuple[float, ...]) -> int:
-    """Grade of a standard normal latent such that each grade from 1 has its share of knees."""
+    """Grade of a standard normal latent; grades 1, 2, 3 occur with the given shares."""
     above = 1.0 - NormalDist().cdf(latent)
     return sum(above < sum(shares[grade:]) for grade in range(len(shares)))

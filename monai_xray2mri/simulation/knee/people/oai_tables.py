@@ -1,9 +1,8 @@
 """OAI's tables about simulated participants: readings, radiographs, contents, enrollees, clinical data.
 
-Columns and values are those of the real files (docs/knee/oai.md) as far as this project
-uses them; a table has no column that nobody fills. What is odd in the real files is put in on request, as
-:class:`~monai_xray2mri.simulation.knee.people.table_oddities.TableOddities` says. Every file appears whole or not at
-all.
+Columns and values are those of the real files (docs/knee/oai.md), limited to the columns that this project uses.
+:class:`~monai_xray2mri.simulation.knee.people.table_oddities.TableOddities` adds the irregularities of the real files.
+Every file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -25,9 +24,10 @@ FILM_DESCRIPTION: Final = "Bilateral PA Fixed Flexion Knee"
 ContentsVariant = Literal["barcode", "accession", "long"]
 
 _CHECKED: Final = 0.297
-"""Share of films that quality control looked at: 2,059 Y and 4,878 YD among 6,961 baseline knees."""
+"""Share of films that quality control examined: 2,059 Y and 4,878 YD among 6,961 baseline knees."""
 _PROBLEMS: Final = {"ALIGN": 0.064, "CENTER": 0.021, "DEPICT": 0.001, "POSITN": 0.018}
-"""Shares of those knees' films marked X: 448, 146, 6, 128 (counts published with a public repository's manifest)."""
+"""Share of the films of these knees with an X for each problem: 448, 146, 6 and 128 (counts published with the manifest
+of a public repository)."""
 _ACCEPTANCE: Final = {
     "Y": "'Y': QCd and found to be acceptable",
     "YD": "'YD': Not QCd and accepted by default",
@@ -41,11 +41,11 @@ class SeriesEntry:
     """One series as ``contents.csv`` lists it.
 
     Attributes:
-        folder: below the visit's folder, with ``/``: ``0.C.2/9000296/20040909/00593103``.
+        folder: path relative to the visit's folder, with ``/``: ``0.C.2/9000296/20040909/00593103``.
         participant: participant number.
         study_date: date of the examination.
-        barcode: twelve digits, the Accession Number.
-        study_description: of the study.
+        barcode: the Accession Number, twelve digits.
+        study_description: description of the study.
         series_description: ``Bilateral PA Fixed Flexion Knee``, ``COR_T1_3D_FLASH_RIGHT`` ...
     """
 
@@ -64,21 +64,21 @@ def write_gradings(
     structural_missingness: bool = False,
     visit: str = "V00",
 ) -> Path:
-    """Write the table of readings, ``kXR_SQ_BU00.txt``: a row per participant, side and reading project.
+    """Write the table of readings, ``kXR_SQ_BU00.txt``: one row per participant, side and reading project.
 
-    Reading project 15 read every knee; project 37 reads the knees of ``longitudinal`` participants once more.
+    Reading project 15 read every knee; project 37 read the knees of ``longitudinal`` participants again.
 
     Args:
         path: the file.
-        participants: whose readings to write.
-        oddities: what to make odd.
-        structural_missingness: leave out what OAI's readers did not read: osteophytes, chondrocalcinosis, sclerosis,
-            cysts and attrition of participants who never had definite osteoarthritis, and the last three always in
-            project 37.
+        participants: participants whose readings are written.
+        oddities: irregularities of the table.
+        structural_missingness: leave out the features that OAI's readers did not read: osteophytes, chondrocalcinosis,
+            sclerosis, cysts and attrition of participants who never had definite osteoarthritis; in project 37 also
+            sclerosis, cysts and attrition of all others.
         visit: prefix of the columns, ``V00`` to ``V10``.
 
     Returns:
-        `path`.
+        ``path``.
 
     Raises:
         UsageError: the file cannot be written, or the prefix is unknown.
@@ -89,15 +89,15 @@ def write_gradings(
 
 
 def write_radiographs(path: Path, participants: Iterable[Participant], oddities: TableOddities = NO_ODDITIES) -> Path:
-    """Write the table of radiographs and their quality control, ``XRay00.txt``: a row per film.
+    """Write the table of radiographs and their quality control, ``XRay00.txt``: one row per film.
 
     Args:
         path: the file.
-        participants: whose films to list.
-        oddities: what to make odd.
+        participants: participants whose films are listed.
+        oddities: irregularities of the table.
 
     Returns:
-        `path`.
+        ``path``.
 
     Raises:
         UsageError: the file cannot be written.
@@ -112,11 +112,11 @@ def write_enrollees(path: Path, participants: Iterable[Participant], oddities: T
 
     Args:
         path: the file.
-        participants: whom to list.
-        oddities: what to make odd.
+        participants: participants in the table.
+        oddities: irregularities of the table.
 
     Returns:
-        `path`.
+        ``path``.
 
     Raises:
         UsageError: the file cannot be written.
@@ -141,11 +141,11 @@ def write_clinical(path: Path, participants: Iterable[Participant], oddities: Ta
 
     Args:
         path: the file.
-        participants: whom to list.
-        oddities: what to make odd.
+        participants: participants in the table.
+        oddities: irregularities of the table.
 
     Returns:
-        `path`.
+        ``path``.
 
     Raises:
         UsageError: the file cannot be written.
@@ -170,18 +170,18 @@ def write_contents(
     variant: ContentsVariant = "barcode",
     oddities: TableOddities = NO_ODDITIES,
 ) -> Path:
-    """Write ``contents.csv`` of a visit: a row per series.
+    """Write ``contents.csv`` of a visit: one row per series.
 
     Args:
         path: the file.
-        series: what to list.
-        variant: how this visit names and writes the barcode: ``"barcode"`` the digits behind 0166 without leading
-            zeros, ``"accession"`` the same under the name AccessionNumber, ``"long"`` all twelve digits.
-        oddities: ``padded_text`` puts blanks behind the descriptions; ``lost_leading_zeros`` takes the zero of the
-            long form; ``lower_case_columns`` and ``duplicate_rows`` as everywhere.
+        series: the series in the table.
+        variant: form of the barcode column. ``"barcode"``: the digits after 0166 without leading zeros.
+            ``"accession"``: the same digits under the name AccessionNumber. ``"long"``: all twelve digits.
+        oddities: irregularities of the table. ``padded_text``, ``lost_leading_zeros`` (long form only),
+            ``lower_case_columns`` and ``duplicate_rows`` apply.
 
     Returns:
-        `path`.
+        ``path``.
 
     Raises:
         UsageError: the file cannot be written, or the variant is unknown.
@@ -226,7 +226,7 @@ def _radiograph_row(participant: Participant, oddities: TableOddities) -> list[s
 def _write_table(
     path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str, oddities: TableOddities
 ) -> Path:
-    """Write a table in ASCII; no value holds its delimiter, so nothing is quoted."""
+    """Write a table in ASCII. No value contains the delimiter, so no value is quoted."""
     names = [name.lower() for name in header] if oddities.lower_case_columns else list(header)
     lines = [names, *oddities.with_duplicates(rows)]
     return write_whole(path, "".join(delimiter.join(line) + "\n" for line in lines).encode("ascii"))

@@ -1,9 +1,9 @@
-"""Simulated participants: who the knees belong to, shaped like OAI's cohort at baseline.
+"""Simulated participants with the distributions of OAI's cohort at baseline.
 
 Sex, age, body mass index and subcohort follow published tables of OAI (sources at each constant and in
-``docs/simulation/cohort.md``); the gradings are those that the images of the same seed show
-(:func:`~monai_xray2mri.simulation.knee.people.grades.patient_grades`). Nobody is real. A number may be that of a
-participant of the real OAI, so the two must never share a folder.
+``docs/simulation/cohort.md``). The grades are those of the images of the same seed
+(:func:`~monai_xray2mri.simulation.knee.people.grades.patient_grades`). No participant is a real person. A participant
+number may also belong to a participant of the real OAI, so real and simulated releases must never share a folder.
 """
 
 from __future__ import annotations
@@ -26,25 +26,28 @@ Subcohort = Literal["progression", "incidence"]
 
 _NUMBERS: Final = 1_000_000
 _FIRST_NUMBER: Final = 9_000_000
-_STEP: Final = 387_421  # shares no factor with a million: stepping by it meets every number once
+_STEP: Final = 387_421  # coprime to one million, so its multiples reach every number once
 PARTICIPANTS_PER_RANGE: Final = _NUMBERS // len(SEED_RANGES)
-"""So many of the first seeds of each range have a participant number of their own."""
+"""Number of seeds at the start of each range that have a participant number."""
 
 _MEN: Final = 0.415
 """Share of men among 4,796 participants (PMC7886009, Table 1)."""
 _AGE_QUARTILES: Final = (45.0, 53.5, 61.5, 69.5, 80.0)
-"""Enrolled at 45 to 79; in whole years quartiles 53 (54 with osteoarthritis), 61 and 69 (PMC6284324, Table 1)."""
+"""Minimum, quartiles and maximum of the age. OAI enrolled people of 45 to 79; the quartiles in whole years are 53 (54
+with osteoarthritis), 61 and 69 (PMC6284324, Table 1)."""
 _BMI: Final[Mapping[Subcohort, tuple[float, float]]] = {"incidence": (27.8, 0.174), "progression": (29.7, 0.169)}
-"""Median and spread of the logarithm: 27.8 (24.6 to 31.1) and 29.7 (26.6 to 33.4) (PMC6284324, Table 1)."""
+"""Median, and standard deviation of the logarithm. Published medians and quartiles: 27.8 (24.6 to 31.1) and 29.7 (26.6
+to 33.4) (PMC6284324, Table 1)."""
 _BMI_LIMITS: Final = (17.0, 50.0)
 _PROGRESSION: Final = (0.06, 0.13, 0.31, 0.55, 0.72)
-"""Chance of the progression subcohort by the worse knee's KL: 69/1145, 90/669, 408/1331, 481/874, 211/292 (ibid.)."""
+"""Probability of the progression subcohort by the worse knee's KL grade: 69/1145, 90/669, 408/1331, 481/874, 211/292
+(PMC6284324, Table 1)."""
 _INCIDENT: Final = 0.154
-"""Of participants without radiographic osteoarthritis 11.9 % and 3.5 % had it after 48 months (Wright State CORE
-Scholar, kinesiology_health/74)."""
+"""Share of participants without radiographic osteoarthritis at baseline who had it after 48 months: 11.9 % + 3.5 %
+(Wright State CORE Scholar, kinesiology_health/74)."""
 _LONGITUDINAL: Final = {True: 0.29, False: 0.58}
-"""Chance of reading project 37 for those with osteoarthritis ever, and never: solved from the rows of OAI's baseline
-table, 12,813 in all, 7,110 with osteophytes and 5,506 with sclerosis
+"""Probability of reading project 37 for participants who ever had osteoarthritis, and who never had it. It is solved
+from the number of rows of OAI's baseline table: 12,813 in all, 7,110 with osteophytes, 5,506 with sclerosis
 (:mod:`~monai_xray2mri.simulation.knee.people.readings`)."""
 _FIRST_EXAM: Final = date(2004, 3, 1)
 _EXAM_DAYS: Final = 821  # to the end of May 2006
@@ -52,11 +55,13 @@ _FIRST_HALF: Final = 2_686 / 4_796
 """Group C is the first 2,686 participants (docs/knee/oai.md)."""
 
 _KNEE_SIZE: Final[Mapping[Sex, float]] = {"F": 0.946, "M": 1.076}
-"""Bicondylar width 78.5 mm in women and 88.6 mm in men (hindawi.com/journals/ari/2012/679658), about a mean of 1."""
+"""Factor on lengths, with a mean of 1 over the cohort, from bicondylar widths of 78.5 mm in women and 88.6 mm in men
+(hindawi.com/journals/ari/2012/679658)."""
 _KNEE_SIZE_SPREAD: Final = 0.045
-"""3.0/78.5 and 4.2/88.6 (ibid.); 3.5/72.5 and 4.0/82.7 (foliamedica.mf.unsa.ba, article 144)."""
+"""Relative standard deviation of bicondylar width: 3.0/78.5 and 4.2/88.6 (same source), 3.5/72.5 and 4.0/82.7
+(foliamedica.mf.unsa.ba, article 144)."""
 _HEIGHT_CM: Final[Mapping[Sex, float]] = {"F": 163.0, "M": 177.0}
-"""An estimate, as are the next numbers."""
+"""Mean height; an estimate, as are the following numbers."""
 _HEIGHT_SPREAD_CM: Final = 6.5
 _HEIGHT_WITH_SIZE: Final = 0.6
 _FAT_PER_BMI: Final = 0.04
@@ -67,15 +72,15 @@ _FAT_LIMITS: Final = (0.4, 2.2)
 
 @dataclass(frozen=True)
 class Traits:
-    """What shapes the knee of a participant, independent of what readers see on it.
+    """Traits of a participant that determine size and fat of the knee.
 
     Attributes:
-        sex: ``"F"`` or ``"M"``, as DICOM Patient's Sex (0010,0040) has it.
-        age_years: at the examination, whole years.
+        sex: ``"F"`` or ``"M"``, the values of DICOM Patient's Sex (0010,0040).
+        age_years: age at the examination in whole years.
         bmi: body mass index in kg/m2.
-        height_cm: standing height.
-        size: factor on the knee's lengths; 1 is the mean of the cohort, women are smaller.
-        fat: factor on the subcutaneous fat's thickness; 1 is the mean of the cohort.
+        height_cm: standing height in cm.
+        size: factor on the knee's lengths; the mean of the cohort is 1.
+        fat: factor on the thickness of subcutaneous fat; the mean of the cohort is 1.
     """
 
     sex: Sex
@@ -88,22 +93,22 @@ class Traits:
 
 @dataclass(frozen=True)
 class Participant:
-    """A simulated participant of an OAI-shaped cohort.
+    """A simulated participant of a cohort like OAI's.
 
     Attributes:
-        seed: of the right knee and the film.
-        number: seven digits beginning with 9, as OAI's; no other participant of any seed range has it.
+        seed: seed of the right knee and of the film.
+        number: participant number, seven digits beginning with 9 as in OAI; unique over all seed ranges.
         sex: ``"F"`` or ``"M"``.
-        age_years: at the examination.
+        age_years: age at the examination in whole years.
         bmi: body mass index in kg/m2.
-        height_cm: standing height.
-        birth_date: agrees with the age at the examination.
-        exam_date: of film and MR; a weekday between March 2004 and May 2006, when OAI enrolled.
+        height_cm: standing height in cm.
+        birth_date: date of birth; agrees with the age at the examination.
+        exam_date: date of film and MR: a weekday between March 2004 and May 2006, when OAI enrolled.
         grades: side to the 19 grades.
-        ever_oa: definite radiographic osteoarthritis (KL 2 or more) of a knee at some visit, this or a later one.
-        longitudinal: read again in OAI's reading project 37.
+        ever_oa: whether a knee has definite radiographic osteoarthritis (KL 2 or more) at this or a later visit.
+        longitudinal: whether the film was read again in OAI's reading project 37.
         subcohort: ``"progression"`` or ``"incidence"``.
-        cohort: ``"C"`` or ``"E"``, the image release's group: first or second half of those enrolled.
+        cohort: participant group of OAI's image releases: ``"C"`` (first half of the enrolled) or ``"E"`` (second).
     """
 
     seed: int
@@ -122,21 +127,21 @@ class Participant:
 
     @property
     def barcode(self) -> str:
-        """Barcode of the film, which is its Accession Number: 0166 and eight digits, of which OAI names the folder."""
+        """Barcode of the film, also its Accession Number: 0166 and eight digits, which also name its folder."""
         return f"0166{self.seed:08d}"
 
 
 def draw_participant(seed: int, prevalence: Prevalence | None = None) -> Participant:
-    """The participant of a seed; the same arguments give the same participant for ever.
+    """The participant of a seed; equal arguments give equal participants.
 
     Args:
-        seed: one of the first ``PARTICIPANTS_PER_RANGE`` of a range of
+        seed: one of the first ``PARTICIPANTS_PER_RANGE`` seeds of a range of
             :mod:`~monai_xray2mri.simulation.knee.people.seeds`.
-        prevalence: overrides how frequent the grades are; the images of the seed show those of its range.
+        prevalence: prevalence of the grades; None takes that of the seed's range, which :func:`simulate_knee` shows.
 
     Raises:
-        InputRefused: a seed outside all ranges, or too far into one to have a participant number of its own.
-        UsageError: a prevalence of another name.
+        InputRefused: the seed lies outside all ranges, or too far into one to have a participant number.
+        UsageError: the prevalence is unknown.
     """
     number = participant_number(seed)
     grades = {side: patient_grades(seed, side, prevalence) for side in Side}
@@ -164,22 +169,22 @@ def draw_participant(seed: int, prevalence: Prevalence | None = None) -> Partici
 
 
 def participant_traits(seed: int) -> Traits:
-    """Sex, age, body mass index and what follows from them for the anatomy of a seed's knee.
+    """Sex, age and body mass index of the participant of a seed, and the size and fat of the knee.
 
     Args:
-        seed: of any range; it needs no participant number.
+        seed: a seed of any range, also one without a participant number.
 
     Raises:
-        InputRefused: a seed outside all ranges.
+        InputRefused: the seed lies outside all ranges.
     """
     return _traits(_Draws(seed), {side: patient_grades(seed, side) for side in Side})
 
 
 def participant_number(seed: int) -> int:
-    """OAI-like number of the participant of a seed: seven digits beginning with 9, each given once over all ranges.
+    """Participant number of a seed: seven digits beginning with 9, as in OAI, unique over all ranges.
 
     Raises:
-        InputRefused: a seed outside all ranges, or beyond the first ``PARTICIPANTS_PER_RANGE`` of its range.
+        InputRefused: the seed lies outside all ranges, or beyond the first ``PARTICIPANTS_PER_RANGE`` of its range.
     """
     name = seed_range_name(seed)
     offset = seed - SEED_RANGES[name].start
@@ -195,7 +200,7 @@ def participant_number(seed: int) -> int:
 
 
 class _Draws:
-    """Random numbers of one participant: always the same ones in the same order."""
+    """The random numbers of one participant, drawn in a fixed order."""
 
     def __init__(self, seed: int) -> None:
         generator = knee_generator(seed, "participant")
@@ -227,18 +232,18 @@ def _subcohort(draws: _Draws, grades: Mapping[Side, Mapping[str, int]]) -> Subco
 
 
 def _quantile(share: float, quartiles: tuple[float, ...]) -> float:
-    """The value below which a share of people lies, straight lines between the quartiles."""
+    """The quantile of a share, linear between minimum, quartiles and maximum."""
     part = share * (len(quartiles) - 1)
     low = int(part)
     return quartiles[low] + (part - low) * (quartiles[low + 1] - quartiles[low])
 
 
 def _weekday(day: date) -> date:
-    """The day itself, or the Friday before a weekend."""
+    """The day itself, or the Friday before if it is on a weekend."""
     return day - timedelta(days=max(0, day.weekday() - 4))
 
 
 def _birth_date(exam: date, age_years: int, share: float) -> date:
-    """A date of birth that makes one of the given age at the examination."""
+    """A date of birth that gives the age at the examination; ``share`` (0 to 1) chooses the day of the year."""
     latest = date(exam.year - age_years, exam.month, min(exam.day, 28))
     return latest - timedelta(days=int(share * 364))

@@ -1,10 +1,9 @@
-"""Rows of the table of readings ``kXR_SQ_BU``: what OAI's readers would have written about simulated knees.
+"""Rows of the table of readings ``kXR_SQ_BU``: the readings of simulated knees in the form of OAI's readers.
 
-Which features were read in whom follows OAI's notes: KL and joint space narrowing in everybody, the others "only in
+OAI's notes say which features were read: KL and joint space narrowing in all participants, the others "only in
 participants with definite radiographic OA [in] at least one knee at one (or more) of the time points"
-(docs/knee/oai.md). At baseline 55.5 % of all rows hold osteophytes and chondrocalcinosis and 43.0 %
-sclerosis, cysts and attrition; that the second reading project left these three out explains both numbers, and is an
-inference.
+(docs/knee/oai.md). At baseline 55.5 % of all rows hold osteophytes and chondrocalcinosis, and 43.0 % hold sclerosis,
+cysts and attrition. We infer that the second reading project left these three out; this explains both numbers.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from monai_xray2mri.simulation.knee.people.table_oddities import TableOddities, 
 from monai_xray2mri.types import Side
 
 TABLE_VERSION: Final = f"sim {SIMULATOR_VERSION}"
-"""What the column VERSION of every table says."""
+"""Value of the column VERSION of every table."""
 FIRST_PROJECT: Final = 15
 SECOND_PROJECT: Final = 37
 MISLABELED_PROJECT: Final = 42
-"""Means 37: "Users should recode these participants from READPRJ=42 to READPRJ=37" (OAI, kXR_SQ_BU)."""
+"""Stands for 37: "Users should recode these participants from READPRJ=42 to READPRJ=37" (OAI, kXR_SQ_BU)."""
 
 _SIDES: Final = {Side.RIGHT: (1, "Right"), Side.LEFT: (2, "Left")}
 _ALWAYS_READ: Final = ("XRKL", "XRJSM", "XRJSL")
@@ -37,12 +36,12 @@ _NO_BARCODE: Final = "T"
 
 
 class ReadingTable:
-    """How readings are written.
+    """Header and rows of the table of readings.
 
     Args:
-        oddities: what to make odd.
-        structural_missingness: leave out what OAI's readers did not read.
-        visit: prefix of the columns.
+        oddities: irregularities of the table.
+        structural_missingness: leave out the features that OAI's readers did not read.
+        visit: prefix of the columns, ``V00`` to ``V10``.
 
     Raises:
         UsageError: the prefix is unknown.
@@ -68,11 +67,7 @@ class ReadingTable:
         ]
 
     def rows(self, participant: Participant) -> list[list[str]]:
-        """Both knees, once or twice each; a knee with a prosthesis has no gradings and no row.
-
-        Args:
-            participant: whose knees.
-        """
+        """Rows of both knees, for one or two reading projects; a knee with a prosthesis has no grades and no row."""
         projects = (FIRST_PROJECT, SECOND_PROJECT) if participant.longitudinal else (FIRST_PROJECT,)
         sides = [side for side in _SIDES if participant.grades[side]]
         return [self._row(participant, side, project) for project in projects for side in sides]
@@ -116,14 +111,14 @@ class ReadingTable:
 
 
 def _is_read(stem: str, project: int, ever_oa: bool) -> bool:
-    """Whether OAI's readers looked at a feature."""
+    """Whether OAI's readers read a feature in a reading project."""
     if stem in _ALWAYS_READ:
         return True
     return ever_oa and (project == FIRST_PROJECT or stem in _READ_TWICE)
 
 
 def _another_kl(grade: int, direction: float) -> int:
-    """A KL grade next to the given one."""
+    """A KL grade that differs from the given one by 1."""
     if grade in (0, MAXIMAL_GRADES["XRKL"]):
         return abs(grade - 1)
     return grade + (1 if direction < 0.5 else -1)

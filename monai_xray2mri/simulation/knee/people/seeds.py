@@ -1,4 +1,4 @@
-"""Disjoint seed ranges, so that no knee that judges a model was ever trained on."""
+"""Disjoint seed ranges: no knee of an evaluation is ever used in training."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def seed_range_name(seed: int) -> str:
     """Name of the range that a seed belongs to.
 
     Raises:
-        InputRefused: if the seed lies in none of them.
+        InputRefused: the seed lies in none of them.
     """
     for name, seeds in SEED_RANGES.items():
         if seed in seeds:
@@ -51,10 +51,10 @@ def seed_range_name(seed: int) -> str:
 
 
 def require_training_seed(seed: int) -> int:
-    """Return the seed if a model may be trained on its knee.
+    """Return the seed if it belongs to the training range.
 
     Raises:
-        InputRefused: if the seed belongs to a held-out range or to none.
+        InputRefused: the seed belongs to another range or to none.
     """
     name = seed_range_name(seed)
     if name != "training":
@@ -68,11 +68,11 @@ def require_training_seed(seed: int) -> int:
 
 
 def knee_generator(seed: int, stream: str) -> torch.Generator:
-    """Generator of one stream of randomness of one knee, independent of every other knee and stream.
+    """Generator of one random stream of one knee, independent of all other knees and streams.
 
     Args:
         seed: the knee's seed.
-        stream: what is drawn: ``"anatomy"``, ``"film"``, ``"mr"`` ...; redrawing one leaves the others unchanged.
+        stream: name of the stream: ``"anatomy"``, ``"film"``, ``"mr"`` ...
     """
     digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))

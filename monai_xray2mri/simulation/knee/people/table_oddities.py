@@ -1,4 +1,4 @@
-"""What is odd in OAI's real tables, to be put into simulated ones (docs/knee/oai.md)."""
+"""Irregularities of OAI's real tables, for simulated ones (docs/knee/oai.md)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from monai_xray2mri.errors import UsageError
 
 @dataclass(frozen=True)
 class TableOddities:
-    """Oddities of tables; shares are probabilities from 0 to 1 per row, or per value where it says so.
+    """Irregularities of tables. Shares are probabilities from 0 to 1, drawn for each row or value.
 
     Attributes:
         coded_values: write values with their meaning, as newer downloads do: ``1: Right``, ``2: Grade 2``.
         lower_case_columns: write the names of columns in lower case.
-        lost_leading_zeros: write barcodes as numbers, without their leading 0.
-        padded_text: blanks behind descriptions.
-        project_42: write READPRJ 42 where 37 is meant.
-        barcodes_t: share of readings whose barcode is ``T``.
+        lost_leading_zeros: write barcodes as numbers, without leading zeros.
+        padded_text: append blanks to descriptions.
+        project_42: write READPRJ 42 instead of 37.
+        barcodes_t: share of rows of readings whose barcode is ``T``.
         missing_forms: share of values of readings that are ``.: Missing Form/Incomplete Workbook``.
-        decimals: share of narrowing grades of 1 or 2 that carry a change within the grade, as in follow-up visits:
-            1.2, 1.4 ... 1.8.
-        above_range: share of the values where OAI goes beyond Table I's range (attrition, medial tibial cysts) that
-            are raised to 2.
-        disagreements: share of second readings (project 37) in which KL is another one.
-        duplicate_rows: share of rows that stand in the table twice.
-        unreadable_films: share of films that quality control refused (``NR``).
+        decimals: share of narrowing grades 1 and 2 with a decimal (1.2, 1.4, 1.6, 1.8). At follow-up visits OAI's
+            decimals give a change within the grade.
+        above_range: share of values that are raised from 1 to 2, for attrition and medial tibial cysts. OAI exceeds the
+            range of Table I in these features.
+        disagreements: share of second readings (project 37) with another KL grade than the first.
+        duplicate_rows: share of rows that the table holds twice.
+        unreadable_films: share of films that quality control rejected (``NR``).
     """
 
     coded_values: bool = False
@@ -47,10 +47,10 @@ class TableOddities:
     unreadable_films: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse numbers that are no shares.
+        """Check the shares.
 
         Raises:
-            UsageError: naming the share.
+            UsageError: a share is not within 0 to 1; the message names it.
         """
         for item in fields(self):
             share = getattr(self, item.name)
@@ -59,10 +59,10 @@ class TableOddities:
 
     @classmethod
     def oai(cls) -> TableOddities:
-        """All that occurs in OAI's newer downloads of a baseline visit, somewhat more often than there.
+        """The irregularities of OAI's newer downloads of a baseline visit, more frequent than there.
 
-        Two are known as frequent: 2 % of second readings disagree, 24 of 6,961 films are NR. The other shares are
-        chosen so that a hundred participants meet each.
+        Two frequencies are known: 2 % of second readings disagree, and 24 of 6,961 films are NR. The other shares are
+        high enough for each irregularity to occur among a hundred participants.
         """
         return cls(
             coded_values=True,
@@ -82,11 +82,11 @@ class TableOddities:
         return f"{code}: {meaning}" if self.coded_values else str(code)
 
     def barcode(self, barcode: str) -> str:
-        """A barcode of twelve digits as these tables hold it."""
+        """A barcode of twelve digits in the form of these tables."""
         return barcode.lstrip("0") if self.lost_leading_zeros else barcode
 
     def with_duplicates(self, rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-        """The rows, some of them twice; which ones depends on the row alone."""
+        """The rows, some of them twice. Whether a row is doubled depends only on its content."""
         result: list[Sequence[str]] = []
         for row in rows:
             digest = hashlib.sha256("|".join(row).encode()).digest()
@@ -96,10 +96,10 @@ class TableOddities:
 
 
 NO_ODDITIES: Final = TableOddities()
-"""Tables as one would wish them: numbers alone, every value there."""
+"""Regular tables: plain numbers, no missing value."""
 
 
 def chances(generator: torch.Generator, count: int) -> list[float]:
-    """So many numbers between 0 and 1."""
+    """``count`` random numbers in [0,1)."""
     drawn: list[float] = torch.rand(count, generator=generator, dtype=torch.float64).tolist()
     return drawn

@@ -1,6 +1,7 @@
-"""A simulated release in the shape of OAI's: radiographs, MR series, tables, and in a folder of its own the truth.
+"""A simulated release with the layout of OAI's: radiographs, MR series and tables; the truth has a folder of its own.
 
-``settings`` is what it is made of, ``layout`` where everything lies, ``plan`` what there is to do, ``run`` does it,
-participant by participant, with ``writer``. ``header``, ``film_dicom`` and ``mr_dicom`` make the images' files,
-``tables`` the tables, ``truth_files`` the truth; ``display`` and ``oddities`` follow what OAI's films are like.
+``settings`` holds the settings of a release, ``layout`` the paths. ``plan`` finds the participants that are missing,
+``run`` makes them, and ``writer`` writes one of them. ``header``, ``film_dicom`` and ``mr_dicom`` make DICOM datasets,
+``tables`` the tables, ``truth_files`` the files of the truth. ``oddities`` draws the irregularities of OAI's image
+files, ``display`` converts positions to the usual orientation of a film.
 """

@@ -1,7 +1,7 @@
-"""Places on a film as a reader sees it: head up, the patient's right at the image's left.
+"""Positions on a film in the usual display: head up, the patient's right at the image's left.
 
-Films of a release may be stored mirrored or turned (Patient Orientation tells it), and readers turn them back before
-they look. Truth that is to lie over what was read is given in that usual display.
+A release may store films mirrored or rotated; Patient Orientation says so, and software that reads them restores the
+usual display. The truth about a film is therefore given in the usual display.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ def displayed_box(box: Box, shape: tuple[int, ...], options: FilmOptions) -> Box
     Args:
         box: in pixels of the stored film.
         shape: (rows, columns) of the stored film.
-        options: how it was stored: mirrored, then turned counter-clockwise by quarter turns.
+        options: options of the film: how it was mirrored, then rotated counter-clockwise by quarter turns.
     """
     rows, columns = shape
-    for _ in range(options.quarter_turns):  # turned back clockwise
+    for _ in range(options.quarter_turns):  # each turn back is clockwise
         box = Box(box.left, rows - box.top - box.rows, box.columns, box.rows)
         rows, columns = columns, rows
     return Box(box.top, columns - box.left - box.columns, box.rows, box.columns) if options.mirrored else box
 
 
 def displayed_point(point: Point, shape: tuple[int, ...], options: FilmOptions) -> Point:
-    """A (row, column) of a stored film, centres of pixels at whole numbers, in the usual display.
+    """A point (row, column) of a stored film in the usual display; pixel centers are whole numbers.
 
     Args:
         point: in pixels of the stored film.
         shape: (rows, columns) of the stored film.
-        options: how it was stored.
+        options: options of the film: how it was mirrored, then rotated counter-clockwise by quarter turns.
     """
     box = displayed_box(Box(point[0] + 0.5, point[1] + 0.5, 0.0, 0.0), shape, options)
     return box.top - 0.5, box.left - 0.5

@@ -1,4 +1,4 @@
-"""The film of a simulated participant with the header that OAI's films have."""
+"""The film of a simulated participant with the header of OAI's films."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _TIME: Final = "100000"
 
 
 def film_image(film: SimulatedFilm, participant: Participant, oddities: ImageOddities) -> Dataset:
-    """The film as a radiograph of the participant, of the image class that its options say.
+    """The film as a DICOM radiograph of the participant; the film's options determine the SOP class.
 
     Args:
         film: the film.
-        participant: whose film it is; the barcode becomes the Accession Number.
-        oddities: where a computed radiograph's pixel spacing stands; digital ones always have it in its place.
+        participant: the participant of the film; the barcode becomes the Accession Number.
+        oddities: attribute of a computed radiograph's pixel spacing; digital X-rays always have Imager Pixel Spacing.
 
     Returns:
         A complete dataset with file meta information; UIDs are a hash of the content.
@@ -45,7 +45,7 @@ def film_image(film: SimulatedFilm, participant: Participant, oddities: ImageOdd
 
 
 def _move_spacing(dataset: Dataset, keyword: str | None) -> None:
-    """Put the spacing where the oddity wants it."""
+    """Move the pixel spacing to another attribute, or remove it if ``keyword`` is None."""
     if keyword != "ImagerPixelSpacing":
         spacing = dataset.ImagerPixelSpacing
         del dataset.ImagerPixelSpacing

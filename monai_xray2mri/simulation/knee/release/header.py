@@ -1,8 +1,8 @@
-"""What the headers of a participant's images have in common: the invented patient, the study, the trial's visit.
+"""The common part of the headers of a participant's images: the invented patient, the study, the visit of the trial.
 
-PatientID is the participant number and AccessionNumber the barcode by which OAI's tables are joined; visits stand in
-the Clinical Trial attributes (PS3.3 C.7.1.3, C.7.2.3), as public code reads them. OAI's own values of the time point
-are not published; ours are ``00m`` and ``Baseline``.
+PatientID is the participant number, AccessionNumber the barcode, by which OAI's tables are joined. The visit is in the
+Clinical Trial attributes (PS3.3 C.7.1.3, C.7.2.3), where public code reads it. OAI's own values of the time point are
+not published; this module writes ``00m`` and ``Baseline``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def describe_patient(dataset: Dataset, participant: Participant) -> None:
     """Set the Patient, Patient Study and Clinical Trial modules.
 
     Args:
-        dataset: what is changed.
+        dataset: the dataset that is changed.
         participant: the simulated participant.
     """
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -59,14 +59,14 @@ def describe_patient(dataset: Dataset, participant: Participant) -> None:
 
 
 def describe_study(dataset: Dataset, participant: Participant, kind: str, barcode: str, time: str) -> None:
-    """Set the General Study module; radiograph and MR are studies of their own, as they have barcodes of their own.
+    """Set the General Study module. Radiograph and MR have different barcodes, so they are two studies.
 
     Args:
-        dataset: what is changed.
+        dataset: the dataset that is changed.
         participant: the simulated participant.
-        kind: ``"radiograph"`` or ``"MR"``; it enters the Study Instance UID.
-        barcode: twelve digits, the Accession Number.
-        time: time of the day, ``hhmmss``.
+        kind: ``"radiograph"`` or ``"MR"``; the Study Instance UID depends on it.
+        barcode: the Accession Number, twelve digits.
+        time: Study Time, ``hhmmss``.
     """
     dataset.StudyInstanceUID = deterministic_uid(
         "release study", SIMULATOR_VERSION, participant.seed, participant.number, kind

@@ -1,9 +1,9 @@
-"""Where everything lies in a simulated release: OAI's folders and names, and the folder of the truth.
+"""Paths in a simulated release: OAI's folders and names, and the folder of the truth.
 
 ::
 
     release.json                                            settings, simulator version, whether it is complete
-    README.txt                                              says that nobody in it is real
+    README.txt                                              says that no participant is a real person
     00m/contents.csv
     00m/0.C.2/9000296/20040909/00593103/001                 the film, one file
     00m/0.C.2/9000296/20040909/10593103/001 ... 080         COR_T1_3D_FLASH_RIGHT, one file per slice
@@ -13,9 +13,9 @@
     AllClinical_ASCII/AllClinical00.txt
     truth/9000296/truth.json, labels.seg.nrrd, lesions.seg.nrrd, manifest.json
 
-``0.C.2`` is visit number, participant group and version of OAI's image releases; below it participant, date of the
-examination (yyyymmdd), series number of eight digits (a leading 0 is a radiograph, a leading 1 an MR series; they are
-the last eight of the barcode), and files without an extension.
+``0.C.2`` is visit number, participant group and version of OAI's image releases. The folders below it are participant
+number, date of the examination (yyyymmdd), and the last eight digits of the barcode: the first of them is 0 for a
+radiograph, 1 for an MR series. Image files have no extension.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ENROLLEES: Final = Path("General_ASCII") / "Enrollees.txt"
 CLINICAL: Final = Path("AllClinical_ASCII") / "AllClinical00.txt"
 TRUTH: Final = "truth"
 DRAFTS: Final = ".*.part"
-"""Unfinished files and folders of :mod:`monai_xray2mri.runtime.files`, which a killed run leaves behind."""
+"""Pattern of unfinished files and folders of :mod:`monai_xray2mri.runtime.files`; a killed run leaves them behind."""
 
 MR_DESCRIPTION: Final = "COR_T1_3D_FLASH_RIGHT"
 
@@ -45,13 +45,13 @@ _BARCODE_START: Final = "0166"
 
 @dataclass(frozen=True)
 class ParticipantPlaces:
-    """Places of one participant, relative to the release.
+    """Folders of one participant, relative to the release.
 
     Attributes:
-        images: folder of the participant's images; whole or not there.
-        film: folder of the film, which holds one file ``001``.
-        mr: folder of the MR series, ``001`` and so on.
-        truth: folder of the truth; it is written last and says that the images are complete.
+        images: folder of the participant's images; it is written whole or not at all.
+        film: folder of the film, with one file ``001``.
+        mr: folder of the MR series, with files ``001``, ``002`` and so on.
+        truth: folder of the truth; it is written last, so it exists only if the images are complete.
     """
 
     images: Path
@@ -61,11 +61,7 @@ class ParticipantPlaces:
 
 
 def places(participant: Participant) -> ParticipantPlaces:
-    """Where the files of a participant lie.
-
-    Args:
-        participant: the participant; number, cohort, date of examination and seed are used.
-    """
+    """Folders of a participant, from its number, cohort, date of examination and seed."""
     images = Path(VISIT) / f"0.{participant.cohort}.2" / f"{participant.number:07d}"
     day = images / f"{participant.exam_date:%Y%m%d}"
     return ParticipantPlaces(
@@ -77,7 +73,7 @@ def places(participant: Participant) -> ParticipantPlaces:
 
 
 def mr_barcode(participant: Participant) -> str:
-    """Barcode of the MR examination, its Accession Number; the film's is ``Participant.barcode``."""
+    """Barcode of the MR examination, also its Accession Number; the film's is ``Participant.barcode``."""
     return f"{_BARCODE_START}1{participant.seed:07d}"
 
 

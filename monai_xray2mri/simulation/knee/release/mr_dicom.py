@@ -1,13 +1,13 @@
-"""The MR series of a simulated participant as files that look acquired and say that they are simulated.
+"""The MR series of a simulated participant as DICOM files with an acquisition protocol, marked as simulated.
 
 Classic MR Image Storage (PS3.3 A.4), one file per slice, with the protocol of OAI's COR_T1_3D_FLASH_RIGHT (Peterfy et
 al., Osteoarthritis Cartilage 2008;16:1433; PMC5871621 Table 1: coronal, water excitation, 160 mm field of view, 80
-slices of 1.5 mm without gap, TR 20 ms, TE 7.57 ms, flip angle 12 degrees, 130 Hz per pixel, 3 T). The values are the
-ones that the signal was computed with; Synthetic Data (0008,001C), manufacturer and comments say so (PS3.3 C.12.1
-lets equipment and technique attributes hold simulated values).
+slices of 1.5 mm without gap, TR 20 ms, TE 7.57 ms, flip angle 12 degrees, 130 Hz per pixel, 3 T). The signal was
+computed with these values. Synthetic Data (0008,001C), manufacturer and comments say that it is simulated; with
+Synthetic Data, equipment and technique attributes may hold simulated values (PS3.3 C.12.1).
 
-Files count from the posterior end, as is inferred for OAI (its order is not documented), unless an oddity turns them;
-readers must sort by Image Position (Patient).
+Files are numbered from the posterior end. OAI does not document its order; this one is inferred. An irregularity may
+reverse it, so software must sort by Image Position (Patient).
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ def mr_images(
 
     Args:
         knee: the right knee; ``volume`` [80,256,256] in [0,1] is stored as ``round(4095 v)``.
-        participant: whose knee it is.
-        matrix: rows and columns of the images: 256, or 512 with every pixel four times (nothing is made up between
-            pixels, and averaging 2 x 2 gives back the 256 exactly).
+        participant: the participant of the knee.
+        matrix: rows and columns of the images, 256 or 512. 512 repeats every pixel 2 x 2 times, so averaging 2 x 2
+            pixels gives the 256 x 256 image exactly.
         anterior_first: number the files from the anterior end instead of the posterior.
 
     Returns:
         One complete dataset with file meta information per slice. UIDs are a hash of the whole series.
 
     Raises:
-        ValueError: the matrix is no multiple of the volume's.
+        ValueError: the matrix is not a multiple of the volume's.
     """
     pixels, affine = enlarged(stored_pixels(knee.volume), knee.affine, matrix)  # [S,M,M]
     order = range(len(pixels) - 1, -1, -1) if anterior_first else range(len(pixels))
@@ -80,7 +80,7 @@ def mr_images(
 
 
 def enlarged(pixels: np.ndarray, affine: np.ndarray, matrix: int) -> tuple[np.ndarray, np.ndarray]:
-    """Repeat pixels within the slices, and the affine that goes with it.
+    """Repeat pixels within the slices, and adapt the affine.
 
     Args:
         pixels: [S,H,H] stored values.
@@ -88,10 +88,10 @@ def enlarged(pixels: np.ndarray, affine: np.ndarray, matrix: int) -> tuple[np.nd
         matrix: H or a multiple of it.
 
     Returns:
-        [S,matrix,matrix] and the affine [4,4] of the smaller pixels, whose first centre lies nearer to the corner.
+        [S,matrix,matrix] stored values, and the affine [4,4] of the smaller pixels.
 
     Raises:
-        ValueError: the matrix is no multiple of H.
+        ValueError: the matrix is not a multiple of H.
     """
     factor, rest = divmod(matrix, pixels.shape[1])
     if rest or factor < 1:
@@ -103,7 +103,7 @@ def enlarged(pixels: np.ndarray, affine: np.ndarray, matrix: int) -> tuple[np.nd
 
 
 def _common(participant: Participant) -> Dataset:
-    """What all slices share, but for UIDs, which are set last."""
+    """The attributes that all slices share, without UIDs, which are set last."""
     image = Dataset()
     image.file_meta = file_meta()
     describe_patient(image, participant)
@@ -133,7 +133,7 @@ def _set_series(image: Dataset) -> None:
 
 
 def _set_technique(image: Dataset) -> None:
-    """MR Image (PS3.3 C.8.3.1): spoiled 3-D gradient echo; of the defined terms FS is next to water excitation."""
+    """MR Image (PS3.3 C.8.3.1): spoiled 3-D gradient echo. no defined term is water excitation; FS is closest."""
     image.ScanningSequence, image.SequenceVariant, image.ScanOptions = "GR", "SP", "FS"
     image.SequenceName = "simulated FLASH"
     image.MRAcquisitionType = "3D"

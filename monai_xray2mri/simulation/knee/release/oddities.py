@@ -1,6 +1,6 @@
-"""Oddities of OAI's image files that a release shows on request, drawn per participant.
+"""Optional irregularities of image files as in OAI, drawn for each participant.
 
-Polarity, markers, exposure and the like are not here: they belong to how a film is made (``film_options.py``).
+Polarity, markers and exposure are options of the film (``film_options.py``).
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ _ANTERIOR_FIRST_SHARE: Final = 0.25
 
 @dataclass(frozen=True)
 class ImageOddities:
-    """How the image files of one participant deviate from the usual.
+    """Irregularities of the image files of one participant.
 
-    That each of these occurs in OAI is known from public code that reads it, how often is not: the shares are our own.
+    Public code that reads OAI shows that each of them occurs there. Their frequency is unknown; the shares are
+    estimates.
 
     Attributes:
-        spacing: attribute of the film's pixel spacing, or None where the header has none at all.
-        anterior_first: files of the MR series count from the anterior end, so that only positions tell the order.
+        spacing: attribute of the film's pixel spacing; None if the header has none.
+        anterior_first: whether the files of the MR series are numbered from the anterior end.
     """
 
     spacing: str | None = "ImagerPixelSpacing"
@@ -34,11 +35,11 @@ class ImageOddities:
 
 
 def draw_oddities(seed: int, oddities: Oddities) -> ImageOddities:
-    """Oddities of one participant.
+    """Irregularities of one participant's image files.
 
     Args:
         seed: the participant's seed.
-        oddities: ``"none"`` gives the usual files, ``"oai"`` draws.
+        oddities: ``"none"`` gives regular files, ``"oai"`` draws irregularities.
     """
     if oddities == "none":
         return ImageOddities()

@@ -1,4 +1,4 @@
-"""Before a release is made: what is complete already, whether the disk is large enough, and one run at a time."""
+"""The checks before a release is made: which participants are complete, and whether there is enough disk space."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HEADER_BYTES: Final = 2048
 _TRUTH_BYTES: Final = 300_000  # compressed labels and lesions, JSON and manifest, measured
 _TABLE_BYTES: Final = 2048  # of all tables, per participant
 _RESERVE_BYTES: Final = 64 << 20
-_SAMPLE: Final = 500  # participants whose films are reckoned one by one
+_SAMPLE: Final = 500  # participants whose sizes are computed one by one
 
 NOTICE_TEXT: Final = (
     "Simulated knees in the shape of an OAI release. Nobody in it is real: participants, numbers, dates and readings\n"
@@ -39,10 +39,10 @@ class ReleasePlan:
     """What a run will do.
 
     Attributes:
-        remaining: participants that are to be made.
-        complete: number of participants that are there already.
-        needed_bytes: disk space that the rest will take.
-        free_bytes: disk space that there is.
+        remaining: participants that will be made.
+        complete: number of participants that are complete already.
+        needed_bytes: disk space that the remaining participants need.
+        free_bytes: free disk space.
     """
 
     remaining: tuple[Participant, ...]
@@ -51,7 +51,7 @@ class ReleasePlan:
     free_bytes: int
 
     def __str__(self) -> str:
-        """One sentence for people."""
+        """One sentence for the user."""
         there = f"{self.complete} complete, " if self.complete else ""
         rest = in_number(len(self.remaining), "knee")
         needed, free = in_words(self.needed_bytes), in_words(self.free_bytes)
@@ -59,7 +59,7 @@ class ReleasePlan:
 
 
 def participant_bytes(settings: ReleaseSettings, seed: int) -> int:
-    """Disk space of one participant in bytes, within some percent.
+    """Disk space of one participant in bytes, correct to a few percent.
 
     Args:
         settings: the release's.
@@ -72,11 +72,11 @@ def participant_bytes(settings: ReleaseSettings, seed: int) -> int:
 
 
 def needed_bytes(settings: ReleaseSettings, participants: Sequence[Participant]) -> int:
-    """Disk space of participants in bytes, from the mean of a sample if there are many.
+    """Disk space of participants in bytes; for many participants from the mean of a sample.
 
     Args:
-        settings: the release's.
-        participants: those that are to be made.
+        settings: settings of the release.
+        participants: participants that will be made.
     """
     sample = participants[:: max(1, len(participants) // _SAMPLE)]
     total = sum(participant_bytes(settings, one.seed) for one in sample)
@@ -86,16 +86,16 @@ def needed_bytes(settings: ReleaseSettings, participants: Sequence[Participant])
 def plan_release(
     root: Path, settings: ReleaseSettings, participants: tuple[Participant, ...], *, thorough: bool = False
 ) -> ReleasePlan:
-    """Find out what is missing and whether there is room for it.
+    """Find the participants that are missing, and check that the disk has space for them.
 
     Args:
-        root: the release, made if needed.
-        settings: the release's.
-        participants: all that the release is to hold.
-        thorough: recompute the SHA-256 of every file of earlier runs instead of comparing sizes.
+        root: folder of the release.
+        settings: settings of the release.
+        participants: all participants of the release.
+        thorough: also compare the SHA-256 of every file of earlier runs, not only its size.
 
     Raises:
-        UsageError: not enough disk space.
+        UsageError: there is not enough disk space.
     """
     remaining = tuple(who for who in participants if not is_complete(root, who, settings, thorough=thorough))
     needed = needed_bytes(settings, remaining)
@@ -111,7 +111,7 @@ def plan_release(
 
 
 def make_folder(root: Path) -> Path:
-    """The release's folder, made if needed.
+    """Make the folder of the release if it is missing, and return it.
 
     Raises:
         UsageError: it is a file, or cannot be made.
@@ -128,14 +128,14 @@ def make_folder(root: Path) -> Path:
 
 
 def claim(root: Path, settings: ReleaseSettings) -> None:
-    """Write the settings into the folder, or check that they are those of an earlier run.
+    """Write the settings into the folder, or check that an earlier run had the same.
 
     Args:
-        root: the release.
-        settings: the release's; more knees than before are welcome, fewer are not.
+        root: folder of the release.
+        settings: settings of the release; ``knees`` may be larger than that of an earlier run, but not smaller.
 
     Raises:
-        UsageError: it cannot be written, or holds something else.
+        UsageError: the folder cannot be written, or holds something else.
     """
     what = f"output folder {root.name}"
     if (root / SETTINGS).exists():
@@ -153,8 +153,8 @@ def save_settings(root: Path, settings: ReleaseSettings, *, complete: bool, fail
     """Write ``release.json``.
 
     Args:
-        root: the release.
-        settings: the release's.
+        root: folder of the release.
+        settings: settings of the release.
         complete: whether all participants and the tables are there.
         failed: seeds that could not be simulated.
     """
@@ -163,7 +163,7 @@ def save_settings(root: Path, settings: ReleaseSettings, *, complete: bool, fail
 
 
 def in_words(count: int) -> str:
-    """A number of bytes for people: ``"14.3 GB"``."""
+    """A number of bytes as text: ``"14.3 GB"``."""
     for unit, size in (("TB", 10**12), ("GB", 10**9)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
@@ -171,7 +171,7 @@ def in_words(count: int) -> str:
 
 
 def in_number(count: int, thing: str) -> str:
-    """So many things for people: ``"1 knee"``, ``"2,000 knees"``."""
+    """A number of things as text: ``"1 knee"``, ``"2,000 knees"``."""
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 

@@ -1,4 +1,4 @@
-"""Making a release: one participant after the other, or several processes at once, resumable at any moment."""
+"""Makes a release in one or several processes; an interrupted run can be continued."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ReleaseSummary:
     """What a run did.
 
     Attributes:
-        directory: the release.
+        directory: folder of the release.
         simulated: number of participants that this run made.
-        complete: number of participants that it holds now.
+        complete: number of participants that the release holds now.
     """
 
     directory: Path
@@ -42,13 +42,14 @@ def simulate_release(
     progress: bool = False,
     announce: Callable[[ReleasePlan], None] | None = None,
 ) -> ReleaseSummary:
-    """Simulate a release, or what is missing of it. Equal settings give equal bytes, also after interruptions.
+    """Simulate a release, or the rest of one. Equal settings give equal bytes, also after an interruption.
 
     Args:
-        directory: the release's folder; new, empty, or begun with the same settings (fewer knees are fine).
-        settings: what to make.
-        workers: processes; each computes on one thread.
-        thorough: read and compare the files of earlier runs instead of looking at their sizes.
+        directory: folder of the release: new, empty, or of an earlier run with equal settings and at most as many
+            knees.
+        settings: settings of the release.
+        workers: number of processes; each computes on one thread.
+        thorough: also compare the SHA-256 of every file of earlier runs, not only its size.
         progress: show a progress bar on stderr.
         announce: called with the plan before the work begins.
 
@@ -56,9 +57,9 @@ def simulate_release(
         What was done.
 
     Raises:
-        UsageError: settings, folder or disk space do not allow it; nothing was simulated then.
-        OutOfMemory: a worker was killed, as happens when memory runs out.
-        SomeCasesFailed: some knees could not be simulated; the others are there, and the tables list them.
+        UsageError: settings, folder or disk space do not allow it. Nothing is simulated then.
+        OutOfMemory: a worker was killed, usually because memory ran out.
+        SomeCasesFailed: some knees could not be simulated. The release holds the others, and the tables list those.
     """
     pool = Workers(workers)
     directory = make_folder(directory)
@@ -89,17 +90,17 @@ def simulate_release(
 
 
 def _simulate(directory: Path, settings: ReleaseSettings, plan: ReleasePlan, run: Runner) -> dict[int, str]:
-    """Make what is missing; returns the seeds that failed with their reasons."""
+    """Make the missing participants; return the seeds that failed, with the reasons."""
     with closing(run(partial(_attempt, directory, settings), plan.remaining)) as reasons:
         outcomes = zip(plan.remaining, reasons, strict=True)
         return dict(sorted((one.seed, reason) for one, reason in outcomes if reason is not None))
 
 
 def _attempt(directory: Path, settings: ReleaseSettings, participant: Participant) -> str | None:
-    """Make one participant; what went wrong with this knee alone, or None.
+    """Make one participant; return the reason if only this participant failed, else None.
 
     Raises:
-        Xray2MRIError: what ends the run: the package's own errors and lack of memory.
+        Xray2MRIError: an error that ends the run: one of the package's own, or lack of memory.
     """
     try:
         write_participant(directory, participant, settings)

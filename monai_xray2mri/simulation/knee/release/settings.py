@@ -1,4 +1,4 @@
-"""What a release is made of: everything that its bytes depend on."""
+"""The settings of a release: everything that its bytes depend on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Oddities = Literal["none", "oai"]
 Films = Literal["varied", "plain"]
 
 FORMAT: Final = 1
-"""Version of the layout and headers that this package writes; another one is another release."""
+"""Version of the layout and the headers that this package writes; a release has only one version."""
 MATRICES: Final = (256, 512)
 
 
@@ -25,17 +25,19 @@ class ReleaseSettings:
     """Settings of a release.
 
     Attributes:
-        seed: seed of the first participant; the others follow it.
-        knees: number of participants, each with one right knee in MR and both on the film.
-        visibility: how far cysts, chondrocalcinosis and attrition show in the radiographs, 0 to 1.
-        mr_matrix: 256 (0.625 mm, as simulated) or 512 (0.3125 mm, OAI's; every pixel four times).
-        films: ``"varied"`` draws pixel size, polarity, markers, collimation, faults and metal of the left knee as
-            departments make them; ``"plain"`` makes all alike, at 0.3 mm.
-        oddities: ``"oai"`` puts the oddities of the real tables and headers in.
-        structural_missingness: leave out the readings that OAI did not make.
-        prevalence: how frequent grades are; None is that of the seed range (``simulation/grades.py``).
-        device: where the knees are computed: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` ...; films are made on the CPU. Kinds
-            of device differ in roundings, so a release belongs to one kind.
+        seed: seed of the first participant; the others have the seeds after it.
+        knees: number of participants; each has an MR volume of the right knee and a film of both knees.
+        visibility: how visible cysts, chondrocalcinosis and attrition are in the radiographs, 0 to 1.
+        mr_matrix: 256 (pixels of 0.625 mm, as simulated) or 512 (0.3125 mm, as OAI; every pixel is repeated 2 x 2
+            times).
+        films: ``"varied"`` draws pixel size, polarity, markers, collimation, faults and metal of the left knee;
+            ``"plain"`` gives all films the same options and pixels of 0.3 mm.
+        oddities: ``"oai"`` adds the irregularities of OAI's tables and headers, ``"none"`` does not.
+        structural_missingness: leave out the features that OAI's readers did not read.
+        prevalence: prevalence of the grades; None takes that of the seed range
+            (:func:`~monai_xray2mri.simulation.knee.people.grades.prevalence_of`).
+        device: where the knees are computed: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` ... Films are always computed on the
+            CPU. CPU and GPU differ in rounding, so all knees of a release are computed on one kind of device.
     """
 
     seed: int
@@ -49,10 +51,10 @@ class ReleaseSettings:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be made.
+        """Check the settings.
 
         Raises:
-            UsageError: naming the setting.
+            UsageError: a setting is out of its range; the message names it.
         """
         choices = get_args(Prevalence)
         for name, met, rule in (
@@ -84,7 +86,7 @@ class ReleaseSettings:
         return {**versions, **asdict(self), "device": kind}
 
     def fingerprint(self) -> str:
-        """Hash of all that one participant's files depend on besides the seed."""
+        """Hash of everything except the seed that the files of one participant depend on."""
         record = self.as_record()
         for key in ("seed", "knees", "split"):
             del record[key]
@@ -92,14 +94,14 @@ class ReleaseSettings:
 
 
 def first_seed(split: str | None, seed: int | None) -> int:
-    """Seed of the first participant from what the user gave.
+    """Seed of the first participant.
 
     Args:
         split: name of a seed range, or None.
-        seed: an absolute seed, or None for the first one of the range (training if there is no range either).
+        seed: an absolute seed; None takes the first seed of the split, or of the training range without a split.
 
     Raises:
-        UsageError: there is no such range, or the seed lies in another one.
+        UsageError: the split is unknown, or the seed lies in another one.
     """
     if split is None:
         return SEED_RANGES["training"].start if seed is None else seed
@@ -117,7 +119,11 @@ def first_seed(split: str | None, seed: int | None) -> int:
 
 
 def _check_seeds(seed: int, knees: int) -> None:
-    """All participants must belong to one range, or a release would mix what a model may see and what judges it."""
+    """Check that all seeds belong to one range; a release must not mix training and test data.
+
+    Raises:
+        UsageError: they do not, or some have no participant number.
+    """
     for name, seeds in SEED_RANGES.items():
         if seed in seeds:
             stop = seeds.start + PARTICIPANTS_PER_RANGE  # beyond it there are no participant numbers left
@@ -134,10 +140,10 @@ def _check_seeds(seed: int, knees: int) -> None:
 
 
 def film_options(settings: ReleaseSettings, seed: int) -> FilmOptions:
-    """What the film of a participant is like.
+    """Options of the film of a participant.
 
     Args:
-        settings: the release's.
+        settings: settings of the release.
         seed: the participant's seed.
     """
     return draw_film_options(seed) if settings.films == "varied" else plain_options(seed)

@@ -37,12 +37,12 @@ def write_tables(root: Path, participants: Sequence[Participant], settings: Rele
     """Write all tables of a release, replacing those of an earlier run.
 
     Args:
-        root: the release.
-        participants: whose images are there.
-        settings: which oddities to put in, and whether unread features are missing.
+        root: folder of the release.
+        participants: participants whose images are complete.
+        settings: settings of the release.
 
     Returns:
-        The files.
+        Paths of the tables.
 
     Raises:
         UsageError: a file cannot be written.
@@ -60,7 +60,7 @@ def write_tables(root: Path, participants: Sequence[Participant], settings: Rele
 
 
 def series_of(participant: Participant) -> list[SeriesEntry]:
-    """The two series of a participant as ``contents.csv`` lists them."""
+    """Entries of ``contents.csv`` for the two series of a participant."""
     where = places(participant)
     listed = (
         (where.film, participant.barcode, FILM_DESCRIPTION),
@@ -80,7 +80,7 @@ def series_of(participant: Participant) -> list[SeriesEntry]:
 
 
 def as_graded(participant: Participant, settings: ReleaseSettings) -> Participant:
-    """The participant as the readers found it: a knee with a prosthesis has no grades."""
+    """The participant without grades of knees with a prosthesis, which readers cannot grade."""
     metal = film_options(settings, participant.seed).hardware
     grades = {side: {} if metal.get(side) in PROSTHESES else knee for side, knee in participant.grades.items()}
     return replace(participant, grades=grades)

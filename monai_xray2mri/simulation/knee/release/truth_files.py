@@ -1,9 +1,9 @@
 """The truth of a participant as files: numbers as JSON, labels and lesions as segmentations for 3D Slicer.
 
-``labels.seg.nrrd`` and ``lesions.seg.nrrd`` are compressed NRRD label maps with the names and colours of their
-segments in 3D Slicer's own keys, so that Slicer shows them by name over the DICOM series; every other reader of NRRD
-(SimpleITK, ITK-SNAP) sees a plain label map. The simulated volume runs from posterior to anterior, which is
-left-handed in patient space; label maps are stored from anterior to posterior, as DICOM readers sort the series.
+``labels.seg.nrrd`` and ``lesions.seg.nrrd`` are compressed NRRD label maps. 3D Slicer's own keys hold names and colors
+of the segments, so Slicer shows named segments over the DICOM series. Other readers of NRRD (SimpleITK, ITK-SNAP) see
+a plain label map. The simulated volume runs from posterior to anterior, which is left-handed in patient space. Label
+maps are stored from anterior to posterior, the order in which DICOM software sorts the series.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ LESION_FILE: Final = "lesions.seg.nrrd"
 NOTE: Final = "Simulated knee of no real person. Not for clinical use."
 
 TISSUE_NAMES: Final = {int(tissue): tissue.name.lower().replace("_", " ") for tissue in Tissue if tissue}
-"""Label to name; 0 is air."""
+"""Label to name of the tissue; 0 (air) is left out."""
 LESION_NAMES: Final = {code: feature for code, feature in enumerate(LESION_FEATURES, start=1)}
-"""Code of ``SimulatedKnee.lesions`` to feature."""
+"""Code in ``SimulatedKnee.lesions`` to OAI stem of the feature."""
 
-_GOLDEN_ANGLE: Final = 0.618034  # of the circle of hues: neighbors in number differ in colour
+_GOLDEN_ANGLE: Final = 0.618034  # of the circle of hues: consecutive labels get different colors
 
 
 def write_truth(
@@ -51,16 +51,19 @@ def write_truth(
     where: ParticipantPlaces,
     oddities: ImageOddities,
 ) -> None:
-    """Write the three files of truth into a folder that exists.
+    """Write the three files of truth into an existing folder.
 
     Args:
-        folder: where to.
+        folder: the folder.
         knee: the right knee.
-        film: the film of both.
-        participant: whose knees they are.
-        settings: the release's.
-        where: places of the images in the release, which the record repeats.
-        oddities: those of the participant's image files, which the record repeats.
+        film: the film of both knees.
+        participant: the participant.
+        settings: settings of the release.
+        where: folders of the images; ``truth.json`` repeats them.
+        oddities: irregularities of the image files; ``truth.json`` repeats them.
+
+    Raises:
+        UsageError: a file cannot be written.
     """
     record = truth_record(knee, film, participant, settings, where, oddities)
     (folder / TRUTH_FILE).write_text(
@@ -78,14 +81,15 @@ def truth_record(
     where: ParticipantPlaces,
     oddities: ImageOddities,
 ) -> dict[str, Any]:
-    """What ``truth.json`` holds, as plain values.
+    """The content of ``truth.json`` as plain values.
 
-    ``knees`` has one entry per side (``R``, ``L``): the grades (none with a prosthesis), the metal in it, and on the
-    film the box of the joint (top, left, rows, columns) and keypoints (row, column), in pixels of the film as it is
-    usually shown, whose (rows, columns) are ``film.shape``. The right one, which alone was examined by MR, has
-    ``truth``, the record of :class:`~monai_xray2mri.simulation.knee.anatomy.truth.KneeTruth`: millimetres in the
-    patient coordinates of the MR series; its pixels are those of the *joint radiograph* of ``simulate_knee``, not of
-    the film.
+    ``knees`` has one entry per side (``R``, ``L``): the grades (none with a prosthesis), the metal in the knee, the box
+    of the joint on the film (top, left, rows, columns), and keypoints on the film (row, column). Boxes and keypoints
+    are in pixels of the film in the usual display, whose (rows, columns) are ``film.shape``.
+
+    Only the right knee has an MR examination. Its entry also has ``truth``, the record of
+    :class:`~monai_xray2mri.simulation.knee.anatomy.truth.KneeTruth`. There, lengths in mm are in the patient
+    coordinates of the MR series, and pixels are those of the *joint radiograph* of ``simulate_knee``, not of the film.
     """
     knees: dict[str, Any] = {side.value: _on_film(film, side) for side in Side}
     knees[Side.RIGHT.value]["truth"] = knee.truth.as_record()
@@ -113,7 +117,7 @@ def truth_record(
 
 
 def _on_film(film: SimulatedFilm, side: Side) -> dict[str, Any]:
-    """What is known of one knee on the film, in the usual display."""
+    """The truth about one knee on the film, in the usual display."""
     shape, options = film.pixels.shape, film.options
     return {
         "grades": dict(film.grades[side]),
@@ -129,9 +133,10 @@ def write_segmentation(path: Path, labels: np.ndarray, affine: np.ndarray, names
     """Write a label map as a segmentation for 3D Slicer.
 
     Args:
-        path: a file named ``.seg.nrrd``.
-        labels: [S,H,W] uint8; 0 is nothing.
-        affine: [4,4], maps (column, row, slice) to LPS mm; left-handed ones are turned round.
+        path: a file whose name ends in ``.seg.nrrd``.
+        labels: [S,H,W] uint8; 0 is background.
+        affine: [4,4], maps (column, row, slice) to LPS mm; with a left-handed one the slices are written in reverse
+            order.
         names: label to name, for every label that may occur.
     """
     if np.linalg.det(affine[:3, :3]) < 0:

@@ -1,7 +1,8 @@
-"""One participant of a release: written in an order that can be cut off anywhere, and recognised when complete.
+"""Writes one participant of a release so that an interrupted run can be continued.
 
-The images come first, in one folder that appears whole; the truth comes last, in another, with a manifest of every
-file's size and SHA-256. A participant without a manifest, or whose files have other sizes, is made anew.
+The images are written first, into one folder that appears whole or not at all. The truth is written last, into another
+folder, with a manifest of the size and SHA-256 of every file. A participant without a manifest, or with files of other
+sizes, is made again.
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ _BLOCK: Final = 1 << 20
 
 
 def write_participant(root: Path, participant: Participant, settings: ReleaseSettings) -> None:
-    """Simulate a participant and write the images and the truth, replacing what an interrupted run left.
+    """Simulate a participant and write images and truth; they replace files of an interrupted run.
 
     Args:
-        root: the release.
-        participant: whom to simulate.
-        settings: the release's.
+        root: folder of the release.
+        participant: the participant.
+        settings: settings of the release.
 
     Raises:
-        UsageError: something cannot be written.
+        UsageError: a file cannot be written.
     """
     where = places(participant)
     _remove(root, where)
     oddities = draw_oddities(participant.seed, settings.oddities)
-    with quiet(), whole_directory(root / where.images) as draft:  # what cannot be written is known before the work
+    with quiet(), whole_directory(root / where.images) as draft:  # first, to fail early if it cannot write
         knee = simulate_knee(
             participant.seed, participant.grades[Side.RIGHT], settings.visibility, device=settings.device
         )
@@ -66,13 +67,13 @@ def write_participant(root: Path, participant: Participant, settings: ReleaseSet
 
 
 def is_complete(root: Path, participant: Participant, settings: ReleaseSettings, *, thorough: bool = False) -> bool:
-    """Whether a participant's files are all there as they were written.
+    """Whether all files of a participant are there and unchanged.
 
     Args:
-        root: the release.
-        participant: whose files.
-        settings: the release's; files of other settings do not count.
-        thorough: compare the SHA-256 of every file too, not only its size.
+        root: folder of the release.
+        participant: the participant.
+        settings: settings of the release; files of other settings do not count.
+        thorough: also compare the SHA-256 of every file, not only its size.
     """
     where = places(participant)
     try:
@@ -84,15 +85,15 @@ def is_complete(root: Path, participant: Participant, settings: ReleaseSettings,
             (root / name).stat().st_size == entry["bytes"] and (not thorough or _sha256(root / name) == entry["sha256"])
             for name, entry in files.items()
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, cut off, or not ours
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, cut off, or of another program
         return False
 
 
 def remove_drafts(root: Path) -> None:
-    """Remove the unfinished files and folders of runs that were killed.
+    """Remove unfinished files and folders of killed runs.
 
     Args:
-        root: the release; nothing but its own kinds of folders is searched.
+        root: folder of the release; only the folders of a release are searched.
     """
     for folder in (
         root,
@@ -116,7 +117,7 @@ def _write_series(folder: Path, images: list[Dataset]) -> None:
 
 
 def _write_manifest(root: Path, where: ParticipantPlaces, draft: Path, settings: ReleaseSettings) -> None:
-    """List the images, which are in their place, and the truth, which still is in the draft."""
+    """Write the manifest of the images, which are in their folder, and of the truth, which is still in the draft."""
     entries = {path.as_posix(): root / path for path in _images(root, where)}
     entries |= {(where.truth / path.name).as_posix(): path for path in draft.iterdir()}
     files = {name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for name, path in sorted(entries.items())}
@@ -132,7 +133,7 @@ def _images(root: Path, where: ParticipantPlaces) -> Iterator[Path]:
 
 
 def _remove(root: Path, where: ParticipantPlaces) -> None:
-    """Remove what is there of a participant, the truth first, as it vouches for the images."""
+    """Remove the files of a participant; the truth first, because it marks the images as complete."""
     for folder in (where.truth, where.images):
         shutil.rmtree(root / folder, ignore_errors=True)
 

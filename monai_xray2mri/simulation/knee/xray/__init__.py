@@ -1,5 +1,5 @@
 """The X-ray examination of one joint.
 
-``mineral`` and ``trabeculae`` are what the rays meet in bone, ``radiography`` projects them, ``beam`` makes a picture
-of the projection.
+``mineral`` and ``trabeculae`` give the bone along the rays, ``radiography`` computes the line integrals of attenuation,
+``beam`` turns line integrals into an image.
 """

@@ -1,17 +1,17 @@
-"""The X-ray beam behind the knee: spectrum, scatter, blur, noise, and what a CR reader makes of it.
+"""The X-ray beam behind the knee: spectrum, scatter, blur, noise, and the processing of a CR reader.
 
-- Spectrum: Kramers' law for a tungsten tube at 70 kVp behind 3 mm of aluminium, weighted by energy as an
-  energy-integrating detector does, so that the beam hardens in thick bone. Characteristic lines lie above 57 keV and
-  are left out.
-- Mass attenuation coefficients: Hubbell and Seltzer, NISTIR 5632 (NIST, Table 4, tissues of ICRU-44): cortical bone,
-  skeletal muscle, adipose tissue, aluminium (Table 3), interpolated in the logarithm; densities of ICRU-44.
-- Scatter: a veil under the primary image, the primary itself blurred over some 30 mm; after an anti-scatter grid the
-  share of scatter behind an extremity is 10 to 35 %.
-- Noise: a CR plate at about 2.5 uGy (speed class 400) takes some 3e4 quanta per mm2 and uGy and keeps about a fifth
-  of them (DQE of a powder plate 18 %: MacKenzie and Honey, Med Phys 34:3345, 2007); part of its noise does not depend
-  on the dose (ibid.); the laser that reads the plate blurs image and noise alike.
-- Presentation: logarithm, then what differs between makers: how much of the coarse structure is kept (multi-frequency
-  processing, dynamic range control), how much edges are enhanced, and the look-up table's shoulder and toe.
+- Spectrum: Kramers' law for a tungsten tube at 70 kVp behind 3 mm of aluminium, weighted by energy for an
+  energy-integrating detector. The beam therefore hardens in thick bone. Characteristic lines (above 57 keV) are left
+  out.
+- Mass attenuation coefficients: Hubbell and Seltzer, NISTIR 5632 (NIST): cortical bone, skeletal muscle and adipose
+  tissue of ICRU-44 (Table 4), aluminium (Table 3), interpolated in the logarithm; densities of ICRU-44.
+- Scatter: a share of the primary image is blurred over about 30 mm. Behind an extremity and an anti-scatter grid the
+  share of scatter is 10 to 35 %.
+- Noise: at about 2.5 uGy (speed class 400) a CR plate receives about 3e4 quanta per mm2 and uGy and detects about one
+  fifth of them (DQE of a powder plate 18 %: MacKenzie and Honey, Med Phys 34:3345, 2007). Part of its noise does not
+  depend on the dose (same paper). The laser that reads the plate blurs image and noise equally.
+- Presentation: the logarithm, then processing that differs between manufacturers: attenuation of coarse structure
+  (multi-frequency processing, dynamic range control), edge enhancement, and shoulder and toe of the look-up table.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _ADIPOSE: Final = (1.083, 0.5677, 0.3063, 0.2396, 0.2123, 0.1974, 0.1800)
 _DENSITY: Final = {"aluminium": 2.699, "bone": 1.92, "muscle": 1.05, "fat": 0.95}
 """g/cm3."""
 _GRANULARITY_MM2: Final = 1.2e-5
-"""Noise power of the plate's own grain, relative to the square of the dose: an estimate."""
+"""Noise power of the plate's grain in mm2, relative to the square of the dose; an estimate."""
 _RESAMPLING_PIXELS: Final = 0.41
-"""Blur of the reader's last step, from its own finer pixels to the image's by a linear kernel: sigma in pixels."""
+"""Sigma in pixels of the blur when the reader resamples its finer pixels to those of the image, linearly."""
 _SATURATION: Final = 150.0
 _DIRECT: Final = (-4.0, -2.0)
-"""Signal of direct exposure beside the leg, which every reader shows black, and of where the leg begins."""
+"""Signal of direct exposure next to the leg, which readers show black, and signal at which the leg begins."""
 _COARSE: Final = 8
-"""Scatter and coarse structure are worked out on pixels this many times larger."""
+"""Scatter and coarse structure are computed on pixels larger by this factor."""
 
 
 def _coefficients(table: Sequence[float], density: float) -> tuple[float, ...]:
@@ -70,7 +70,7 @@ MU_FAT: Final = _coefficients(_ADIPOSE, _DENSITY["fat"])
 
 
 def _spectrum() -> tuple[float, ...]:
-    """Share of the detector's signal per energy without a patient."""
+    """Share of the detector's signal at each of ``ENERGIES_KEV`` without a patient; the shares add up to 1."""
     aluminium = _coefficients(_ALUMINIUM, _DENSITY["aluminium"])
     weights = [
         (TUBE_KILOVOLT / energy - 1) * math.exp(-mu * ALUMINIUM_MM) * energy
@@ -80,15 +80,16 @@ def _spectrum() -> tuple[float, ...]:
 
 
 SPECTRUM: Final = _spectrum()
+"""Share of the detector's signal at each of ``ENERGIES_KEV`` without a patient."""
 
 
 def line_integral(fat: Tensor, muscle: Tensor, bone: Tensor) -> Tensor:
-    """Negative logarithm of the detector's signal behind the given path lengths: Beer-Lambert per energy, summed.
+    """Negative logarithm of the detector's signal behind the given paths: Beer-Lambert for each energy, then the sum.
 
     Args:
         fat: [H,W] path in mm through adipose tissue and yellow marrow.
-        muscle: [H,W] path in mm through muscle and what attenuates like it (skin, cartilage, meniscus, fluid).
-        bone: [H,W] path in mm through compact bone, or as much mineral as that.
+        muscle: [H,W] path in mm through muscle and tissue with the same attenuation (skin, cartilage, meniscus, fluid).
+        bone: [H,W] path in mm through compact bone, or through spongy bone with the same amount of mineral.
 
     Returns:
         [H,W] without unit.
@@ -101,18 +102,18 @@ def line_integral(fat: Tensor, muscle: Tensor, bone: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Exposure:
-    """Nuisance of one film: how it was exposed, and how the CR reader shows it.
+    """How one film was exposed, and how the CR reader processes it.
 
     Attributes:
-        level: grey value of the reference attenuation (a typical bone of the knee), before the table bends.
+        level: grey value of the reference attenuation (a typical bone of the knee) before the look-up table.
         contrast: grey value per unit of line integral.
-        scatter: share of scattered radiation under the image.
-        photons: quanta per mm2 that the detector keeps behind the reference attenuation.
-        blur_mm: sigma of focal spot and plate in mm at the joint.
-        heel: rise of the intensity per 100 mm along (rows, columns): anode heel and off-centre tube.
-        flattening: share of the coarse structure that processing takes away, 0 to 1.
-        edges: by how much fine detail is enhanced; 0 = not.
-        corner: sharpness of the look-up table's shoulder and toe; large = straight line that clips.
+        scatter: share of scattered radiation in the dose behind the leg.
+        photons: quanta per mm2 that the detector counts behind the reference attenuation.
+        blur_mm: sigma of the blur by focal spot and plate, in mm at the joint.
+        heel: rise of the logarithm of the intensity per 100 mm along (rows, columns): anode heel, off-center tube.
+        flattening: share of the coarse structure that processing removes, 0 to 1.
+        edges: gain of the fine detail; 0 for no enhancement.
+        corner: sharpness of the look-up table's shoulder and toe; a large value gives a straight line that clips.
     """
 
     level: float
@@ -127,9 +128,9 @@ class Exposure:
 
 
 def draw_exposure(generator: torch.Generator) -> Exposure:
-    """Draw the exposure of a film: flat ones, washed-out ones and processed ones included.
+    """Draw the exposure of a film; flat, washed-out and strongly processed films occur.
 
-    The ranges are set so that percentiles and spectra of regions agree with 71 public raw crops of OAI films
+    With these ranges percentiles and spectra of regions agree with those of 71 public raw crops of OAI films
     (docs/simulation/realism.md).
     """
     u = torch.rand(10, generator=generator).tolist()
@@ -154,14 +155,14 @@ def exposed(total: Tensor, exposure: Exposure, reference: float, pixel_mm: float
         total: [H,W] line integrals.
         exposure: the film's exposure.
         reference: line integral that gets the grey value ``exposure.level`` (a typical bone of this knee).
-        pixel_mm: distance of pixels at the joint.
-        noise: generator of the quantum noise, on the CPU.
+        pixel_mm: pixel size in mm at the joint.
+        noise: random generator of the quantum noise, on the CPU.
 
     Returns:
         [H,W] float32 in [0,1], bone bright.
     """
     dose = _detected(total, exposure, reference, pixel_mm, noise)
-    signal = -torch.log(dose)  # 0 where the film is as dense as the reference
+    signal = -torch.log(dose)  # 0 at the reference attenuation
     leg = smoothstep(signal, *_DIRECT)
     if exposure.flattening or exposure.edges:
         signal = _processed(signal, exposure, pixel_mm)
@@ -170,9 +171,9 @@ def exposed(total: Tensor, exposure: Exposure, reference: float, pixel_mm: float
 
 def _detected(total: Tensor, exposure: Exposure, reference: float, pixel_mm: float, noise: torch.Generator) -> Tensor:
     """Dose [H,W] on the plate, 1 at the reference attenuation, with scatter, heel effect, noise and blur."""
-    # Beside the leg the plate saturates: that much more than the dose behind bone is beyond any reader's range.
+    # The plate saturates next to the leg: no reader covers a dose so much higher than that behind bone.
     primary = torch.exp(reference - total).clamp(max=_SATURATION)
-    # What scatters was in the leg: open beam and lead send no scatter.
+    # Only tissue scatters: there is no scatter from the open beam or from behind lead.
     scattered = primary * (1 - torch.exp(-1.5 * total))
     veil = exposure.scatter * _coarse_blur(scattered, 14.0 / pixel_mm)
     dose = ((1 - exposure.scatter) * primary + veil) * _heel(total, exposure.heel, pixel_mm)
@@ -185,7 +186,7 @@ def _detected(total: Tensor, exposure: Exposure, reference: float, pixel_mm: flo
 
 
 def _heel(total: Tensor, rise: tuple[float, float], pixel_mm: float) -> Tensor:
-    """Factor [H,W] of the intensity that tilts over the film, 1 in its middle."""
+    """Factor [H,W] on the intensity, exponential along rows and columns, 1 in the middle of the film."""
     rows, columns = total.shape
     down = (torch.arange(rows) - rows / 2) * (rise[0] * pixel_mm / 100)
     across = (torch.arange(columns) - columns / 2) * (rise[1] * pixel_mm / 100)
@@ -193,14 +194,14 @@ def _heel(total: Tensor, rise: tuple[float, float], pixel_mm: float) -> Tensor:
 
 
 def _processed(signal: Tensor, exposure: Exposure, pixel_mm: float) -> Tensor:
-    """Multi-frequency processing: coarse structure flattened, fine structure enhanced."""
+    """Multi-frequency processing [H,W]: coarse structure is attenuated, fine structure enhanced."""
     coarse = _coarse_blur(signal, 10.0 / pixel_mm)
     fine = signal - blurred(signal, 0.9 / pixel_mm, 0.9 / pixel_mm)
     return signal - exposure.flattening * coarse + exposure.edges * fine
 
 
 def _coarse_blur(image: Tensor, sigma: float) -> Tensor:
-    """Wide Gaussian blur of [H,W] worked out on a coarse grid."""
+    """Wide Gaussian blur of [H,W], sigma in pixels, computed on a coarse grid."""
     small = F.avg_pool2d(image[None, None], _COARSE, ceil_mode=True, count_include_pad=False)[0, 0]
     small = blurred(small, sigma / _COARSE, sigma / _COARSE)
     size = (small.shape[0] * _COARSE, small.shape[1] * _COARSE)
@@ -209,12 +210,20 @@ def _coarse_blur(image: Tensor, sigma: float) -> Tensor:
 
 
 def look_up(gray: Tensor, corner: float) -> Tensor:
-    """Look-up table of a CR: a straight line from 0 to 1 with rounded shoulder and toe, [H,W] in [0,1]."""
+    """Look-up table of a CR reader: a straight line from 0 to 1 with rounded shoulder and toe.
+
+    Args:
+        gray: [H,W] grey values.
+        corner: sharpness of shoulder and toe.
+
+    Returns:
+        [H,W] in [0,1].
+    """
     return ((F.softplus(corner * gray) - F.softplus(corner * (gray - 1))) / corner).clamp_(0, 1)
 
 
 def reference_attenuation(total: Tensor) -> float:
-    """Median line integral of the image's middle: what automatic exposure aims at."""
+    """Median line integral in the middle of the image [H,W]; automatic exposure uses this region."""
     rows, columns = total.shape
     middle = total[rows // 4 : 3 * rows // 4, columns // 4 : 3 * columns // 4]
     return float(middle.flatten().sort().values[middle.numel() // 2])

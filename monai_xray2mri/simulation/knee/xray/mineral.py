@@ -1,14 +1,14 @@
-"""What bones hold along the rays of a radiograph: cortex, subchondral plate, trabeculae, scars, lesions.
+"""Bone along the rays of a radiograph: cortex, subchondral plate, trabeculae, growth plate scars, lesions.
 
-A ray's path through a bone follows from the signed distance at its sample points: between two of them the distance is
-taken as linear, which makes the path exact for flat surfaces of any slope and leaves no steps at 2 mm.
+The path of a ray through a bone follows from the signed distance at the ray's sample points. The distance is linear
+between two of them, so the path is exact for flat surfaces of any slope and shows no steps of the sampling.
 
-Where the numbers come from: the tibia's subchondral plate is 0.1 to 0.3 mm thick at its rim and up to 1.5 mm in the
-middle of the joint surfaces (Milz and Putz, J Anat 185:103, 1994), thickest in the medial plateau (Koszyca et al.,
-Knee 3:23, 1996). Spongy bone loses volume with age (Ding et al., J Orthop Res 20:615, 2002). The shares of bone and
-all other profiles are estimates: set so that condyles, plateau and tibia stand out from the joint space by as much as
-in 71 public raw crops (docs/simulation/realism.md). They come out lower than histology has it, since the film's
-contrast also holds what the model leaves out (how much of the soft tissue is fat, beam quality, processing).
+Sources: the tibia's subchondral plate is 0.1 to 0.3 mm thick at its rim and up to 1.5 mm in the middle of the joint
+surfaces (Milz and Putz, J Anat 185:103, 1994), thickest in the medial plateau (Koszyca et al., Knee 3:23, 1996). Spongy
+bone loses volume with age (Ding et al., J Orthop Res 20:615, 2002). The shares of bone and all other profiles are
+estimates. With them the contrast of condyles, plateau and tibia to the joint space is that of 71 public raw crops
+(docs/simulation/realism.md). They are lower than in histology, because the contrast of a film also depends on what the
+model leaves out (share of fat in the soft tissue, beam quality, processing).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CYST_RIM: Final = 0.25
 _CRYSTALS: Final = 0.22
 _SCAR: Final = 0.13
 _SCARS: Final[Mapping[str, tuple[float, float, float]]] = {"femur": (31.0, 0.27, 0.003), "tibia": (-19.0, 0.0, 0.0022)}
-"""Height of the former growth plates in the bones' own frames, their rise along y, their bow along x in 1/mm."""
+"""Height of the closed growth plates in the bones' own frames in mm, slope along y, curvature along x in 1/mm."""
 _SCAR_KNOT_MM: Final = 6.0
 _SCAR_BEND_MM: Final = 1.7
 _STEP_RAMP_MM: Final = 0.7
@@ -57,10 +57,10 @@ class BonePaths:
     """Paths in reference mm along the rays of an image through one bone.
 
     Attributes:
-        window: rows and columns of the image that they belong to.
-        volume: [h,w] within the bone's surface.
-        compact: [h,w] compact bone: cortex, plates, scars, lesions.
-        spongy: [h,w] bone in trabeculae.
+        window: rows and columns of the image that hold the bone.
+        volume: [h,w] path inside the bone's surface.
+        compact: [h,w] path through compact bone: cortex, plates, scars, lesions.
+        spongy: [h,w] path through the bone of the trabeculae (without the marrow between them).
     """
 
     window: tuple[slice, slice]
@@ -71,14 +71,19 @@ class BonePaths:
 
 @dataclass(frozen=True)
 class Scar:
-    """Dense sheet where a growth plate was: distance in mm along the bone, and how dense it is in each place."""
+    """The dense sheet that a closed growth plate leaves.
+
+    Attributes:
+        height: height above the sheet in mm.
+        density: random density of the sheet, about standard normal; the sheet is absent where it is low.
+    """
 
     height: Field
     density: Field
 
 
 def growth_plate_scars(anatomy: KneeAnatomy) -> dict[str, Scar]:
-    """Name of the bone to the uneven, broken scar of its growth plate."""
+    """The uneven, interrupted scar of the growth plate, by name of the bone."""
     scars = {}
     for number, bone in enumerate((anatomy.femur, anatomy.tibia)):
         lattice = bone.distance.lattice
@@ -88,7 +93,7 @@ def growth_plate_scars(anatomy: KneeAnatomy) -> dict[str, Scar]:
         else:
             own = tibia_points(anatomy.shape, points, anatomy.pose, anatomy.place)
         level, tilt, bow = _SCARS[bone.name]
-        # The unevenness is the bone's own roughness, looked up at one height: it bends the sheet as a whole.
+        # The unevenness is the roughness of the bone at one height, so it bends the sheet as a whole.
         flat = Points(own.x, own.y, torch.zeros_like(own.z))
         knots = anatomy.shape.roughness[number, None]
         bend, dense = (noise_at(knots, flat.moved(z=z), _SCAR_KNOT_MM)[0] for z in (0.0, 24.0))
@@ -103,10 +108,10 @@ def bone_paths(
     """Follow the rays of a grid through a bone.
 
     Args:
-        anatomy: the knee in the film's pose; ``anatomy.pathology.scale`` is how far cysts show.
+        anatomy: the knee in the film's pose; ``anatomy.pathology.scale`` is the visibility of cysts.
         bone: one of its bones.
-        grid: [Y,Z,X], rays along y.
-        step: distance of its samples along y in reference mm.
+        grid: sample points [Y,Z,X] of the rays, which run along y.
+        step: distance of the sample points along y in reference mm.
         scars: :func:`growth_plate_scars` of the knee.
     """
     window = bone.distance.window(grid)
@@ -125,9 +130,10 @@ def bone_paths(
 
 
 def covered(distance: Tensor) -> Tensor:
-    """Share [Y,Z,X] of the path about each sample that lies inside a surface given by its signed distance.
+    """Share [Y,Z,X] of the path around each sample point that lies inside a surface.
 
-    Between two samples the distance is linear; a sample stands for half of the path to each neighbour.
+    The signed distance [Y,Z,X] is linear between sample points. The path around a sample point is half the way to each
+    neighbor along y.
     """
     within = distance.clamp(max=0)
     size = distance.abs()
@@ -143,7 +149,7 @@ def _cortex(anatomy: KneeAnatomy, bone: Bone, grid: Grid) -> Tensor:
     points = grid.points(bone.distance.values.device)
     z, factor = points.z, anatomy.shape.cortex
     if bone.name == "femur":
-        # The backs of the condyles have hardly more of a shell than their joint surfaces.
+        # The cortex at the back of the condyles is almost as thin as at their joint surfaces.
         behind = 1 - 0.65 * smoothstep(points.y, -8.0, 8.0) * smoothstep(z, 52.0, 40.0)
         return factor * behind * table(z, *_FEMORAL_CORTEX)
     if bone.name == "tibia":
@@ -154,18 +160,18 @@ def _cortex(anatomy: KneeAnatomy, bone: Bone, grid: Grid) -> Tensor:
 
 
 def _spongy_share(anatomy: KneeAnatomy, bone: Bone, grid: Grid, distance: Tensor) -> Tensor:
-    """Share of bone [Y,Z,X] in what lies inside the cortex."""
+    """Share [Y,Z,X] of bone in the spongy bone inside the cortex."""
     base = _SPONGY[bone.name] * anatomy.shape.trabeculae
     if bone.name == "patella":
         return torch.full_like(distance, base)
     near, far = _SHAFT[bone.name]
     height = grid.points(distance.device).z.abs()
     solid = 0.18 + 0.82 * smoothstep(height, far, near)
-    # Trabeculae thin out towards the middle of the bone, least of all at the joint.
+    # Trabeculae become sparse towards the middle of the bone, least near the joint.
     hollow = 1 - 0.45 * smoothstep(-distance, 6.0, 22.0) * smoothstep(height, 8.0, 40.0)
     share = base * solid * hollow
     if bone.name == "femur":
-        # Little load reaches the upper backs of the condyles.
+        # The upper part of the condyles' back carries little load.
         points = grid.points(distance.device)
         share *= 1 - 0.4 * smoothstep(points.y, -4.0, 12.0) * smoothstep(points.z, 14.0, 30.0)
     if bone.depth is not None:
@@ -198,13 +204,13 @@ def _add_scar(compact: Tensor, deep: Tensor, scar: Scar, grid: Grid) -> None:
 
 
 def _rows_between(grid: Grid, low: float, high: float) -> Window:
-    """Index box of the rows of a grid whose samples may lie at the given heights."""
+    """Index box of the rows of a grid that may have sample points between two heights."""
     rows = grid.window((-1e3, 1e3), (-1e3, 1e3), (low, high))[1]
     return slice(None), rows, slice(None)
 
 
 def _add_lesions(compact: Tensor, spongy: Tensor, deep: Tensor, anatomy: KneeAnatomy, bone: Bone, grid: Grid) -> None:
-    """Add sclerosis and cysts, in place; cysts only as far as the film shows them."""
+    """Add sclerosis and cysts, in place; the visibility scales cysts."""
     if bone.sclerosis is not None:
         compact += _SCLEROSIS * deep * bone.sclerosis.at(grid).clamp_(min=0)
     scale = anatomy.pathology.scale
@@ -217,7 +223,7 @@ def _add_lesions(compact: Tensor, spongy: Tensor, deep: Tensor, anatomy: KneeAna
 
 
 def crystal_paths(anatomy: KneeAnatomy, grid: Grid, step: float) -> list[tuple[tuple[slice, slice], Tensor]]:
-    """Window of the image and path [h,w] in mm of compact bone that each chondrocalcinosis is worth."""
+    """For each chondrocalcinosis its window of the image, and the path [h,w] in mm of equivalent compact bone."""
     scale = anatomy.pathology.scale
     if scale == 0:
         return []

@@ -1,12 +1,13 @@
 """Radiograph of the simulated knee: postero-anterior cone-beam projection of its anatomy in fixed flexion.
 
-The tube stands 1829 mm (72 inches, as OAI's protocol has it) before the plate, above the middle between both knees;
-the joint's centre lies 135 mm before the plate, so that it is magnified 1.08 times. Rays diverge from the focal spot,
-and each knee is seen about three degrees from its inner side. Beer-Lambert along every ray (``beam.py``) through
-subcutaneous fat, lean tissue and bone (``mineral.py``), with trabecular texture (``trabeculae.py``).
+The tube stands 1829 mm (72 inches, OAI's protocol) in front of the plate, centered between both knees. The center of
+the joint is 135 mm in front of the plate and is magnified 1.08 times. Rays diverge from the focal spot, so they pass
+each knee about three degrees obliquely, from its medial side. The attenuation follows Beer-Lambert along every ray
+(``beam.py``) through subcutaneous fat, lean tissue and bone (``mineral.py``), with trabecular texture
+(``trabeculae.py``).
 
-Left out: the plate's slant to the central ray (1.5 % of the height), and that soft tissue is measured along the axis
-of the beam, not along each ray.
+Two simplifications: the plate is perpendicular to the central ray (its slant would change heights by 1.5 %), and paths
+through soft tissue are measured along the axis of the beam, not along each ray.
 """
 
 from __future__ import annotations
@@ -55,22 +56,22 @@ SOURCE_TO_JOINT_MM: Final = SOURCE_TO_DETECTOR_MM / MAGNIFICATION
 FILM_SOURCE: Final = (96.0, 0.0)
 """(x, z) of the focal spot of a bilateral film in mm of the right knee's own frame."""
 REGION_MM: Final = 110.0
-"""Side of the region around a joint that is cut out, at the detector."""
+"""Side of the square region around a joint in mm at the detector."""
 JOINT_ROW: Final = 63.75 / REGION_MM
-"""Where the joint line lies in a region, as a fraction from the top: as in the released crops of OAI's films."""
+"""Height of the joint line in a region as a fraction from the top, as in the released crops of OAI's films."""
 REGION_PIXELS: Final = 299
 RAY_STEP_MM: Final = 2.5
 _RAYS_MM: Final = (48.0, -78.0)
-"""From where to where along y there is bone in a posed knee, in reference mm."""
+"""Range along y that holds all bone of a posed knee, in reference mm."""
 _STRIP_ROWS: Final = 128
 _ROWS_AT_ONCE: Final = 420
-"""A film is projected in strips, for memory's sake; a joint region, which has fewer rows than this, is not."""
+"""An image with more rows is projected in strips to save memory; a joint region has fewer rows."""
 _SLACK_MM: Final = 10.0
 _MEAN_ROLL_DEG: Final = 4.0
-"""How far the knee is turned outwards on the mean film: the protocol's frame turns the feet out by ten degrees, of
-which some is lost between foot and knee; an estimate."""
+"""Mean external rotation of the knee on the film; an estimate. The protocol's frame rotates the feet by ten degrees,
+and the knees follow only in part."""
 _MARROW_FAT: Final = 0.7
-"""Share of yellow marrow that attenuates like fat; the rest like muscle."""
+"""Share of yellow marrow that attenuates like fat; the rest attenuates like muscle."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class SamplePoints:
     Attributes:
         z: [H] from above to below.
         x: [W] from the patient's right to left.
-        source: (x, z) of the focal spot, which stands ``SOURCE_TO_JOINT_MM`` behind the plane.
+        source: (x, z) of the focal spot; its y is ``SOURCE_TO_JOINT_MM``.
     """
 
     z: Tensor
@@ -89,11 +90,11 @@ class SamplePoints:
 
     @property
     def pixel_mm(self) -> float:
-        """Distance of sample points in mm at the joint."""
+        """Distance between sample points in mm at the joint."""
         return float((self.x[-1] - self.x[0]) / (len(self.x) - 1))
 
     def pixel(self, place: tuple[float, float, float]) -> tuple[float, float]:
-        """(row, column) in pixels at which a place (x, y, z) in mm of the knee's own frame is seen."""
+        """Projection of a point (x, y, z) in mm of the knee's own frame to (row, column) in pixels."""
         x, y, z = place
         share = 1 - y / SOURCE_TO_JOINT_MM
         seen_x = self.source[0] + (x - self.source[0]) / share
@@ -101,14 +102,14 @@ class SamplePoints:
         return (float(self.z[0]) - seen_z) / self.pixel_mm, (seen_x - float(self.x[0])) / self.pixel_mm
 
     def box(self, x: tuple[float, float], z: tuple[float, float]) -> Box:
-        """Box of ranges in mm of the joint's plane."""
+        """Box in pixels of the ranges ``x`` and ``z`` in mm of the joint's plane."""
         top, left = self.pixel((x[0], 0.0, z[1]))
         bottom, right = self.pixel((x[1], 0.0, z[0]))
         return Box(top + 0.5, left + 0.5, bottom - top, right - left)
 
 
 def draw_pose(shape: KneeShape, generator: torch.Generator) -> Pose:
-    """Draw the pose of a fixed-flexion film: knee bent, weight on it, tube tilted about along the plateau."""
+    """Draw the pose of a fixed-flexion film: knee flexed and loaded, tube about parallel to the plateau."""
     flexion, tilt, load, roll, lean = torch.randn(5, generator=generator).clamp(-2, 2).tolist()
     return Pose(
         flexion=20.0 + 4.0 * flexion,
@@ -120,7 +121,7 @@ def draw_pose(shape: KneeShape, generator: torch.Generator) -> Pose:
 
 
 def draw_region(generator: torch.Generator) -> SamplePoints:
-    """Draw the square region that an imperfect detector finds: about 4 mm and 4 % off."""
+    """Draw the square region that an imperfect joint detector cuts out, with errors of about 4 mm and 4 %."""
     x, z, size = torch.randn(3, generator=generator).clamp(-2, 2).tolist()
     side = REGION_MM * (1 + 0.02 * size) / MAGNIFICATION
     pixel = side / REGION_PIXELS
@@ -129,7 +130,10 @@ def draw_region(generator: torch.Generator) -> SamplePoints:
 
 
 def true_region(margin: float = 0.0) -> SamplePoints:
-    """The square region of a perfect detector, larger by ``margin`` of its side on every side, at one pixel size."""
+    """The square region of a perfect joint detector, enlarged on every side by the share ``margin`` of its side.
+
+    The pixel size does not depend on the margin.
+    """
     pixel = REGION_MM / MAGNIFICATION / REGION_PIXELS
     extra = round(margin * REGION_PIXELS)
     steps = (torch.arange(-extra, REGION_PIXELS + extra) + 0.5) * pixel
@@ -138,7 +142,7 @@ def true_region(margin: float = 0.0) -> SamplePoints:
 
 
 def true_box(samples: SamplePoints) -> Box:
-    """The square around the joint that a perfect detector cuts out, in pixels of a radiograph."""
+    """The square around the joint that a perfect joint detector cuts out, in pixels of a radiograph."""
     side = REGION_MM / MAGNIFICATION
     return samples.box((-side / 2, side / 2), ((JOINT_ROW - 1) * side, JOINT_ROW * side))
 
@@ -146,7 +150,7 @@ def true_box(samples: SamplePoints) -> Box:
 def film_anatomy(
     shape: KneeShape, pathology: Pathology, pose: Pose, samples: SamplePoints, device: torch.device = CPU
 ) -> KneeAnatomy:
-    """The anatomy as far as the rays to the sample points meet it."""
+    """The anatomy over the range along the leg that the rays to the sample points pass."""
     heights = samples.z / shape.scale[2]
     z_range = (float(heights.min()) - _SLACK_MM, float(heights.max()) + _SLACK_MM)
     return build_anatomy(shape, pathology, pose, z_range, device=device)
@@ -166,11 +170,12 @@ def attenuation(
 
     Args:
         shape: the knee's shape.
-        pathology: its grades and sites, with ``scale`` = visibility of the hidden features.
+        pathology: its grades and sites; ``scale`` is the visibility of cysts, chondrocalcinosis and attrition.
         pose: how the knee stands.
-        samples: where to sample.
-        texture: generator of the trabecular texture, on the CPU; one knee's texture is the same for all sample points.
-        anatomy: :func:`film_anatomy` of the same arguments, where it is at hand.
+        samples: the sample points.
+        texture: random generator of the trabecular texture, on the CPU. The texture does not depend on the sample
+            points.
+        anatomy: :func:`film_anatomy` of the same arguments; None computes it.
         device: where to compute.
     """
     found = anatomy or film_anatomy(shape, pathology, pose, samples, device)
@@ -190,7 +195,7 @@ def attenuation(
 def _soft_paths(
     anatomy: KneeAnatomy, trabeculae: Trabeculae, samples: SamplePoints, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Paths (fat, muscle) [H,W] in mm through the leg as if it had no bones."""
+    """Paths (fat, muscle) [H,W] in mm through the leg; bones count as muscle."""
     grid, _ = ray_grid(anatomy.shape, samples)
     depth_mm = anatomy.shape.scale[1]
     body, lean = body_paths(anatomy.shape, grid, anatomy.pose, device)
@@ -205,7 +210,7 @@ def _add_bones(
     trabeculae: Trabeculae,
     samples: SamplePoints,
 ) -> None:
-    """Put bones and crystals into the paths (fat, muscle, mineral) [h,W] in mm of some rows, in place."""
+    """Replace soft tissue by bones and crystals in the paths (fat, muscle, mineral) [h,W] in mm, in place."""
     fat, muscle, mineral = paths
     grid, step = ray_grid(anatomy.shape, samples)
     depth_mm = anatomy.shape.scale[1]
@@ -226,7 +231,8 @@ def _add_bones(
 def ray_grid(shape: KneeShape, samples: SamplePoints) -> tuple[Grid, float]:
     """Sample points of diverging rays in reference mm, and their distance along y.
 
-    At depth y a ray through (x, z) of the joint's plane lies at the source plus (1 - y / distance) of the way on.
+    With the source at (sx, sz) and distance d, a ray through (x, z) of the joint's plane passes depth y at
+    sx + (1 - y / d) (x - sx), and likewise for z.
     """
     scale_x, scale_y, scale_z = shape.scale
     step = RAY_STEP_MM / scale_y
