@@ -1,4 +1,4 @@
-"""Ten mutated studies through `monai-deploy exec`; the package's own functions take two hundred of them."""
+"""Four mutated studies through `monai-deploy exec`; the package's own functions take two hundred of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_LOADED = {"no preamble", "links"}
 """What the SDK's loader does not take (docs/deploy/app.md): refused, though the command line uses it."""
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(4))
 def test_a_mutated_study_is_used_or_refused_in_words(repository, tiny_bundle, tmp_path, number):
     name, benign = Corpus(simulated_crop(), seed=9).write(number, tmp_path / "study")
     output = tmp_path / "out"

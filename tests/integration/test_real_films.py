@@ -38,11 +38,9 @@ def read_series(folder: Path) -> sitk.Image:
     return reader.Execute()
 
 
-@pytest.mark.parametrize("grade", [0, 2, 4])
-def test_real_knees_of_both_sides_become_series(
-    repository: Path, shared_data: Path, tmp_path: Path, grade: int
-) -> None:
-    films = {side: real_crops(shared_data, grade, side)[0] for side in ("R", "L")}
+def test_real_knees_of_both_sides_become_series(repository: Path, shared_data: Path, tmp_path: Path) -> None:
+    """Of grade 4, the hardest for the checks; the two tests below take the others."""
+    films = {side: real_crops(shared_data, 4, side)[0] for side in ("R", "L")}
     for side, film in films.items():
         write_film(tmp_path / "study" / f"{side}.dcm", read_picture(film), side, **COMMON)
     done = execute(repository, tmp_path / "study", tmp_path / "out")
