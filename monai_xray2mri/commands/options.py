@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from monai_xray2mri.core.options import Option, add_options
-from monai_xray2mri.errors import WeightsError
+from monai_xray2mri.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     from monai_xray2mri.core.system import System
     from monai_xray2mri.types import Side
+
+_MINUTES: Final = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
 
 def named_path(text: str) -> Path:
@@ -25,6 +28,18 @@ def named_path(text: str) -> Path:
     if not text.strip():
         raise argparse.ArgumentTypeError("must name a file or folder (found: an empty text; is a variable not set?)")
     return Path(text)
+
+
+def budget_minutes(text: str) -> float:
+    """Minutes of a time like ``90s``, ``9m`` or ``1.5h``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None or not float(match[1]):
+        raise UsageError("option budget", "must be a time with its unit, e.g. 90s, 9m or 1.5h", text)
+    return float(match[1]) * _MINUTES[match[2]]
 
 
 def add_source(parser: argparse.ArgumentParser, system: System) -> None:

@@ -6,7 +6,6 @@ import argparse
 import json
 import logging
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -16,8 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from monai_xray2mri.commands.options import add_bundle, named_path
-from monai_xray2mri.errors import ExitCode, OutOfMemory, UsageError, Xray2MRIError
+from monai_xray2mri.commands.options import add_bundle, budget_minutes, named_path
+from monai_xray2mri.commands.train_recipe import run_by_recipe
+from monai_xray2mri.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -28,7 +28,6 @@ WEIGHTS: Final = {"autoencoder": "autoencoder.pt", "denoiser": "model.pt"}
 SIZES: Final = {"compact": (), "paper": ("paper", "train_paper")}
 """Configurations that a name of ``--config`` stands for, beyond ``train.json``."""
 PRECISIONS: Final = {"bf16": "$torch.bfloat16", "fp16": "$torch.float16", "fp32": "$None"}
-_MINUTES: Final = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 _DESCRIPTION = (
     "Trains the autoencoder, then the denoiser (Wang 2024a, Algorithm 1), and writes autoencoder.pt and model.pt into "
     "the output folder, with checkpoints, losses and pictures. Started by torchrun it shares each step among the "
@@ -73,7 +72,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--seed", type=int, help="of all that is drawn (default: 0)")
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: %(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="parameters, memory and arithmetic of a step, as JSON")
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--recipe",
+        help="a recipe of the bundle by name, or a JSON file: all stages in order, from wherever --output stands",
+    )
+    parser.set_defaults(run=run, unset=vars(parser.parse_args([])))
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class Plan:
     validation: bool
     processes: int
 
-    def configurations(self, stage: str) -> list[str]:
+    def configurations(self, stage: str) -> list[Path]:
         """Paths of the configurations of a stage, in order."""
         from monai_xray2mri.systems.registry import default_bundle
         from monai_xray2mri.training.configurations import configuration_files
@@ -106,16 +109,13 @@ class Plan:
         names += ["train_on_the_fly"] * self.on_the_fly + ["train_autoencoder_on_the_fly"] * (self.on_the_fly and first)
         names += ["validate"] * self.validation + ["validate_autoencoder"] * (self.validation and first)
         names += ["multi_gpu_train"] * (self.processes > 1)
-        return [str(file) for file in configuration_files(self.bundle, names, default_bundle())]
+        return configuration_files(self.bundle, names, default_bundle())
 
     def parser(self, stage: str) -> ConfigParser:
         """The configuration of a stage, read."""
-        from monai.bundle import ConfigParser
+        from monai_xray2mri.training.configured import read_configurations
 
-        parser = ConfigParser()
-        parser.read_config(self.configurations(stage))
-        parser.update({name: value for name, value in self.overrides.items() if name in parser})
-        return parser
+        return read_configurations(self.configurations(stage), self.overrides)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -128,6 +128,8 @@ def run(options: argparse.Namespace) -> int:
     clock = time.monotonic()
     if find_spec("ignite") is None:
         raise UsageError("training", "needs the extra bundle", "no ignite", "pip install monai-xray2mri[bundle]")
+    if options.recipe is not None:
+        return run_by_recipe(options)
     plan = _plan(options, clock)
     stages = STAGES if options.stage == "all" else (options.stage,)
     if options.dry_run:
@@ -188,18 +190,6 @@ def _plan(options: argparse.Namespace, clock: float) -> Plan:
     )
 
 
-def budget_minutes(text: str) -> float:
-    """Minutes of a time like ``90s``, ``9m`` or ``1.5h``.
-
-    Raises:
-        UsageError: it is none.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if match is None or not float(match[1]):
-        raise UsageError("option budget", "must be a time with its unit, e.g. 90s, 9m or 1.5h", text)
-    return float(match[1]) * _MINUTES[match[2]]
-
-
 def _places(options: argparse.Namespace) -> dict[str, str]:
     if options.output is None:
         raise UsageError("option output", "must name a folder", "nothing")
@@ -247,46 +237,10 @@ def _progress(quiet: bool) -> Iterator[None]:
 
 def _run_stage(plan: Plan, stage: str) -> tuple[int, int]:
     """Run a stage by its configurations; steps that are done, and steps that are wanted."""
-    import torch
-    from monai.bundle import ConfigWorkflow
+    from monai_xray2mri.training.configured import run_configured
 
-    known = plan.parser(stage)
-    try:
-        workflow = ConfigWorkflow(
-            config_file=plan.configurations(stage),
-            meta_file=str(plan.bundle / "configs" / "metadata.json"),
-            logging_file=False,
-            workflow_type="train",
-            **{name: value for name, value in plan.overrides.items() if name in known},
-        )
-        workflow.initialize()
-        workflow.run()
-        trainer, iterations = (workflow.parser.get_parsed_content(name) for name in ("train#trainer", "iterations"))
-        workflow.finalize()
-    except torch.OutOfMemoryError as error:
-        raise _out_of_memory(stage) from error
-    except Exception as error:
-        raise _own_cause(error, stage) from error
-    return trainer.state.iteration // int(known.get_parsed_content("accumulate")), int(iterations)
-
-
-def _out_of_memory(stage: str) -> OutOfMemory:
-    remedy = "Give --accumulate, or checkpoint_activations in a --config file; --dry-run tells what a step needs."
-    return OutOfMemory(f"stage {stage}", "must fit the device's memory", "", remedy)
-
-
-def _own_cause(error: Exception, stage: str) -> Exception:
-    """MONAI wraps what a configuration's parts raise; an error of this package is what the user should hear."""
-    import torch
-
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, Xray2MRIError):
-            return cause
-        if isinstance(cause, torch.OutOfMemoryError):
-            return _out_of_memory(stage)
-        cause = cause.__cause__ or cause.__context__
-    return error
+    metadata = plan.bundle / "configs" / "metadata.json"
+    return run_configured(plan.configurations(stage), metadata, plan.overrides, stage)
 
 
 def _dry_run(plan: Plan, stages: Sequence[str], quiet: bool) -> int:

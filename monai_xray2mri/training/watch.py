@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,10 @@ class EvenOrder(Sampler[list[int]]):
 
 
 class KeepBest:
-    """After each validation: notes the loss, and writes the averaged weights if it is the least so far.
+    """Validates now and then, notes the loss, and writes the averaged weights if it is the least so far.
 
-    Attach it to the trainer, behind MONAI's ``ValidationHandler`` of the same interval. Which step the best weights are
-    of, and their loss, stands in a JSON file beside them, where a run that goes on finds it.
+    MONAI's ``ValidationHandler`` with a clock, and with what follows a validation. Which step the best weights are of,
+    and their loss, stands in a JSON file beside them, where a run that goes on finds it.
 
     Args:
         validator: its metric ``loss`` judges.
@@ -68,6 +69,7 @@ class KeepBest:
         interval: steps between two validations.
         accumulate: micro-batches per step.
         resume: whether the run goes on, and an earlier best one counts.
+        minutes: minutes between two validations, instead of steps; None: steps.
     """
 
     def __init__(
@@ -79,16 +81,28 @@ class KeepBest:
         interval: int,
         accumulate: int = 1,
         resume: bool = False,
+        minutes: float | None = None,
     ) -> None:
         self.validator, self.average, self.path = validator, average, Path(path)
         self.log, self.interval, self.accumulate = log, interval, accumulate
+        self.minutes, self._last = minutes, time.monotonic()
         self.record = self.path.with_suffix(".json")
         known = resume and self.record.is_file()
         self.best = float(json.loads(self.record.read_text())["validation_loss"]) if known else math.inf
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer."""
-        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval * self.accumulate), self._judge)
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.accumulate), self._judge_if_due)
+
+    def _judge_if_due(self, engine: Engine) -> None:
+        if self.minutes is None:
+            due = engine.state.iteration // self.accumulate % self.interval == 0
+        else:
+            due = processes.any_of(time.monotonic() - self._last >= 60 * self.minutes)
+        if due:
+            self.validator.run(engine.state.epoch)  # type: ignore[arg-type]
+            self._judge(engine)
+            self._last = time.monotonic()
 
     def _judge(self, engine: Engine) -> None:
         step, loss = engine.state.iteration // self.accumulate, float(self.validator.state.metrics["loss"])

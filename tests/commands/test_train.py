@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from monai_xray2mri.cli import main
-from monai_xray2mri.commands.train import budget_minutes
+from monai_xray2mri.commands.options import budget_minutes
 from monai_xray2mri.errors import ExitCode, UsageError
 from tests.training.conftest import knees, small_configuration, validation_knees  # noqa: F401
 
