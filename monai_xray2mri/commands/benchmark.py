@@ -1,7 +1,7 @@
-"""``xray2mri benchmark``: what things cost on this machine. A table for people on stderr, JSON on stdout.
+"""``xray2mri benchmark``: time and memory on this machine, as a table on stderr and as JSON on stdout.
 
-``benchmark simulate`` times the simulator: each kind of output in a process of its own, so that its peak memory is its
-own; a first knee, which loads and compiles what is needed, is not counted.
+``benchmark simulate`` measures the simulator. Each kind of output has its own process, so that peak memory belongs to
+one kind. A first knee, during which libraries are loaded, is not counted.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Measurement:
 
     Attributes:
         kind: one of ``KINDS``.
-        knees: how many were made, the first one not counted.
-        seconds: median time of one in seconds.
-        fastest: least time of one in seconds.
-        memory_mb: peak resident memory of the process in MB, libraries included.
+        knees: number of knees, without the first one.
+        seconds: median time of one knee in seconds.
+        fastest: least time of one knee in seconds.
+        memory_mb: peak resident memory of the process in MB, with libraries.
         device_memory_mb: peak memory of tensors on the GPU in MB; None on a CPU.
     """
 
@@ -53,11 +53,11 @@ class Measurement:
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    """Add the sub-command ``benchmark`` with ``simulate``, which is here, and ``mutations``.
+    """Add the sub-command ``benchmark`` with ``simulate`` (of this module) and ``mutations``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser("benchmark", help="time and memory on this machine")
     kinds = parser.add_subparsers(dest="benchmark", required=True)
@@ -72,11 +72,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry ``benchmark simulate`` out: a table on stderr, unless ``--quiet``, and JSON on stdout.
+    """Run ``benchmark simulate``: a table on stderr, unless ``--quiet``, and JSON on stdout.
 
     Raises:
-        UsageError: fewer than one knee, or a device that is not there.
-        OutOfMemory: a measurement was killed.
+        UsageError: fewer than one knee, or the device does not exist.
+        OutOfMemory: the process of a measurement was killed.
     """
     import torch
 
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         "device": _device_name(device),
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
-        "load": load,  # of other work before the start; it makes times longer
+        "load": load,  # other work on the machine makes the times longer
         "torch": torch.__version__,
         "measurements": [asdict(measurement) for measurement in measurements],
     }
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _makers() -> dict[str, Callable[[Sequence[int], str], object]]:
-    """Functions of seeds and device that make each kind; all but the batch use the first seed, films the CPU."""
+    """Function of seeds and device for each kind. Only ``batch`` uses all seeds; films are made on the CPU."""
     from monai_xray2mri.simulation.knee.film.film import simulate_film
     from monai_xray2mri.simulation.knee.film.film_options import FilmOptions
     from monai_xray2mri.simulation.knee.knee import simulate_knee, simulate_knees, simulate_radiograph
@@ -127,7 +127,7 @@ def measure(kind: str, knees: int, device: str = "cpu") -> Measurement:
 
     Args:
         kind: one of ``KINDS``.
-        knees: how many, not counting the first.
+        knees: number of knees, without the first one.
         device: where to compute.
 
     Raises:
@@ -140,7 +140,7 @@ def measure(kind: str, knees: int, device: str = "cpu") -> Measurement:
 
 
 def _measure(kind: str, knees: int, device: str) -> Measurement:
-    """Runs in the process of the measurement. A batch is as many knees as are asked for, measured once."""
+    """Measure in the current process; a ``batch`` of ``knees`` knees is measured once."""
     from statistics import median
 
     import torch

@@ -1,4 +1,4 @@
-"""``xray2mri check``: what would happen to a source, as JSON."""
+"""``xray2mri check``: the checks of a source without synthesis, as JSON."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def add_command(
     """Add the sub-command ``check``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
-        system: of the bundle that the command line names; its options are offered.
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
+        system: system of the bundle on the command line; the sub-command has its options.
     """
     parser = commands.add_parser(
         "check", parents=[common], help="what would happen, as JSON; no weights needed", description=DISCLAIMER
@@ -33,7 +33,7 @@ def add_command(
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; returns the exit code."""
+    """Run the sub-command and return the exit code."""
     from monai_xray2mri.systems.registry import default_bundle, system_of
 
     bundle = options.bundle or default_bundle()

@@ -1,4 +1,4 @@
-"""``xray2mri evaluate``: the papers' whole evaluation, and more, by one command (docs/evaluation/benchmark.md)."""
+"""``xray2mri evaluate``: the papers' evaluation and further studies, by one command (docs/evaluation/benchmark.md)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``evaluate``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser("evaluate", parents=[common], help="measure methods", description=_DESCRIPTION)
     add_bundle(parser)
@@ -59,10 +59,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out: prints the path of ``metrics.json``, or of the records while parts are missing.
+    """Run the sub-command; print the path of ``metrics.json``, or of the records while parts are missing.
 
     Raises:
-        UsageError: options that do not fit, or a package that is missing.
+        UsageError: options contradict each other, or an optional package is missing.
         WeightsError: a bundle's or a method's weights are missing or damaged.
     """
     from monai_xray2mri.evaluation.records import check_settings
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     from monai_xray2mri.runtime.optional import optional_library
 
     for name in ("matplotlib", "skimage", "scipy"):
-        optional_library(name)  # said before hours of computing, not after
+        optional_library(name)  # a missing package is an error before the computation, not after it
     started = time.monotonic()
     planned = _planned(options)
     settings, figures = _settings(options, planned), options.output / FIGURES
@@ -118,7 +118,7 @@ def _planned(options: argparse.Namespace) -> Evaluation[Any, Any]:
 
 
 def _settings(options: argparse.Namespace, planned: Evaluation[Any, Any]) -> dict[str, Any]:
-    """What decides the records: a folder of other settings is not gone on with."""
+    """The settings that determine the records; a folder with other settings is not continued."""
     from monai_xray2mri.core.identity import package_version
     from monai_xray2mri.evaluation.methods import method_settings
 
@@ -136,7 +136,7 @@ def _settings(options: argparse.Namespace, planned: Evaluation[Any, Any]) -> dic
 
 
 def _machine(options: argparse.Namespace, planned: Evaluation[Any, Any], seconds: float) -> dict[str, Any]:
-    """What does not decide the records, for whoever compares runs."""
+    """Facts about the run that do not determine the records, for comparisons of runs."""
     import torch
 
     from monai_xray2mri.runtime.devices import choose_device

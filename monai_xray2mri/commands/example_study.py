@@ -1,4 +1,4 @@
-"""``xray2mri example-study``: the study of a simulated patient, to try the app and the command line on."""
+"""``xray2mri example-study``: the study of a simulated patient, for trying the app and the command line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``example-study``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "example-study",
@@ -28,7 +28,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; prints the folder of the study on stdout.
+    """Run the sub-command; print the folder of the study on stdout.
 
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.systems.knee_xray2mri.example_study.write_example_study`.

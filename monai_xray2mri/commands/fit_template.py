@@ -1,4 +1,4 @@
-"""``xray2mri fit-template``: the shape that simulated knees are variations of, from a label map."""
+"""``xray2mri fit-template``: the template of simulated knees from a label map."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``fit-template``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "fit-template",
@@ -27,10 +27,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; prints the path of the template on stdout.
+    """Run the sub-command; print the path of the template on stdout.
 
     Raises:
-        InputRefused: the file is no label map, or lacks a structure.
+        InputRefused: the file is not a label map, or a structure is missing.
     """
     from monai_xray2mri.simulation.knee.anatomy.template import SHIPPED, fit_template, read_label_map
 

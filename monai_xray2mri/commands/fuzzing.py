@@ -15,8 +15,8 @@ def add_command(kinds: argparse._SubParsersAction[argparse.ArgumentParser], comm
     """Add ``mutations`` to the sub-command ``benchmark``.
 
     Args:
-        kinds: where the benchmarks are added.
-        common: options that all sub-commands share (``--quiet``).
+        kinds: the sub-parsers of ``benchmark``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = kinds.add_parser(
         "mutations",
@@ -33,7 +33,7 @@ def add_command(kinds: argparse._SubParsersAction[argparse.ArgumentParser], comm
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry ``benchmark mutations`` out: a table on stderr, unless ``--quiet``, and JSON on stdout.
+    """Run ``benchmark mutations``: a table on stderr, unless ``--quiet``, and JSON on stdout.
 
     Raises:
         UsageError: fewer than one study.

@@ -1,4 +1,4 @@
-"""``xray2mri import-weights``: published Zero-123 weights into the paper-size network."""
+"""``xray2mri import-weights``: copies published Zero-123 weights into the paper-size network."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``import-weights``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "import-weights", parents=[common], help="published weights to start training from", description=_DESCRIPTION
@@ -51,7 +51,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; prints the weights' path on stdout.
+    """Run the sub-command; print the path of the weights on stdout.
 
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.networks.published.plan.plan_import`.
@@ -76,7 +76,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def network_to_fill(bundle: Path, size: str, seed: int) -> Any:
-    """The bundle's network in a size: the parts that are imported on the meta device, the others with their start."""
+    """The bundle's network in a size; parts that are imported are on the meta device, the others are initialized.
+
+    Args:
+        bundle: folder of the bundle.
+        size: name of a size.
+        seed: seed of the initialization.
+
+    Raises:
+        UsageError: the bundle has no configuration of that size.
+    """
     import torch
     from monai.bundle import ConfigParser
 
@@ -89,7 +98,7 @@ def network_to_fill(bundle: Path, size: str, seed: int) -> Any:
     parser.read_config([str(file) for file in files])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for added in ("guide", "place"):  # no checkpoint has them: they keep the start that the seed gives them
+        for added in ("guide", "place"):  # checkpoints lack these parts; they keep their initial weights
             parser.get_parsed_content(f"diffusion_def#{added}")
         with torch.device("meta"):
             for published in ("autoencoder_def", "encoder_def", "diffusion_def"):

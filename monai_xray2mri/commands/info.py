@@ -13,8 +13,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``info``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser("info", parents=[common], help="versions, devices and bundle, as JSON")
     add_bundle(parser)
@@ -22,7 +22,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; returns the exit code."""
+    """Run the sub-command and return the exit code."""
     import platform
     from importlib import metadata
 

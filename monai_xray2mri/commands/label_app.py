@@ -1,4 +1,4 @@
-"""``xray2mri label-app``: the MONAI Label app and the module for 3D Slicer, as folders to start from."""
+"""``xray2mri label-app``: copies the MONAI Label app and the module for 3D Slicer into a folder."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``label-app``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "label-app", parents=[common], help="the app for MONAI Label and 3D Slicer", description=_DESCRIPTION
@@ -33,10 +33,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; prints the app's folder on stdout.
+    """Run the sub-command; print the folder of the app on stdout.
 
     Raises:
-        UsageError: the folder holds something, or cannot be written.
+        UsageError: the folder is not empty, or cannot be written.
     """
     from monai_xray2mri.runtime.files import whole_directory
 

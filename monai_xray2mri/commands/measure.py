@@ -1,7 +1,7 @@
-"""``xray2mri measure NAME``: what the simulator and the shipped small networks are judged by.
+"""``xray2mri measure NAME``: measures of the quality of the simulator and of the shipped small networks.
 
-A measure is made on purpose, after a change of the simulator or of a network; ``xray2mri evaluate`` judges bundles.
-The result goes to stdout.
+Developers run a measure after a change of the simulator or of a network; users evaluate bundles with
+``xray2mri evaluate``. The result goes to stdout.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``measure``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "measure",

@@ -1,4 +1,4 @@
-"""Measures of ``xray2mri measure`` that judge networks: the shipped small ones, and the continuity of a bundle."""
+"""Measures of networks for ``xray2mri measure``: the shipped small networks, and the continuity of a bundle."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from monai_xray2mri.commands.options import add_bundle, named_path, show_progres
 from monai_xray2mri.errors import ExitCode
 
 TARGETS: Final = ("acquired", "noise-free", "reconstructed")
-"""True volumes that ``continuity --target`` may name."""
+"""Choices of ``continuity --target``: the true volumes."""
 
 
 def add_measures(names: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
     """Add the measures to the sub-command ``measure``.
 
     Args:
-        names: where measures are added.
-        common: options that all sub-commands share (``--quiet``).
+        names: the sub-parsers of ``measure``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     detector = names.add_parser("detector", parents=[common], help="what the joint detector finds on unseen films")
     detector.add_argument(
@@ -66,7 +66,7 @@ def add_measures(names: argparse._SubParsersAction[argparse.ArgumentParser], com
 
 
 def measure_detector(options: argparse.Namespace) -> int:
-    """Print what the joint detector reaches as JSON."""
+    """Print the accuracy of the joint detector as JSON."""
     from monai_xray2mri.knee.detection.training.joints_report import report
 
     print(json.dumps(report(options.films, options.real, options.details), indent=2))
@@ -74,10 +74,10 @@ def measure_detector(options: argparse.Namespace) -> int:
 
 
 def measure_koa(options: argparse.Namespace) -> int:
-    """Print what the classifier reaches as JSON, and write it if asked.
+    """Print the accuracy of the classifier as JSON, and write it to ``--output`` if given.
 
     Raises:
-        Xray2MRIError: weights or crops that cannot be read, or a file that cannot be written.
+        Xray2MRIError: weights or crops cannot be read, or the file cannot be written.
     """
     from monai_xray2mri.knee.detection.training.koa_report import report
     from monai_xray2mri.runtime.files import write_whole
@@ -90,10 +90,10 @@ def measure_koa(options: argparse.Namespace) -> int:
 
 
 def measure_lesions(options: argparse.Namespace) -> int:
-    """Print what the joint segmenter reaches as JSON.
+    """Print the accuracy of the joint segmenter as JSON.
 
     Raises:
-        Xray2MRIError: fewer than one worker, or a worker that was killed.
+        Xray2MRIError: fewer than one worker, or a worker was killed.
     """
     from monai_xray2mri.knee.measures.lesion_report import report, store_thresholds
     from monai_xray2mri.runtime.workers import Workers, with_progress
@@ -106,10 +106,10 @@ def measure_lesions(options: argparse.Namespace) -> int:
 
 
 def measure_continuity(options: argparse.Namespace) -> int:
-    """Print the continuity of a bundle and the noise that fits it as JSON, and write it if asked.
+    """Print the continuity of a bundle and the best noise over depth as JSON, and write it to ``--output`` if given.
 
     Raises:
-        Xray2MRIError: a bundle that cannot be loaded, or a file that cannot be written.
+        Xray2MRIError: the bundle cannot be loaded, or the file cannot be written.
     """
     from monai_xray2mri.runtime.files import write_whole
     from monai_xray2mri.systems.knee_xray2mri.evaluation.continuity import measure_bundle

@@ -1,4 +1,4 @@
-"""Measures of ``xray2mri measure`` that judge the simulator: its anatomy, its pictures and what grades do in them."""
+"""Measures of the simulator for ``xray2mri measure``: its anatomy, its images, and the effects of grades."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from monai_xray2mri.commands.options import named_path, show_progress
 from monai_xray2mri.errors import ExitCode
 
 SEED_RANGES: Final = ("calibration", "lesion-enriched", "shifted", "test", "training", "validation")
-"""Ranges of simulated knees that ``--split`` may name."""
+"""Choices of ``--split``: ranges of simulated knees."""
 REDRAWN: Final = ("noise and bias", "texture", "field of view", "pose", "all")
-"""What ``ceilings --kinds`` may name."""
+"""Choices of ``ceilings --kinds``."""
 
 
 def add_measures(names: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
     """Add the measures to the sub-command ``measure``.
 
     Args:
-        names: where measures are added.
-        common: options that all sub-commands share (``--quiet``).
+        names: the sub-parsers of ``measure``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     anatomy = names.add_parser("anatomy", parents=[common], help="simulated anatomy against a real knee's label map")
     anatomy.add_argument(
@@ -66,10 +66,10 @@ def add_measures(names: argparse._SubParsersAction[argparse.ArgumentParser], com
 
 
 def measure_anatomy(options: argparse.Namespace) -> int:
-    """Print the simulated anatomy beside the real one, as a Markdown table or JSON.
+    """Print a comparison of the simulated anatomy with a real one, as a Markdown table or JSON.
 
     Raises:
-        Xray2MRIError: a file that is no label map or template.
+        Xray2MRIError: a file is not a label map or template.
     """
     from monai_xray2mri.knee.realism.anatomy import compare, table, to_json
     from monai_xray2mri.simulation.knee.anatomy.template import Template, read_label_map
@@ -81,10 +81,10 @@ def measure_anatomy(options: argparse.Namespace) -> int:
 
 
 def measure_realism(options: argparse.Namespace) -> int:
-    """Print the classifiers' scores as JSON.
+    """Print the scores of the classifiers of real and simulated radiographs as JSON.
 
     Raises:
-        Xray2MRIError: no crops, too few of them, or a sheet that cannot be written.
+        Xray2MRIError: there are no crops or too few, or the sheet cannot be written.
     """
     from monai_xray2mri.knee.realism.radiographs import report
 
@@ -93,7 +93,7 @@ def measure_realism(options: argparse.Namespace) -> int:
 
 
 def measure_visibility(options: argparse.Namespace) -> int:
-    """Print the readers' scores as JSON."""
+    """Print the scores of the classifiers of hidden features as JSON."""
     from monai_xray2mri.knee.realism.visibility import report
 
     _print_json(report(options.knees, options.visibility, options.patients))
@@ -101,7 +101,7 @@ def measure_visibility(options: argparse.Namespace) -> int:
 
 
 def measure_features(options: argparse.Namespace) -> int:
-    """Print or write the table of feature effects.
+    """Print the table of feature effects, or write it to ``--output`` if given.
 
     Raises:
         UsageError: the file cannot be written.
@@ -118,7 +118,7 @@ def measure_features(options: argparse.Namespace) -> int:
 
 
 def draw_sheet(options: argparse.Namespace) -> int:
-    """Write the picture; prints its path on stdout."""
+    """Write the sheet of simulated knees; print its path on stdout."""
     from monai_xray2mri.knee.realism import sheet
     from monai_xray2mri.simulation.knee.people.seeds import TEST
 
@@ -130,7 +130,7 @@ def draw_sheet(options: argparse.Namespace) -> int:
 
 
 def measure_ceilings(options: argparse.Namespace) -> int:
-    """Print the ceilings as JSON.
+    """Print the ceilings of the evaluation's scores as JSON.
 
     Raises:
         UsageError: scikit-image is not installed.

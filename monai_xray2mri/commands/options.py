@@ -20,10 +20,10 @@ _MINUTES: Final = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
 
 def named_path(text: str) -> Path:
-    """The path that an argument names.
+    """The path in an argument.
 
     Raises:
-        argparse.ArgumentTypeError: the text is empty; as a path that would be the current folder, which nobody named.
+        argparse.ArgumentTypeError: the text is empty; ``Path("")`` would be the current folder, which is never meant.
     """
     if not text.strip():
         raise argparse.ArgumentTypeError("must name a file or folder (found: an empty text; is a variable not set?)")
@@ -43,13 +43,13 @@ def budget_minutes(text: str) -> float:
 
 
 def add_source(parser: argparse.ArgumentParser, system: System) -> None:
-    """The source and the options of what is wanted of it."""
+    """Add the argument ``SOURCE`` and the request options of a system."""
     parser.add_argument("input", type=named_path, help="study folder, DICOM file, or picture")
     add_options(parser, system.request_options)
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """The bundle's option."""
+    """Add the option ``--bundle``."""
     parser.add_argument("--bundle", type=named_path, help="MONAI Bundle (default: the one of the package)")
 
 
@@ -69,17 +69,17 @@ def named_system(arguments: Sequence[str]) -> System:
 
 
 def values_of(options: argparse.Namespace, asked: Iterable[Option]) -> dict[str, Any]:
-    """The values of options on a command line, by name."""
+    """Values of options on a command line, by name."""
     return {option.name: getattr(options, option.name) for option in asked}
 
 
 def chosen_side(options: argparse.Namespace) -> Side | None:
-    """The side that was asked for."""
+    """The side on the command line; None if there is none."""
     from monai_xray2mri.types import Side
 
     return Side(options.side) if options.side else None
 
 
 def show_progress(options: argparse.Namespace) -> bool:
-    """Whether progress bars are wanted: on a terminal, unless ``--quiet``."""
+    """Whether to show progress bars: on a terminal, unless ``--quiet``."""
     return not options.quiet and sys.stderr.isatty()

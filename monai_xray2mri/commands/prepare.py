@@ -1,4 +1,4 @@
-"""``xray2mri prepare``: a release of OAI, real or simulated, becomes data that train a model."""
+"""``xray2mri prepare``: makes training data from a release of OAI, real or simulated."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``prepare``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "prepare", parents=[common], help="an OAI release to training data", description=_DESCRIPTION
@@ -59,11 +59,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; prints the path of ``dataset.json`` on stdout.
+    """Run the sub-command; print the path of ``dataset.json`` on stdout.
 
     Raises:
-        Xray2MRIError: see :func:`monai_xray2mri.knee.oai.prepare.prepare_release`; `SomeCasesFailed` after all is
-            written.
+        Xray2MRIError: see :func:`monai_xray2mri.knee.oai.prepare.prepare_release`. ``SomeCasesFailed`` is raised after
+            all files are written.
     """
     from monai_xray2mri.knee.oai.prepare import PrepareOptions, prepare_release
 

@@ -1,4 +1,4 @@
-"""``xray2mri report``: the gradings of a film as a structured report."""
+"""``xray2mri report``: writes the gradings of a film as a structured report."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``report``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "report",
@@ -53,7 +53,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; returns the exit code."""
+    """Run the sub-command and return the exit code."""
     from pydicom import dcmread
 
     from monai_xray2mri.knee.grading.report_reader import read_grading_report
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _film(path: Path) -> tuple[Dataset, tuple[Side, ...]]:
-    """Header of the one DICOM radiograph at a path, and the sides that it shows."""
+    """Header of the only DICOM radiograph at a path, and the sides that it shows."""
     from monai_xray2mri.radiograph.laterality import sides_of
     from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study, require_films
 

@@ -1,4 +1,4 @@
-"""``xray2mri simulate``: an OAI-shaped release of simulated knees with known truth."""
+"""``xray2mri simulate``: a release of simulated knees with known truth, in the layout of OAI."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``simulate``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "simulate", parents=[common], help="an OAI-shaped release of simulated knees", description=_DESCRIPTION
@@ -74,7 +74,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; prints the release's folder on stdout.
+    """Run the sub-command; print the folder of the release on stdout.
 
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.simulation.knee.release.run.simulate_release`.

@@ -1,4 +1,4 @@
-"""``xray2mri simulate-films``: simulated films that the joint detector is trained and judged on."""
+"""``xray2mri simulate-films``: simulated films for training and testing the joint detector."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``simulate-films``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "simulate-films",
@@ -28,7 +28,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; prints the folder on stdout.
+    """Run the sub-command; print the folder of the films on stdout.
 
     Raises:
         UsageError: a film cannot be written.

@@ -1,4 +1,4 @@
-"""``xray2mri simulate-set``: simulated knees as the arrays that training reads."""
+"""``xray2mri simulate-set``: simulated knees as arrays for training."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``simulate-set``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "simulate-set", parents=[common], help="a training set of simulated knees", description=_DESCRIPTION
@@ -40,7 +40,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; prints the folder of the set on stdout.
+    """Run the sub-command; print the folder of the set on stdout.
 
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.knee.data.simulated.simulate_training_set`.

@@ -1,4 +1,4 @@
-"""``xray2mri synthesize``: a source to results, by the system that the bundle names."""
+"""``xray2mri synthesize``: makes results from a source, with the system of the bundle."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def add_command(
     """Add the sub-command ``synthesize``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
-        system: of the bundle that the command line names; its options are offered.
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
+        system: system of the bundle on the command line; the sub-command has its options.
     """
     parser = commands.add_parser("synthesize", parents=[common], help=system.summary, description=DISCLAIMER)
     add_source(parser, system)
@@ -38,7 +38,7 @@ def add_command(
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out; returns the exit code."""
+    """Run the sub-command and return the exit code."""
     from monai_xray2mri.systems.registry import default_bundle, system_of
     from monai_xray2mri.systems.running import partial_failure, write_results
 

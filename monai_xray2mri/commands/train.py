@@ -1,4 +1,4 @@
-"""``xray2mri train``: the stages of training, a thin front to ``monai.bundle run`` with a bundle's configurations."""
+"""``xray2mri train``: runs the stages of training as ``monai.bundle run`` does, with a bundle's configurations."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 STAGES: Final = ("autoencoder", "denoiser")
 WEIGHTS: Final = {"autoencoder": "autoencoder.pt", "denoiser": "model.pt"}
-"""What each stage leaves in the output folder; the second is the whole network."""
+"""File of weights that each stage writes to the output folder; ``model.pt`` is the whole network."""
 SIZES: Final = {"compact": (), "paper": ("paper", "train_paper")}
-"""Configurations that a name of ``--config`` stands for, beyond ``train.json``."""
+"""Names of ``--config`` to the configurations that follow ``train.json``."""
 PRECISIONS: Final = {"bf16": "$torch.bfloat16", "fp16": "$torch.float16", "fp32": "$None"}
 _DESCRIPTION = (
     "Trains the autoencoder, then the denoiser (Wang 2024a, Algorithm 1), and writes autoencoder.pt and model.pt into "
@@ -39,8 +39,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``train``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser("train", parents=[common], help="train a bundle's networks", description=_DESCRIPTION)
     add_bundle(parser)
@@ -81,15 +81,15 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 
 @dataclass(frozen=True)
 class Plan:
-    """What the options ask for.
+    """The training that the options describe.
 
     Attributes:
-        bundle: its folder.
-        files: configurations behind ``train.json``.
-        overrides: of the configuration's top-level entries.
-        on_the_fly: whether knees are simulated meanwhile.
+        bundle: folder of the bundle.
+        files: configurations that follow ``train.json``.
+        overrides: values of top-level entries of the configuration.
+        on_the_fly: whether knees are simulated during training.
         validation: whether there are validation knees.
-        processes: that share a step.
+        processes: number of processes that share a step.
     """
 
     bundle: Path
@@ -119,11 +119,11 @@ class Plan:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the sub-command out: prints the path of the weights, or with ``--dry-run`` the costs as JSON, on stdout.
+    """Run the sub-command; print the path of the weights, or with ``--dry-run`` the costs as JSON, on stdout.
 
     Raises:
-        UsageError: options that do not fit, or a package that is missing.
-        Xray2MRIError: what a stage refuses.
+        UsageError: options contradict each other, or an optional package is missing.
+        Xray2MRIError: an error of a stage.
     """
     clock = time.monotonic()
     if find_spec("ignite") is None:
@@ -159,7 +159,7 @@ def _plan(options: argparse.Namespace, clock: float) -> Plan:
         if (value := getattr(options, name)) is not None and value < 1:
             raise UsageError(f"option {name.replace('_', '-')}", "must be at least 1", str(value))
     bundle = options.bundle or default_bundle()
-    # A dry run asks what a GPU would need, wherever it runs.
+    # A dry run computes the costs on a GPU, also on a machine without one.
     precision = options.precision or ("bf16" if options.dry_run else "")
     given = {
         "bundle_root": str(bundle.resolve()),
@@ -200,7 +200,7 @@ def _places(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _store(folder: Path) -> Path:
-    """The set itself, where the output of ``xray2mri prepare`` was named."""
+    """The folder of the set: ``store`` below the output of ``xray2mri prepare``, else the folder itself."""
     return folder / "store" if (folder / "store" / "index.json").is_file() else folder
 
 
@@ -222,7 +222,7 @@ def _check_output(options: argparse.Namespace, stages: Sequence[str]) -> None:
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[None]:
-    """Losses on stderr while this lasts."""
+    """Context that shows losses on stderr, unless ``quiet``."""
     logger, handler = logging.getLogger("monai_xray2mri.training"), logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("xray2mri: %(message)s"))
     before = logger.level
@@ -236,7 +236,7 @@ def _progress(quiet: bool) -> Iterator[None]:
 
 
 def _run_stage(plan: Plan, stage: str) -> tuple[int, int]:
-    """Run a stage by its configurations; steps that are done, and steps that are wanted."""
+    """Run a stage with its configurations; return the number of finished steps and of all steps."""
     from monai_xray2mri.training.configured import run_configured
 
     metadata = plan.bundle / "configs" / "metadata.json"

@@ -1,4 +1,4 @@
-"""``xray2mri train-part NAME``: makes the weights of a small network that comes with the package again."""
+"""``xray2mri train-part NAME``: trains a small network of the package again."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """Add the sub-command ``train-part``.
 
     Args:
-        commands: where sub-commands are added.
-        common: options that all sub-commands share (``--quiet``).
+        commands: the sub-parsers of ``xray2mri``.
+        common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
         "train-part", help="train a small network that comes with the package", description=_DESCRIPTION
@@ -90,7 +90,7 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
 
 
 def train_detector(options: argparse.Namespace) -> int:
-    """Train the joint detector; prints the path of the weights on stdout.
+    """Train the joint detector; print the path of the weights on stdout.
 
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.knee.detection.training.joints.train_from_folders`.
@@ -112,7 +112,7 @@ def train_detector(options: argparse.Namespace) -> int:
 
 
 def train_judge(options: argparse.Namespace) -> int:
-    """Train the region judge; prints the path of the weights on stdout.
+    """Train the region judge; print the path of the weights on stdout.
 
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.knee.detection.training.region_judge.train_from_folders`.
@@ -137,7 +137,7 @@ def train_judge(options: argparse.Namespace) -> int:
 
 
 def train_koa(options: argparse.Namespace) -> int:
-    """Train the classifier; prints where the run stands as JSON on stdout.
+    """Train the classifier; print the state of the run as JSON on stdout.
 
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.knee.detection.training.koa.train_from_folders`.
@@ -160,7 +160,7 @@ def train_koa(options: argparse.Namespace) -> int:
 
 
 def train_segmenter(options: argparse.Namespace) -> int:
-    """Train the joint segmenter; prints the record of the training as JSON on stdout.
+    """Train the joint segmenter; print the record of the training as JSON on stdout.
 
     Raises:
         Xray2MRIError: see :func:`monai_xray2mri.knee.measures.segmentation_training.train_on_simulated_knees`.

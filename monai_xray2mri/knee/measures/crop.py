@@ -1,6 +1,6 @@
-"""The part of a volume around the joint, and where it lies: LPS millimetres in right-knee space.
+"""The part of a volume around the joint, and its position in LPS mm of right-knee space.
 
-The origin lies within a few mm of the joint's centre, as in
+The origin lies within a few mm of the joint's center, as in
 :class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`.
 """
 
@@ -15,11 +15,11 @@ import numpy as np
 from monai_xray2mri.knee.data.arrays import PIXEL_MM, SLICE_MM
 
 SPACING_MM: Final = (SLICE_MM, PIXEL_MM, PIXEL_MM)
-"""Distance of voxel centres along (slice, row, column): OAI's, and the only one that is measured on."""
+"""Distance of voxel centers along (slice, row, column): that of OAI's series; measures accept no other."""
 ROWS: Final = 64
 COLUMNS: Final = 128
 HALF_DEPTH_MM: Final = 22.5
-"""Slices that far in front of and behind the joint's centre are looked at."""
+"""Slices up to this distance in front of and behind the joint's center are measured."""
 SIDES: Final[Mapping[str, float]] = {"M": 1.0, "L": -1.0}
 """Compartment to the sign of its x (+x is the patient's left: medial in a right knee)."""
 
@@ -29,10 +29,10 @@ class JointCrop:
     """The part of a volume around the joint.
 
     Attributes:
-        values: [S,64,128] of the volume; 0 where it does not reach.
-        x: [128] LPS mm of the columns.
-        y: [S] of the slices.
-        z: [64] of the rows, falling.
+        values: [S,64,128] intensities; 0 outside of the volume.
+        x: [128] positions of the columns in LPS mm.
+        y: [S] positions of the slices in LPS mm.
+        z: [64] positions of the rows in LPS mm, falling.
         slices: indices of the slices in the volume.
     """
 
@@ -48,12 +48,12 @@ def joint_crop(volume: np.ndarray, affine: np.ndarray, shift: tuple[int, int] = 
 
     Args:
         volume: [S,H,W].
-        affine: [4,4] maps (column, row, slice) to LPS mm in right-knee space without rotation; the origin lies within
-            a few mm of the joint's centre, as in :class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`.
+        affine: [4,4], maps (column, row, slice) to LPS mm in right-knee space without rotation; the origin lies within
+            a few mm of the joint's center, as in :class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`.
         shift: rows and columns by which the crop is moved, for training.
 
     Raises:
-        ValueError: the affine turns the axes, the spacing is another than OAI's, or the volume misses the joint.
+        ValueError: the affine rotates the axes, the spacing is not OAI's, or the volume does not reach the joint.
     """
     x, y, z = axes_mm(volume.shape, affine)
     steps = (y[1] - y[0], z[1] - z[0], x[1] - x[0]) if min(volume.shape) > 1 else (0.0, 0.0, 0.0)

@@ -11,11 +11,11 @@ from monai_xray2mri.knee.measures.surfaces import JointReading, bone_probabiliti
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 
 _MARGIN_MM = 2.5
-"""Room for the cortex and its blurred edge, next to the marrow of the labels."""
+"""Margin around the marrow of a label map, which holds the cortex and its blurred edge."""
 _BESIDE_CORTEX_MM = 1.25
-"""Room for the blurred edge, next to the segmenter's bones, which hold their cortex."""
+"""Margin around the segmenter's bones, which include the cortex; it holds the blurred edge."""
 _FEWEST_VOXELS = 50
-"""Of either bone in a slice near the joint."""
+"""Least number of voxels of each bone in a slice near the joint."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class JointRegion:
     """A box around the joint, the same in each of its slices.
 
     Wang 2024a (section IV-A.2) and 2024b (section 4.1.2): "we focus on the lower third of the femoral edge to the upper
-    third of the tibial edge". They do not say in which slice the edges are measured: here both bones' extents are those
-    of the whole volume within the field of view, so that the region does not jump from slice to slice, and the slices
-    are those that show femur and tibia in it.
+    third of the tibial edge". The papers do not say in which slice these thirds are measured. Here they are thirds of
+    the extent of both bones over the whole volume, so all slices have one region. The slices are those that show femur
+    and tibia in this region.
 
     Attributes:
         top: first row.
@@ -43,20 +43,20 @@ class JointRegion:
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """Rows and columns, to index a slice [H,W] with."""
+        """Slices (rows, columns) of the region, to index a slice [H,W]."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def mask(self, shape: tuple[int, ...]) -> np.ndarray:
-        """[S,H,W] bool, true within the region: to draw it, or to compare two of them."""
+        """[S,H,W] bool, true inside the region."""
         inside = np.zeros(shape, dtype=bool)
         inside[(list(self.slices), *self.window)] = True
         return inside
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Refuse a volume that does not hold the region.
+        """Check that a volume of a shape (S, H, W) holds the region.
 
         Raises:
-            ValueError: the region is empty or reaches out of ``shape``.
+            ValueError: the region is empty or exceeds ``shape``.
         """
         fits = len(shape) == 3 and 0 <= self.top < self.bottom <= shape[1] and 0 <= self.left < self.right <= shape[2]
         if not fits or not self.slices or min(self.slices) < 0 or max(self.slices) >= shape[0]:
@@ -64,12 +64,14 @@ class JointRegion:
 
 
 def region_from_labels(labels: np.ndarray, affine: np.ndarray) -> JointRegion:
-    """The region of a label map [S,H,W], as wide as both bones.
+    """The region of a label map, as wide as both bones.
 
-    The labels are those of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`.
+    Args:
+        labels: [S,H,W] of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`.
+        affine: [4,4], maps (column, row, slice) to LPS mm.
 
     Raises:
-        ValueError: femur or tibia is absent, no slice shows both in the region, or the affine turns the axes.
+        ValueError: femur or tibia is absent, no slice shows both in the region, or the affine rotates the axes.
     """
     femur, tibia = labels == Tissue.FEMUR, labels == Tissue.TIBIA
     if not femur.any() or not tibia.any():
@@ -87,28 +89,29 @@ def region_from_labels(labels: np.ndarray, affine: np.ndarray) -> JointRegion:
 
 
 def region_from_volume(volume: np.ndarray, affine: np.ndarray) -> JointRegion:
-    """The region of a volume alone.
+    """The region of a volume, from its intensities.
 
     Args:
         volume: [S,H,W] of intensities 0 to 1 at OAI's spacing.
-        affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
+        affine: [4,4], maps (column, row, slice) to LPS mm, origin near the joint's center.
 
     Raises:
-        ValueError: the affine turns the axes, the spacing is another, the volume misses the joint or shows none.
+        ValueError: the affine rotates the axes, the spacing is not OAI's, the volume does not reach the joint or shows
+            none.
         WeightsError: the segmenter's weights are missing or damaged.
     """
     return region_from_reading(read_volume(volume, affine), volume.shape, affine)
 
 
 def region_from_reading(reading: JointReading, shape: tuple[int, ...], affine: np.ndarray) -> JointRegion:
-    """The region of a volume that was read.
+    """The region of a volume, from its reading.
 
-    Femur and tibia come from the segmenter, which looks 20 mm up and down from the joint and 40 mm to either side: the
-    joint line, the columns and the slices follow from it. The femur is taken to reach up to the border of the field of
-    view and the tibia down to it, as they do in the coronal series of a knee.
+    Femur and tibia come from the segmenter, which covers 20 mm up and down from the joint and 40 mm to either side.
+    Joint line, columns and slices of the region follow from them. The femur is assumed to extend to the upper border of
+    the field of view, the tibia to the lower one, as in coronal series of a knee.
 
     Args:
-        reading: of the volume.
+        reading: reading of the volume.
         shape: (S, H, W) of the volume.
         affine: [4,4] of the volume, maps (column, row, slice) to LPS mm.
 

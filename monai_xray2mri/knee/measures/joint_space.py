@@ -18,56 +18,62 @@ from monai_xray2mri.knee.measures.surfaces import (
 
 MIDDLE_X_MM: Final = (14.0, 30.0)
 MIDDLE_Y_MM: Final = (-12.0, 12.0)
-"""Distance from the midline, and y, of the middle of a plateau of a knee of size 1: where the simulator measures."""
+"""Ranges of the distance from the midline and of y in mm, for a knee of size 1: the middle of a plateau.
+
+The simulator measures the true joint space over the same ranges.
+"""
 _TIBIA_MM = (67.1, (-19.0, -13.0))
 _FEMUR_MM = (69.0, (12.0, 19.0))
-"""Width of either bone in a knee of size 1, and between which heights: beyond osteophytes and joint surfaces."""
+"""Width of a bone in mm in a knee of size 1, and the range of heights over which it is measured, beyond osteophytes and
+joint surfaces."""
 _ROUND_MM = 2.0
-"""What is fitted beyond the middle on every side."""
+"""Margin around the middle that is also used in the fit."""
 _ROUGH_ORDER, _FINE_ORDER = 2, 6
 _ROUGH_MM = 2.0
-"""How far a height may leave the rough fit; what lies beyond (a stray voxel, a hollow) is left out."""
+"""Heights farther than this from a first, coarse fit (a stray voxel, a hole) are left out."""
 _FEWEST = 60
 
 
 def joint_space(reading: JointReading) -> dict[str, float]:
-    """Joint space width of both compartments of a volume that was read.
+    """Joint space width of both compartments, from the reading of a volume.
 
-    Method: the joint surfaces that the segmenter finds (:func:`~.surfaces.read_volume`); of each, a polynomial of the
-    sixth order over the middle of the plateau (16 x 24 mm times :func:`knee_size`, and 2 mm around), with Tukey's
-    weights, after heights more than 2 mm from a rougher fit were left out; the least distance of the two along z.
-    Radiographs give the least width under load; this is the width of the unloaded joint, as
-    :attr:`~monai_xray2mri.simulation.knee.anatomy.truth.KneeTruth.joint_space_mm`.
+    It is the least distance along z of two polynomials of the sixth order, which are fitted with Tukey's weights to the
+    joint surfaces of the segmenter (:func:`~.surfaces.read_volume`). The fit covers the middle of the plateau (16 x 24
+    mm times :func:`knee_size`) and a margin of 2 mm. Heights more than 2 mm from a first, coarse fit are left out.
+
+    The joint is not loaded here, as in
+    :attr:`~monai_xray2mri.simulation.knee.anatomy.truth.KneeTruth.joint_space_mm`; radiographs show it under load.
 
     Returns:
-        ``"M"`` and ``"L"`` to mm; NaN where no joint is found.
+        ``"M"`` and ``"L"`` to the width in mm; NaN where no joint is found.
     """
     size = knee_size(reading)
     return {side: _width(surfaces, SIDES[side], size) for side, surfaces in reading.surfaces.items()}
 
 
 def joint_space_from_volume(volume: np.ndarray, affine: np.ndarray) -> dict[str, float]:
-    """The same, from the volume alone (:func:`joint_space`).
+    """Joint space width of both compartments of a volume (:func:`joint_space`), from its intensities.
 
     Args:
         volume: [S,H,W] of intensities 0 to 1 at OAI's spacing, slice 0 posterior.
-        affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
+        affine: [4,4], maps (column, row, slice) to LPS mm, origin near the joint's center.
+
+    Returns:
+        ``"M"`` and ``"L"`` to the width in mm; NaN where no joint is found.
 
     Raises:
-        ValueError: the affine turns the axes, the spacing is another, or the volume misses the joint.
+        ValueError: the affine rotates the axes, the spacing is not OAI's, or the volume does not reach the joint.
         WeightsError: the segmenter's weights are missing or damaged.
     """
     return joint_space(read_volume(volume, affine))
 
 
 def joint_space_from_labels(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
-    """The same from a label map, without noise and without doubt about tissues.
-
-    The labels are those of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`.
+    """Joint space width of both compartments (:func:`joint_space`), from a label map.
 
     Args:
-        labels: [S,H,W] at OAI's spacing.
-        affine: [4,4] maps (column, row, slice) to LPS mm.
+        labels: [S,H,W] of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`, at OAI's spacing.
+        affine: [4,4], maps (column, row, slice) to LPS mm.
 
     Returns:
         ``"M"`` and ``"L"`` to mm; NaN where femur or tibia is absent.
@@ -82,7 +88,8 @@ def joint_space_from_labels(labels: np.ndarray, affine: np.ndarray) -> dict[str,
 def knee_size(reading: JointReading) -> float:
     """Size of a knee as a factor on the simulator's reference knee, from the widths of tibia and femur.
 
-    The middle of a plateau grows with the knee. Over 60 simulated knees the error has a standard deviation of 3 %.
+    The range over which the joint space is measured grows with this size. Over 60 simulated knees the error has a
+    standard deviation of 3 %.
 
     Returns:
         1 for the reference knee; NaN where a bone is absent.
@@ -100,7 +107,7 @@ def knee_size(reading: JointReading) -> float:
 
 
 def _width(surfaces: Surfaces, sign: float, size: float) -> float:
-    """Least distance in mm along z of both surfaces over the plateau's middle; NaN where too few columns have it."""
+    """Least distance in mm along z of both surfaces over the plateau's middle; NaN if too few columns have both."""
     reach = _ROUND_MM / size
     across, along = sign * surfaces.x[None, :] / size, surfaces.y[:, None] / size
     inside = (across >= MIDDLE_X_MM[0] - reach) & (across <= MIDDLE_X_MM[1] + reach)
@@ -117,7 +124,7 @@ def _scaled(places: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
 
 
 def _least_gap(u: np.ndarray, v: np.ndarray, heights: np.ndarray) -> float:
-    """Least gap of [2,N] heights over places (u, v), after leaving out what strays from a rough fit."""
+    """Least gap of heights [2,N] (femur, tibia) at positions (u, v), without heights far from a coarse fit."""
     rough = np.stack([smooth_surface(u, v, z, _ROUGH_ORDER) for z in heights])
     near = (np.abs(heights - rough) < _ROUGH_MM).all(axis=0)
     if near.sum() < _FEWEST:

@@ -1,8 +1,8 @@
-"""What the segmenter's measures reach on simulated knees whose truth is known: lesions and joint space.
+"""Accuracy of the segmenter's measures (lesions and joint space) on simulated knees, whose truth is known.
 
 ``xray2mri measure lesions --split test --knees 100`` prints sensitivity, specificity and the error of the joint space
-as JSON. ``--choose-thresholds`` first chooses the thresholds of the lesion reading on validation knees, and stores them
-in the package.
+as JSON. With ``--choose-thresholds`` it first chooses the thresholds of the lesion reading on validation knees and
+stores them in the package.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_V
 
 _NORMAL_95: Final = 1.959964
 SHOWN_MM3: Final = 20.0
-"""A graded lesion smaller than this is not shown: chondrocalcinosis lies in cartilage or meniscus, and narrowing may
-have left none."""
+"""A graded lesion with a smaller true volume counts as not shown. Chondrocalcinosis, for example, lies in cartilage and
+meniscus, and narrowing may have removed both."""
 
 
 @dataclass(frozen=True)
 class MeasuredKnee:
-    """A knee as the segmenter sees it, and its truth.
+    """The measures of one knee, and its truth.
 
     Attributes:
-        grades: the knee's.
-        true_sizes: feature to the volume of the true lesion in cubic mm.
-        sizes: feature to the volume seen in the acquired volume in cubic mm.
-        clean_sizes: the same in the volume without noise.
-        true_joint_space: compartment to mm.
-        joint_space: the same from the acquired volume.
-        label_joint_space: the same from the label map.
+        grades: OAI stem to grade.
+        true_sizes: feature to the true volume of its lesion in mm3.
+        sizes: feature to the volume in mm3 that the segmenter finds in the acquired volume.
+        clean_sizes: feature to the volume in mm3 that it finds in the volume without noise.
+        true_joint_space: compartment to the true width in mm.
+        joint_space: compartment to the width in mm from the acquired volume.
+        label_joint_space: compartment to the width in mm from the label map.
     """
 
     grades: dict[str, int]
@@ -57,17 +57,17 @@ class MeasuredKnee:
     label_joint_space: dict[str, float]
 
     def shows(self, stem: str) -> bool | None:
-        """Whether the knee truly shows a lesion; None if it is graded with it and does not."""
+        """Whether the truth holds a lesion; None if the knee has the grade but the lesion is too small to show."""
         if not self.grades[stem]:
             return False
         return True if self.true_sizes[stem] >= SHOWN_MM3 else None
 
 
 def measure_knee(seed: int) -> MeasuredKnee:
-    """Simulate a knee with half of the lesions and every narrowing, and measure it.
+    """Simulate a knee with ``training_grades`` (half of the lesions, all grades of narrowing), and measure it.
 
     Raises:
-        InputRefused: the seed lies in no range.
+        InputRefused: the seed lies outside all ranges.
     """
     knee = simulate_knee(seed, grades=training_grades(seed))
     reading = read_volume(knee.volume, knee.affine)
@@ -84,10 +84,10 @@ def measure_knee(seed: int) -> MeasuredKnee:
 
 
 def choose_thresholds(knees: Sequence[MeasuredKnee]) -> dict[str, float]:
-    """Kind of lesion (name of the part in small letters) to the best least volume in cubic mm.
+    """The best threshold of the volume in mm3 by kind of lesion (name of its :class:`~.parts.Part`, lower case).
 
     Raises:
-        ValueError: a kind is present in all or in none of the knees.
+        ValueError: all knees or no knees have a lesion of a kind.
     """
     chosen = {}
     for part in sorted(set(PART_OF_LESION.values())):
@@ -99,9 +99,14 @@ def choose_thresholds(knees: Sequence[MeasuredKnee]) -> dict[str, float]:
 
 
 def lesion_table(knees: Sequence[MeasuredKnee], clean: bool = False) -> dict[str, dict[str, Any]]:
-    """Feature to sensitivity and specificity, each with its 95 % interval (Wilson) and the number of knees.
+    """Sensitivity and specificity by feature, each with its 95 % interval (Wilson) and the number of knees.
 
-    Knees that are graded with a lesion and do not show it count for neither; ``"graded, not shown"`` is their number.
+    A knee with the grade of a lesion that is too small to show counts for neither; ``"graded, not shown"`` is the
+    number of these knees.
+
+    Args:
+        knees: the measured knees.
+        clean: take the volumes without noise instead of the acquired ones.
     """
     limits = shipped_thresholds()
     table: dict[str, dict[str, Any]] = {}
@@ -124,7 +129,7 @@ def _share(count: int, total: int) -> dict[str, Any]:
 
 
 def wilson_interval(count: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson, JASA 1927;22:209), rounded to three places; 0 to 1 of nothing."""
+    """95 % interval of a share (Wilson, JASA 1927;22:209), rounded to three places; (0, 1) if ``total`` is 0."""
     if not total:
         return 0.0, 1.0
     z2, share = _NORMAL_95**2, count / total
@@ -134,7 +139,7 @@ def wilson_interval(count: int, total: int) -> tuple[float, float]:
 
 
 def joint_space_table(knees: Iterable[MeasuredKnee]) -> dict[str, dict[str, float]]:
-    """Grade of narrowing (and "attrition", whatever the narrowing) to the joint space's error in mm."""
+    """Error of the joint space in mm by grade of narrowing, of compartments with attrition, and of all."""
     rows: dict[str, list[tuple[float, float]]] = {}
     for knee in knees:
         for side in SIDES:
@@ -163,8 +168,8 @@ def store_thresholds(knees: int, run: Runner) -> dict[str, float]:
     """Choose the thresholds of the lesion reading on validation knees, and store them in the package.
 
     Args:
-        knees: how many, from the far end of the range.
-        run: does the work.
+        knees: number of knees, from the end of the validation range.
+        run: applies a function to each of many tasks, in one or several processes.
     """
     seeds = VALIDATION[-knees:]
     chosen = choose_thresholds(list(run(measure_knee, seeds)))
@@ -175,12 +180,12 @@ def store_thresholds(knees: int, run: Runner) -> dict[str, float]:
 
 
 def report(split: str, knees: int, run: Runner) -> dict[str, Any]:
-    """What the segmenter's measures reach, ready for JSON.
+    """Accuracy of the segmenter's measures, ready for JSON.
 
     Args:
         split: name of a seed range.
-        knees: how many of it.
-        run: does the work.
+        knees: number of knees, from the start of the range.
+        run: applies a function to each of many tasks, in one or several processes.
     """
     found = list(run(measure_knee, SEED_RANGES[split][:knees]))
     return {

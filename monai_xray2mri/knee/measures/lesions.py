@@ -1,7 +1,7 @@
-"""Whether a volume shows cysts, chondrocalcinosis and attrition, and how strongly a method's features act.
+"""Lesions in a volume (cysts, chondrocalcinosis, attrition), and the effect of features on a synthetic volume.
 
 Wang 2024a (Table III) claims that features make lesions appear that the radiograph does not show. The reading of
-lesions uses the volume alone and decides for each feature of ``LESION_FEATURES`` whether its lesion is there. Contrast
+lesions uses only the volume and decides for each feature of ``LESION_FEATURES`` whether its lesion is there. Contrast
 and response compare two volumes that differ only in the feature.
 """
 
@@ -26,9 +26,9 @@ THRESHOLDS: Final = "lesion_thresholds.json"
 
 
 def lesion_volumes(reading: JointReading) -> dict[str, float]:
-    """Size of each lesion that the segmenter saw in a volume: feature of ``LESION_FEATURES`` to cubic mm.
+    """Volume in mm3 of each lesion that the segmenter finds, by feature of ``LESION_FEATURES``.
 
-    A voxel belongs to the lesion that is its most probable part, and to the compartment on its side of the midline.
+    A voxel belongs to a lesion if the lesion is its most probable part; its side of the midline gives the compartment.
     """
     most_probable = reading.parts.argmax(axis=0)  # [S,H,W]
     voxel = float(np.prod(SPACING_MM))
@@ -39,9 +39,9 @@ def lesion_volumes(reading: JointReading) -> dict[str, float]:
 
 
 def shown_lesions(reading: JointReading) -> dict[str, bool]:
-    """Feature of ``LESION_FEATURES`` to whether its lesion is at least as large as a threshold.
+    """Whether each lesion is at least as large as its threshold, by feature of ``LESION_FEATURES``.
 
-    The thresholds come with the package; they were chosen on the validation range of the simulator
+    The thresholds come with the package. They were chosen on the validation range of the simulator
     (:mod:`~monai_xray2mri.knee.measures.lesion_report`).
 
     Raises:
@@ -52,14 +52,14 @@ def shown_lesions(reading: JointReading) -> dict[str, bool]:
 
 
 def detect_lesions(volume: np.ndarray, affine: np.ndarray) -> dict[str, bool]:
-    """Feature of ``LESION_FEATURES`` to whether a volume shows its lesion.
+    """Whether a volume shows each lesion, by feature of ``LESION_FEATURES``.
 
     Args:
         volume: [S,H,W] of intensities 0 to 1 at OAI's spacing, slice 0 posterior.
-        affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
+        affine: [4,4], maps (column, row, slice) to LPS mm, origin near the joint's center.
 
     Raises:
-        ValueError: the affine turns the axes, the spacing is another, or the volume misses the joint.
+        ValueError: the affine rotates the axes, the spacing is not OAI's, or the volume does not reach the joint.
         WeightsError: segmenter or thresholds are missing or damaged.
     """
     return shown_lesions(read_volume(volume, affine))
@@ -67,7 +67,7 @@ def detect_lesions(volume: np.ndarray, affine: np.ndarray) -> dict[str, bool]:
 
 @cache
 def shipped_thresholds() -> dict[Part, float]:
-    """Part to the least volume in cubic mm that counts as a lesion.
+    """The least volume in mm3 that counts as a lesion, by part.
 
     Raises:
         WeightsError: the file is missing or damaged.
@@ -86,10 +86,14 @@ def shipped_thresholds() -> dict[Part, float]:
 
 
 def best_threshold(sizes: Sequence[float], present: Sequence[bool]) -> float:
-    """The size at which the lower one of sensitivity and specificity is highest; the middle of equally good sizes.
+    """The threshold that maximizes the lower one of sensitivity and specificity; the middle of equally good ones.
+
+    Args:
+        sizes: size of the lesion in each example.
+        present: whether the example truly has the lesion.
 
     Raises:
-        ValueError: lesions or their absence are missing among the examples.
+        ValueError: all examples or none have the lesion.
     """
     values, truth = np.asarray(sizes, dtype=float), np.asarray(present, dtype=bool)
     if truth.all() or not truth.any():
@@ -103,13 +107,13 @@ def best_threshold(sizes: Sequence[float], present: Sequence[bool]) -> float:
 
 
 def lesion_contrast(present: np.ndarray, absent: np.ndarray, mask: np.ndarray) -> float:
-    """Mean change of intensity within a lesion when its feature is switched from absent to present.
+    """Mean change of intensity within a lesion when its feature changes from absent to present.
 
-    Cysts and attrition brighten, chondrocalcinosis darkens: the sign tells whether the change is the right one.
+    The sign shows whether the change is right: cysts and attrition are bright, chondrocalcinosis is dark.
 
     Args:
         present: [S,H,W] volume with the feature.
-        absent: the same shape, everything else equal (same noise, same radiograph).
+        absent: [S,H,W] volume without it, with the same noise and radiograph.
         mask: [S,H,W] bool, the true lesion.
 
     Raises:
@@ -127,15 +131,16 @@ def lesion_response(
 ) -> float:
     """Share of the true effect of a feature that a method shows within the lesion: a least-squares slope.
 
-    sum(generated change x true change) / sum(true change^2): 1 is the truth, 0 no effect, below 0 the opposite.
+    sum(generated change x true change) / sum(true change^2) is 1 for the true effect, 0 for no effect, and negative
+    for the opposite effect.
 
     Args:
-        generated: volumes [S,H,W] of the method (with the feature, without).
-        true: the same of the simulator, best without noise.
+        generated: volumes [S,H,W] of the method, with and without the feature.
+        true: volumes [S,H,W] of the simulator, with and without the feature, preferably without noise.
         mask: [S,H,W] bool, the true lesion.
 
     Raises:
-        ValueError: the shapes differ, or nothing truly changes within the mask.
+        ValueError: the shapes differ, or the true volumes are equal within the mask.
     """
     for volume in (*generated, *true):
         check_pair(volume, mask)

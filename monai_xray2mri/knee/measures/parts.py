@@ -1,4 +1,4 @@
-"""The parts of a joint that joint space and lesions are measured on, and where they are in a simulated knee."""
+"""The parts of a joint on which joint space and lesions are measured, and their labels in a simulated knee."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monai_xray2mri.simulation.knee.mri.mr import Tissue
 
 
 class Part(IntEnum):
-    """Parts of a joint. Bones include their cortex; attrition is what fills the place of lost bone."""
+    """Parts of a joint. Bones include their cortex; attrition is the tissue that replaces lost bone."""
 
     OTHER = 0
     FEMUR = 1
@@ -40,12 +40,12 @@ _OF_THE_NEAREST: Final = (Tissue.CORTEX, Tissue.CYST)
 
 
 def part_labels(labels: np.ndarray, lesions: np.ndarray | None = None) -> np.ndarray:
-    """:class:`Part` of each voxel [S,H,W] uint8 of a crop at OAI's spacing; cortex goes to the nearest marrow's bone.
+    """:class:`Part` of each voxel [S,H,W] uint8 of a crop at OAI's spacing; cortex belongs to the bone nearest to it.
 
     Args:
         labels: [S,H,W] of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`.
-        lesions: [S,H,W] codes of :class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`; without them cysts
-            count as their bone, and no other lesion is named.
+        lesions: [S,H,W] codes of :class:`~monai_xray2mri.simulation.knee.knee.SimulatedKnee`. Without them cysts
+            count as bone, and the result has no lesions.
 
     Raises:
         UsageError: SciPy is not installed.

@@ -1,4 +1,4 @@
-"""Agreement of bone edges and regions: RSSIM and its relatives."""
+"""Agreement of bone edges and of the joint region: RSSIM, boundary F-score and SSIM of a region."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from monai_xray2mri.runtime.optional import optional_library
 CANNY_SIGMA = 3.0
 """Pixels (Wang 2024a, section IV-A.2: "we utilize the Canny operator with a sigma of 3")."""
 EDGE_TOLERANCE = 2.0
-"""Pixels between two edges that count as one; 1.25 mm."""
+"""Distance in pixels up to which two edges count as equal (1.25 mm)."""
 
 
 def bone_edges(image: np.ndarray, data_range: float) -> np.ndarray:
-    """Edges that the papers' Canny operator finds in one slice.
+    """Edges in one slice by the papers' Canny operator.
 
-    Wang 2024a and 2024b give the sigma of 3 and no thresholds: scikit-image's own (0.1 and 0.2 of the range) are used.
+    Wang 2024a and 2024b give the sigma of 3 but no thresholds. This function takes scikit-image's defaults, 0.1 and 0.2
+    of the range.
 
     Args:
         image: [H,W].
@@ -39,17 +40,18 @@ def rssim(prediction: np.ndarray, truth: np.ndarray, region: JointRegion, data_r
 
     Wang 2024a (section IV-A.2) and 2024b (section 4.1.2): "we utilize the Canny operator with a sigma of 3 to filter
     and extract bone edges, followed by the application of SSIM. Specifically, we focus on the lower third of the
-    femoral edge to the upper third of the tibial edge." Where they are silent: SSIM is taken of the two binary edge
-    maps (range 1), as the order of the sentence says, and averaged over all pixels of the region; the edges are found
-    in the whole slice, so that the region's border makes none; the region is that of the truth, for both.
+    femoral edge to the upper third of the tibial edge." The papers leave the following open. SSIM is taken here of the
+    two binary edge maps (range 1), which is the order of the sentence, and averaged over all pixels of the region.
+    Edges are found in the whole slice, so the border of the region makes none. The region of the truth is used for both
+    volumes.
 
-    Windows in which neither map has an edge score 1, so that a prediction without any edge scores high: compare each
-    RSSIM with :func:`rssim_floor`. A shift by one pixel already costs an edge nearly all that it can lose.
+    Windows in which neither map has an edge score 1, so a prediction without any edge scores high: compare each RSSIM
+    with :func:`rssim_floor`. An edge that is shifted by one pixel scores almost as low as a missing one.
 
     Args:
         prediction: [S,H,W].
         truth: the same shape.
-        region: of the truth, see :mod:`monai_xray2mri.knee.measures.joint_region`.
+        region: region of the joint in the truth (:mod:`monai_xray2mri.knee.measures.joint_region`).
         data_range: largest minus smallest possible value.
 
     Returns:
@@ -69,9 +71,9 @@ def rssim(prediction: np.ndarray, truth: np.ndarray, region: JointRegion, data_r
 
 
 def rssim_floor(truth: np.ndarray, region: JointRegion, data_range: float) -> float:
-    """:func:`rssim` of a prediction without any edge: what the empty parts of the region give to everyone.
+    """:func:`rssim` of a prediction without any edge: the part of the score that comes from windows without edges.
 
-    A prediction whose edges miss the true ones falls below it.
+    A prediction whose edges are all at wrong positions has a lower score.
 
     Raises:
         ValueError: as :func:`rssim`.
@@ -87,17 +89,17 @@ def edge_agreement(
     data_range: float,
     tolerance_pixels: float = EDGE_TOLERANCE,
 ) -> float:
-    """Share of the bone edges within the region that lie near an edge of the other volume (boundary F-score).
+    """Share of the bone edges within the region that are near an edge of the other volume (boundary F-score).
 
-    The same edges as :func:`rssim`; precision is the share of the prediction's edge pixels within the tolerance of a
-    true one, recall the share of true ones within the tolerance of a predicted one, both over all slices of the
-    region; the score is their harmonic mean (Csurka et al., BMVC 2013). It is reported with RSSIM because it is 0
-    without edges and does not punish a shift within the tolerance.
+    The edges are those of :func:`rssim`. Precision is the share of predicted edge pixels within the tolerance of a true
+    one, recall the share of true edge pixels within the tolerance of a predicted one, both over all slices of the
+    region. The score is their harmonic mean (Csurka et al., BMVC 2013). It complements RSSIM: it is 0 without edges,
+    and a shift within the tolerance does not lower it.
 
     Args:
         prediction: [S,H,W].
         truth: the same shape.
-        region: of the truth.
+        region: region of the joint in the truth.
         data_range: largest minus smallest possible value.
         tolerance_pixels: distance up to which two edges count as one.
 
@@ -123,7 +125,7 @@ def edge_agreement(
 
 
 def _distance(edges: np.ndarray) -> np.ndarray:
-    """Distance in pixels to the nearest edge of [H,W]; infinite without any."""
+    """Distance [H,W] in pixels to the nearest edge; infinite if there is none."""
     if not edges.any():
         return np.full(edges.shape, np.inf)
     return np.asarray(optional_library("scipy.ndimage").distance_transform_edt(~edges))
@@ -132,8 +134,9 @@ def _distance(edges: np.ndarray) -> np.ndarray:
 def region_ssim(prediction: np.ndarray, truth: np.ndarray, region: JointRegion, data_range: float) -> float:
     """SSIM of the intensities within the region of the joint, mean over its slices.
 
-    The other reading of the papers' sentence: Canny only finds the region, SSIM compares the images there. It is
-    reported beside :func:`rssim` under its own name.
+    This is the other possible meaning of the sentence in the papers: the Canny operator only finds the region, and SSIM
+    compares intensities there. It is reported in addition to :func:`rssim`, under its own name. The arguments are those
+    of :func:`rssim`.
 
     Raises:
         ValueError: shapes differ, range not positive, region outside the volume.

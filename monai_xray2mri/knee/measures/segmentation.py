@@ -1,8 +1,8 @@
-"""A small network that names the tissues of the joint in a volume; joint space and lesions are measured on them.
+"""A small network that segments the parts of the joint in a volume; joint space and lesions are measured on them.
 
-It sees a slice and its two neighbors and was trained on simulated knees alone
-(:mod:`~monai_xray2mri.knee.measures.segmentation_training`), with blur, noise and gain varied, so that it reads
-generated volumes too. It knows nothing of the radiograph, the grades or the method that made the volume.
+Its input is a slice with both neighbors, without radiograph, grades or method. It was trained on simulated knees only
+(:mod:`~monai_xray2mri.knee.measures.segmentation_training`), with random blur, noise and gain, and so also reads
+generated volumes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BATCH: Final = 8
 
 
 class JointSegmenter(nn.Module):
-    """U-Net of three levels on 64 x 128 pixels around the joint; 3 slices in, :class:`~.parts.Part` out."""
+    """U-Net of three levels on 64 x 128 pixels around the joint; input are 3 slices, output :class:`~.parts.Part`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def _double(features: Tensor) -> Tensor:
 
 
 def neighbors(values: np.ndarray) -> np.ndarray:
-    """Each slice of [S,H,W] with both its neighbors: [S,3,H,W]; an end slice stands in for its missing neighbor."""
+    """Each slice of [S,H,W] with both neighbors, [S,3,H,W]; an end slice replaces its own missing neighbor."""
     padded = np.pad(values, ((1, 1), (0, 0), (0, 0)), mode="edge")
     return np.stack([padded[:-2], padded[1:-1], padded[2:]], axis=1)
 
@@ -73,7 +73,11 @@ def shipped_segmenter() -> JointSegmenter:
 
 @torch.no_grad()
 def part_probabilities(crop: JointCrop, network: JointSegmenter | None = None) -> np.ndarray:
-    """Probability [8,S,64,128] float32 of each :class:`~.parts.Part` in the crop of a volume of intensities 0 to 1.
+    """Probability [8,S,64,128] float32 of each :class:`~.parts.Part` in a crop of intensities 0 to 1.
+
+    Args:
+        crop: the crop.
+        network: the segmenter; None takes the shipped one.
 
     Raises:
         WeightsError: the shipped weights are missing or damaged.

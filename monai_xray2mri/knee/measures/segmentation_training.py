@@ -1,7 +1,8 @@
 """Training of the joint segmenter on simulated knees.
 
-``xray2mri train-part segmenter`` makes the network again after a change of the simulator (``--continue`` starts from
-the shipped one); then ``xray2mri measure lesions --choose-thresholds N`` chooses the thresholds of the lesion reading.
+``xray2mri train-part segmenter`` trains the network again after a change of the simulator; with ``--continue`` it
+starts from the shipped weights. After it, ``xray2mri measure lesions --choose-thresholds N`` chooses the thresholds of
+the lesion reading.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from monai_xray2mri.training.small_networks import Recipe, SmallTraining
 from monai_xray2mri.training.weights import save_state
 
 TrainingPair = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Crops [S,H,W] of the acquired volume and of the noise-free one, and their parts."""
+"""Crops [S,H,W] of the acquired volume and of the noise-free one, and parts [S,H,W]."""
 
 _WEIGHTS_OF_PARTS: Final = (0.5, 1.0, 1.0, 2.0, 4.0, 4.0, 5.0, 3.0)
 SHIPPED_FOLDER: Final = Path(__file__).parent
@@ -43,14 +44,14 @@ _MEAN_SHARE: Final = 0.08
 _WITHOUT_LESIONS: Final = np.array(
     [Part.OTHER, Part.FEMUR, Part.TIBIA, Part.CARTILAGE, Part.FEMUR, Part.TIBIA, Part.CARTILAGE, Part.OTHER]
 )
-"""The tissue in whose place a lesion lies."""
+"""The part that each part replaces: for a lesion the tissue in which it lies, for a tissue the tissue itself."""
 _LARGEST_BLUR: Final = 1.6
 _LARGEST_SHIFT: Final = 4
-"""Pixels by which a slice is moved up, down or aside."""
+"""Largest shift of a slice in pixels, in each direction."""
 
 
 def training_grades(seed: int) -> dict[str, int]:
-    """Grades that give a knee each lesion with probability one half, and every grade of narrowing often enough."""
+    """Grades with each lesion at probability one half, and with every grade of narrowing frequent enough."""
     generator = knee_generator(seed, "joint segmenter")
     lesions = torch.rand(len(LESION_FEATURES), generator=generator).tolist()
     narrowing = torch.randint(0, 5, (2,), generator=generator).tolist()
@@ -59,7 +60,7 @@ def training_grades(seed: int) -> dict[str, int]:
 
 
 def training_pair(knee: SimulatedKnee) -> TrainingPair:
-    """The crops of a knee, with room for shifts."""
+    """The crops of a knee, with a margin for shifts."""
     volume, clean = (joint_crop(each, knee.affine).values for each in (knee.volume, knee.noise_free))
     labels, lesions = (joint_crop(each, knee.affine).values for each in (knee.labels, knee.lesions))
     return volume.astype(np.float16), clean.astype(np.float16), part_labels(labels, lesions)
@@ -67,12 +68,14 @@ def training_pair(knee: SimulatedKnee) -> TrainingPair:
 
 @dataclass
 class Batches:
-    """Random slices of training pairs, varied as generated volumes vary; the same for the same seed and step.
+    """Random slices of training pairs with random changes that resemble those of generated volumes.
+
+    A batch depends only on seed and step.
 
     Attributes:
-        pairs: of :func:`training_pair`.
-        slices: how many of each knee an epoch has.
-        seed: of all that is drawn.
+        pairs: results of :func:`training_pair`.
+        slices: number of slices of each knee in an epoch.
+        seed: seed of all random numbers.
     """
 
     pairs: Sequence[TrainingPair]
@@ -108,7 +111,10 @@ class Batches:
         return self._vary(slices, _shift(parts[position : position + 1], shift)[0].astype(np.int64))
 
     def _mean_of_knees(self, position: int) -> tuple[np.ndarray, np.ndarray]:
-        """Average of several knees: its double contours are no lesions. A mean slice looks so."""
+        """Average of several knees, without lesions: the network must not take the double contours for lesions.
+
+        The evaluation also measures mean slices.
+        """
         number = self._random.integers(3, 13)
         chosen = [self.pairs[place] for place in self._random.integers(0, len(self.pairs), number)]
         rows = [min(position, len(parts) - 1) for _, _, parts in chosen]
@@ -134,7 +140,7 @@ def _three(volume: np.ndarray, position: int) -> np.ndarray:
 
 
 def _shift(slices: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """[S,H,W] moved by ``shift`` minus the largest shift, in rows and columns; the border is repeated."""
+    """[S,H,W] moved in rows and columns by ``shift`` minus the largest shift; the border is repeated."""
     rows, columns = slices.shape[1:]
     reach = (_LARGEST_SHIFT, _LARGEST_SHIFT)
     padded = np.pad(slices, ((0, 0), reach, reach), mode="edge")
@@ -147,9 +153,9 @@ def _blur(slices: np.ndarray, kernel: np.ndarray, axis: int) -> np.ndarray:
 
 
 def random_slabs(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two slabs of bone with cartilage between: [3,64,128] and the parts of the middle slice [64,128].
+    """Two slabs of bone with cartilage between them: [3,64,128], and the parts of the middle slice [64,128].
 
-    They keep the network from learning where in the picture a knee's joint line usually runs.
+    With them the network does not learn the usual position of the joint line in the crop.
     """
     across, along = np.tan(np.radians(random.uniform(-10, 10, 2)))
     width, level = random.uniform(0, 8), random.uniform(-5, 5)
@@ -168,20 +174,20 @@ def random_slabs(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _edge(distance: np.ndarray) -> np.ndarray:
-    """0 to 1 over about a voxel."""
+    """Smooth step from 0 to 1 over about one voxel."""
     return 0.5 * (1 + np.tanh(distance / 0.38))
 
 
 def make_training(
     batches: Batches, epochs: int = 10, make: Callable[[], JointSegmenter] = JointSegmenter, seed: int = 0
 ) -> SmallTraining[JointSegmenter, tuple[Tensor, Tensor]]:
-    """The training of the shipped segmenter: cross-entropy plus soft Dice; an interval is an epoch.
+    """The training of the shipped segmenter with cross-entropy plus soft Dice; one interval is one epoch.
 
     Args:
-        batches: to train on.
-        epochs: passes over them.
-        make: the network to start from.
-        seed: of the start.
+        batches: batches of the training.
+        epochs: number of passes over them.
+        make: makes the network at the start.
+        seed: seed of the start.
     """
     recipe = Recipe(epochs * len(batches), learning_rate=3e-3, interval=len(batches), seed=seed)
     settings = {
@@ -226,20 +232,23 @@ def train_on_simulated_knees(
     minutes: float | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Simulate knees, train, write the weights; the record of the training, ready for JSON.
+    """Simulate knees, train, and write the weights.
 
     Args:
-        output: folder for the weights, with checkpoint and log.
-        knees: how many, from the far end of the training range: models are trained from the near one.
-        epochs: passes over them.
-        slices: of each knee in an epoch.
-        run: simulates.
-        from_shipped: start from the shipped weights.
-        minutes: how long to train at most.
-        progress: show a progress bar on stderr.
+        output: folder for weights, checkpoint and log.
+        knees: number of knees, from the end of the training range; synthesis networks are trained from its start.
+        epochs: number of passes over them.
+        slices: number of slices of each knee in an epoch.
+        run: applies a function to each of many tasks, in one or several processes.
+        from_shipped: whether to start from the shipped weights.
+        minutes: limit of the training time; None for no limit.
+        progress: whether to show a progress bar on stderr.
+
+    Returns:
+        The record of the training, ready for JSON.
 
     Raises:
-        Xray2MRIError: another run's checkpoint, or a file that cannot be written.
+        Xray2MRIError: the checkpoint belongs to another run, or a file cannot be written.
     """
     pairs = list(run(simulate_pair, TRAINING[-knees:]))
     training = make_training(Batches(pairs, slices), epochs, copy_of_shipped if from_shipped else JointSegmenter)
@@ -250,5 +259,5 @@ def train_on_simulated_knees(
 
 
 def copy_of_shipped() -> JointSegmenter:
-    """A network with the shipped weights that may be trained."""
+    """A trainable copy of the shipped network."""
     return deepcopy(shipped_segmenter()).requires_grad_(True)

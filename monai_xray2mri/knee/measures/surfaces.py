@@ -1,7 +1,7 @@
 """Joint surfaces of femur and tibia, from a volume alone or from a label map.
 
-Both are heights over a grid of (y, x) in each compartment, so that joint space and region are measured in the same way
-on true, acquired and generated volumes.
+A surface is a height over a grid of (y, x) in each compartment. Joint space and region are measured on surfaces, so
+true, acquired and generated volumes are measured in the same way.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from monai_xray2mri.knee.measures.parts import Part, part_labels
 from monai_xray2mri.knee.measures.segmentation import JointSegmenter, part_probabilities
 
 _LEAST_CONTRAST = 0.15
-"""Difference of the 95th and the 5th percentile of a crop below which it shows nothing; knees have 0.25 and more."""
+"""Least difference of the 95th and 5th percentile of a crop; with less it shows no knee. Knees have at least 0.25."""
 _NEAREST_MM = 8.0
-"""The notch: nothing closer to the midline belongs to a compartment."""
+"""Half width of the notch: points nearer to the midline belong to no compartment."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Surfaces:
 
 @dataclass(frozen=True)
 class JointReading:
-    """What was read in the joint of one volume, once for all measures.
+    """Segmentation and joint surfaces of one volume; all measures use it.
 
     Attributes:
-        crop: the part of the volume that was looked at.
-        parts: [8,S,64,128] probability of each :class:`~.parts.Part`, 0 or 1 for labels.
+        crop: the part of the volume around the joint.
+        parts: [8,S,64,128] probability of each :class:`~.parts.Part`; 0 or 1 if read from labels.
         surfaces: ``"M"`` and ``"L"`` to the joint surfaces.
     """
 
@@ -54,15 +54,15 @@ class JointReading:
 
 
 def read_volume(volume: np.ndarray, affine: np.ndarray, network: JointSegmenter | None = None) -> JointReading:
-    """Read the joint of a volume alone, with the segmenter that comes with the package.
+    """Read the joint of a volume with a segmenter.
 
     Args:
         volume: [S,H,W] of intensities 0 to 1 at OAI's spacing, slice 0 posterior.
-        affine: [4,4] maps (column, row, slice) to LPS mm, origin near the joint's centre.
-        network: another segmenter.
+        affine: [4,4], maps (column, row, slice) to LPS mm, origin near the joint's center.
+        network: the segmenter; None takes the shipped one.
 
     Raises:
-        ValueError: the affine turns the axes, the spacing is another, or the volume misses the joint.
+        ValueError: the affine rotates the axes, the spacing is not OAI's, or the volume does not reach the joint.
         WeightsError: the segmenter's weights are missing or damaged.
     """
     crop = joint_crop(volume, affine)
@@ -75,7 +75,11 @@ def read_volume(volume: np.ndarray, affine: np.ndarray, network: JointSegmenter 
 
 
 def read_labels(labels: np.ndarray, affine: np.ndarray) -> JointReading:
-    """The same from a label map [S,H,W] of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`, without its lesions.
+    """Read the joint of a label map, without lesions.
+
+    Args:
+        labels: [S,H,W] of :class:`~monai_xray2mri.simulation.knee.mri.mr.Tissue`, at OAI's spacing.
+        affine: [4,4], maps (column, row, slice) to LPS mm, origin near the joint's center.
 
     Raises:
         ValueError: as :func:`read_volume`.
@@ -87,15 +91,15 @@ def read_labels(labels: np.ndarray, affine: np.ndarray) -> JointReading:
 
 
 def joint_surfaces(crop: JointCrop, parts: np.ndarray) -> dict[str, Surfaces]:
-    """Where in each column the probability of femur falls below one half for the last time, and the tibia's first.
+    """The lower surface of the femur and the upper surface of the tibia, by compartment.
 
-    Between rows it is interpolated, so that heights are finer than a voxel where the probabilities are; labels give
-    the border between two voxels. Columns in which femur or tibia is absent, or that hold the tibia over the femur,
-    have none.
+    In each column the femur ends where its probability last falls below one half, and the tibia begins where its
+    probability first rises above it. Heights are interpolated between rows; from labels they are borders of voxels. A
+    column without femur or tibia, or with the tibia above the femur, has no surface.
 
     Args:
-        crop: where the probabilities lie.
-        parts: [8,S,H,W].
+        crop: crop of the probabilities.
+        parts: [8,S,H,W] probabilities.
     """
     femur, tibia = bone_probabilities(parts)
     rows = femur.shape[1] - 1
@@ -113,7 +117,9 @@ def joint_surfaces(crop: JointCrop, parts: np.ndarray) -> dict[str, Surfaces]:
 
 
 def bone_probabilities(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probability [S,H,W] of femur and tibia with their cysts; at most one half outside the largest piece of each.
+    """Probability [S,H,W] of the femur and of the tibia, each with its cysts.
+
+    Outside the largest connected piece of a bone the probability is limited to one half.
 
     Args:
         parts: [8,S,H,W] probability of each :class:`~.parts.Part`.
@@ -129,7 +135,7 @@ def _largest_piece(probability: np.ndarray) -> np.ndarray:
 
 
 def _first_crossing(probability: np.ndarray) -> np.ndarray:
-    """Row [S,W], in fractions, at which [S,H,W] first rises over one half; NaN where it never does."""
+    """Fractional row [S,W] at which [S,H,W] first rises above one half; NaN where it never does."""
     over = probability > 0.5
     row = over.argmax(axis=1)
     there = np.take_along_axis(probability, row[:, None], axis=1)[:, 0]
@@ -139,17 +145,17 @@ def _first_crossing(probability: np.ndarray) -> np.ndarray:
 
 
 def smooth_surface(u: np.ndarray, v: np.ndarray, height: np.ndarray, order: int, rounds: int = 6) -> np.ndarray:
-    """Polynomial of a height over (u, v), by least squares reweighted with Tukey's biweight (4.685 sigma).
+    """Polynomial fit of heights over (u, v) by least squares, reweighted with Tukey's biweight (4.685 sigma).
 
     Args:
         u: [N] first coordinate, about -1 to 1.
-        v: [N] second coordinate.
-        height: [N] mm.
-        order: highest total degree.
-        rounds: of reweighting.
+        v: [N] second coordinate, about -1 to 1.
+        height: [N] heights in mm.
+        order: highest total degree of the polynomial.
+        rounds: number of reweightings.
 
     Returns:
-        [N] the polynomial's heights at the same places.
+        [N] values of the polynomial at (u, v) in mm.
     """
     powers = [(i, degree - i) for degree in range(order + 1) for i in range(degree + 1)]
     terms = np.stack([u**i * v**j for i, j in powers], axis=-1)
@@ -158,6 +164,6 @@ def smooth_surface(u: np.ndarray, v: np.ndarray, height: np.ndarray, order: int,
         root = np.sqrt(weights)
         smooth = terms @ np.linalg.lstsq(terms * root[:, None], height * root, rcond=None)[0]
         residual = np.abs(height - smooth)
-        scatter = max(1.4826 * float(np.median(residual)), 0.1)  # mm; the least that counts as scatter
+        scatter = max(1.4826 * float(np.median(residual)), 0.1)  # lower limit of the scatter in mm
         weights = np.square(np.clip(1 - np.square(residual / (4.685 * scatter)), 0, None))
     return np.asarray(smooth)

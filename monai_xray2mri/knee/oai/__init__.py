@@ -1,4 +1,4 @@
-"""Reader of the Osteoarthritis Initiative's release: radiographs, coronal T1 MR series and reading tables, joined."""
+"""Reader of the Osteoarthritis Initiative's release: it joins radiographs, coronal T1 MR series and reading tables."""
 
 from monai_xray2mri.runtime.lazy import lazy_names
 

@@ -1,7 +1,7 @@
-"""``contents.csv``: what OAI says about the series of a visit, in the forms that the visits' files have.
+"""``contents.csv``: OAI's list of the series of a visit.
 
-The barcode stands under Barcode or AccessionNumber, in the long form or without its leading zeros, and descriptions
-may have blanks around them (docs/knee/oai.md).
+The files of the visits differ: the barcode is in the column Barcode or AccessionNumber, in the long form or without
+leading zeros, and descriptions may have blanks around them (docs/knee/oai.md).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from monai_xray2mri.knee.oai.tables import Table, barcode, participant_number
 
 _COLUMNS = frozenset({"FOLDER", "PARTICIPANTID", "STUDYDATE", "BARCODE", "ACCESSIONNUMBER", "SERIESDESCRIPTION"})
 _SERIES = 3
-"""A series is known by the last three folders of its path: participant, date, series."""
+"""The last three folders of a path identify a series: participant, date, series."""
 
 SeriesPath = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A series as contents.csv lists it.
+    """An entry of contents.csv.
 
     Attributes:
-        participant: seven digits, or None.
+        participant: participant number of seven digits, or None.
         description: SeriesDescription without surrounding blanks.
         barcode: twelve digits, or None.
     """
@@ -41,7 +41,7 @@ def holds_contents(columns: Iterable[str]) -> bool:
 
 
 def is_contents_column(name: str) -> bool:
-    """Whether a column (in capitals) is one that this module reads."""
+    """Whether this module reads a column (in capitals)."""
     return name in _COLUMNS
 
 
@@ -52,10 +52,10 @@ def series_path(folder: Path | str) -> SeriesPath | None:
 
 
 def listed_series(table: Table) -> dict[SeriesPath, Listed]:
-    """The series of a contents.csv.
+    """The entries of a contents.csv, by path of the series.
 
     Args:
-        table: with the columns of :func:`is_contents_column`.
+        table: table with the columns of :func:`is_contents_column`.
     """
     found = {}
     for row in table.rows:

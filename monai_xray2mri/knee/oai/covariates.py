@@ -1,4 +1,4 @@
-"""What else OAI's tables say: quality control of the films, and age, sex and body mass index of the participants."""
+"""Tables other than the readings: quality control of the films; age, sex and body mass index of the participants."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Final
 from monai_xray2mri.knee.oai.tables import Table, barcode, is_missing, number, participant_number
 
 ACCEPTED: Final = frozenset({"Y", "YD"})
-"""V00ACCEPT: QCd and found to be acceptable; not QCd and accepted by default (docs/knee/oai.md)."""
+"""V00ACCEPT of usable films: Y is "QCd and found to be acceptable", YD "Not QCd and accepted by default"
+(docs/knee/oai.md)."""
 REJECTED: Final = frozenset({"NR", "NA"})
-"""V00ACCEPT: not acceptable. Other codes (a rare ``P``) are used with a remark."""
+"""V00ACCEPT of films that are not used. Films with another code (a rare ``P``) are used with a remark."""
 
 _FILM_COLUMN: Final = re.compile(r"^V\d\d(XRBARCD|ACCEPT)$")
 _CODE: Final = re.compile(r"^\s*'?([A-Z]+)'?\s*(?:$|:)")
@@ -25,7 +26,13 @@ _SEXES: Final = {1.0: "M", 2.0: "F"}
 
 @dataclass(frozen=True)
 class Covariates:
-    """Age in years, sex (``M``, ``F``) and body mass index in kg/m2 at baseline; None if the tables do not tell."""
+    """Covariates of a participant at baseline; None where the tables have no value.
+
+    Attributes:
+        age: in years.
+        sex: ``"M"`` or ``"F"``.
+        bmi: body mass index in kg/m2.
+    """
 
     age: float | None = None
     sex: str | None = None
@@ -34,11 +41,11 @@ class Covariates:
 
 @dataclass
 class ParticipantTables:
-    """What the tables say about films and participants.
+    """The content of the tables about films and participants.
 
     Attributes:
-        acceptance: barcode to the code of V00ACCEPT.
-        covariates: participant to age, sex and BMI.
+        acceptance: barcode of a film to its code of V00ACCEPT.
+        covariates: participant number to age, sex and BMI.
         bad_rows: (table and line, reason) of rows that cannot be used.
     """
 
@@ -48,24 +55,24 @@ class ParticipantTables:
 
 
 def holds_films(columns: Iterable[str]) -> bool:
-    """Whether a table with these columns (in capitals) is ``XRay00`` or its like."""
+    """Whether a table with these columns (in capitals) is ``XRay00`` or that of another visit."""
     names = [name for name in columns if _FILM_COLUMN.match(name)]
     return len({name[3:] for name in names}) == 2
 
 
 def holds_covariates(columns: Iterable[str]) -> bool:
-    """Whether a table with these columns (in capitals) tells age, sex or BMI."""
+    """Whether a table with these columns (in capitals) holds age, sex or BMI."""
     names = set(columns)
     return "ID" in names and any(rule.match(name) for name in names for rule in (_AGE, _SEX, _BMI))
 
 
 def is_participant_column(name: str) -> bool:
-    """Whether a column (in capitals) is one that this module reads."""
+    """Whether this module reads a column (in capitals)."""
     return name == "ID" or any(rule.match(name) for rule in (_FILM_COLUMN, _AGE, _SEX, _BMI))
 
 
 def add_films(tables: ParticipantTables, table: Table) -> None:
-    """Read the acceptance of films; rows of films without a barcode say nothing and are passed over."""
+    """Read the acceptance of films; rows without a barcode are ignored."""
     tables.bad_rows += _bad_lines(table)
     for row in table.rows:
         codes = {name[:3]: text for name, text in row.values.items() if name.endswith("ACCEPT")}
@@ -77,7 +84,7 @@ def add_films(tables: ParticipantTables, table: Table) -> None:
 
 
 def add_covariates(tables: ParticipantTables, table: Table) -> None:
-    """Read age, sex and BMI; what an earlier table told stays."""
+    """Read age, sex and BMI; values of earlier tables are kept."""
     tables.bad_rows += _bad_lines(table)
     for row in table.rows:
         participant = participant_number(row.values.get("ID"))
@@ -94,7 +101,7 @@ def add_covariates(tables: ParticipantTables, table: Table) -> None:
 
 
 def _first(values: dict[str, str], rule: re.Pattern[str]) -> float | None:
-    """The first value of the columns of a rule, in the columns' order."""
+    """The first value among the columns that match a rule, in the order of the columns."""
     texts = [text for name, text in sorted(values.items()) if rule.match(name) and not is_missing(text)]
     return number(texts[0]) if texts else None
 

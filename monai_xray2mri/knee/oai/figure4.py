@@ -1,8 +1,8 @@
-"""Fig. 4 of Wang 2024a and 2024b for a release: slice counts per sequence, grey value along a T1 series.
+"""Fig. 4 of Wang 2024a and 2024b for a release: numbers of slices per sequence, grey value along a T1 series.
 
-The papers count slices of three groups of sequences (intermediate-weighted, T1, MPR) and plot the grey value at each
-proportional slice position of the T1 series; from the second plot they take the slices that are modelled. Position 0
-is the posterior end here (an inference for OAI's order, docs/knee/oai.md).
+The papers count the slices of three groups of sequences (intermediate-weighted, T1, MPR). They also plot the grey value
+at each relative slice position of the T1 series, and choose the modelled slices from this plot. Here position 0 is the
+posterior end; for OAI this is inferred (docs/knee/oai.md).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def write_figure4(
     """Write both parts as CSV and, where matplotlib is installed, as a picture.
 
     Args:
-        directory: where to.
-        slice_counts: description of an MR series to the numbers of slices that its series have.
-        slice_means: per knee the mean grey value of each slice of its T1 series, posterior first.
+        directory: folder of the files.
+        slice_counts: description of MR series to the counts of their numbers of slices.
+        slice_means: for each knee the mean grey value of each slice of its T1 series, posterior first.
 
     Returns:
-        The files, and a remark where the picture could not be drawn.
+        The files, and a remark if the picture could not be drawn.
 
     Raises:
         UsageError: a file cannot be written.
@@ -68,7 +68,7 @@ def _names() -> list[str]:
 
 
 def _positions(slices: int) -> np.ndarray:
-    """Proportional positions of slices, 0 to 1."""
+    """Relative positions of slices, 0 to 1."""
     return np.arange(slices) / max(slices - 1, 1)
 
 
@@ -98,7 +98,7 @@ def _drawn(slice_counts: Mapping[str, Counter[int]], gray: np.ndarray) -> bytes:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.figure import Figure  # without pyplot: no window system, no state of the process
+    from matplotlib.figure import Figure  # pyplot would need a window system and keep global state
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)

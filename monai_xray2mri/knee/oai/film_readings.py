@@ -1,4 +1,4 @@
-"""The central readings of one film from an OAI table, for films of OAI that come without a report."""
+"""The readings of one OAI film from a table, for films without a structured report."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from monai_xray2mri.types import Side
 
 
 def oai_gradings(path: Path, film: Dataset) -> dict[Side, Grading]:
-    """The rows of a film in a table of semi-quantitative readings (``kXR_SQ_BU00.txt`` and its like).
+    """The gradings of a film from a table of semi-quantitative readings (``kXR_SQ_BU00.txt``, or of another visit).
 
-    A row belongs to the film if its ID is the film's Patient ID and its barcode the film's Accession Number, both in
-    any of OAI's spellings; of the reading projects the one that counts at the visit is taken.
+    A row belongs to the film if its ID is the film's Patient ID and its barcode the film's Accession Number, each in
+    any of OAI's notations. The reading project is that of the visit
+    (:func:`~monai_xray2mri.knee.oai.visits.project_of`).
 
     Args:
         path: the table.
         film: header of the radiograph.
 
     Returns:
-        Side to grading, the right knee first, with `Grading.source` ``"OAI reading"``; empty if the table does not
+        Side to grading, the right knee first; ``Grading.source`` is ``"OAI reading"``. Empty if the table does not
         hold the film.
 
     Raises:
         UsageError: there is no such file, or it cannot be read.
-        InputRefused: it is no such table, or its rows of a knee contradict each other.
+        InputRefused: it is another table, or its rows of one knee contradict each other.
     """
     path = Path(path)
     name = f"OAI table {path.name}"

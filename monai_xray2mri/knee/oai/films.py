@@ -1,4 +1,4 @@
-"""Reads a film of the release and finds a knee on it, by the project's own reading and region code or by the truth."""
+"""Reads a film of the release and finds a knee on it: by the same code as the synthesis, or by the truth file."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class FilmRegion:
     """A knee on a film.
 
     Attributes:
-        pixels: [299,299] float32 in [0,1], bone bright, as on the film.
-        wide: [371,371], the same with the margin that box jitter needs.
+        pixels: [299,299] float32 in [0,1], bone bright, not mirrored.
+        wide: [371,371] float32 in [0,1], the same region with a margin for random shifts in training.
         box: the region on the film, in pixels of the usual display.
-        method: ``"truth"``, ``"profile"`` or ``"whole image"``.
-        spacing: (row, column) in mm at the detector; None if unknown.
-        spacing_source: the attribute that told.
-        remarks: what a user should know.
+        method: how it was found: ``"truth"``, ``"profile"`` or ``"whole image"``.
+        spacing: (row, column) pixel size in mm at the detector; None if unknown.
+        spacing_source: DICOM attribute of the pixel size.
+        remarks: remarks for the user.
     """
 
     pixels: np.ndarray
@@ -57,15 +57,15 @@ def read_film_region(release: Path, folder: Path, participant: str, side: Side, 
     """Read a film and cut a knee out.
 
     Args:
-        release: the release, below which truth files may lie.
-        folder: the film's folder.
-        participant: seven digits; names the truth file.
-        side: which knee.
-        boxes: ``"truth"`` takes the box of the truth file, ``"detector"`` finds it, ``"auto"`` takes the truth where
-            there is any.
+        release: folder of the release; a simulated one holds truth files.
+        folder: folder of the film.
+        participant: participant number of seven digits; it names the truth file.
+        side: side of the knee.
+        boxes: ``"truth"`` takes the box of the truth file, ``"detector"`` detects the knee, ``"auto"`` takes the truth
+            if there is a file, else detects.
 
     Raises:
-        InputRefused: the film or the knee on it cannot be used, or ``"truth"`` is asked for and there is none.
+        InputRefused: the film or the knee on it cannot be used, or ``boxes`` is ``"truth"`` and there is no truth file.
     """
     name = folder.relative_to(release).as_posix()
     files = image_files(folder)
@@ -97,7 +97,11 @@ def read_film_region(release: Path, folder: Path, participant: str, side: Side, 
 
 
 def _detected(radiograph: Radiograph, side: Side) -> tuple[Box, str, list[str]]:
-    """Box, method and remarks of the knee that the project's own region code finds, if it looks like that knee."""
+    """Box, method and remarks of the detected knee.
+
+    Raises:
+        InputRefused: no knee is found, or the region does not look like the knee of that side.
+    """
     (roi,) = find_knees(radiograph, find_joints, (side,), REGION_MM)
     check = check_region(roi, radiograph.name)
     for doubt in (*check.doubts, *likeness_doubts(roi, radiograph.name)):

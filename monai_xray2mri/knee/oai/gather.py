@@ -1,4 +1,4 @@
-"""Reads all tables that belong to a release: readings, films, participants, contents."""
+"""Reads all tables of a release: readings, films, participants, contents."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from monai_xray2mri.knee.oai.tables import Table, find_tables, participant_numbe
 
 @dataclass
 class Tables:
-    """What the tables of a release say.
+    """The content of the tables of a release.
 
     Attributes:
         readings: gradings of knees.
         participants: acceptance of films, age, sex and BMI.
-        listed: series of contents.csv.
-        names: kind of table (``"readings"``, ``"films"``, ``"participants"``, ``"contents"``) to the tables read.
+        listed: entries of contents.csv by path of the series.
+        names: kind of table (``"readings"``, ``"films"``, ``"participants"``, ``"contents"``) to names of the tables.
         skipped: tables and rows that cannot be used.
     """
 
@@ -39,10 +39,13 @@ _Wanted = Callable[[str], bool]
 
 
 def gather_tables(folders: Sequence[Path]) -> Tables:
-    """Read every table below some folders that is of use; which one is which is told by its columns.
+    """Read all known tables below the given folders. The columns of a table determine its kind.
 
     Args:
-        folders: the release and, if the tables lie elsewhere, their folders.
+        folders: the release and, if tables lie elsewhere, their folders.
+
+    Raises:
+        OSError: a folder cannot be read.
     """
     tables = Tables()
     kinds: tuple[tuple[str, _Holds, _Wanted, Callable[[Table], None]], ...] = (
@@ -72,7 +75,7 @@ def gather_tables(folders: Sequence[Path]) -> Tables:
             if path.resolve() in seen:
                 continue
             seen.add(path.resolve())
-            name = path.name  # where it lies says nothing more, and has blanks in it
+            name = path.name  # without the folder, whose name has blanks
             for kind, holds, wanted, add in kinds:
                 if holds(columns):
                     _read(tables, path, name, kind, wanted, add)
@@ -84,7 +87,7 @@ def gather_tables(folders: Sequence[Path]) -> Tables:
 
 
 def _is_skipped(folder: str) -> bool:
-    """Folders without tables: those of participants, of which there are thousands, and of truth."""
+    """Whether a folder is not searched for tables: those of the (thousands of) participants, and of the truth."""
     return folder == TRUTH_FOLDER or participant_number(folder) is not None
 
 

@@ -1,8 +1,8 @@
-"""Joins MR series, films and readings of a release: by participant and visit, and film and reading by the barcode.
+"""Joins MR series, films and readings of a release by participant and visit, and film and reading also by the barcode.
 
-What is left out is left out for one of two reasons. *Broken*: something that ought to be usable is damaged or
-contradicts itself. *Out of scope*: a sound release has such things (films of participants without a T1 series, films
-that quality control did not accept, series with another number of slices) and the model does not use them.
+Something is skipped for one of two reasons. *Broken*: it should be usable but is damaged or contradicts itself. *Out of
+scope*: it is correct, but the model does not use it (films of participants without a T1 series, films that quality
+control did not accept, series with another number of slices).
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Skipped:
     """Something that was not used.
 
     Attributes:
-        what: the thing: ``"MR series 00m/..."``, ``"film"``, ``"gradings"`` ...
-        reason: why.
-        broken: whether it is broken (exit code 8) rather than out of scope.
-        participant: seven digits, or None if unknown.
-        visit: ``"V00"`` ..., or None.
-        side: which knee, or None if both or unknown.
+        what: its name: ``"MR series 00m/..."``, ``"film"``, ``"gradings"`` ...
+        reason: why it was not used.
+        broken: whether it is broken (exit code 8) and not out of scope.
+        participant: participant number of seven digits; None if unknown.
+        visit: ``"V00"`` ...; None if unknown.
+        side: side of the knee; None for both or unknown.
     """
 
     what: str
@@ -54,20 +54,20 @@ class Skipped:
 
     @classmethod
     def of(cls, key: KneeKey, what: str, reason: str, broken: bool = False) -> Skipped:
-        """Of one knee."""
+        """Something of one knee."""
         return cls(what, reason, broken, key.participant, key.visit, key.side)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A knee that has everything: what is left is to read the images.
+    """A knee with film, T1 series and grading; its images are not read yet.
 
     Attributes:
         key: participant, visit and side.
         film: its film.
         series: its T1 series.
         grading: its 19 features.
-        remarks: what had to be decided.
+        remarks: decisions that were made for it.
     """
 
     key: KneeKey
@@ -83,8 +83,8 @@ class Joined:
 
     Attributes:
         candidates: knees in the order of their keys.
-        skipped: what was left out of them.
-        counts: numbers worth knowing that name nobody.
+        skipped: what was not used.
+        counts: anonymous counts for the report.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -101,15 +101,15 @@ def join(
     missing: Missing = "unknown",
     ungraded: Ungraded = "skip",
 ) -> Joined:
-    """Join what was found in a release.
+    """Join series, films and readings of a release.
 
     Args:
         found: films and T1 series.
         readings: reading tables.
         participants: acceptance of films.
-        visits: the visits that are wanted.
-        missing: what structurally missing features become (:func:`grading_of`).
-        ungraded: whether knees without a reading are skipped or kept with unknown features.
+        visits: visits that are prepared.
+        missing: value of features that OAI did not read (:func:`grading_of`).
+        ungraded: ``"skip"`` skips knees without a reading, ``"keep"`` keeps them with unknown features.
     """
     joined = Joined()
     series, films = _sorted_by_knee(found, visits, joined)
@@ -153,7 +153,7 @@ def _sorted_by_knee(
 
 
 def _series_of(key: KneeKey, series: list[Series], joined: Joined) -> Series:
-    """The series that is used: one of the protocol's number of slices, the newest of them."""
+    """The series that is used: the newest one with the protocol's number of slices, or else the newest."""
     ordered = sorted(series, key=lambda one: (one.files == ACQUIRED_SLICES, one.date, one.name))
     for other in ordered[:-1]:
         reason = f"the knee has another series, {ordered[-1].name}, which is used"
@@ -189,7 +189,7 @@ def _candidate(
 def _film_of(
     key: KneeKey, films: list[Series], reading: Reading | None, participants: ParticipantTables
 ) -> Series | Skipped:
-    """The film that was read, or the newest accepted one if the reading does not tell."""
+    """The film of the reading; the newest accepted one if the reading names none."""
     codes = {film.barcode: participants.acceptance.get(film.barcode or "") for film in films}
     accepted = [film for film in films if codes[film.barcode] not in REJECTED]
     if not accepted:

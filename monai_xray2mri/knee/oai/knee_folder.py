@@ -1,11 +1,11 @@
-"""One prepared knee: a folder with the volume, the radiograph region and a record, whole or not there.
+"""One prepared knee: a folder with volume, radiograph region and record, written whole or not at all.
 
 ::
 
-    knees/9000296R/mri.nii.gz         modelled slices, patient space, uint8: 255 stands for intensity 1
-                  /9000296R.png       radiograph region, 299 x 299, 16 bit, as on the film; the name tells the side
-                  /9000296R_wide.png  the same with the margin that box jitter needs, 371 x 371
-                  /knee.json          where it comes from, geometry, factor of the intensities, remarks
+    knees/9000296R/mri.nii.gz         modelled slices in patient space, uint8; 255 is intensity 1
+                  /9000296R.png       radiograph region, 299 x 299, 16 bit, not mirrored; the name holds the side
+                  /9000296R_wide.png  the region with a margin for random shifts in training, 371 x 371
+                  /knee.json          sources, geometry, factor of the intensities, remarks
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ from monai_xray2mri.runtime.files import whole_directory
 from monai_xray2mri.types import Side
 
 FORMAT: Final = 1
-"""Version of this layout and of how the images are read; knees of another one are prepared anew."""
+"""Version of this layout and of the code that reads images; knees of another version are prepared again."""
 VOLUME, RECORD = "mri.nii.gz", "knee.json"
 NOTE: Final = "COR_T1_3D_FLASH prepared by monai_xray2mri; 255 stands for 1"
-"""What the NIfTI header's ``descrip`` says (at most 79 characters)."""
+"""The field ``descrip`` of the NIfTI header (at most 79 characters)."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class KneeSource:
-    """Where a knee is read from.
+    """The sources of a knee.
 
     Attributes:
-        release: the release.
-        key: which knee.
+        release: folder of the release.
+        key: participant, visit and side.
         film: its film.
         series: its T1 series.
-        boxes: how the knee is found on the film.
+        boxes: how the knee is found on the film (:func:`~monai_xray2mri.knee.oai.films.read_film_region`).
     """
 
     release: Path
@@ -60,7 +60,7 @@ class KneeSource:
     boxes: Boxes
 
     def fingerprint(self) -> str:
-        """Changes when a file of the knee, the way its box is found, or this module's format does."""
+        """A hash of path, size and time of the knee's files, of ``boxes``, and of the format and intensity rule."""
         told = [str(FORMAT), RULE, self.boxes]
         truth = truth_file(self.release, self.key.participant)
         files = [
@@ -75,11 +75,11 @@ class KneeSource:
 
 
 def prepare_knee(source: KneeSource, knees: Path) -> Record:
-    """Read a knee and write its folder, or return the record of the folder that is there.
+    """Read a knee and write its folder, or return the record of a folder with the same fingerprint.
 
     Args:
-        source: where it is read from.
-        knees: the folder of all knees.
+        source: sources of the knee.
+        knees: folder of all knees.
 
     Returns:
         The content of ``knee.json``.
@@ -122,11 +122,11 @@ def region_name(key: KneeKey) -> str:
 
 
 def training_arrays(directory: Path, key: KneeKey, grading: Grading) -> dict[str, np.ndarray]:
-    """A prepared knee as :meth:`~monai_xray2mri.knee.data.arrays.KneeStore.write` takes it: right-knee space.
+    """Arrays of a prepared knee in right-knee space, for :meth:`~monai_xray2mri.knee.data.arrays.KneeStore.write`.
 
     Args:
-        directory: the knee's folder.
-        key: which knee it is.
+        directory: folder of the knee.
+        key: participant, visit and side.
         grading: its features.
     """
     slices = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(directory / VOLUME)))[::-1]  # [S,H,W] posterior first
@@ -150,7 +150,7 @@ def _write_volume(path: Path, voxels: np.ndarray, volume: CoronalVolume, side: S
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(affine[:3, 3].tolist())
     image.SetDirection((affine[:3, :3] / spacing).flatten().tolist())
-    image.SetMetaData("ITK_FileNotes", NOTE)  # becomes the header's descrip
+    image.SetMetaData("ITK_FileNotes", NOTE)  # ITK writes it to descrip
     SimpleITK.WriteImage(image, str(path))
 
 

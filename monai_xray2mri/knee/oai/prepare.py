@@ -1,4 +1,4 @@
-"""From a release of OAI, real or simulated, to data that train a model: ``xray2mri prepare`` (docs/knee/oai.md)."""
+"""Makes training data from a release of OAI, real or simulated: ``xray2mri prepare`` (docs/knee/oai.md)."""
 
 from __future__ import annotations
 
@@ -36,15 +36,16 @@ class PrepareOptions:
     """How a release is prepared.
 
     Attributes:
-        tables: folders of tables besides the release's own.
-        visits: visits that are wanted, ``"V00"`` ...
-        boxes: how a knee is found on its film: ``"truth"``, ``"detector"``, or ``"auto"``: truth where there is one.
-        missing: what features become that OAI did not read (:func:`~monai_xray2mri.knee.oai.readings.grading_of`).
-        ungraded: ``"skip"`` leaves knees without a reading out, ``"keep"`` keeps them with unknown features.
-        protocol: ``"000"`` splits 7:1:2, ``"001"`` 7:3.
-        split_seed: another number makes another division.
-        workers: processes.
-        progress: show progress bars on stderr.
+        tables: folders of tables in addition to the release.
+        visits: visits that are prepared, ``"V00"`` ...
+        boxes: how a knee is found on its film: ``"truth"`` (truth file), ``"detector"``, or ``"auto"`` (truth file if
+            there is one).
+        missing: value of features that OAI did not read (:func:`~monai_xray2mri.knee.oai.readings.grading_of`).
+        ungraded: ``"skip"`` skips knees without a reading, ``"keep"`` keeps them with unknown features.
+        protocol: ``"000"`` splits 7:1:2 (Wang 2024a), ``"001"`` 7:3 (Wang 2024b).
+        split_seed: seed of the split.
+        workers: number of processes.
+        progress: whether to show progress bars on stderr.
     """
 
     tables: tuple[Path, ...] = ()
@@ -58,10 +59,10 @@ class PrepareOptions:
     progress: bool = False
 
     def check(self) -> None:
-        """Refuse what cannot be carried out.
+        """Check the options.
 
         Raises:
-            UsageError: naming the option.
+            UsageError: an option is wrong; the message names it.
         """
         Workers(self.workers)
         unknown = [visit for visit in self.visits if visit not in MONTHS]
@@ -82,20 +83,20 @@ class PrepareOptions:
 def prepare_release(release: Path, output: Path, options: PrepareOptions | None = None) -> PrepareReport:
     """Prepare a release; knees that an earlier run completed are kept.
 
-    Writes below ``output``: ``knees/`` (one folder each, whole or not there), ``store/`` (the training format),
-    ``dataset.json`` (MONAI's lists), ``figure4*`` and ``report.json``, ``report.txt``.
+    Writes below ``output``: ``knees/`` (one folder for each knee, whole or not at all), ``store/`` (the training
+    format), ``dataset.json`` (MONAI's lists), ``figure4*``, ``report.json`` and ``report.txt``.
 
     Args:
         release: folder with the images, at any depth, and usually the tables.
-        output: folder, made if needed.
-        options: how.
+        output: output folder; it is made if it is missing.
+        options: options of the preparation.
 
     Returns:
-        The report; its ``broken`` says whether something was left out because it is broken.
+        The report; its ``broken`` lists what was skipped because it is broken.
 
     Raises:
-        UsageError: an option, or a folder that cannot be read or written.
-        InputRefused: nothing usable; the message says what was looked for. The report is written all the same.
+        UsageError: an option is wrong, or a folder cannot be read or written.
+        InputRefused: no knee is usable; the message says what is required. The report is written in this case, too.
     """
     options = options or PrepareOptions()
     options.check()
@@ -104,17 +105,17 @@ def prepare_release(release: Path, output: Path, options: PrepareOptions | None 
         raise UsageError("release", "must be a folder", "none at that path", "Check the path.")
     _make_output(output, release)
     with lock_folder(output):
-        _remove_drafts(output)  # of a run that was killed
+        _remove_drafts(output)  # a killed run may have left some
         try:
             return _prepare(release, output, options)
-        except BaseException:  # also KeyboardInterrupt: workers are ended in the middle of a knee
+        except BaseException:  # also KeyboardInterrupt, which stops workers in the middle of a knee
             _remove_drafts(output)
             raise
 
 
 def _prepare(release: Path, output: Path, options: PrepareOptions) -> PrepareReport:
     simulated = release_settings(release)
-    # 1. What is there.
+    # 1. Find tables and series.
     try:
         tables = gather_tables((release, *options.tables))
         found = discover(release, tables.listed)
@@ -122,7 +123,7 @@ def _prepare(release: Path, output: Path, options: PrepareOptions) -> PrepareRep
         raise UsageError(
             "release", "must be readable", error.strerror or type(error).__name__, "Check its permissions."
         ) from error
-    # 2. What belongs together.
+    # 2. Join them.
     joined = join(
         found,
         tables.readings,
@@ -132,12 +133,12 @@ def _prepare(release: Path, output: Path, options: PrepareOptions) -> PrepareRep
         ungraded=options.ungraded,
     )
     report = _first_report(options, tables, found, joined, simulated)
-    # 3. The images, one knee at a time.
+    # 3. Read the images of each knee.
     sources = [KneeSource(release, one.key, one.film, one.series, options.boxes) for one in joined.candidates]
     run = with_progress(Workers(options.workers), "knees", options.progress)
     with closing(run(partial(_attempt, knees=output / KNEES), sources)) as outcomes:
         knees = _sort_outcomes(joined.candidates, outcomes, tables, options, simulated, report)
-    # 4. What is made of all of them.
+    # 4. Write the files of all knees.
     if not knees:
         report.write(output)
         raise _nothing_usable(report)
@@ -160,7 +161,7 @@ def _make_output(output: Path, release: Path) -> None:
 
 
 def _remove_drafts(output: Path) -> None:
-    """Remove knees that are unfinished."""
+    """Remove folders of unfinished knees."""
     for draft in (output / KNEES).glob(".*.part"):
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -168,7 +169,7 @@ def _remove_drafts(output: Path) -> None:
 def _first_report(
     options: PrepareOptions, tables: Tables, found: Discovery, joined: Joined, simulated: dict[str, Any]
 ) -> PrepareReport:
-    """The report of what is known before any image is read."""
+    """The report before any image is read."""
     report = PrepareReport(options=options.as_record(), skipped=[*tables.skipped, *joined.skipped])
     for kind, what in (
         ("film", "bilateral films"),
@@ -196,7 +197,7 @@ def _first_report(
 
 
 def _attempt(source: KneeSource, knees: Path) -> Record | Skipped:
-    """Prepare a knee; what goes wrong with one costs no other."""
+    """Prepare a knee; an error of one knee does not stop the others."""
     try:
         return prepare_knee(source, knees)
     except OutOfScope as refusal:
@@ -207,7 +208,7 @@ def _attempt(source: KneeSource, knees: Path) -> Record | Skipped:
         raise
     except MemoryError:
         raise _out_of_memory() from None
-    except Exception as error:  # an unforeseen kind of damage; its text may quote the header
+    except Exception as error:  # unknown damage; the text of the error may quote the header
         return Skipped.of(source.key, "film or MR series", describe_unexpected(error), broken=True)
 
 
@@ -263,7 +264,7 @@ def _write_training_files(
 
 
 def _nothing_usable(report: PrepareReport) -> InputRefused:
-    """What was looked for, and what was there instead; names nobody."""
+    """The error for a release without a usable knee: what is required and what was found, without participants."""
     counts = (
         ", ".join(f"{count} {what}" for what, count in sorted(report.counts.items())) or "no DICOM series, no table"
     )

@@ -1,4 +1,4 @@
-"""The central readings of the knee radiographs (``kXR_SQ_BU``): which row grades which knee, and with what.
+"""The central readings of the knee radiographs (``kXR_SQ_BU``): the grades of each knee.
 
 Sources: docs/knee/oai.md. The unique key of a row is (ID, SIDE, READPRJ).
 """
@@ -21,7 +21,7 @@ from monai_xray2mri.types import Side
 Missing = Literal["unknown", "zero"]
 
 DEFINITE_OA: Final = 2
-"""Kellgren and Lawrence grade from which a knee has definite radiographic osteoarthritis."""
+"""Least Kellgren and Lawrence grade of definite radiographic osteoarthritis."""
 ALWAYS_READ: Final = frozenset({"XRKL", "XRJSM", "XRJSL"})
 """Features that were read in every knee. The others were read only in participants who had definite osteoarthritis
 in at least one knee at one or more visits (OAI's notes, quoted in docs/knee/oai.md)."""
@@ -36,9 +36,9 @@ class KneeKey:
     """A knee at a visit.
 
     Attributes:
-        participant: seven digits.
+        participant: participant number of seven digits.
         visit: ``"V00"`` ...
-        side: which knee.
+        side: side of the knee.
     """
 
     participant: str
@@ -47,7 +47,7 @@ class KneeKey:
 
     @property
     def name(self) -> str:
-        """``9000296R`` at baseline, else with the visit: ``9000296R_V06``."""
+        """Name of files and folders: ``9000296R`` at baseline, ``9000296R_V06`` at other visits."""
         visit = "" if self.visit == "V00" else f"_{self.visit}"
         return f"{self.participant}{self.side.value}{visit}"
 
@@ -58,11 +58,11 @@ class Reading:
 
     Attributes:
         key: the knee that it grades.
-        project: READPRJ, recoded; None where the table has no such column.
-        film: barcode of the film that was read; None if the row does not tell.
+        project: READPRJ, recoded; None if the table has no such column.
+        film: barcode of the film that was read; None if the row has none.
         values: OAI stem to the text of its grade.
         place: table and line, for the report.
-        remarks: what was recoded.
+        remarks: values that were recoded.
     """
 
     key: KneeKey
@@ -78,10 +78,10 @@ class ReadingTables:
     """All readings of a release.
 
     Attributes:
-        readings: knee to its readings of the project that counts at its visit.
-        definite_oa: participants with a knee of Kellgren and Lawrence grade 2 or more at any visit that was read.
+        readings: knee to its readings by the reading project of its visit.
+        definite_oa: participants with a knee of Kellgren and Lawrence grade 2 or more at any visit in the tables.
         bad_rows: (table and line, reason) of rows that cannot be used.
-        not_used: counts of rows that are not used although nothing is wrong with them.
+        not_used: counts of correct rows that are not used, by reason.
     """
 
     readings: dict[KneeKey, list[Reading]] = field(default_factory=lambda: defaultdict(list))
@@ -101,22 +101,22 @@ def holds_readings(columns: Iterable[str]) -> bool:
 
 
 def is_reading_column(name: str) -> bool:
-    """Whether a column (in capitals) is one that readings are made from."""
+    """Whether this module reads a column (in capitals)."""
     return name in _KEYS or bool(_BARCODE.match(name)) or _stem(name) is not None
 
 
 def _stem(column: str) -> tuple[str, str] | None:
-    """(visit, stem) of a grade's column."""
+    """(visit, stem) of a column of grades; None for another column."""
     match = _VARIABLE.match(column)
     return (match[1], match[2]) if match and match[2] in FEATURE_BY_STEM else None
 
 
 def add_table(tables: ReadingTables, table: Table) -> None:
-    """Sort the rows of a reading table into the readings.
+    """Add the rows of a reading table to the readings.
 
     Args:
-        tables: the readings, which are added to.
-        table: with the columns of :func:`is_reading_column`.
+        tables: the readings, which are changed.
+        table: table with the columns of :func:`is_reading_column`.
     """
     tables.bad_rows += [(f"{table.name}, line {line}", "another number of fields") for line in table.bad_lines]
     visits = sorted({found[0] for name in table.columns if (found := _stem(name)) and known_visit(found[0])})
@@ -148,7 +148,7 @@ def _reading(row: Row, key: KneeKey, place: str) -> Reading:
 
 
 def _add_reading(tables: ReadingTables, reading: Reading) -> None:
-    """Keep a reading if it is of the project that counts at its visit; its KL grade counts in any case."""
+    """Add a reading if it is of the reading project of its visit; its KL grade always counts for ``definite_oa``."""
     grade = number(reading.values.get("XRKL"))
     if grade is not None and grade >= DEFINITE_OA:
         tables.definite_oa.add(reading.key.participant)
@@ -161,14 +161,14 @@ def _add_reading(tables: ReadingTables, reading: Reading) -> None:
 
 
 def select_reading(readings: Iterable[Reading], films: Iterable[str | None]) -> Reading:
-    """The one reading of a knee.
+    """The reading of a knee that is used.
 
     Args:
-        readings: of the knee, of the project that counts; not empty.
+        readings: readings of the knee by the project of its visit; not empty.
         films: barcodes of the participant's films of that visit.
 
     Returns:
-        The reading; of several, the one of a film that is there.
+        The reading; of several, one of a film in ``films``.
 
     Raises:
         InputRefused: several rows contradict each other.
@@ -189,13 +189,13 @@ def select_reading(readings: Iterable[Reading], films: Iterable[str | None]) -> 
 def grading_of(reading: Reading, missing: Missing = "unknown", had_definite_oa: bool = True) -> Grading:
     """The 19 features of a reading.
 
-    With ``missing="zero"`` the features that OAI did not read in participants without definite osteoarthritis are
-    taken as absent (grade 0), as published code does. With ``"unknown"`` they stay unknown; mind that *unknown* then
-    itself says that the participant never had osteoarthritis, also not later (docs/knee/oai.md).
+    OAI did not read some features in participants without definite osteoarthritis. With ``missing="zero"`` they count
+    as absent (grade 0), as in published code. With ``"unknown"`` they stay unknown. Note that *unknown* is informative
+    then: such a participant had no osteoarthritis at any visit, also not later (docs/knee/oai.md).
 
     Args:
         reading: the row.
-        missing: what structurally missing features become.
+        missing: value of the features that OAI did not read.
         had_definite_oa: whether any knee of the participant had KL 2 or more at any visit.
 
     Returns:

@@ -1,7 +1,7 @@
-"""Finds the series of a release: films and MR series, whose they are, and of which visit.
+"""Finds films and MR series of a release, with participant and visit.
 
-A series is a folder that holds DICOM files: ``00m/0.C.2/9000296/20040909/00593103/001`` (docs/knee/oai.md).
-Only the first readable header of a series is read, and none where contents.csv says that the series is of no use.
+A series is a folder with DICOM files: ``00m/0.C.2/9000296/20040909/00593103/001`` (docs/knee/oai.md). Only the first
+readable header of a series is read, and none if contents.csv lists another kind of series.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from monai_xray2mri.knee.oai.visits import known_visit, visit_of_folder
 from monai_xray2mri.types import Side
 
 TRUTH_FOLDER: Final = "truth"
-"""Folder of a simulated release that holds no images."""
+"""Folder of a simulated release with the truth; it holds no images."""
 T1_DESCRIPTION: Final = re.compile(r"^COR_T1_3D_FLASH(?:_(RIGHT|LEFT))?$", re.IGNORECASE)
 FILM_DESCRIPTION: Final = re.compile(r"fixed\s*flexion", re.IGNORECASE)
 
 _NO_IMAGES: Final = frozenset(
     (".txt", ".csv", ".json", ".pdf", ".gz", ".tar", ".tgz", ".zip", ".nrrd", ".nii", ".png", ".jpg", ".jpeg")
 )
-"""Endings of files that are no images; OAI's images have no ending at all."""
+"""Extensions of files that are not images; OAI's images have no extension."""
 _HEADERS_TRIED: Final = 3
 _KEYWORDS: Final = [
     "SOPClassUID", "Modality", "SeriesDescription", "PatientID", "AccessionNumber", "StudyDate", "SeriesInstanceUID",
@@ -43,20 +43,20 @@ class Series:
     """A film or MR series of a release.
 
     Attributes:
-        folder: where its files lie.
-        name: the folder below the release; how reports call it.
+        folder: folder of its files.
+        name: path of the folder relative to the release; reports use it.
         files: number of its files.
         kind: ``"film"`` (bilateral fixed flexion), ``"T1"`` (COR_T1_3D_FLASH), ``"other"``, or ``"unreadable"``.
         description: SeriesDescription.
-        participant: seven digits, or None.
+        participant: participant number of seven digits, or None.
         visit: ``"V00"`` ..., or None.
-        side: of a T1 series, by its description or header; None if neither tells.
-        barcode: of a film, twelve digits, or None.
-        date: of the study, yyyymmdd, or empty.
+        side: side of a T1 series from its description or header; None if both lack it.
+        barcode: barcode of a film, twelve digits, or None.
+        date: date of the study, yyyymmdd, or empty.
         uid: Series Instance UID, or empty.
         modality: ``"MR"``, ``"CR"`` ..., or empty.
         problem: why it cannot be used, or empty.
-        remarks: what had to be taken from elsewhere.
+        remarks: values that the header lacks and that were taken from the path or contents.csv.
     """
 
     folder: Path
@@ -81,10 +81,10 @@ class Discovery:
 
     Attributes:
         series: films, T1 series and unreadable ones, in the order of their names.
-        slice_counts: description of an MR series to the numbers of files that its series have.
-        others: descriptions of series of no use, counted.
-        copies: number of series that lie there twice (nested duplicate folders).
-        absent: number of films and T1 series that contents.csv lists and that are not there.
+        slice_counts: description of MR series to the counts of their numbers of files.
+        others: counts of the descriptions of all other series.
+        copies: number of series that occur twice (nested duplicate folders).
+        absent: number of films and T1 series that contents.csv lists but the release lacks.
     """
 
     series: list[Series] = field(default_factory=list)
@@ -96,11 +96,11 @@ class Discovery:
 
 @quiet()
 def discover(release: Path, listed: dict[SeriesPath, Listed]) -> Discovery:
-    """Find the series below a folder.
+    """Find the series of a release.
 
     Args:
-        release: the folder.
-        listed: what contents.csv says about series.
+        release: folder of the release.
+        listed: entries of contents.csv by path of the series.
     """
     found, seen = Discovery(), set[tuple[str, str]]()
     paths = set[SeriesPath | None]()
@@ -131,7 +131,7 @@ def _is_of_use(description: str) -> bool:
 
 
 def series_folders(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Folders that hold files which may be DICOM, with these files, both in the order of their names."""
+    """Folders with files that may be DICOM, and these files, both in the order of their names."""
     for here, files in walk(folder, lambda name: name == TRUTH_FOLDER):
         if images := _images(files):
             yield here, images
@@ -170,7 +170,7 @@ def _series(release: Path, folder: Path, files: list[Path], listed: Listed | Non
 
 
 class _Told:
-    """What contents.csv and the path tell about a series."""
+    """Description, participant, visit and barcode of a series from contents.csv and the path."""
 
     def __init__(self, parts: tuple[str, ...], listed: Listed | None) -> None:
         self.description = listed.description if listed else ""
@@ -183,7 +183,7 @@ class _Told:
 
 
 def _described(told: _Told, folder: Path, name: str, files: int, header: Dataset) -> Series:
-    """A series by its header, and by what else tells of it where the header is silent."""
+    """A series from its header; values that the header lacks come from contents.csv and the path."""
     description = _text(header, "SeriesDescription") or told.description
     modality = _text(header, "Modality")
     kind, problems, remarks = _kind(description, modality), [], []
@@ -215,7 +215,7 @@ def _kind(description: str, modality: str) -> str:
 
 
 def _t1_side(description: str, header: Dataset) -> tuple[Side | None, str]:
-    """Side of a T1 series, and the contradiction if description and header differ."""
+    """Side of a T1 series, and the problem if description and header differ or both lack it."""
     match = T1_DESCRIPTION.match(description)
     word = (match[1] or "").upper() if match else ""
     named = {"RIGHT": Side.RIGHT, "LEFT": Side.LEFT}.get(word)
@@ -227,13 +227,13 @@ def _t1_side(description: str, header: Dataset) -> tuple[Side | None, str]:
 
 
 def _first_header(files: list[Path]) -> Dataset | None:
-    """The first header that can be read of the first files of a series."""
+    """The first readable header among the first files of a series; None if there is none."""
     for path in files[:_HEADERS_TRIED]:
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(_KEYWORDS))
             if any(_text(header, keyword) for keyword in ("SOPClassUID", "Modality")):
                 return header
-        except Exception:  # a damaged header breaks anywhere in the parser
+        except Exception:  # a damaged header may raise any error in the parser
             continue
     return None
 

@@ -1,4 +1,4 @@
-"""What a preparation used, what it left out and why: ``report.json`` for programs, ``report.txt`` for people."""
+"""The report of a preparation: what it used, what it skipped, and why, as ``report.json`` and ``report.txt``."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class PrepareReport:
     """The outcome of a preparation.
 
     Attributes:
-        options: what was asked for.
+        options: options of the preparation.
         used: one record per prepared knee: participant, visit, side, split, sources and remarks.
-        skipped: what was left out.
-        counts: numbers of things found.
-        remarks: on the release as a whole.
-        files: what was written, relative to the output.
+        skipped: what was skipped.
+        counts: counts of what was found.
+        remarks: remarks on the release as a whole.
+        files: files that were written, relative to the output.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class PrepareReport:
 
     @property
     def broken(self) -> list[Skipped]:
-        """What was left out because it is broken; anything here means exit code 8."""
+        """What was skipped because it is broken; if there is any, the exit code is 8."""
         return [one for one in self.skipped if one.broken]
 
     @property
@@ -63,7 +63,7 @@ class PrepareReport:
         }
 
     def as_text(self) -> str:
-        """The report for people: counts, and each reason with a few of the knees that it concerns."""
+        """The report as text: counts, and each reason with a few of its knees."""
         splits = ", ".join(f"{count} {split}" for split, count in sorted(self.splits.items())) or "none"
         lines = [
             "Preparation of an OAI release",
@@ -107,12 +107,12 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _kind(what: str) -> str:
-    """``MR series 00m/...`` and ``table, line 7`` without the place, so that equal reasons are counted together."""
+    """``MR series 00m/...`` and ``table, line 7`` without path or line, so that equal reasons are counted together."""
     return " ".join(word for word in _LINE.sub("", what).split(" ") if "/" not in word)
 
 
 def _by_reason(skipped: Sequence[Skipped]) -> list[str]:
-    """One line per kind and reason, the most frequent first."""
+    """One line for each kind and reason, the most frequent first."""
     groups: dict[tuple[str, str], list[str]] = {}
     for one in skipped:
         groups.setdefault((_kind(one.what), _without_place(one)), []).append(_whose(one))
@@ -129,7 +129,7 @@ def _whose(one: Skipped) -> str:
 
 
 def _without_place(one: Skipped) -> str:
-    """The reason without the folder and file names that make equal ones differ."""
+    """The reason without paths, so that equal reasons are counted together."""
     return " ".join(word for word in one.reason.split(" ") if word.count("/") < 2)
 
 

@@ -1,8 +1,8 @@
 """Reads and checks a ``COR_T1_3D_FLASH`` series: one volume in right-knee space on the model's grid.
 
-The series of the protocol is coronal, 80 slices of 1.5 mm without gap, 512 x 512 at 0.3125 mm over 160 mm
-(Peterfy 2008 by way of PMC5871621, Table 1; docs/knee/oai.md). Slices are ordered by Image Position
-(Patient), never by the names of files.
+The protocol's series is coronal and has 80 slices of 1.5 mm without gap, 512 x 512 pixels of 0.3125 mm over 160 mm
+(Peterfy 2008, cited after PMC5871621, Table 1; docs/knee/oai.md). Slices are sorted by Image Position (Patient), never
+by file name.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from monai_xray2mri.knee.oai.release import image_files
 from monai_xray2mri.types import Side
 
 FIELD_MM: Final = IMAGE_SIZE * PIXEL_MM
-"""Side of the field of view."""
+"""Side of the field of view in mm."""
 SLICE_TOLERANCE: Final = 0.05
-"""Relative error of a distance of slices that a header's rounding may cause."""
+"""Largest accepted relative error of the distance of slices; rounding in the header may cause it."""
 FIELD_TOLERANCE: Final = 0.1
-"""Relative difference of the field of view up to which a series is resampled to the model's grid."""
+"""Largest relative difference of the field of view; up to it a series is resampled to the model's grid."""
 STEEPEST: Final = 0.87
 """Cosine of 30 degrees: a series tilted further than this from a coronal plane is not coronal."""
 
 
 class OutOfScope(InputRefused):
-    """A sound series of another kind than the one that is modelled."""
+    """A correct series that the model does not use: another number or distance of slices, field or resolution."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class CoronalVolume:
     """A T1 series on the model's grid.
 
     Attributes:
-        voxels: [80,256,256] float32 in the scanner's units; slice 0 posterior, row 0 superior, column 0 lateral (the
-            right knee's right; a left knee is mirrored).
-        affine: [4,4] float64, maps (column, row, slice) of ``voxels`` to LPS mm of the patient as he was; of a left
-            knee columns run to the patient's right.
-        remarks: what had to be corrected.
+        voxels: [80,256,256] float32 in the scanner's units, in right-knee space: slice 0 posterior, row 0 superior,
+            column 0 lateral. A left knee is mirrored.
+        affine: [4,4] float64, maps (column, row, slice) of ``voxels`` to the patient's true LPS mm; columns of a left
+            knee run to the patient's right.
+        remarks: corrections that were made.
     """
 
     voxels: np.ndarray
@@ -54,7 +54,7 @@ class CoronalVolume:
 
 @dataclass(frozen=True)
 class _Slice:
-    """A slice as it is read: [H,W] resampled pixels and their geometry."""
+    """A slice: pixels [H,W] resampled to the model's grid, and the geometry of the file."""
 
     pixels: np.ndarray
     position: np.ndarray
@@ -72,14 +72,14 @@ def read_coronal_t1(
     """Read a series.
 
     Args:
-        folder: its files, whatever their names and order.
-        side: which knee it shows.
-        name: how messages call it.
-        size: pixels per side of the result.
+        folder: folder of its files, with any names.
+        side: side of the knee.
+        name: name of the series in messages.
+        size: rows and columns of the result.
         field_mm: side of the result in mm.
 
     Raises:
-        OutOfScope: another number or distance of slices, field of view, or resolution than the model's.
+        OutOfScope: number or distance of slices, field of view or resolution are not those of the model.
         InputRefused: a file is damaged; slices are missing, doubled or unevenly spaced; the series is not coronal.
     """
     files = image_files(folder)
@@ -92,7 +92,7 @@ def read_coronal_t1(
     voxels = np.stack([one.pixels for one in slices])  # [S,H,W]
     first = slices[0]
     pixel = field_mm / size
-    # Image Position is the centre of the first pixel; the field of view keeps its centre when it is resampled.
+    # Image Position is the center of the first pixel. Resampling keeps the center of the field of view.
     own = np.array([first.shape[1] * first.spacing[1], first.shape[0] * first.spacing[0]])
     start = (own - field_mm) / 2 + pixel / 2 - np.array([first.spacing[1], first.spacing[0]]) / 2
     affine = np.eye(4)
@@ -105,15 +105,15 @@ def read_coronal_t1(
 
 
 def overlap_matrix(count: int, spacing: float, size: int, field_mm: float) -> np.ndarray:
-    """Exact averaging along one axis: which share of each new pixel comes from which old one.
+    """Matrix of exact averaging along one axis: the share of each new pixel that each old pixel covers.
 
-    Two pixels of half the size become their mean; what lies beyond the old field of view counts as 0.
+    Two pixels of half the size become their mean; outside of the old field of view the result is 0.
 
     Args:
-        count: pixels of the series.
+        count: number of pixels of the series.
         spacing: their size in mm.
-        size: pixels of the result, about the same centre.
-        field_mm: the result's extent in mm.
+        size: number of pixels of the result, around the same center.
+        field_mm: extent of the result in mm.
 
     Returns:
         [size,count] float32; a row inside the old field of view sums to 1.
@@ -137,7 +137,7 @@ def _read_slice(path: Path, what: str, size: int, field_mm: float) -> _Slice:
         count = dataset.get("ImagesInAcquisition")
         expected = int(count) if count not in (None, "") else None
         uid = str(dataset.get("SOPInstanceUID", ""))
-    except Exception:  # whatever pydicom or a decoder raises for a damaged file
+    except Exception:  # pydicom and its decoders raise many kinds of errors for a damaged file
         raise InputRefused(
             what, "needs complete slices with position, orientation and spacing", f"file {path.name} damaged",
             "Fetch the series again.",
@@ -152,7 +152,11 @@ def _read_slice(path: Path, what: str, size: int, field_mm: float) -> _Slice:
 
 
 def _pixels(dataset: Dataset) -> np.ndarray:
-    """[H,W] float32 in the scanner's units."""
+    """Pixels [H,W] float32 in the scanner's units.
+
+    Raises:
+        ValueError: the file is not one grey frame.
+    """
     if dataset.get("PhotometricInterpretation") != "MONOCHROME2" or dataset.get("SamplesPerPixel") != 1:
         raise ValueError("not a grey image")
     slope = float(dataset.get("RescaleSlope") or 1)
@@ -173,7 +177,7 @@ def _check_field(shape: tuple[int, ...], spacing: tuple[float, float], what: str
 
 
 def _without_copies(slices: list[_Slice], name: str) -> tuple[list[_Slice], tuple[str, ...]]:
-    """Drop files that hold the same instance once more."""
+    """The slices without repeated files of one instance, and a remark if there were any."""
     kept: dict[str, _Slice] = {}
     for number, one in enumerate(slices):
         key = one.uid or f"file {number}"
@@ -205,7 +209,12 @@ def _axes(one: _Slice, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _check_spacing(slices: list[_Slice], normal: np.ndarray, name: str) -> float:
-    """Distance of the slices in mm; refuses any series but 80 evenly spaced slices of 1.5 mm."""
+    """Distance of the slices in mm.
+
+    Raises:
+        OutOfScope: number or distance of slices are not 80 and 1.5 mm.
+        InputRefused: slices are missing, doubled or unevenly spaced.
+    """
     what, count = f"MR series {name}", len(slices)
     steps = np.diff([float(one.position @ normal) for one in slices])
     step = float(np.median(steps)) if count > 1 else 0.0
@@ -226,7 +235,7 @@ def _check_spacing(slices: list[_Slice], normal: np.ndarray, name: str) -> float
 
 
 def _to_right_knee_space(voxels: np.ndarray, affine: np.ndarray, side: Side) -> tuple[np.ndarray, np.ndarray]:
-    """Turn rows to run to the feet and columns from lateral to medial, as a right knee's from right to left."""
+    """Flip rows so that they run to the feet, and columns so that they run from lateral to medial."""
     if affine[2, 1] > 0:
         voxels, affine = _flipped(voxels, affine, axis=1)
     if bool(affine[0, 0] > 0) == (side is Side.LEFT):
@@ -235,7 +244,7 @@ def _to_right_knee_space(voxels: np.ndarray, affine: np.ndarray, side: Side) -> 
 
 
 def _flipped(voxels: np.ndarray, affine: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Reverse columns (axis 0), rows (1) or slices (2) of [S,H,W] voxels; the voxels stay where they are in space."""
+    """Reverse columns (axis 0), rows (1) or slices (2) of voxels [S,H,W], and adapt the affine."""
     turned = affine.copy()
     turned[:3, 3] += affine[:3, axis] * (voxels.shape[2 - axis] - 1)
     turned[:3, axis] *= -1
@@ -243,7 +252,16 @@ def _flipped(voxels: np.ndarray, affine: np.ndarray, axis: int) -> tuple[np.ndar
 
 
 def to_patient_order(voxels: np.ndarray, affine: np.ndarray, side: Side) -> tuple[np.ndarray, np.ndarray]:
-    """From right-knee space, posterior first, to ``Volume``'s order: slice 0 anterior, column 0 at the right."""
+    """From right-knee space to the order of ``Volume``: slice 0 anterior, column 0 at the patient's right.
+
+    Args:
+        voxels: [S,H,W], slice 0 posterior, column 0 lateral.
+        affine: [4,4], maps (column, row, slice) to LPS mm.
+        side: side of the knee.
+
+    Returns:
+        Voxels [S,H,W] and affine in the new order.
+    """
     if side is Side.LEFT:
         voxels, affine = _flipped(voxels, affine, axis=0)
     return _flipped(voxels, affine, axis=2)

@@ -1,7 +1,8 @@
-"""Which participant trains, validates and tests: by the participant's number alone, so that growing moves nobody.
+"""Splits participants into training, validation and test.
 
-Wang 2024a divides 7:1:2 into training, validation and test, Wang 2024b 7:3 into training and validation. Both say
-"randomly" and by pairs; here the unit is the participant, so that no one's knees stand on two sides.
+The split depends only on the participant number, so a participant keeps it when the release grows. Wang 2024a divides
+7:1:2 into training, validation and test, Wang 2024b 7:3 into training and validation, both "randomly" and by pairs of
+images. Here the unit is the participant, so both knees of one participant are in the same split.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ _BOUNDS: Final[dict[str, tuple[tuple[float, str], ...]]] = {
 
 
 def split_of(participant: str, protocol: Protocol = "000", seed: int = 0, seed_range: str | None = None) -> str:
-    """``"training"``, ``"validation"`` or ``"test"``.
+    """The split of a participant: ``"training"``, ``"validation"`` or ``"test"``.
 
     Args:
-        participant: seven digits.
-        protocol: ``"000"`` for 7:1:2, ``"001"`` for 7:3; both train on the same participants.
-        seed: another number makes another division.
-        seed_range: of a simulated release, the simulator's seed range. Only knees of the training range are divided;
-            those of the validation range all validate and those of every other range all test, whatever their number.
+        participant: participant number of seven digits.
+        protocol: ``"000"`` for 7:1:2, ``"001"`` for 7:3; both have the same training participants.
+        seed: seed of the division.
+        seed_range: seed range of a simulated release; None for a real one. Only the training range is divided. All
+            knees of the validation range are validation knees, those of all other ranges are test knees.
 
     Raises:
-        UsageError: unknown protocol.
-        ValueError: `participant` is no participant number.
+        UsageError: the protocol is unknown.
+        ValueError: ``participant`` is not a participant number.
     """
     if protocol not in _BOUNDS:
         raise UsageError("protocol", f"must be one of {', '.join(_BOUNDS)}", str(protocol))

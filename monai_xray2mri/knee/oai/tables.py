@@ -1,8 +1,8 @@
-"""OAI's tables: text with ``|`` or ``,`` between columns whose names come in any case, values in either encoding.
+"""OAI's tables: text with ``|`` or ``,`` between columns; column names are in upper or lower case.
 
-Newer downloads write ``1: Right`` where older ones write ``1``, and ``.: Missing Form/Incomplete Workbook`` where
-older ones leave the field empty (docs/knee/oai.md). What is read here keeps the text of a value; the
-functions below it turn text into numbers, sides and barcodes.
+Newer downloads write ``1: Right`` where older ones write ``1``, and ``.: Missing Form/Incomplete Workbook`` where older
+ones leave the field empty (docs/knee/oai.md). A :class:`Table` keeps the text of each value; the functions of this
+module convert text to numbers, sides and barcodes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import _csv
 
 MAX_HEADER: Final = 200_000
-"""Characters in which a table's first line must end; AllClinical00 has some 1,200 columns."""
+"""Largest length of a table's first line in characters; AllClinical00 has about 1,200 columns."""
 LOST_ZEROS: Final = "0166"
-"""What the 12-digit barcode of an OAI film begins with; the 8 digits behind it name the series folder."""
+"""First digits of the 12-digit barcode of an OAI film; the 8 digits after them name the folder of the series."""
 
 _NUMBER: Final = re.compile(r"^\s*(\d+(?:\.\d*)?)\s*(?:$|:)")
 _MISSING: Final = re.compile(r"^\s*(?:\.[A-Z]?|[A-Z])?\s*(?::.*)?$", re.DOTALL)
@@ -35,8 +35,8 @@ class Row:
     """One row of a table.
 
     Attributes:
-        line: its number in the file, the header being 1.
-        values: name in capitals to text without surrounding blanks.
+        line: line number in the file; the header is line 1.
+        values: name of the column in capitals to the text without surrounding blanks.
     """
 
     line: int
@@ -45,13 +45,13 @@ class Row:
 
 @dataclass
 class Table:
-    """A table as it is read.
+    """A table.
 
     Attributes:
-        name: path below the folder of tables; how reports call it.
-        columns: all names in capitals, in their order.
-        rows: the rows with the columns that were asked for.
-        bad_lines: line numbers of rows with another number of fields than the header.
+        name: name of the table in reports.
+        columns: names of all columns in capitals, in their order.
+        rows: the rows, with the wanted columns.
+        bad_lines: line numbers of rows whose number of fields is not that of the header.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Table:
 
 
 def read_columns(path: Path) -> tuple[str, ...] | None:
-    """The column names of a table, in capitals; None if the file is not a table of that kind.
+    """The column names of a table in capitals; None if the file is not such a table.
 
     Args:
         path: any file.
@@ -83,8 +83,8 @@ def read_table(path: Path, name: str, wanted: Callable[[str], bool]) -> Table:
 
     Args:
         path: the file; UTF-8 or ISO 8859-1, with or without a byte order mark.
-        name: how reports call it.
-        wanted: tells of a column name in capitals whether its values are kept.
+        name: name of the table in reports.
+        wanted: function of a column name in capitals: whether its values are kept.
 
     Raises:
         OSError: the file cannot be read.
@@ -111,22 +111,25 @@ def _decode(raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return raw.decode("iso-8859-1")  # as OAI's own SAS files; never fails
+        return raw.decode("iso-8859-1")  # the encoding of OAI's SAS files; it never fails
 
 
 def _reader(lines: list[str]) -> _csv.Reader:
-    """Fields of lines; a quotation mark only means something between commas."""
+    """Fields of lines; quotation marks have a meaning only in comma-separated tables."""
     delimiter = max("|\t,", key=lines[0].count)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
     return csv.reader(lines, delimiter=delimiter, quoting=quoting)
 
 
 def find_tables(folder: Path, is_skipped: Callable[[str], bool]) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """All tables below a folder with their columns.
+    """All tables below a folder, each with its columns.
 
     Args:
-        folder: read recursively.
-        is_skipped: tells of a folder's name whether it is not entered.
+        folder: the folder; its subfolders are searched, too.
+        is_skipped: function of a folder's name: whether it is not searched.
+
+    Raises:
+        OSError: a folder cannot be read.
     """
     for _, files in walk(folder, is_skipped):
         for path in files:
@@ -135,13 +138,13 @@ def find_tables(folder: Path, is_skipped: Callable[[str], bool]) -> Iterator[tup
 
 
 def walk(folder: Path, is_skipped: Callable[[str], bool]) -> Iterator[tuple[Path, list[Path]]]:
-    """Every folder below and including one, with its files, in the order of the names.
+    """A folder and all folders below it, each with its files, in the order of the names.
 
-    Hidden things are passed over. Links are followed, but no folder is entered twice.
+    Hidden files and folders are ignored. Links are followed, but no folder is visited twice.
 
     Args:
-        folder: where to begin.
-        is_skipped: tells of a folder's name whether it is not entered.
+        folder: the first folder.
+        is_skipped: function of a folder's name: whether it is not visited.
 
     Raises:
         OSError: a folder cannot be read.
@@ -153,7 +156,7 @@ def walk(folder: Path, is_skipped: Callable[[str], bool]) -> Iterator[tuple[Path
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        with os.scandir(here) as listing:  # tells files from folders without asking for each of millions
+        with os.scandir(here) as listing:  # scandir knows files from folders without a system call for each
             entries = sorted((one for one in listing if not one.name.startswith(".")), key=lambda one: one.name)
         folders = [one.name for one in entries if one.is_dir()]
         waiting += [here / name for name in reversed(folders) if not is_skipped(name)]
@@ -161,18 +164,18 @@ def walk(folder: Path, is_skipped: Callable[[str], bool]) -> Iterator[tuple[Path
 
 
 def is_missing(text: str | None) -> bool:
-    """Whether a value says missing: empty, ``.``, ``.A``, ``T``, with or without words behind a colon."""
+    """Whether a value is missing: empty, ``.``, ``.A``, ``T``, with or without text after a colon."""
     return text is None or _MISSING.match(text) is not None
 
 
 def number(text: str | None) -> float | None:
-    """The number of a value in either encoding: ``2``, ``2.0``, ``2: Grade 2``; None if missing or no number."""
+    """The number of a value in either encoding: ``2``, ``2.0``, ``2: Grade 2``; None for missing and other values."""
     match = _NUMBER.match(text or "")
     return float(match[1]) if match else None
 
 
 def participant_number(text: str | None) -> str | None:
-    """The seven digits that name a participant; None for anything else."""
+    """A participant number as seven digits; None for any other text."""
     digits = _DECIMAL_TAIL.sub("", (text or "").strip().strip('"'))
     return digits if re.fullmatch(r"\d{7}", digits) else None
 
@@ -185,14 +188,14 @@ def side_of(text: str | None) -> Side | None:
 def barcode(text: str | None) -> str | None:
     """A film's barcode as twelve digits.
 
-    Read as a number it loses its leading zero; folders and some contents.csv hold only the eight digits behind
-    ``0166``, and as numbers these lose zeros too.
+    A barcode that was stored as a number has lost its leading zero. Folders and some contents.csv hold only the eight
+    digits after ``0166``; as numbers, these have lost leading zeros, too.
 
     Args:
         text: a barcode from a table, a header, contents.csv or a folder's name.
 
     Returns:
-        Twelve digits; None if there is none (``T``, ``.A``, empty, zero, more than twelve digits, or not digits).
+        Twelve digits; None for ``T``, ``.A``, empty text, zero, more than twelve digits, or other characters.
     """
     digits = _DECIMAL_TAIL.sub("", (text or "").strip().strip('"'))
     if not digits.isdigit() or len(digits) > 12 or not digits.strip("0"):

@@ -1,4 +1,4 @@
-"""Prepared knees as training reads them: the memory-mapped store, and MONAI's lists of files."""
+"""The training formats of prepared knees: the memory-mapped store, and MONAI's lists of files."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ STORE: Final = "store"
 
 @dataclass(frozen=True)
 class PreparedKnee:
-    """A knee that is ready to train.
+    """A prepared knee.
 
     Attributes:
         key: participant, visit and side.
-        record: its ``knee.json``.
+        record: content of its ``knee.json``.
         grading: its features.
         split: ``"training"``, ``"validation"`` or ``"test"``.
-        covariates: age, sex, BMI at baseline; None if no table tells.
+        covariates: age, sex and BMI at baseline; None if the tables do not hold the participant.
     """
 
     key: KneeKey
@@ -50,7 +50,7 @@ class PreparedKnee:
         """The knee as an entry of MONAI's list; ``image`` is the radiograph region, ``label`` the MR volume.
 
         Args:
-            folder: the knee's folder relative to the list.
+            folder: path of the knee's folder relative to the list.
         """
         return {
             "image": f"{folder}/{region_name(self.key)}",
@@ -65,19 +65,19 @@ class PreparedKnee:
 
 
 StoreTask = tuple[int, PreparedKnee]
-"""A row of the store and the knee that belongs there."""
+"""A row number of the store, and the knee of that row."""
 
 
 def write_dataset_list(output: Path, folder: str, knees: Sequence[PreparedKnee], options: Mapping[str, Any]) -> Path:
-    """Write ``dataset.json`` as :func:`monai.data.load_decathlon_datalist` reads it.
+    """Write ``dataset.json`` in the format of :func:`monai.data.load_decathlon_datalist`.
 
-    A split without knees has no list: MONAI then says so instead of training on nothing.
+    A split without knees has no list, so MONAI raises an error instead of training on nothing.
 
     Args:
-        output: the folder of the list; paths in it are relative to this folder.
-        folder: the folder of the knees below it.
+        output: folder of the list; its paths are relative to this folder.
+        folder: folder of the knees, relative to ``output``.
         knees: all knees.
-        options: how they were prepared.
+        options: options of the preparation.
 
     Raises:
         UsageError: the file cannot be written.
@@ -103,21 +103,21 @@ def write_store(
 ) -> Path:
     """Write the knees into a :class:`~monai_xray2mri.knee.data.arrays.KneeStore`.
 
-    A store of the same knees with the same features is completed; one of other knees, as after the release has grown,
-    is made anew: the folders of the knees are what is kept.
+    An existing store of the same knees with the same features is completed. A store of other knees (the release has
+    grown) is removed and made again; the folders of the knees are kept.
 
     Args:
-        output: the folder of the store.
-        folder: the folder of the knees below it.
+        output: parent folder of the store.
+        folder: folder of the knees, relative to ``output``.
         knees: all knees.
-        options: how they were prepared; of a simulated release with the simulator's version.
-        run: applies a function to each of some tasks, in this process or others.
+        options: options of the preparation; for a simulated release also the simulator's version.
+        run: applies a function to each of many tasks, in one or several processes.
 
     Returns:
-        The store's folder.
+        Folder of the store.
 
     Raises:
-        UsageError: there is no room for it, or it cannot be written.
+        UsageError: the disk is too small, or the store cannot be written.
     """
     directory = output / STORE
     index = {
@@ -145,7 +145,7 @@ def write_store(
 
 
 def _is_prepared_store(directory: Path) -> bool:
-    """Whether a folder holds a store that this module made, whole or not, and nothing that is not ours to remove."""
+    """Whether a folder holds a store that this module made, complete or not, so that it may be removed."""
     try:
         index = json.loads((directory / "index.json").read_bytes())
     except (OSError, ValueError):
@@ -154,7 +154,7 @@ def _is_prepared_store(directory: Path) -> bool:
 
 
 def _fingerprint(knee: PreparedKnee) -> str:
-    """Changes when the images or the features of the knee do."""
+    """A text that changes with the images or the features of the knee."""
     grades = ",".join(f"{stem}={grade}" for stem, grade in knee.grading.grades.items())
     return f"{knee.record['fingerprint']} {grades}"
 

@@ -1,4 +1,4 @@
-"""What a simulated release says about itself: its seed range, and the true boxes of the knees on its films."""
+"""Reads the additional files of a simulated release: its seed range, and the true boxes of the knees on its films."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TRUTH_FILE: Final = "truth.json"
 
 
 def release_settings(release: Path) -> dict[str, Any]:
-    """The settings of a simulated release; empty if it is none.
+    """The settings of a simulated release; empty for a real one, which has no ``release.json``.
 
     Raises:
-        InputRefused: ``release.json`` is there and does not tell the seed range.
+        InputRefused: ``release.json`` is damaged or lacks the seed range.
     """
     path = release / _SETTINGS
     if not path.is_file():
@@ -40,21 +40,21 @@ def release_settings(release: Path) -> dict[str, Any]:
 
 
 def truth_file(release: Path, participant: str) -> Path:
-    """Where a simulated release keeps the truth of a participant."""
+    """Path of the truth of a participant in a simulated release."""
     return release / TRUTH_FOLDER / participant / _TRUTH_FILE
 
 
 def true_box(release: Path, participant: str, side: Side, shape: tuple[int, ...]) -> Box | None:
-    """The box of a knee on its film by the truth file of a simulated release; None if there is no such file.
+    """The box of a knee on its film from the truth file of a simulated release; None if there is no such file.
 
     Args:
-        release: the release.
-        participant: seven digits.
-        side: which knee.
-        shape: [H,W] of the film that was read.
+        release: folder of the release.
+        participant: participant number of seven digits.
+        side: side of the knee.
+        shape: (rows, columns) of the film in the usual display.
 
     Raises:
-        InputRefused: the truth file is damaged, or of another film.
+        InputRefused: the truth file is damaged, or belongs to another film.
     """
     path = truth_file(release, participant)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""What the simulated knees are judged by: ``xray2mri measure`` prints it."""
+"""Measures of how realistic the simulated knees are; ``xray2mri measure`` prints them."""
 
 from monai_xray2mri.runtime.lazy import lazy_names
 

@@ -1,11 +1,11 @@
-"""How the simulated anatomy compares with a real knee and with published dimensions.
+"""Comparison of the simulated anatomy with a real knee and with published dimensions.
 
 ``xray2mri measure anatomy --labels MAP [--knees N] [--json]``
 
-The table has three columns: the real label map; the simulated knee that lies nearest to it
+The table has three columns: the real label map; the simulated knee that is nearest to it
 (:mod:`~monai_xray2mri.knee.realism.anatomy_fit`); and N healthy knees of the validation range. The shipped template was
-fitted to the same real knee, so the nearest knee shows only that nothing is lost between template and image. How good
-the simulator is as a population is shown by the healthy knees against published dimensions.
+fitted to the same real knee, so the nearest knee only shows that nothing is lost between template and image. The
+healthy knees and the published dimensions together show whether the population of the simulator is realistic.
 """
 
 from __future__ import annotations
@@ -68,21 +68,22 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "lateral tibial cartilage": "2.09 [9]",
     "patellar cartilage": "2.76, men [10]",
 }
-"""Dimension to what is published: women, men; sources by number in docs/simulation/anatomy.md."""
+"""Published means and standard deviations by dimension, of women, then of men; [n] is a source of
+docs/simulation/anatomy.md."""
 
 _COARSE_MM: Final = 0.75
-"""Voxels that are finer than needed across the leg are left out up to this; along it joint spaces need them all."""
+"""Voxels across the leg are thinned out to this size; along the leg all are kept, because joint spaces are narrow."""
 _MARGIN_MM: Final = 14.0
 _DEGREES: Final = ("medial slope", "lateral slope")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One knee's numbers.
+    """The measured numbers of one knee.
 
     Attributes:
-        volumes_ml: structure to ml within the field of view of the real map.
-        dimensions: dimension to mm, slopes in degrees.
+        volumes_ml: structure to its volume in ml within the field of view of the real map.
+        dimensions: name of a dimension to its value in mm, of slopes in degrees.
     """
 
     volumes_ml: Mapping[str, float]
@@ -96,9 +97,9 @@ class Comparison:
     Attributes:
         real: the label map.
         fitted: the nearest simulated knee.
-        fitted_distance: bone to the distance of its surface from the real one's, placed as the fit has it.
-        population: healthy knees at random.
-        population_distance: one mapping of bone to distance for each of them, after similarity alignment of the bone.
+        fitted_distance: bone to the distance of its surface from the real one, in the position of the fit.
+        population: random healthy knees.
+        population_distance: for each of them bone to distance, after a similarity alignment of the bone.
     """
 
     real: Measured
@@ -113,7 +114,7 @@ def _measure(knee: KneeMasks) -> Measured:
 
 
 def healthy_knee(seed: int) -> KneeAnatomy:
-    """The knee of a seed without any feature, lying as the template's knee lay."""
+    """The knee of a seed without any feature, in the pose of the template's knee."""
     traits = participant_traits(seed)
     shape = draw_shape(knee_generator(seed, "anatomy"), size=traits.size, fat=traits.fat)
     pathology = draw_pathology({}, knee_generator(seed, "lesions"))
@@ -133,10 +134,10 @@ def compare(
 
     Args:
         labels: [Z,Y,X] integers of ``template.LABELS``, axes towards head, posterior and left, of a right knee.
-        spacing: (z, y, x) distance of voxel centres in mm.
-        knees: how many random knees.
-        template: what the fitted knee varies; the shipped one by default.
-        steps: how many steps the fit takes.
+        spacing: (z, y, x) distance of voxel centers in mm.
+        knees: number of random knees.
+        template: template of the fitted knee; None takes the shipped one.
+        steps: number of Gauss-Newton steps of the fit.
 
     Raises:
         InputRefused: a structure is missing.
@@ -163,7 +164,7 @@ def compare(
 
 
 def _shift_view(fit: FittedKnee, view: View) -> View:
-    """A view of the real map's frame in the fitted knee's frame."""
+    """A view of the real map, expressed in the frame of the fitted knee."""
     first = tuple(place - moved for place, moved in zip(view.first, fit.shift, strict=True))
     return View(first, view.spacing, view.size)  # type: ignore[arg-type]
 
@@ -213,5 +214,5 @@ def _spread(values: Sequence[float], digits: int = 1) -> str:
 
 
 def to_json(comparison: Comparison) -> str:
-    """All numbers of the comparison."""
+    """All numbers of the comparison as JSON."""
     return json.dumps(asdict(comparison), indent=2) + "\n"

@@ -1,7 +1,8 @@
-"""The simulated knee that lies nearest to the bones of a real label map.
+"""The simulated knee that is nearest to the bones of a real label map.
 
-Gauss-Newton over the numbers of a :class:`KneeShape`, the pose and a shift, on the signed distances of the real bones'
-surface points, with each number drawn towards its start as the population's spread has it.
+Gauss-Newton fit of the numbers of a :class:`KneeShape`, the pose and a shift. The residuals are the signed distances of
+the real bones' surface points from the simulated bones. A quadratic penalty keeps each number near its start, relative
+to its spread in the population.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ _POSE: Final = (("flexion", 5.0), ("beam_tilt", 5.0), ("roll", 5.0), ("lean", 5.
 _SHIFT_MM: Final = 3.0
 _POINTS: Final = 500
 _STEP: Final = 0.1
-"""Share of its spread by which a number is varied to find what follows from it."""
+"""Step of the numerical derivative with respect to a number, as a share of its spread."""
 _LOOSENESS: Final = 20.0
-"""Sum of squares in mm2, over all points, that a number may win by moving one spread away from its start."""
+"""Penalty of a number one spread away from its start, in the unit of the sum of squares over all points (mm2)."""
 _CLIP_MM: Final = 4.0
 
 
@@ -54,8 +55,8 @@ class FittedKnee:
 
     Attributes:
         anatomy: the knee, in the pose of the real one.
-        shift: (z, y, x) in mm of its origin in the real map's frame.
-        residual: median distance in mm of the points that were fitted, before and after.
+        shift: (z, y, x) position in mm of its origin in the frame of the real map.
+        residual: median distance in mm of the fitted points, before and after the fit.
     """
 
     anatomy: KneeAnatomy
@@ -68,8 +69,8 @@ def fit_knee(surfaces: Mapping[str, Surface], steps: int = 3, template: Template
 
     Args:
         surfaces: ``"femur"``, ``"tibia"``, ``"fibula"``, ``"patella"`` to the real surface in the knee's frame.
-        steps: Gauss-Newton steps; each costs some 40 knees.
-        template: what the shape varies; the shipped one by default.
+        steps: Gauss-Newton steps; each builds about 40 knees.
+        template: template of the knee; None takes the shipped one.
     """
     rng = np.random.default_rng(0)
     points = {name: s.points[rng.permutation(len(s.points))[:_POINTS]] for name, s in surfaces.items()}
@@ -86,7 +87,7 @@ def fit_knee(surfaces: Mapping[str, Surface], steps: int = 3, template: Template
             ],
             1,
         )
-        weights = np.minimum(1.0, 1.0 / np.maximum(np.abs(residual), 1e-6))  # Huber's, 1 mm
+        weights = np.minimum(1.0, 1.0 / np.maximum(np.abs(residual), 1e-6))  # Huber's weights with a threshold of 1 mm
         normal = jacobian.T @ (weights[:, None] * jacobian) + _LOOSENESS * np.eye(len(found))
         change = np.linalg.solve(normal, -jacobian.T @ (weights * residual) - _LOOSENESS * found / spreads) * spreads
         found, residual = _improve(found, change, residual, points, template)
@@ -101,7 +102,7 @@ def _improve(
     points: Mapping[str, np.ndarray],
     template: Template | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The step, halved until it helps; the start if it does not."""
+    """The numbers after a step that is halved until the residuals fall; the start if they never do."""
     for share in (1.0, 0.5, 0.25):
         tried = _residual(found + share * change, points, template)
         if np.abs(tried).mean() < np.abs(residual).mean():
@@ -110,7 +111,7 @@ def _improve(
 
 
 def _knee(numbers: np.ndarray, template: Template | None) -> tuple[KneeAnatomy, tuple[float, float, float]]:
-    """The knee of the changes that the fit has found so far."""
+    """The knee for the current numbers of the fit, and its shift."""
     left = iter(numbers.tolist())
     usual = KneeShape()
     changed: dict[str, object] = {}
@@ -131,7 +132,7 @@ def _residual(numbers: np.ndarray, points: Mapping[str, np.ndarray], template: T
     found = []
     for bone in anatomy.bones:
         z, y, x = torch.from_numpy((points[bone.name] - shift).astype(np.float32)).unbind(1)
-        # Points as a grid of one row and one column for each slice.
+        # Each point is a slice of the grid with one row and one column.
         grid = Grid(y / scale[1], (z / scale[2])[:, None], (x / scale[0])[:, None])
         found.append(bone.distance.at(grid).flatten() * sum(scale) / 3)
     return np.asarray(torch.cat(found).clamp(-_CLIP_MM, _CLIP_MM).double().numpy())

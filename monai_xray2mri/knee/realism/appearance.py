@@ -1,7 +1,8 @@
-"""What an image looks like, in numbers: families of features that a linear classifier can weigh.
+"""Families of image features for linear classifiers.
 
-Each family sees one side of a radiograph's appearance, so that a high score names what gives a simulation away. All
-take regions [N,256,256] in [-1,1] as ``radiograph.region.normalize_region`` makes them.
+Each family describes one aspect of a radiograph's appearance. A high score of its classifier therefore names the aspect
+in which simulated radiographs differ from real ones. All functions take regions [N,256,256] in [-1,1] of
+``normalize_region``.
 """
 
 from __future__ import annotations
@@ -19,35 +20,36 @@ _BANDS: Final = 9
 _WINDOW: Final = 64
 _LAYOUT: Final = 16
 _TEXTURE_PLACES: Final = ((30, 55), (30, 135), (176, 60), (176, 130))
-"""Top left corners of windows in lateral and medial condyle and in the lateral and medial tibia of a right knee."""
+"""Top left corners (row, column) of windows in the lateral and medial condyle and the lateral and medial tibia."""
 
 
 def gray_histogram(images: np.ndarray) -> np.ndarray:
-    """Shares of pixels per grey level, [N,24], square roots: exposure and look-up table without place."""
+    """Square roots [N,24] of the histogram of grey values: exposure and look-up table, independent of position."""
     edges = np.linspace(-1, 1, _GRAY_BINS + 1)
     counts = [np.histogram(image, edges)[0] / image.size for image in images]
     return np.sqrt(np.asarray(counts))
 
 
 def gradient_histogram(images: np.ndarray) -> np.ndarray:
-    """Edges by direction, and their distribution of strength, at three scales: [N,42].
+    """Logarithms [N,42] of gradient strengths at three scales: sharpness of outlines, independent of position.
 
-    Per scale: mean strength in each of six directions (of 0 to 180 degrees), and eight percentiles of the strength,
-    all as logarithms: sharp and soft outlines, without place.
+    For each scale: the mean strength in each of six directions (of 0 to 180 degrees), and eight percentiles of the
+    strength.
     """
     return np.stack([_gradient_features(image) for image in images])
 
 
 def power_spectrum(images: np.ndarray) -> np.ndarray:
-    """Logarithm of the power of four bone windows by frequency (9 bands, 2/64 to 0.5 per pixel) and direction (3).
+    """Logarithm [N,108] of the power in four windows of bone by frequency and direction.
 
-    [N,108]; windows of 64 pixels, Hann weighted: trabecular texture, noise and sharpness at one place each.
+    Nine bands of frequency (2/64 to 0.5 per pixel) and three directions; Hann weighted windows of 64 x 64 pixels. They
+    describe trabecular texture, noise and sharpness.
     """
     return np.concatenate([_window_spectra(images, row, column) for row, column in _TEXTURE_PLACES], axis=1)
 
 
 def layout(images: np.ndarray) -> np.ndarray:
-    """Means of 16 x 16 blocks, [N,256]: outlines, patella, fibula and soft tissue at their places."""
+    """Means [N,256] of 16 x 16 blocks: position of outlines, patella, fibula and soft tissue."""
     block = images.shape[1] // _LAYOUT
     return images.reshape(len(images), _LAYOUT, block, _LAYOUT, block).mean((2, 4)).reshape(len(images), -1)
 
@@ -58,7 +60,7 @@ FAMILIES: Final[Mapping[str, Callable[[np.ndarray], np.ndarray]]] = {
     "power spectrum": power_spectrum,
     "layout": layout,
 }
-"""Name of each family of features and what computes it: [N,256,256] to [N,F]."""
+"""Name of each family, and its function from [N,256,256] to [N,F]."""
 
 
 def _gradient_features(image: np.ndarray) -> np.ndarray:
@@ -83,7 +85,7 @@ def _window_spectra(images: np.ndarray, row: int, column: int) -> np.ndarray:
 
 
 def _frequency_sectors() -> tuple[np.ndarray, ...]:
-    """Masks [64,64] of the bands of frequency, each in three directions (struts upright, oblique, lying)."""
+    """Masks [64,64] of the bands of frequency in three directions (trabeculae vertical, oblique, horizontal)."""
     frequency = np.fft.fftfreq(_WINDOW)
     radius = np.hypot(frequency[:, None], frequency[None, :])
     angle = np.arctan2(np.abs(frequency)[:, None], np.abs(frequency)[None, :])
@@ -91,7 +93,7 @@ def _frequency_sectors() -> tuple[np.ndarray, ...]:
     masks = []
     for low, high in pairwise(edges):
         for turn in range(3):
-            # A band's neighbors lend a sector that no frequency of the grid falls into theirs.
+            # Bands overlap by 10 %, so that every sector holds a frequency of the grid.
             inside = (radius >= 0.9 * low) & (radius < 1.1 * high)
             masks.append(inside & (angle >= turn * np.pi / 6 - 1e-9) & (angle <= (turn + 1) * np.pi / 6 + 1e-9))
     return tuple(masks)

@@ -1,4 +1,4 @@
-"""Distances between the surfaces of two bones, and the alignment that brings one upon the other."""
+"""Distances between the surfaces of two bones, and the alignment of one with the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy
 
 _BORDER_MM: Final = 3.0
-"""Surface so close to the end of the field of view has no counterpart to be compared with."""
+"""Surface points nearer than this to the end of the field of view are left out: they may have no counterpart."""
 _ROUNDS: Final = 25
 _SAMPLES: Final = 2500
 _BLUR_VOXELS: Final = 0.7
@@ -20,7 +20,11 @@ _BLUR_VOXELS: Final = 0.7
 
 @dataclass(frozen=True)
 class Surface:
-    """Points [N,3] of a bone's surface as (z, y, x) in mm, so dense that the nearest one tells the distance."""
+    """A bone's surface as points.
+
+    Attributes:
+        points: [N,3] (z, y, x) in mm, dense enough to take the nearest one for the surface.
+    """
 
     points: np.ndarray
 
@@ -34,7 +38,7 @@ class Distance:
 
 
 def real_surface(knee: KneeMasks, bone: str) -> Surface:
-    """Surface of a bone of a label map, smoothed over less than a voxel; open where the field of view cuts it."""
+    """Surface of a bone of a label map, smoothed by less than a voxel; open where the field of view cuts it."""
     mask = knee.masks[bone].astype(np.float32)
     smooth = optional_library("scipy.ndimage").gaussian_filter(mask, _BLUR_VOXELS, mode="nearest")
     return _surface(0.5 - smooth, knee.view)
@@ -59,7 +63,7 @@ def _surface(values: np.ndarray, view: View) -> Surface:
 
 
 def surface_distance(first: Surface, second: Surface, view: View) -> Distance:
-    """Distance of two surfaces in both directions, without the parts near or beyond the end of the view."""
+    """Distance of two surfaces, taken in both directions, without the parts near or beyond the end of the view."""
     there = np.concatenate((_nearest(first, second, view), _nearest(second, first, view)))
     return Distance(float(np.median(there)), float(np.percentile(there, 95)))
 
@@ -75,29 +79,29 @@ def _nearest(source: Surface, target: Surface, view: View) -> np.ndarray:
 
 
 def align(moving: Surface, fixed: Surface, scaled: bool) -> Surface:
-    """The first surface moved onto the second: iterated closest points, rigid or, if ``scaled``, a similarity.
+    """The first surface, aligned with the second by iterated closest points: rigid, or a similarity if ``scaled``.
 
-    Both where the surfaces lie and from one centre upon the other; the nearer result counts.
+    There are two starts: the given positions, and both centers at one point. The result is the nearer of the two.
     """
     tree = optional_library("scipy.spatial").cKDTree(moving.points)
     rng = np.random.default_rng(0)
     kept = fixed.points[rng.permutation(len(fixed.points))[:_SAMPLES]]
     tried = []
     for start in (np.zeros(3), moving.points.mean(0) - fixed.points.mean(0)):
-        # The fixed points seen from the moving frame: that surface may reach beyond the other, not the reverse.
+        # The fixed points are moved instead: the moving surface may reach beyond the fixed one, but not vice versa.
         targets = kept + start
         for _ in range(_ROUNDS):
             partners = moving.points[tree.query(targets)[1]]
             matrix, shift = _similarity(kept, partners, scaled)
             targets = kept @ matrix.T + shift
-        size = float(np.cbrt(np.linalg.det(matrix)))  # or a bone shrunk to a point would lie nearest
+        size = float(np.cbrt(np.linalg.det(matrix)))  # without it, a bone shrunk to a point would be nearest
         tried.append((float(tree.query(targets)[0].mean()) / size, matrix, shift))
     _, matrix, shift = min(tried, key=lambda each: each[0])
     return Surface((moving.points - shift) @ np.linalg.inv(matrix).T)
 
 
 def _similarity(source: np.ndarray, target: np.ndarray, scaled: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix [3,3] and shift [3] that bring points nearest to others (Umeyama, IEEE PAMI 1991;13:376)."""
+    """Matrix [3,3] and shift [3] of the least-squares fit of points to others (Umeyama, IEEE PAMI 1991;13:376)."""
     means = source.mean(0), target.mean(0)
     a, b = source - means[0], target - means[1]
     u, singular, vt = np.linalg.svd(b.T @ a)

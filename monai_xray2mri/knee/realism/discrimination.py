@@ -1,7 +1,7 @@
-"""Classifiers that tell two kinds of knees apart, and how well they do: cross-validated areas under the ROC curve.
+"""Classifiers that distinguish two kinds of knees, and their cross-validated areas under the ROC curve.
 
-0.5 is a classifier that cannot tell them, 1 one that always can. No knee is judged by a classifier that saw it or
-another knee of the same person.
+0.5 means that a classifier cannot distinguish them, 1 that it always can. No classifier is trained on a knee that it
+scores, or on another knee of the same person.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ _BOOTSTRAPS: Final = 1000
 _RIDGE: Final = 0.02
 
 Scorer = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
-"""Training data, their truth [N] (0 or 1), test data and a seed to scores of the test data, high = 1."""
+"""Function of training data [N,...], their classes [N] (0 or 1), test data [T,...] and a seed.
+
+It returns scores [T] of the test data; a high score means class 1.
+"""
 
 
 @dataclass(frozen=True)
 class Discrimination:
-    """How well real and simulated are told apart.
+    """How well a classifier distinguishes two kinds of knees.
 
     Attributes:
-        auc: area under the ROC curve of cross-validated scores; 0.5 = not at all.
+        auc: area under the ROC curve of cross-validated scores; 0.5 means not at all.
         low: lower end of its 95 % interval (bootstrap over participants).
         high: upper end.
     """
@@ -42,15 +45,15 @@ class Discrimination:
 def cross_validated_scores(
     data: np.ndarray, truth: np.ndarray, groups: np.ndarray, scorer: Scorer, repeats: int, seed: int
 ) -> np.ndarray:
-    """Mean over repeated partitions of the scores [N] that each datum gets from a classifier that never saw it.
+    """Cross-validated scores [N], averaged over repeated partitions into folds.
 
     Args:
         data: [N,...].
-        truth: [N] 0 or 1.
-        groups: [N]; the data of a group stay in one of the five folds, and both classes are spread evenly.
-        scorer: trains and scores.
-        repeats: how many partitions.
-        seed: of partitions and training.
+        truth: [N] classes, 0 or 1.
+        groups: [N]; all data of a group are in one of the five folds, and both classes are distributed evenly.
+        scorer: trains a classifier and scores the fold that it was not trained on.
+        repeats: number of partitions.
+        seed: seed of partitions and training.
     """
     total = np.zeros(len(data))
     for repeat in range(repeats):
@@ -70,8 +73,11 @@ def _folds(truth: np.ndarray, groups: np.ndarray, generator: np.random.Generator
 
 
 def logistic_scores(data: np.ndarray, truth: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-    """Scores [T] of a ridge-penalised logistic regression on standardised features [N,F], classes weighted evenly."""
-    del seed  # a convex problem: nothing is drawn
+    """Scores [T] of a logistic regression with ridge penalty on standardized features [N,F]; both classes weigh equal.
+
+    A :data:`Scorer`.
+    """
+    del seed  # the problem is convex and needs no random start
     mean, spread = data.mean(0), data.std(0) + 1e-6
     inputs, targets = torch.from_numpy((data - mean) / spread).double(), torch.from_numpy(truth).double()
     inputs = torch.cat((inputs, torch.ones_like(inputs[:, :1])), 1)  # [N,F+1]
@@ -92,12 +98,12 @@ def logistic_scores(data: np.ndarray, truth: np.ndarray, test: np.ndarray, seed:
 
 @dataclass(frozen=True)
 class NetworkScorer:
-    """A small convolutional network that sees crops, each standardised, and scores an image by the mean of nine.
+    """A small convolutional network on standardized crops; the score of an image is the mean of nine crops.
 
     Attributes:
         crop: side of the crops in pixels.
-        reduction: by how much images are reduced first.
-        steps: of training, 32 crops each.
+        reduction: factor by which images are reduced first.
+        steps: training steps of 32 crops each.
     """
 
     crop: int
@@ -105,7 +111,7 @@ class NetworkScorer:
     steps: int = 400
 
     def __call__(self, images: np.ndarray, truth: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-        """Train on images [N,H,W] with their truth [N] and return the scores [T] of others."""
+        """Train on images [N,H,W] with classes [N] and return the scores [T] of test images [T,H,W]."""
         kept, judged = (
             nn.functional.avg_pool2d(torch.from_numpy(part)[:, None], self.reduction)[:, 0] for part in (images, test)
         )
@@ -154,7 +160,7 @@ def _random_crops(images: Tensor, crop: int) -> Tensor:
 
 
 def _vary_contrast(crops: Tensor) -> Tensor:
-    """Look-up table bent by an exponent of 0.7 to 1.4; level and contrast the network itself takes away."""
+    """Apply a random exponent of 0.7 to 1.4; the network itself normalizes level and contrast."""
     exponent = torch.exp(torch.empty(len(crops), 1, 1, 1).uniform_(-0.35, 0.35))
     return ((crops + 1) / 2).clamp(min=1e-4) ** exponent
 
@@ -173,7 +179,7 @@ def discrimination(scores: np.ndarray, truth: np.ndarray, groups: np.ndarray, se
 
 
 def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Share of pairs (truth 0, truth 1) in which the second scores higher, ties half (Mann-Whitney)."""
+    """Share of pairs (class 0, class 1) in which class 1 has the higher score; ties count one half (Mann-Whitney)."""
     below, above = np.sort(scores[truth == 0]), scores[truth == 1]
     wins = np.searchsorted(below, above, "left").sum() + np.searchsorted(below, above, "right").sum()
     return float(wins / (2 * len(below) * len(above)))

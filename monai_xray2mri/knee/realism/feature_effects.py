@@ -1,8 +1,8 @@
-"""What one feature changes in one knee: in its truth, in its radiograph and in its MR volume.
+"""The effect of one feature on the truth, the radiograph and the MR volume of one knee.
 
-A knee is examined twice, healthy and with one feature of one grade; everything else (shape, texture, pose, field of
-view) is the same and there is no noise, so that what differs is the feature's. The radiograph is that of line
-integrals, in which 0.01 is about one per cent of the signal of the X-ray plate.
+A knee is examined twice, healthy and with one grade of one feature. Everything else (shape, texture, pose, field of
+view) is equal and there is no noise, so all differences are effects of the feature. The radiograph consists of line
+integrals; a change of 0.01 is about one per cent of the signal of the X-ray plate.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ SIDES: Final[Mapping[str, float]] = {"M": 1.0, "L": -1.0}
 _PIXEL_MM: Final = 0.5
 _STEPS: Final = torch.arange(-52.0, 52.0, _PIXEL_MM) + _PIXEL_MM / 2
 FILM: Final = SamplePoints(-_STEPS, _STEPS)
-"""Where the radiograph is sampled, in mm of the joint's plane: x rises, z falls."""
+"""Sample points of the radiograph in mm of the joint's plane, 208 x 208; x rises, z falls."""
 _ROWS: Final = slice(64, 192)
 _HEIGHTS: Final = (-50.0, 50.0)
 MR_AFFINE: Final = Placement().affine @ np.array(
     [[1, 0, 0, 0], [0, 1, 0, _ROWS.start], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=float
 )
-"""[4,4] maps (column, row, slice) of :attr:`Examined.signal` to LPS mm."""
+"""[4,4], maps (column, row, slice) of :attr:`Examined.signal` to LPS mm."""
 VOXEL_MM3: Final = float(abs(np.linalg.det(MR_AFFINE[:3, :3])))
 _GAP_X_MM: Final = (17.0, 27.0)
 _GAP_Z_MM: Final = (-9.0, 10.0)
 _OPEN: Final = 0.2
 _SEEN: Final = 0.15
-"""Share of the largest change below which a pixel or voxel does not belong to a feature's site."""
+"""Pixels or voxels that change by less than this share of the largest change do not belong to a feature's site."""
 
 
 @dataclass(frozen=True)
 class Examined:
-    """One knee in both examinations; each part is worked out when it is first asked for.
+    """One knee in both examinations; each part is computed on first use.
 
     Attributes:
-        seed: the knee's.
+        seed: seed of the knee.
         shape: its shape.
         pathology: its grades and sites.
-        visibility: how far cysts, chondrocalcinosis and attrition show in the radiograph.
+        visibility: how visible cysts, chondrocalcinosis and attrition are in the radiograph, 0 to 1.
     """
 
     seed: int
@@ -69,12 +69,12 @@ class Examined:
 
     @cached_property
     def lying(self) -> KneeAnatomy:
-        """Its anatomy in the scanner."""
+        """Anatomy in the MR examination."""
         return build_anatomy(self.shape, self.pathology, Pose(), _HEIGHTS)
 
     @cached_property
     def standing(self) -> KneeAnatomy:
-        """Its anatomy before the plate."""
+        """Anatomy in the X-ray examination."""
         shown = replace(self.pathology, scale=self.visibility)
         pose = Pose(flexion=20.0, beam_tilt=self.shape.slope, load=0.25)
         return radiography.film_anatomy(self.shape, shown, pose, FILM)
@@ -89,7 +89,7 @@ class Examined:
     @cached_property
     @one_thread()
     def painted(self) -> tuple[Canvas, Tensor]:
-        """Noise-free MR signal and tissues, and codes of the lesions, [80,128,256] about the joint."""
+        """Noise-free MR signal with tissue labels, and codes of the lesions, all [80,128,256] around the joint."""
         grid = mr_grid(Placement(), self.shape.scale).crop((slice(None), _ROWS, slice(None)))
         return paint_knee(self.lying, grid, knee_generator(self.seed, "mr texture"))
 
@@ -104,23 +104,23 @@ class Examined:
         return self.painted[0].labels
 
     def lesion(self, stem: str) -> Tensor:
-        """Voxels [80,128,256] that the lesion mask gives to a feature."""
+        """Mask [80,128,256] bool of the lesion of a feature."""
         return self.painted[1] == 1 + LESION_FEATURES.index(stem)
 
     @cached_property
     def widths_mm(self) -> dict[str, float]:
-        """Least distance of the bones: ``"M"``, ``"L"`` lying, ``"film M"``, ``"film L"`` as the film shows it."""
+        """Least distance of the bones in mm: ``"M"``, ``"L"`` in MR, ``"film M"``, ``"film L"`` in the projection."""
         standing = projected_joint_space_mm(self.standing)
         return {**joint_space_mm(self.lying), **{f"film {side}": width for side, width in standing.items()}}
 
 
 def examine(seed: int, grades: Mapping[str, int] | None = None, visibility: float = 1.0) -> Examined:
-    """Examine the knee of a seed, healthy but for the given grades.
+    """Examine the knee of a seed with only the given grades.
 
     Args:
-        seed: of one of the simulator's ranges.
-        grades: OAI stem to grade.
-        visibility: how far cysts, chondrocalcinosis and attrition show in the radiograph, 0 to 1.
+        seed: a seed of one of the simulator's ranges.
+        grades: OAI stem to grade; all other features have grade 0.
+        visibility: how visible cysts, chondrocalcinosis and attrition are in the radiograph, 0 to 1.
 
     Raises:
         InputRefused: seed outside all ranges, unknown feature or grade, visibility outside 0 to 1.
@@ -132,14 +132,14 @@ def examine(seed: int, grades: Mapping[str, int] | None = None, visibility: floa
 
 @dataclass(frozen=True)
 class Change:
-    """What changed in one image, weighted by how much it changed.
+    """The change of one image; means over the site are weighted by the absolute change.
 
     Attributes:
-        contrast: mean change over the site, signed; line integral or MR signal.
-        strength: the same without sign.
-        x: the site's centre in mm from the midline, + = medial.
-        z: its height in mm.
-        size: mm2 of a radiograph or mm3 of a volume that changed by more than 15 % of the most.
+        contrast: mean signed change over the site, of line integrals or MR signal.
+        strength: mean absolute change over the site.
+        x: center of the site in mm from the midline; positive is medial.
+        z: height of the center in mm.
+        size: mm2 of a radiograph or mm3 of a volume that change by more than 15 % of the largest change.
     """
 
     contrast: float
@@ -150,13 +150,13 @@ class Change:
 
 
 def film_change(before: Examined, after: Examined) -> Change:
-    """Where and by how much the radiograph changed."""
+    """Change of the radiograph."""
     difference = (after.film - before.film).double()[None]
     return _change(difference, FILM.x, FILM.z, _PIXEL_MM**2)
 
 
 def mr_change(before: Examined, after: Examined) -> Change:
-    """Where and by how much the MR signal changed."""
+    """Change of the MR signal."""
     difference = (after.signal - before.signal).double()
     x = torch.from_numpy(MR_AFFINE[0, 3] + MR_AFFINE[0, 0] * np.arange(difference.shape[2]))
     z = torch.from_numpy(MR_AFFINE[2, 3] + MR_AFFINE[2, 1] * np.arange(difference.shape[1]))
@@ -181,12 +181,12 @@ def _weights(difference: Tensor) -> Tensor:
 
 
 def lesion_mm3(examined: Examined, stem: str) -> float:
-    """Volume of a lesion by its mask."""
+    """Volume in mm3 of the lesion mask of a feature."""
     return float(examined.lesion(stem).sum()) * VOXEL_MM3
 
 
 def grown_mm3(before: Examined, after: Examined) -> dict[str, float]:
-    """Bone to the volume in mm3 by which it grew, lying: the osteophytes."""
+    """Volume in mm3 by which each bone grew in MR: the volume of its osteophytes."""
     found = {}
     for first, second in zip(before.lying.bones, after.lying.bones, strict=True):
         found[first.name] = _grown(first.distance, second.distance, before.lying.shape.scale)
@@ -194,23 +194,23 @@ def grown_mm3(before: Examined, after: Examined) -> dict[str, float]:
 
 
 def _grown(before: Field, after: Field, scale: tuple[float, float, float]) -> float:
-    # On the lattice a voxel's share is a ramp as wide as the step.
+    # The share of a lattice cell inside the bone is a ramp of the distance, one step wide.
     shares = [(0.5 - each.values / each.lattice.step).clamp(0, 1) for each in (before, after)]
     return float((shares[1] - shares[0]).clamp(min=0).sum()) * before.lattice.step**3 * float(np.prod(scale))
 
 
 def _parts(profile: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
-    """What of profiles [N,Z] lies above and below their middles [N]."""
+    """Masks of the parts of profiles [N,Z] above and below their middles [N]."""
     place = torch.arange(profile.shape[1])
     return place <= middle[:, None], place >= middle[:, None]
 
 
 def film_gap_mm(examined: Examined) -> dict[str, float]:
-    """Compartment to the width in mm of the dark gap between the bones, measured on the radiograph alone.
+    """Width in mm of the dark gap between the bones on the radiograph, by compartment.
 
-    In each column over the middle of the compartment the gap reaches from where the line integral falls most steeply
-    to where it rises most steeply again; told is the median over columns. A gap that is hardly darker than the bone on
-    one of its sides is closed: 0.
+    In each column over the middle of the compartment the gap begins at the steepest fall of the line integral and ends
+    at its steepest rise. The result is the median over columns. A gap that is not clearly darker than the bone on both
+    sides counts as closed, with width 0.
     """
     x, z = FILM.x, FILM.z
     rows = (z >= _GAP_Z_MM[0]) & (z <= _GAP_Z_MM[1])

@@ -1,9 +1,9 @@
-"""The feature-effect table: what each grade of each feature changes in truth, radiograph and MR volume.
+"""The table of feature effects: the change of truth, radiograph and MR volume by each grade of each feature.
 
 ``xray2mri measure features [--knees N] [--output FILE.md]``
 
-Each feature is put into healthy knees of the test range, one at a time
-(:mod:`~monai_xray2mri.knee.realism.feature_effects`); the table gives means over the knees.
+Each feature alone is added to healthy knees of the test range (:mod:`~monai_xray2mri.knee.realism.feature_effects`).
+The table gives means over the knees.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _FIRST_KNEE: Final = 20
 _BONES: Final = {"F": "femur", "T": "tibia"}
 
 Measure = Callable[[Examined, Examined, str], Sequence[float]]
-"""A healthy knee, the same with a feature, and the feature's stem, to the numbers of a row."""
+"""Function of a healthy knee, the same knee with a feature, and the feature's OAI stem; it returns a row's numbers."""
 
 
 def _narrowing(before: Examined, after: Examined, stem: str) -> Sequence[float]:
@@ -113,15 +113,15 @@ MEASURES: Final[dict[str, tuple[Measure, Sequence[str]]]] = {
     "XRATT": (_lesion, _LESION_COLUMNS),
     "XRCH": (_lesion, _LESION_COLUMNS),
 }
-"""Kind of feature to what is measured of it, and the names of the numbers."""
+"""Kind of feature to its measure, and the names of the columns."""
 
 
 def effects(seeds: Sequence[int], stems: Sequence[str] = FEATURES) -> dict[tuple[str, int], np.ndarray]:
-    """(stem, grade) to the numbers [knees, columns] of ``MEASURES``; grade 0 is the healthy knee.
+    """Numbers [knees,columns] of ``MEASURES`` by (stem, grade); grade 0 is the healthy knee.
 
     Args:
-        seeds: the knees.
-        stems: which features.
+        seeds: seeds of the knees.
+        stems: OAI stems of the features.
     """
     rows: dict[tuple[str, int], list[Sequence[float]]] = {}
     for seed in seeds:
@@ -139,7 +139,7 @@ def _kind(stem: str) -> str:
 
 
 def table(found: dict[tuple[str, int], np.ndarray]) -> str:
-    """The effects as Markdown, a table for each kind of feature."""
+    """The effects as Markdown, with one table for each kind of feature."""
     parts = []
     for kind, title in _KINDS.items():
         columns = MEASURES[kind][1]

@@ -1,8 +1,8 @@
 """Volumes and dimensions of a knee, measured in the same way on a real label map and on a simulated knee.
 
-Both become :class:`KneeMasks`: one boolean array [Z,Y,X] for each structure on a grid of mm, axes towards head,
-posterior and the patient's left of a right knee. Places are told in shares of the femur's half width, so that a large
-knee is measured where a small one is.
+Both become :class:`KneeMasks`: one boolean array [Z,Y,X] for each structure on a grid in mm, axes towards head,
+posterior and the patient's left of a right knee. Positions of measurements are shares of the femur's half width, so
+knees of all sizes are measured at corresponding positions.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class View:
     """The grid on which knees are measured.
 
     Attributes:
-        first: (z, y, x) of the first voxel's centre in mm in the knee's frame.
-        spacing: (z, y, x) distance of voxel centres in mm.
+        first: (z, y, x) of the first voxel center in mm in the knee's frame.
+        spacing: (z, y, x) distance of voxel centers in mm.
         size: numbers of voxels (Z, Y, X).
     """
 
@@ -50,7 +50,7 @@ class View:
         return self.first[number] + self.spacing[number] * np.arange(self.size[number])
 
     def widened(self, margin: float) -> View:
-        """The view with some mm more on every side."""
+        """The view, larger by ``margin`` mm on every side."""
         more = [int(np.ceil(margin / step)) for step in self.spacing]
         first = tuple(f - m * s for f, m, s in zip(self.first, more, self.spacing, strict=True))
         return View(first, self.spacing, tuple(n + 2 * m for n, m in zip(self.size, more, strict=True)))  # type: ignore[arg-type]
@@ -58,7 +58,12 @@ class View:
 
 @dataclass(frozen=True)
 class KneeMasks:
-    """Structure (one of ``template.LABELS``) to its mask [Z,Y,X] on a view."""
+    """Masks of the structures of a knee.
+
+    Attributes:
+        view: grid of the masks.
+        masks: structure (one of ``template.LABELS``) to its mask [Z,Y,X].
+    """
 
     view: View
     masks: Mapping[str, np.ndarray]
@@ -70,12 +75,12 @@ def real_masks(
     every: tuple[int, int, int] = (1, 1, 1),
     numbers: Mapping[str, Sequence[int]] = LABELS,
 ) -> KneeMasks:
-    """Masks of a label map of a right knee; its origin is the one that a template fitted to it has.
+    """Masks of a label map of a right knee; the origin is that of a template which is fitted to the map.
 
     Args:
         labels: [Z,Y,X] integers, axes towards head, posterior and the patient's left.
-        spacing: (z, y, x) distance of voxel centres in mm.
-        every: take every so many voxels along each axis.
+        spacing: (z, y, x) distance of voxel centers in mm.
+        every: (z, y, x) step in voxels; 2 takes every second voxel.
         numbers: structure to its labels.
     """
     origin = knee_origin(np.isin(labels, list(numbers["femur"])), np.isin(labels, list(numbers["tibia"])), spacing)
@@ -86,14 +91,14 @@ def real_masks(
 
 
 def knee_grid(anatomy: KneeAnatomy, view: View) -> Grid:
-    """The grid in reference mm of the points of a view."""
+    """The points of a view as a grid in reference mm."""
     z, y, x = (torch.from_numpy(view.axis(number).astype(np.float32)) for number in range(3))
     scale = anatomy.shape.scale
     return Grid(y / scale[1], z / scale[2], x / scale[0])
 
 
 def simulated_masks(anatomy: KneeAnatomy, view: View) -> KneeMasks:
-    """Masks of a simulated knee; bone displaces cartilage, and both displace meniscus."""
+    """Masks of a simulated knee without overlap: bone takes precedence over cartilage, and both over meniscus."""
     grid = knee_grid(anatomy, view)
 
     def inside(field: Field) -> np.ndarray:
@@ -111,21 +116,21 @@ def simulated_masks(anatomy: KneeAnatomy, view: View) -> KneeMasks:
 
 
 def volumes_ml(knee: KneeMasks) -> dict[str, float]:
-    """Structure to its volume in ml within the view."""
+    """Volume in ml within the view, by structure."""
     voxel = float(np.prod(knee.view.spacing)) / 1000
     return {name: float(mask.sum()) * voxel for name, mask in knee.masks.items()}
 
 
 def dimensions_mm(knee: KneeMasks) -> dict[str, float]:
-    """Dimensions in mm (slopes in degrees) along the axes of the view, as ``PUBLISHED`` of ``anatomy.py`` names them.
+    """Dimensions in mm (slopes in degrees) along the axes of the view, by the names in ``PUBLISHED`` of ``anatomy.py``.
 
-    Slopes are told against the view's z-axis, not against the tibia's own axis, which so short a shaft does not show.
+    Slopes are measured against the z-axis of the view, because the visible shaft is too short to show the tibia's axis.
     """
     return {**_femur(knee), **_tibia(knee), **_small_bones(knee), **_joint(knee)}
 
 
 def _extent(view: View, mask: np.ndarray, number: int) -> float:
-    """Length in mm that a mask [Z,Y,X], or a part of it cut along the other axes, covers along one; 0 for none."""
+    """Length in mm of a mask [Z,Y,X], or of a part that is cropped along the other axes, along one axis; 0 if empty."""
     axis = view.axis(number)
     places = axis[mask.any(axis=_OTHERS[number])]
     return float(places.max() - places.min() + axis[1] - axis[0]) if len(places) else 0.0
@@ -147,7 +152,7 @@ def _highest(mask: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 
 def half_width_mm(knee: KneeMasks) -> float:
-    """Half the width of the femur at its widest."""
+    """Half the largest width of the femur in mm."""
     return _extent(knee.view, knee.masks["femur"], 2) / 2
 
 
@@ -165,7 +170,7 @@ def _femur(knee: KneeMasks) -> dict[str, float]:
 
 
 def _notch(knee: KneeMasks, low: float) -> dict[str, float]:
-    """Width half-way up, height of the roof over the condyles, and depth from its front to the back of the condyles."""
+    """Notch: width at half height, height of the roof above the condyles, depth from front to back of the condyles."""
     z, y, x = (knee.view.axis(number) for number in range(3))
     femur, half = knee.masks["femur"], half_width_mm(knee)
     middle = _between(x, (-0.45 * half, 0.45 * half))

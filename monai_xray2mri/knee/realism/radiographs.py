@@ -1,15 +1,16 @@
-"""How well small classifiers tell real radiographs of the knee from simulated ones.
+"""How well small classifiers distinguish real radiographs of the knee from simulated ones.
 
 ``xray2mri measure realism --real DIR --knees N [--sheet PNG]``
 
-An area under the ROC curve of 0.5 means that the classifier cannot tell them, 1 that it always can. Each linear
-classifier sees one family of features, and so names what gives the simulation away; a small network sees crops
-(texture) and the whole (outline). Both kinds of images pass the same normalization as the network's input.
+An area under the ROC curve of 0.5 means that the classifier cannot distinguish them, 1 that it always can. Each linear
+classifier uses one family of features, so its score names the aspect in which the simulation differs. A small network
+sees crops (texture), another one whole regions (outlines). Both kinds of images are normalized like the input of the
+synthesis network.
 
-The real crops are those that Chen et al. first released (Mendeley Data, doi 10.17632/56rmx5bjcr.1; 299 x 299 pixels,
-8 bits). Their size in mm is not published. The femur fills 0.86 of their width and 0.77 of a region of 110 mm around
-simulated knees, whose femora are as wide as people's; the crops are therefore taken to be 95 mm wide on the X-ray
-plate. Simulated knees are cut out in the same way, 3 mm higher than a region, with the same Kellgren-Lawrence grades.
+The real crops are the first release of Chen et al. (Mendeley Data, doi 10.17632/56rmx5bjcr.1; 299 x 299 pixels, 8
+bits). Their size in mm is not published. The femur fills 0.86 of their width, and 0.77 of a region of 110 mm around
+simulated knees, whose femora have published widths. The crops are therefore taken to be 95 mm wide on the X-ray plate.
+Simulated knees are cropped to the same width, 3 mm higher than a region, and have the same Kellgren-Lawrence grades.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _PUBLIC_RAISED_MM: Final = 3.0
 
 
 def load_real_regions(folder: Path) -> tuple[np.ndarray, list[str]]:
-    """Read single-knee crops named ``<participant><R|L>.png`` (or .jpg) from a folder and those below it.
+    """Read single-knee crops named ``<participant><R|L>.png`` (or .jpg) from a folder and its subfolders.
 
     Returns:
         Regions [N,256,256] in [-1,1] as right knees, and the participant of each.
@@ -74,22 +75,22 @@ def _crops(folder: Path) -> list[Path]:
 
 
 def grades_of(folder: Path) -> list[int] | None:
-    """Kellgren-Lawrence grades of the crops of :func:`load_real_regions` from the names of their folders (0 to 4).
+    """Kellgren-Lawrence grades of the crops of :func:`load_real_regions`, from the names of their folders (0 to 4).
 
     Returns:
-        The grades in the same order, or None if a folder's name is no grade.
+        The grades in the same order, or None if the name of a folder is not a grade.
     """
     names = [path.parent.name for path in _crops(folder)]
     return [int(name) for name in names] if names and all(name in set("01234") for name in names) else None
 
 
 def matched_seeds(grades: Sequence[int], count: int, seeds: Sequence[int] = VALIDATION) -> list[int]:
-    """The first seeds whose knees have, together, the Kellgren-Lawrence grades in their shares.
+    """The first seeds whose knees have the same distribution of Kellgren-Lawrence grades as the given grades.
 
     Args:
-        grades: the grades that set the shares.
-        count: how many seeds are wanted; rounding may make it a few more or fewer.
-        seeds: where to look.
+        grades: grades that determine the distribution.
+        count: number of seeds; rounding may give a few more or fewer.
+        seeds: seeds to choose from.
     """
     missing = {grade: round(count * grades.count(grade) / len(grades)) for grade in set(grades)}
     found = []
@@ -105,12 +106,12 @@ def matched_seeds(grades: Sequence[int], count: int, seeds: Sequence[int] = VALI
 
 @one_thread()
 def simulated_regions(seeds: Sequence[int]) -> np.ndarray:
-    """Regions [N,256,256] in [-1,1] of the simulated knees of the given seeds, cut out as the public crops are."""
+    """Regions [N,256,256] in [-1,1] of simulated knees, cropped like the public crops."""
     return np.stack([as_stored(public_crop(seed)) for seed in seeds])
 
 
 def public_crop(seed: int) -> np.ndarray:
-    """The film of a simulated knee, in the pose and exposure of its seed, as a crop of 95 mm: [299,299] in [0,1]."""
+    """Crop [299,299] in [0,1] of 95 mm of the film of a simulated knee, with the pose and exposure of its seed."""
     shape, pathology = draw_patient_knee(seed)
     film = knee_generator(seed, "film")
     exposure, pose = radiography.draw_exposure(film), radiography.draw_pose(shape, film)
@@ -124,7 +125,7 @@ def public_crop(seed: int) -> np.ndarray:
 
 
 def as_stored(radiograph: np.ndarray) -> np.ndarray:
-    """Region [256,256] in [-1,1] of a radiograph [299,299] in [0,1] after the 8 bits of the public crops."""
+    """Region [256,256] in [-1,1] of a radiograph [299,299] in [0,1] that is rounded to 8 bits like the public crops."""
     return normalize_region(np.round(radiograph * 255).astype(np.float32) / 255, mirrored=False)
 
 
@@ -132,14 +133,14 @@ def as_stored(radiograph: np.ndarray) -> np.ndarray:
 def compare(
     real: np.ndarray, people: Sequence[str], simulated: np.ndarray, networks: bool = True, seed: int = 0
 ) -> dict[str, Discrimination]:
-    """How well each classifier tells real from simulated regions.
+    """How well each classifier distinguishes real from simulated regions.
 
     Args:
         real: [N,256,256] in [-1,1].
-        people: the participant of each real region; one participant's knees stay in one fold.
+        people: the participant of each real region; the knees of one participant are in one fold.
         simulated: [M,256,256] in [-1,1].
-        networks: whether to train the networks too (two or three minutes).
-        seed: of folds, training and bootstrap.
+        networks: whether to train the networks, too (two or three minutes).
+        seed: seed of folds, training and bootstrap.
 
     Raises:
         InputRefused: fewer than two images of a kind per fold.
@@ -163,7 +164,7 @@ def compare(
 
 
 def side_by_side(real: np.ndarray, simulated: np.ndarray, columns: int = 6, rows: int = 4) -> np.ndarray:
-    """Sheet [H,W] uint8 of regions, rows of real and of simulated ones in turn, beginning with real."""
+    """Sheet [H,W] uint8 with alternating rows of real and simulated regions; the first row is real."""
     size = real.shape[-1]
     sheet = np.zeros((rows * (size + 4), columns * (size + 4)), np.uint8)
     for row in range(rows):
@@ -177,13 +178,13 @@ def side_by_side(real: np.ndarray, simulated: np.ndarray, columns: int = 6, rows
 
 
 def report(real: Path, knees: int, networks: bool = True, sheet: Path | None = None) -> dict[str, object]:
-    """How well real and simulated regions are told apart, ready for JSON.
+    """How well classifiers distinguish real and simulated regions, ready for JSON.
 
     Args:
-        real: folder of real crops; their grades set those of the simulated knees, if the folders name grades.
-        knees: simulated knees of the validation range.
+        real: folder of real crops; if its subfolders name grades, the simulated knees get the same distribution.
+        knees: number of simulated knees, of the validation range.
         networks: whether to train the networks, too.
-        sheet: PNG to write of real and simulated regions.
+        sheet: PNG file of real and simulated regions to write; None writes none.
 
     Raises:
         InputRefused: no crops, or too few.

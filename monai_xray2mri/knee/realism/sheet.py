@@ -1,4 +1,4 @@
-"""A picture sheet of simulated knees: film, joint radiograph, MR slices and their truth.
+"""A picture of simulated knees, one row each: film, joint radiograph, MR slices and truth.
 
 ``xray2mri measure sheet --output sheet.jpg [--knees 10] [--seed 3000000]``
 """
@@ -20,7 +20,7 @@ from monai_xray2mri.types import Box
 
 CELL: Final = 168
 SLICES: Final = (18, 27, 36, 44, 56)
-"""Shown slices of the 80, from posterior to anterior; the truth is that of the middle one."""
+"""Indices of the shown slices of 80, from posterior to anterior; the truth is shown for the middle one."""
 COLORS: Final = {
     Tissue.FEMUR: (205, 190, 160),
     Tissue.TIBIA: (175, 160, 135),
@@ -43,7 +43,7 @@ COLORS: Final = {
     Tissue.CRYSTALS: (255, 120, 0),
     Tissue.ATTRITION: (255, 0, 120),
 }
-"""Colors of the labels; what is not named is black."""
+"""Colors (RGB) of the labels; all other labels are black."""
 
 
 def film_cell(seed: int) -> Image.Image:

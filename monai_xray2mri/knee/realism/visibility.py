@@ -1,16 +1,17 @@
-"""Whether the visibility works: how well a classifier reads the hidden features from radiograph and other grades.
+"""Test of the option ``visibility``: how well classifiers read the hidden features from radiograph and other grades.
 
 ``xray2mri measure visibility [--knees N] [--visibility V ...]``
 
-Cysts, chondrocalcinosis and attrition show in the radiograph as far as the visibility says. In patients they occur
-together with other grades, so the other grades alone already predict them in part. To separate the two, the knees are
-those of the lesion-enriched range, where each of the eight features is drawn independently: there the other grades
-predict nothing (``grades`` below is 0.5 within chance), and what a classifier of radiograph and grades reaches above
-0.5 comes from the radiograph. :func:`grades_alone` measures what the grades predict in patients as OAI has them.
+The option determines how visible cysts, chondrocalcinosis and attrition are in the radiograph. In patients they are
+correlated with other grades, so the other grades alone predict them in part. To separate both effects, the knees are
+those of the lesion-enriched range, where each of the eight features is drawn independently. There the other grades
+predict nothing (``grades`` below is 0.5 within chance), and a score above 0.5 of a classifier of radiograph and grades
+comes from the radiograph. :func:`grades_alone` measures what the grades predict in patients with OAI's prevalences.
 
-The classifiers see the radiograph as a perfect joint detector cuts it out, so that a feature always lies at about the
-same place; this makes them stronger readers than the network, whose detector errs. They are linear and see bright and
-dark blobs, fine speckle and coarse shading around the usual site of the feature; every score is cross-validated.
+The classifiers see the radiograph as a perfect joint detector cuts it out, so a feature is always at about the same
+position. This makes them better readers than the synthesis network, whose joint detector makes errors. They are linear,
+and their features are bright and dark blobs, fine speckle and coarse shading around the usual site of the lesion. Every
+score is cross-validated.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ _SITES: Final[Mapping[str, tuple[float, float]]] = {
     "XRCH": (22.0, 2.0),
     "XRATT": (25.0, -5.0),
 }
-"""Kind to |x| and z in mm of its usual site on the radiograph, 5 % larger than life as the mean knee is."""
+"""Kind of feature to the absolute x and the z of its usual site on the radiograph, in mm for a mean knee."""
 _HALF_MM: Final = (9.0, 13.0)
-"""Half height and half width of what is looked at."""
+"""Half height and half width in mm of the window around a site."""
 _BLOBS_MM: Final = (1.0, 1.8, 3.0)
 _WIDER: Final = 1.6
 _COARSE: Final = (6, 8)
@@ -58,13 +59,13 @@ _FEWEST: Final = 10
 
 @dataclass(frozen=True)
 class Leak:
-    """How well one hidden feature is read.
+    """How well one hidden feature is read: areas under the ROC curve of three classifiers.
 
     Attributes:
-        both: area under the ROC curve of a classifier that sees the radiograph and the other grades.
+        both: area of a classifier that sees the radiograph and the other grades.
         low, high: its 95 % interval.
-        radiograph: the same of one that sees the radiograph alone.
-        grades: the same of one that sees the other grades alone; chance where they are independent.
+        radiograph: area of a classifier that sees only the radiograph.
+        grades: area of a classifier that sees only the other grades; 0.5 within chance if they are independent.
     """
 
     both: float
@@ -75,27 +76,27 @@ class Leak:
 
     @property
     def gain(self) -> float:
-        """What the radiograph adds to the other grades."""
+        """Gain in area by the radiograph, compared with the other grades alone."""
         return self.both - self.grades
 
 
 def radiographs(seeds: Sequence[int], visibility: float) -> np.ndarray:
-    """Radiographs [N,H,W] in [0,1], cut out as a perfect detector does."""
+    """Radiographs [N,H,W] in [0,1] of the region that a perfect joint detector cuts out."""
     return np.stack([simulate_radiograph(seed, visibility=visibility, margin=_MARGIN) for seed in seeds])
 
 
 def other_grades(grades: Sequence[Mapping[str, int]], stem: str) -> np.ndarray:
-    """What the other grades say, [N,36]: each as 0 to 1, and whether it is above 0."""
+    """Features [N,36] of the other grades: each scaled to 0 to 1, and whether it is above 0."""
     others = [name for name in MAXIMAL_GRADES if name != stem]
     values = np.array([[knee[name] / MAXIMAL_GRADES[name] for name in others] for knee in grades])
     return np.concatenate((values, values > 0), 1)
 
 
 def site_features(images: np.ndarray, stem: str) -> np.ndarray:
-    """What the radiograph shows about the usual site of a feature, [N,F].
+    """Image features [N,F] around the usual site of a lesion.
 
     Args:
-        images: [N,H,W] as :func:`radiographs` gives them.
+        images: [N,H,W] of :func:`radiographs`.
         stem: OAI stem.
     """
     return np.stack([_site_features(torch.from_numpy(image), stem) for image in images])
@@ -103,7 +104,7 @@ def site_features(images: np.ndarray, stem: str) -> np.ndarray:
 
 def _site_features(image: Tensor, stem: str) -> np.ndarray:
     rows, columns = _window(stem)
-    reach = round(3 * _WIDER * _BLOBS_MM[-1] / _PIXEL_MM)  # so far blurring looks
+    reach = round(3 * _WIDER * _BLOBS_MM[-1] / _PIXEL_MM)  # reach of the blur in pixels
     around = image[max(0, rows.start - reach) : rows.stop + reach, max(0, columns.start - reach) : columns.stop + reach]
     window = tuple(slice(min(s.start, reach), min(s.start, reach) + s.stop - s.start) for s in (rows, columns))
     local = image[rows, columns]
@@ -135,11 +136,11 @@ def _window(stem: str) -> tuple[slice, slice]:
 
 
 def leaks(images: np.ndarray, grades: Sequence[Mapping[str, int]]) -> dict[str, Leak]:
-    """How well each hidden feature is read from radiographs and the other grades.
+    """How well each hidden feature is read, by OAI stem.
 
     Args:
-        images: [N,H,W] as :func:`radiographs` gives them.
-        grades: the grades of each knee.
+        images: [N,H,W] of :func:`radiographs`.
+        grades: grades of each knee, by OAI stem.
     """
     found = {}
     groups = np.array([str(number) for number in range(len(images))])
@@ -158,7 +159,7 @@ def leaks(images: np.ndarray, grades: Sequence[Mapping[str, int]]) -> dict[str, 
 
 
 def grades_alone(knees: int) -> dict[str, float | None]:
-    """Area under the ROC curve by the other grades alone in patients as OAI has them; None where too few have it."""
+    """Area under the ROC curve by the other grades alone, with OAI's prevalences; None if too few have the feature."""
     grades = [patient_grades(seed) for seed in TEST[:knees]]
     groups = np.array([str(number) for number in range(knees)])
     found: dict[str, float | None] = {}
@@ -177,9 +178,9 @@ def report(knees: int, visibilities: Sequence[float], patients: int) -> dict[str
     """How well the hidden features are read, ready for JSON.
 
     Args:
-        knees: of the lesion-enriched range.
-        visibilities: at which the radiographs are simulated, each 0 to 1.
-        patients: knees of :func:`grades_alone`.
+        knees: number of knees of the lesion-enriched range.
+        visibilities: visibilities of the radiographs, each 0 to 1.
+        patients: number of knees of :func:`grades_alone`.
     """
     seeds = LESION_ENRICHED[:knees]
     grades = [patient_grades(seed) for seed in seeds]
