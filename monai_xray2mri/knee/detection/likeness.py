@@ -7,7 +7,7 @@ Weights: ``region.pt`` beside this file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -15,9 +15,11 @@ import torch
 
 from monai_xray2mri.errors import DoubtfulInput
 from monai_xray2mri.knee.detection.networks.region_judge import RegionJudge, judged_view
+from monai_xray2mri.radiograph.knee.one_knee import OneKneeShown
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.runtime.shipped import load_shipped
+from monai_xray2mri.types import Side
 
 WEIGHTS: Final = "region.pt"
 LARGEST_DISTANCE: Final = 12.0
@@ -95,3 +97,18 @@ def likeness_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
             )
         ]
     return []
+
+
+def with_side_seen(refusal: OneKneeShown) -> OneKneeShown:
+    """The refusal of a film whose only knee has no side, with the side that fibula and condyles look like."""
+    if refusal.roi is None:
+        return refusal
+    seen = judge_region(replace(refusal.roi, side=Side.RIGHT))
+    known = min(seen.distance, seen.mirrored) <= LARGEST_DISTANCE
+    if known and seen.side > 1 - OTHER_SIDE:
+        looks = f"fibula and condyles of a right one (probability {seen.side:.2f})"
+    elif known and seen.side < OTHER_SIDE:
+        looks = f"fibula and condyles of a left one (probability {1 - seen.side:.2f})"
+    else:
+        looks = "which looks like either side"
+    return OneKneeShown(refusal.what, refusal.rule, f"{refusal.found}: {looks}", refusal.remedy)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.knee.joint import JOINT_ROW, REGION_MM
+from monai_xray2mri.radiograph.knee.one_knee import KNEES_APART_MM, WIDE_FILM_MM, require_one_knee, show_one
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.radiograph.resampling import cut_box, resize
 from monai_xray2mri.radiograph.side_words import BOTH, Sides
@@ -22,16 +24,12 @@ SQUARE_RATIO = 1.15
 """Longer over shorter side up to which an image counts as roughly square."""
 OVERHANG_REMARKED, OVERHANG_REFUSED = 0.05, 0.25
 """Fractions of the region's side by which it may reach beyond the film."""
-KNEES_APART_MM = 80.0
-"""Two knees on one film are further apart than this (about the width of one)."""
-MIDLINE_MM = 15.0
-"""A single knee on a film of both must lie this far from the midline for its side to be certain."""
 LEAST_CONFIDENCE = 0.5
 """Confidence of the detector below which nothing is taken for a joint."""
 LARGEST_MM = 1500.0
 """A film of a whole leg is at most 1.3 m long; what is larger has a wrong pixel spacing."""
-WIDE_FILM_MM, OFF_MIDDLE_MM = 300.0, 50.0
-"""On a film this wide, a single knee this far from the middle stands where one of two would."""
+OFF_MIDDLE_MM = 50.0
+"""On a wide film, a single knee this far from the middle stands where one of two would."""
 SIZES = (0.8, 1.25)
 """A knee that looks smaller or larger than that, relative to the usual one, is remarked."""
 
@@ -66,14 +64,16 @@ def find_knees(
     width_mm: float,
     *,
     assume_spacing: bool = False,
+    chosen: bool = False,
 ) -> tuple[KneeROI, ...]:
     """Find the region around each knee joint (Wang 2024a and 2024b, section III-B.1 and Fig. 3b).
 
     1. The detector finds joints; those of low confidence do not count.
     2. On a film of both knees the two best at least 80 mm apart are the knees, the patient's right one at the left of
        the image. If only one is found, the half of the film in which it lies tells its side; the other knee is
-       refused by name. On a film of one knee a second one is a contradiction and refused, and so is a knee that
-       stands in the other one's half of a wide film.
+       refused by name. A film of both that is too narrow for two and shows one is a film of one: its side has to be
+       told. On a film of one knee a second one is a contradiction and refused, and so is a knee that stands in the
+       other one's half of a wide film.
     3. The region is the square of ``width_mm`` whose joint line lies where it does in the crops that the networks
        are trained on: in the middle column, 58 % from the top.
 
@@ -88,22 +88,24 @@ def find_knees(
             :func:`~monai_xray2mri.radiograph.laterality.sides_to_use` decides.
         width_mm: side of the region at the detector in mm; belongs to the weights.
         assume_spacing: for research: take a single-knee crop without pixel spacing as ``width_mm`` wide.
+        chosen: the user asks for this side, which tells it where a film of both sides shows one knee.
 
     Returns:
         One region per knee, right before left.
 
     Raises:
+        OneKneeShown: a film of both sides shows one knee, and nobody has told which.
         InputRefused: unknown spacing, no knee found, or a region that reaches too far beyond the film.
     """
     if radiograph.spacing is None:
-        return (_assumed_crop(radiograph, locate, sides, width_mm, assume_spacing),)
+        return (_assumed_crop(radiograph, locate, sides, width_mm, assume_spacing, chosen),)
     height = radiograph.pixels.shape[0] * radiograph.spacing[0]
     width = radiograph.pixels.shape[1] * radiograph.spacing[1]
     low, high = WHOLE_IMAGE_WIDTHS
     if _roughly_square(height, width) and low * width_mm <= width <= high * width_mm:
-        _check_one_knee(radiograph, sides)
-        remarks = _size_remarks(width, width_mm)
-        return (_whole_image(radiograph, locate, radiograph.spacing, sides[0], min(height, width), remarks),)
+        whole = partial(_whole_image, radiograph, locate, radiograph.spacing, width_mm=min(height, width))
+        yielded = require_one_knee(radiograph, sides, chosen, whole)
+        return (whole(sides[0], remarks=(*yielded, *_size_remarks(width, width_mm))),)
     if width < low * width_mm:
         raise InputRefused(
             f"radiograph {radiograph.name}",
@@ -118,7 +120,14 @@ def find_knees(
             f"{max(height, width):.0f} mm by its pixel spacing",
             "Correct its pixel spacing.",
         )
-    knees = _assign(radiograph, locate(radiograph.pixels, radiograph.spacing), sides, width)
+    joints = locate(radiograph.pixels, radiograph.spacing)
+    sure = [joint for joint in joints if joint.confidence >= LEAST_CONFIDENCE]
+    if radiograph.sides == BOTH and show_one([one.column for one in sure], width):
+        cut = partial(_cut, radiograph, knee=sure[0], width_mm=width_mm)
+        yielded = require_one_knee(radiograph, sides, chosen, cut)
+        roi = cut(sides[0])
+        return (replace(roi, remarks=(*yielded, *roi.remarks)),)
+    knees = _assign(radiograph, joints, sides, width)
     return tuple(_cut(radiograph, one, knee, width_mm) for one, knee in knees.items())
 
 
@@ -153,7 +162,12 @@ def normalize_region(pixels: np.ndarray, mirrored: bool, size: int = NETWORK_SIZ
 
 
 def _assumed_crop(
-    radiograph: Radiograph, locate: Locator, sides: tuple[Side, ...], width_mm: float, assume_spacing: bool
+    radiograph: Radiograph,
+    locate: Locator,
+    sides: tuple[Side, ...],
+    width_mm: float,
+    assume_spacing: bool,
+    chosen: bool,
 ) -> KneeROI:
     """Take a crop without pixel spacing to be as wide as one region, if the user says so."""
     what = f"radiograph {radiograph.name}"
@@ -169,10 +183,10 @@ def _assumed_crop(
         raise InputRefused(
             what, "must be a roughly square single-knee crop to assume its size", f"{columns} x {rows} pixels"
         )
-    _check_one_knee(radiograph, sides)
     remark = f"pixel spacing assumed: {width_mm:.0f} mm over the image width; every size is assumed"
     spacing = (width_mm / columns, width_mm / columns)
-    return _whole_image(radiograph, locate, spacing, sides[0], width_mm, (remark,))
+    whole = partial(_whole_image, radiograph, locate, spacing, width_mm=width_mm)
+    return whole(sides[0], remarks=(*require_one_knee(radiograph, sides, chosen, whole), remark))
 
 
 def _whole_image(
@@ -181,7 +195,7 @@ def _whole_image(
     spacing: tuple[float, float],
     side: Side,
     width_mm: float,
-    remarks: tuple[str, ...],
+    remarks: tuple[str, ...] = (),
 ) -> KneeROI:
     """Take the largest central square of an image as the region; of the detector only its confidence is kept."""
     rows, columns = radiograph.pixels.shape
@@ -202,16 +216,6 @@ def _size_remarks(width: float, width_mm: float) -> tuple[str, ...]:
     return (f"the image is {width:.0f} mm wide, the networks know {width_mm:.0f} mm: sizes will be off",)
 
 
-def _check_one_knee(radiograph: Radiograph, sides: tuple[Side, ...]) -> None:
-    if len(radiograph.sides) == 2 or len(sides) == 2:
-        raise InputRefused(
-            f"radiograph {radiograph.name}",
-            "is too small to show both knees",
-            f"both sides by {radiograph.sides_source}",
-            "Correct the side in the header, or give the whole film.",
-        )
-
-
 def _assign(
     radiograph: Radiograph, joints: Sequence[FoundJoint], sides: tuple[Side, ...], width: float
 ) -> dict[Side, FoundJoint]:
@@ -227,8 +231,6 @@ def _assign(
     if second is not None:
         right, left = sorted((best, second), key=lambda knee: knee.column)
         found = {Side.RIGHT: right, Side.LEFT: left}
-    elif abs(best.column - width / 2) < MIDLINE_MM:
-        raise _not_found(radiograph, sides, joints[1:])
     else:
         found = {Side.RIGHT if best.column < width / 2 else Side.LEFT: best}
     if missing := tuple(one for one in sides if one not in found):

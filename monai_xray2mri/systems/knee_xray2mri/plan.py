@@ -25,6 +25,7 @@ from monai_xray2mri.knee.oai.film_readings import oai_gradings
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.radiograph.knee.checks import FilmCheck, RegionCheck, check_radiograph, check_region
 from monai_xray2mri.radiograph.knee.header_checks import check_subject
+from monai_xray2mri.radiograph.knee.one_knee import OneKneeShown
 from monai_xray2mri.radiograph.knee.region import FoundJoint, Locator, find_knees
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.radiograph.reading import read_radiograph
@@ -175,13 +176,23 @@ def _knees_of(
 ) -> tuple[list[KneeCase], list[InputRefused]]:
     """The knees of a film, one at a time, so that a knee that cannot be found does not cost the other one."""
     from monai_xray2mri.knee.detection.joints import find_joints  # torch takes seconds to import
+    from monai_xray2mri.knee.detection.likeness import with_side_seen
 
     locate, cases, refusals = _locate_once(find_joints), list[KneeCase](), list[InputRefused]()
     for side in film.sides:
         try:
-            (roi,) = find_knees(radiograph, locate, (side,), region_mm, assume_spacing=request.assume_spacing)
+            (roi,) = find_knees(
+                radiograph,
+                locate,
+                (side,),
+                region_mm,
+                assume_spacing=request.assume_spacing,
+                chosen=request.side is not None,
+            )
             region = check_region(roi, radiograph.name)
             overridden = _override(region, roi, radiograph.name, request.force)
+        except OneKneeShown as refusal:  # the same for either side
+            return [], [with_side_seen(refusal)]
         except InputRefused as refusal:
             refusals.append(refusal)
             continue

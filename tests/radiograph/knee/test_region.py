@@ -116,8 +116,22 @@ def test_a_joint_of_low_confidence_is_none_and_its_value_is_told(bilateral):
     assert_refused(bilateral, seen(), "right and the left knee", "no knee joint")
 
 
-def test_a_lone_knee_in_the_middle_of_a_film_of_both_is_neither(bilateral):
-    assert_refused(bilateral, seen(joint_at(170, 210)), "no knee joint", side=Side.RIGHT)
+@pytest.mark.parametrize(("width", "column"), [(430, 210), (240, 120), (240, 90), (240, 158)])
+def test_a_lone_knee_on_a_film_of_both_needs_its_side(bilateral, width, column):
+    film = replace(bilateral, pixels=bilateral.pixels[:, : 2 * width])
+    assert_refused(
+        film, seen(joint_at(170, column)), "both sides by ImageLaterality, one knee in the picture", "--side"
+    )
+    (left,) = knees(film, seen(joint_at(170, column)), side=Side.LEFT, chosen=True)
+    assert left.side is Side.LEFT and joint_mm(left) == pytest.approx((170, column))
+    assert left.remarks[0].endswith("the picture shows one knee: taken as the left one, as asked")
+
+
+def test_a_lone_knee_where_one_of_two_stands_is_that_one(bilateral):
+    film = replace(bilateral, pixels=bilateral.pixels[:, :480])
+    (right,) = knees(film, seen(joint_at(170, 75)), side=Side.RIGHT, chosen=True)
+    assert right.remarks == ()
+    assert_refused(film, seen(joint_at(170, 75)), "left knee", side=Side.LEFT, chosen=True)
 
 
 def test_unilateral_film(draw_film):
@@ -182,9 +196,11 @@ def test_nearly_square_crop_is_cut_to_a_central_square(knee_crop):
     assert roi.box == Box(0, 10, 200, 200) and roi.width_mm == 100
 
 
-def test_crop_that_claims_both_sides_is_refused(knee_crop):
-    assert_refused(film_of(knee_crop, BOTH), seen(), "too small", "both sides")
-    assert_refused(film_of(knee_crop, BOTH), seen(), "too small", side=Side.RIGHT)
+def test_crop_that_claims_both_sides_needs_its_side(knee_crop):
+    assert_refused(film_of(knee_crop, BOTH), seen(), "needs the side of its only knee", "both sides")
+    assert_refused(film_of(knee_crop, BOTH), seen(), "needs the side of its only knee", side=Side.RIGHT)
+    (right,) = knees(film_of(knee_crop, BOTH), seen(), side=Side.RIGHT, chosen=True)
+    assert right.side is Side.RIGHT and "ImageLaterality says both sides" in right.remarks[0]
 
 
 def test_tiny_film_is_refused(knee_crop):
