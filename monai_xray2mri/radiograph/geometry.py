@@ -16,6 +16,8 @@ SQUARE_TOLERANCE = 0.01
 CREDIBLE_MAGNIFICATIONS = (1.0, 2.0)
 """Magnifications outside of this range are taken as header errors."""
 
+_SPACINGS = ("ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing")
+
 Spacing = tuple[float, float]
 
 
@@ -38,9 +40,10 @@ def turn_to_usual_display(pixels: np.ndarray, dataset: Dataset, name: str) -> tu
         NotAKnee: orientations that are not those of a frontal film of a person.
     """
     letters = [str(v).strip().upper() for v in _values(dataset, "PatientOrientation")]
-    if not any(letters):
-        return pixels, False, ("no Patient Orientation: the patient's right is taken to be at the left of the film",)
-    if len(letters) != 2 or not all(value and set(value) <= set("LRFHAP") for value in letters):
+    if not any(_is_direction(value) for value in letters):
+        why = "no Patient Orientation" if not any(letters) else "Patient Orientation is no orientation"
+        return pixels, False, (f"{why}: the patient's right is taken to be at the left of the film",)
+    if len(letters) != 2 or not all(_is_direction(value) for value in letters):
         raise _refused(name, letters)
     row, column = (value[0] for value in letters)
     swapped = row in "FH" and column in "LR"
@@ -58,6 +61,12 @@ def turn_to_usual_display(pixels: np.ndarray, dataset: Dataset, name: str) -> tu
     return pixels, False, ()
 
 
+def _is_direction(value: str) -> bool:
+    """Whether a value is one to three directions, each of another axis (PS3.3 C.7.6.1.1.1): ``L``, ``FP``."""
+    axes = [next((axis for axis in ("LR", "FH", "AP") if letter in axis), "") for letter in value]
+    return 1 <= len(value) <= 3 and all(axes) and len(set(axes)) == len(axes)
+
+
 def _refused(name: str, letters: list[str]) -> NotAKnee:
     known = all(len(value) <= 3 and value.isalpha() for value in letters)
     return NotAKnee(
@@ -73,7 +82,7 @@ def detector_spacing(dataset: Dataset, name: str) -> tuple[Spacing | None, str, 
 
     Imager Pixel Spacing is measured there. Pixel Spacing is the same unless a calibration corrected it to the
     patient; then it is multiplied by the magnification if the header tells it. Nominal Scanned Pixel Spacing, of
-    a digitised film, comes last.
+    a digitised film, comes last. A spacing of 0 or 1 beside a good one of lower rank says nothing.
 
     Args:
         dataset: the header.
@@ -85,18 +94,29 @@ def detector_spacing(dataset: Dataset, name: str) -> tuple[Spacing | None, str, 
     Raises:
         InputRefused: a spacing that is not two positive, equal, plausible numbers.
     """
-    for keyword in ("ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing"):
-        values = [v for v in _values(dataset, keyword) if v not in (None, "")]
-        if not values:
-            continue
-        spacing = _checked(values, keyword, name)
-        if keyword == "PixelSpacing":
-            spacing, remarks = _to_detector_plane(spacing, dataset)
-            return spacing, keyword, remarks
-        remarks = ("pixel spacing of the film scanner used",) if keyword == "NominalScannedPixelSpacing" else ()
-        return spacing, keyword, remarks
-    _check_aspect(dataset, name)
-    return None, "none", ()
+    told = {one: [v for v in _values(dataset, one) if v not in (None, "")] for one in _SPACINGS}
+    told = {one: values for one, values in told.items() if values}
+    if not told:
+        _check_aspect(dataset, name)
+        return None, "none", ()
+    keyword = next((one for one, values in told.items() if not _says_nothing(values)), next(iter(told)))
+    spacing = _checked(told[keyword], keyword, name)
+    remarks = [f"{one} holds no spacing: {keyword} used" for one in list(told)[: list(told).index(keyword)]]
+    if keyword == "PixelSpacing":
+        spacing, converted = _to_detector_plane(spacing, dataset)
+        remarks += converted
+    if keyword == "NominalScannedPixelSpacing":
+        remarks.append("pixel spacing of the film scanner used")
+    return spacing, keyword, tuple(remarks)
+
+
+def _says_nothing(values: list[object]) -> bool:
+    """Whether a spacing is what devices write where they know none: 0, 1 (no detector has such pixels), no number."""
+    try:
+        numbers = [float(str(value)) for value in values]
+    except ValueError:
+        return True
+    return all(not math.isfinite(number) or number <= 0 or number == 1 for number in numbers)
 
 
 def _checked(values: list[object], keyword: str, name: str) -> Spacing:

@@ -49,10 +49,26 @@ def test_no_orientation_is_taken_as_usual_with_a_remark(film, make_dataset):
     assert "no Patient Orientation" in read.remarks[0]
 
 
-@pytest.mark.parametrize("orientation", ["A\\F", "P\\H", "L\\R", "F\\H", "L\\A", "L", "X\\F", "LE\\CD"])
+@pytest.mark.parametrize("orientation", ["A\\F", "P\\H", "L\\R", "F\\H", "L\\A", "L", "R", "X\\F", "R\\X"])
 def test_other_orientations_are_no_frontal_film(film, make_dataset, orientation):
     with pytest.raises(NotAKnee, match=r"film\.dcm: needs the Patient Orientation of a frontal film"):
         radiograph_from_dataset(make_dataset(film, PatientOrientation=orientation), "film.dcm")
+
+
+@pytest.mark.parametrize("orientation", ["ANONYMIZED", "NONE\\NONE", "LE\\CD", "X\\Y", "LL\\FF", "0\\0"])
+def test_what_is_no_orientation_is_as_if_absent(film, make_dataset, orientation):
+    read = radiograph_from_dataset(make_dataset(film, PatientOrientation=orientation), "film.dcm")
+    assert np.array_equal(read.pixels, radiograph_from_dataset(make_dataset(film), "film.dcm").pixels)
+    assert "Patient Orientation is no orientation" in read.remarks[0]
+
+
+@pytest.mark.parametrize("imager", [[0, 0], [1, 1], [-1, -1], ["0.0", "1"]])
+@pytest.mark.parametrize("other", ["PixelSpacing", "NominalScannedPixelSpacing"])
+def test_a_spacing_that_stands_for_none_yields_to_a_good_one(film, make_dataset, imager, other):
+    dataset = make_dataset(film, ImagerPixelSpacing=imager, **{other: [0.4, 0.4]})
+    read = radiograph_from_dataset(dataset, "film.dcm")
+    assert (read.spacing, read.spacing_source) == ((0.4, 0.4), other)
+    assert any("ImagerPixelSpacing holds no spacing" in remark for remark in read.remarks)
 
 
 def test_view_position_and_flip_do_not_turn_the_film(film, make_dataset):

@@ -7,24 +7,27 @@ import re
 
 from pydicom import Dataset
 
+from monai_xray2mri.dicom.placeholders import code_text, is_placeholder, shown_code
 from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.errors import InputRefused, NotAKnee
-from monai_xray2mri.radiograph.side_words import split_words, word_set
+from monai_xray2mri.radiograph.side_words import names_knee, split_words, word_set
 
 KNOWN_AGES = (45, 79)
 """Ages at enrolment in the OAI, whose films and MR the networks are made for."""
+LAST_DUMMY_YEAR = 1900
+"""Birth dates up to this year stand for none: forms write 1900-01-01."""
 
-_KNEE_STEMS = ("knee", "knie", "genou", "rodilla", "ginocchi", "joelho", "kolan", "kolen", "polvi", "колен")
-_KNEE_WORDS = frozenset(("kne", "kna", "diz", "knees"))
-_KNEE_SIGNS = ("膝", "무릎")
 _GENERIC_PARTS = word_set(
-    "extremity extremities extremety leg legs limb lower ext le joint joints skeleton bone bones msk other unknown "
-    "orthopedic lextremity lowerextremity lowerlimb bein jambe membre inferieur"
+    "extremity extremities extremety leg legs limb limbs lower ext le joint joints skeleton skeletal bone bones msk "
+    "musculoskeletal orthopedic orthopaedic lextremity lowerextremity lowerextremities lowextremity lowerlimb longleg "
+    "whole full long standing bein beine jambe jambes membre membres inferieur inferieurs extremidad pierna piernas "
+    "miembro inferior gamba gambe arto inferiore perna pernas membro ben been benen noga"
 )
 """Body parts so wide that a knee may be meant."""
-_KNEE_CODES = frozenset(("72696002", "49076000", "T-D9200", "T-15720", "T-15728"))
+_KNEE_CODES = frozenset(("72696002", "49076000", "6757004", "82169009", "T-D9200", "T-15720", "T-15728"))
 _GENERIC_CODES = frozenset(("61685007", "30021000", "66019005", "T-D9000", "T-D9400", "T-D0300"))
-"""Knee, knee joint; lower limb, lower leg, extremity, in SNOMED CT and its older identifiers (PS3.16 CID 4031)."""
+"""Knee, knee joint, right and left knee; lower limb, lower leg, extremity, in SNOMED CT and its older
+identifiers (PS3.16 CID 4031)."""
 
 _FRONTAL_VIEWS = frozenset(("ap", "pa", "frontal", "front", "anteroposterior", "posteroanterior"))
 _OTHER_VIEWS = word_set(
@@ -34,11 +37,15 @@ _OTHER_VIEWS = word_set(
 """Not Rosenberg's: that is a weight-bearing PA film in flexion, as the OAI's."""
 _OTHER_POSITIONS = word_set("LL RL LLD RLD LLO RLO ML LM MLO LMO RAO LAO RPO LPO LAT OBL AX AXIAL")
 _ANIMALS = word_set(
-    "canine feline equine bovine dog cat horse rabbit veterinary veterinarian veterinaire tierarzt hund katze pferd "
+    "canine feline equine bovine dog horse rabbit veterinary veterinarian veterinaire tierarzt hund katze pferd "
     "chien chat cheval porcine murine ovine"
 )
-_PERSON_CODES = frozenset(("337915000", "L-85B00"))
+_CAT = re.compile(r"\bcats?\b(?!\W{0,2}(?:\d|scan\b|[ivx]+\b|[a-e]\b|score\b|class))", re.IGNORECASE)
+"""The animal, not a category ("OA Cat 2") or a CAT scan."""
+_PERSONS = word_set("homo human humans person man mensch humain humano umano")
+_PERSON_CODES = frozenset(("337915000", "L-85B00", "9606"))
 _TEXTS = ("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription")
+_DATES = ("StudyDate", "AcquisitionDate", "SeriesDate", "ContentDate")
 
 
 def check_header(header: Dataset, name: str, minimum_age: int) -> tuple[str, ...]:
@@ -81,38 +88,33 @@ def check_subject(header: Dataset, name: str) -> tuple[str, ...]:
 def _check_species(header: Dataset, name: str) -> None:
     """Refuse animals (PS3.3 C.7.1.1), which may also be told only in a description."""
     codes = [str(code.get("CodeValue", "")) for code in header.get("PatientSpeciesCodeSequence") or []]
-    described = set(split_words(str(header.get("PatientSpeciesDescription") or "")))
-    texts = {word for keyword in _TEXTS for word in split_words(str(header.get(keyword) or ""))}
-    coded_animal = any(code not in _PERSON_CODES for code in codes)
-    described_animal = bool(described) and not described & {"homo", "human"}
-    if coded_animal or described_animal or texts & _ANIMALS:
+    species = str(header.get("PatientSpeciesDescription") or "")
+    texts = [str(header.get(keyword) or "") for keyword in _TEXTS]
+    coded_animal = any(code not in _PERSON_CODES and not is_placeholder(code) for code in codes)
+    described_animal = not is_placeholder(species) and not set(split_words(species)) & _PERSONS
+    named_animal = any(_ANIMALS & set(split_words(text)) or _CAT.search(text) for text in texts)
+    if coded_animal or described_animal or named_animal:
         raise NotAKnee(f"radiograph {name}", "must show a person", "an animal by the header")
 
 
 def _check_body_part(header: Dataset, name: str) -> tuple[str, ...]:
     """Refuse another body part, by Body Part Examined (0018,0015) and Anatomic Region Sequence (0008,2218)."""
-    part = str(header.get("BodyPartExamined") or "").strip()
+    part = code_text(header, "BodyPartExamined")
     regions = [item for item in header.get("AnatomicRegionSequence") or [] if item.get("CodeValue")]
     warnings = []
-    if part and not _is_knee(part):
-        words = set(split_words(part)) - {"r", "l", "right", "left", "of", "both"}
+    if not is_placeholder(part) and not names_knee(part):
+        words = set(split_words(part)) - {"r", "l", "rt", "lt", "right", "left", "of", "both"}
         if words - _GENERIC_PARTS:
-            raise _other_part(name, f"Body Part Examined {_code_string(part)}")
-        warnings.append(f"Body Part Examined says {_code_string(part)}, not KNEE")
+            raise _other_part(name, f"Body Part Examined {shown_code(part)}")
+        warnings.append(f"Body Part Examined says {shown_code(part)}, not KNEE")
     for region in regions:
         code, meaning = str(region.CodeValue), str(region.get("CodeMeaning") or "")
-        if code in _KNEE_CODES or _is_knee(meaning):
+        if code in _KNEE_CODES or names_knee(meaning) or (is_placeholder(code) and is_placeholder(meaning)):
             continue
         if code not in _GENERIC_CODES:
-            raise _other_part(name, f"Anatomic Region {_code_string(code)}")
+            raise _other_part(name, f"Anatomic Region {shown_code(code)}")
         warnings.append("Anatomic Region says the limb, not the knee")
     return tuple(warnings)
-
-
-def _is_knee(text: str) -> bool:
-    words = split_words(text)
-    stems = any(stem in word for stem in _KNEE_STEMS for word in words)
-    return stems or bool(set(words) & _KNEE_WORDS) or any(sign in text for sign in _KNEE_SIGNS)
 
 
 def _other_part(name: str, found: str) -> NotAKnee:
@@ -124,16 +126,11 @@ def _other_part(name: str, found: str) -> NotAKnee:
     )
 
 
-def _code_string(value: str) -> str:
-    """Return a value that looks like a code; anything else could be free text and is not quoted."""
-    return value if re.fullmatch(r"[A-Z0-9 _-]{1,16}", value) else "of another kind"
-
-
 def _check_view(header: Dataset, name: str) -> None:
     """Refuse lateral, axial and oblique views, by View Position (0018,5101), the view's code, or a description."""
     position = str(header.get("ViewPosition") or "").strip().upper()
     if position.lower() in _OTHER_POSITIONS or _tells_other_view(position):
-        raise _other_view(name, f"View Position {_code_string(position)}")
+        raise _other_view(name, f"View Position {shown_code(position)}")
     for code in header.get("ViewCodeSequence") or []:
         if _tells_other_view(str(code.get("CodeMeaning") or "")):
             raise _other_view(name, "another view by View Code Sequence")
@@ -157,7 +154,13 @@ def _other_view(name: str, found: str) -> NotAKnee:
 
 def _check_age(header: Dataset, name: str, minimum_age: int) -> tuple[str, ...]:
     """Refuse children; warn outside of the ages that the networks know. No age is quoted: it is patient data."""
-    ages = {"Patient's Age": _stated_age(header), "Patient's Birth Date": _computed_age(header)}
+    birth, moments = _date(str(header.get("PatientBirthDate") or "")), _moments(header)
+    dummy = birth is not None and (birth.year <= LAST_DUMMY_YEAR or birth in moments)
+    computed = None if dummy else _computed_age(header)
+    stated = _stated_age(header)
+    if stated == 0 and computed:  # years of age by the birth date: the 0 stands for none
+        stated = None
+    ages = {"Patient's Age": stated, "Patient's Birth Date": computed}
     known = {source: age for source, age in ages.items() if age is not None}
     for source, age in known.items():
         if age < minimum_age:
@@ -167,10 +170,19 @@ def _check_age(header: Dataset, name: str, minimum_age: int) -> tuple[str, ...]:
                 f"younger by {source}",
                 "The networks know adult knees only.",
             )
+    if dummy and not known:
+        kind = "of the study" if birth in moments else "that stands for none"
+        return (f"the patient's age is unknown: the birth date is the date {kind}",)
     low, high = KNOWN_AGES
     if any(not low <= int(age) <= high for age in known.values()):
         return (f"the patient's age is outside of the {low} to {high} years that the networks are made for",)
     return ()
+
+
+def _moments(header: Dataset) -> set[datetime.date]:
+    """The dates on which the film may have been taken; a birth date among them is none."""
+    dates = (_date(str(header.get(keyword) or "")) for keyword in _DATES)
+    return {date for date in dates if date is not None}
 
 
 def _stated_age(header: Dataset) -> float | None:
