@@ -22,7 +22,7 @@ def is_placeholder(value: str) -> bool:
     """Whether a code string says nothing: ``NONE``, ``UNDEFINED``, ``N/A``, ``ANONYMIZED``, punctuation alone.
 
     Example:
-        >>> [is_placeholder(value) for value in ("not specified", "**", "KNEE")]
+        >>> [is_placeholder(value) for value in ("not specified", "**", "CHEST")]
         [True, True, False]
     """
     bare = re.sub(r"[\s_.*?<>()\[\]-]", "", value).upper()
