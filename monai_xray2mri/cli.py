@@ -72,9 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of all sub-commands; those that run a system offer the options of the one that is named."""
     parser = argparse.ArgumentParser(prog="xray2mri", description=f"Synthetic medical images. {DISCLAIMER}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser.set_defaults(quiet=False)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
+    for place in (parser, common):  # before and behind the sub-command; behind it, silence leaves what was said before
+        place.add_argument(
+            "-q", "--quiet", action="store_true", default=argparse.SUPPRESS, help="no progress, only errors"
+        )
+    commands = parser.add_subparsers(dest="command", required=True)
     system = named_system(arguments)
     for module in (synthesize, check):
         module.add_command(commands, common, system)

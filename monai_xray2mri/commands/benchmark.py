@@ -59,7 +59,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         commands: the sub-parsers of ``xray2mri``.
         common: parser of the options that all sub-commands share (``--quiet``).
     """
-    parser = commands.add_parser("benchmark", help="time and memory on this machine")
+    parser = commands.add_parser("benchmark", parents=[common], help="time and memory on this machine")
     kinds = parser.add_subparsers(dest="benchmark", required=True)
     simulate = kinds.add_parser(
         "simulate", parents=[common], help="the simulator", description="Time and memory of the simulator, per knee."

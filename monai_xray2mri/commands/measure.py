@@ -20,6 +20,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     """
     parser = commands.add_parser(
         "measure",
+        parents=[common],
         help="judge the simulator and the small networks",
         description="Judges the simulator or one of the shipped small networks. The result goes to standard output.",
     )

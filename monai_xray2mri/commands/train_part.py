@@ -22,7 +22,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
-        "train-part", help="train a small network that comes with the package", description=_DESCRIPTION
+        "train-part",
+        parents=[common],
+        help="train a small network that comes with the package",
+        description=_DESCRIPTION,
     )
     parts = parser.add_subparsers(dest="part", required=True, metavar="NAME")
     budget = argparse.ArgumentParser(add_help=False, parents=[common])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 from pydicom import dcmread
 
 from monai_xray2mri import load
-from monai_xray2mri.cli import main
+from monai_xray2mri.cli import _parser, main
 from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.knee.grading.record import Grading
@@ -255,3 +257,23 @@ def test_wrong_usage_exits_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["synthesize"])
     assert exit_.value.code == ExitCode.USAGE
+
+
+def test_quiet_is_understood_before_and_behind_every_sub_command() -> None:
+    def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+        yield parser
+        for action in parser._actions:
+            for child in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
+                yield from leaves(child)
+
+    parser = _parser([])
+    found = list(leaves(parser))
+    assert len(found) > 25
+    assert all("--quiet" in one._option_string_actions and "-q" in one._option_string_actions for one in found)
+    for words, quiet in (
+        ("-q check x", True),
+        ("check x -q", True),
+        ("check x", False),
+        ("benchmark -q simulate", True),
+    ):
+        assert parser.parse_args(words.split()).quiet is quiet

@@ -235,3 +235,37 @@ def test_pictures_that_are_cut_off_are_refused(knee_crop, tmp_path, suffix, kept
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(InputRefused, match=rf"cut\.{suffix}: must be a complete picture"):
         read_radiograph(path)
+
+
+STORED = {  # EXIF 0x0112: how a picture that is shown upright is stored
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_picture_is_read_as_its_exif_orientation_shows_it(tmp_path, orientation, suffix):
+    shown = np.random.default_rng(0).integers(0, 256, (40, 48)).astype(np.uint8)
+    shown = np.kron(shown[::8, ::8], np.ones((8, 8), np.uint8))  # blocks, which JPEG keeps
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"film.{suffix}"
+    Image.fromarray(shown).transpose(STORED[orientation]).save(path, exif=exif, quality=100)
+    read = read_radiograph(path)
+    assert np.abs(read.pixels * 255 - shown).max() < 4
+    assert any("EXIF orientation" in remark for remark in read.remarks)
+
+
+@pytest.mark.parametrize("orientation", [None, 0, 1, 9, 77])
+def test_a_picture_without_a_known_orientation_is_read_as_stored(tmp_path, orientation):
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    path = tmp_path / "film.png"
+    stored = np.arange(40 * 48, dtype=np.uint16).reshape(40, 48)
+    Image.fromarray(stored).save(path, exif=exif)
+    read = read_radiograph(path)
+    assert np.array_equal(read.pixels, (stored / stored.max()).astype(np.float32))
+    assert not any("EXIF" in remark for remark in read.remarks)

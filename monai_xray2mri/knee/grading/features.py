@@ -90,8 +90,13 @@ MISPRINTS: Mapping[str, str] = {"XRSCSTM": "XRSCTM", "XRKLL": "XRKL", "XRJSLL": 
 """
 
 _VISIT = re.compile(r"^V[0-9]{2}(?=XR)")
-_LEADING_NUMBER = re.compile(r"^\s*([+-]?[0-9]+(?:\.[0-9]*)?)\s*(?:$|:)")
-_MISSING = re.compile(r"^\s*(?:\.[A-Z]?\s*(?::.*)?)?\s*$", re.DOTALL)
+_LEADING_NUMBER = re.compile(r"^\s*([+-]?[0-9]+(?:[.,][0-9]*)?)\s*(?:$|:)")
+_MISSING = re.compile(
+    r"^\s*(?:(?:\.[A-Z]?\s*(?::.*)?)|#?n/?a|nan|<na>|null|none|nil|missing|unknown|[-\u2013?]+|"
+    r"not (?:available|assessed|assessable|evaluated|graded|gradable|applicable|done)|n\.?[ad]\.?)?\s*$",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Texts that say that there is no grade: OAI's (``.``, ``.A``, ``.: Missing Form``), R's, pandas' and people's."""
 
 
 def feature_stem(name: str) -> str | None:
@@ -131,7 +136,7 @@ def _number(value: object) -> float | None:
         match = _LEADING_NUMBER.match(value)
         if match is None:
             raise ValueError("not a number")
-        return float(match.group(1))
+        return float(match.group(1).replace(",", "."))
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError("not a number")
     number = float(value)
@@ -182,7 +187,7 @@ def validate_grades(
     Args:
         grades: OAI names (with or without ``V00``, also as Table I misprints them) to grades: whole numbers,
             decimals, or the OAI tables' texts such as ``"2: Grade 2"``; None, empty, NaN, ``"."``, ``".: Missing
-            Form"`` or ``".A"`` mean unknown.
+            Form"`` or ``".A"``, ``"NA"`` or ``"not assessed"`` mean unknown.
         source: what `Grading.source` says.
         name: how messages call the input.
         reference: SOP Instance UID of the report that they come from.

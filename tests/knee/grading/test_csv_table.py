@@ -58,3 +58,11 @@ def test_other_tables_are_refused_in_words(tmp_path, text, words):
         read_grading_file(written(tmp_path, text), [Side.RIGHT])
     assert str(refused.value).startswith("features file features.csv")
     assert str(tmp_path) not in str(refused.value) and "9000296" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "missing", ["NA", "N/A", "nan", "NULL", "None", "#N/A", "-", "?", "", ".", ".A", "not assessed"]
+)
+def test_what_programs_write_for_a_missing_grade_is_unknown(tmp_path, missing):
+    read = read_grading_file(written(tmp_path, f"SIDE;XRKL;XRJSM\nR;{missing};1,4\n"))
+    assert dict(read[Side.RIGHT].grades) == {"XRJSM": 1, "XRKL": None}
