@@ -1,4 +1,4 @@
-"""A stage of training by a bundle's configurations, in this process: what ``monai.bundle run`` does, with our errors."""
+"""A stage of training by a bundle's configurations: what ``monai.bundle run`` does, in this process."""
 
 from __future__ import annotations
 

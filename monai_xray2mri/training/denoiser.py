@@ -2,17 +2,20 @@
 
 Whatever is generated, a batch holds, for B images:
 
-================  ==============  =========================================================================
-key               shape           meaning
-================  ==============  =========================================================================
-``target``        [B,1,H,W]       the image to generate, in [-1,1]; or
-``latent``        [B,C,h,w]       its latent as the autoencoder gives it, before the network's latent scale
-``image``         [B,1,H,W]       the image it is generated from, in [-1,1]
-``image_latent``  [B,C,h,w]       latent of that image, not scaled either; comes with ``latent``
-``place``         [B] or [B,P]    where the target lies; not there: nowhere in particular
-``guide``         [B,G]           what guides the up path, as far as the data know it; not there: unknown
-``weight``        [B,1,h,w]       weight of the squared error where the guide is given; not there: 1
-================  ==============  =========================================================================
+==================  ==============  =======================================================================
+key                 shape           meaning
+==================  ==============  =======================================================================
+``target``          [B,1,H,W]       the image to generate, in [-1,1]; or
+``latent``          [B,C,h,w]       its latent as the autoencoder gives it, before the network's latent scale
+``image``           [B,1,H,W]       the image it is generated from, in [-1,1]
+``image_latent``    [B,C,h,w]       latent of that image, not scaled either; comes with ``latent``
+``place``           [B] or [B,P]    where the target lies; not there: nowhere in particular
+``guide``           [B,G]           what guides the up path, as far as the data know it; not there: unknown
+``weight``          [B,1,h,w]       weight of the squared error where the guide is given (with
+                                    ``counterfactual``: where all of it is); not there: 1
+``counterfactual``  [B]             1 where the target was made for its guide instead of being found with
+                                    it: nothing of the guide is dropped there; not there: 0 everywhere
+==================  ==============  =======================================================================
 """
 
 from __future__ import annotations
@@ -149,6 +152,9 @@ class ForwardDiffusion:
         with torch.no_grad():
             guide = self.network.guide_of(batch["image"], batch.get("guide"))
         t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
+        if "counterfactual" in batch:
+            made = batch["counterfactual"][:, None]
+            keep, known = keep.maximum(made), known.maximum(made)
         given = {
             "t": t,
             "image": batch["image"],
@@ -158,7 +164,7 @@ class ForwardDiffusion:
             "keep": keep,
         }
         target = self.schedule.target(z_0, t, eps)
-        return self.schedule.add_noise(z_0, t, eps), (target, self.weight(batch, keep)), (), given
+        return self.schedule.add_noise(z_0, t, eps), (target, self.weight(batch, keep, known)), (), given
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -169,11 +175,18 @@ class ForwardDiffusion:
         return latent * self.network.latent_scale, image_latent * self.network.image_latent_scale
 
     @staticmethod
-    def weight(batch: dict[str, Tensor], keep: Tensor) -> Tensor:
-        """Weight of the squared error, to be broadcast to [B,C,h,w]: the batch's own where the guide is given."""
+    def weight(batch: dict[str, Tensor], keep: Tensor, known: Tensor) -> Tensor:
+        """Weight of the squared error, to be broadcast to [B,C,h,w].
+
+        It is the batch's own where the guide is given. Among counterfactual targets it must be given whole: what is
+        drawn where something is unknown should be as frequent as it is, and no weight may say otherwise.
+        """
         if "weight" not in batch:
             return keep.new_ones(len(keep), 1, 1, 1)
-        return torch.where(keep[:, 2, None, None, None] > 0, batch["weight"], 1.0)
+        given = keep[:, 2] > 0
+        if "counterfactual" in batch:
+            given = given & (known > 0).all(dim=1)
+        return torch.where(given[:, None, None, None], batch["weight"], 1.0)
 
     def draw(self, z_0: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Time steps [B], eps [B,C,h,w], kept parts [B,3], known parts of the guide for latents [B,C,h,w]."""

@@ -6,7 +6,8 @@ complete as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
@@ -58,6 +59,8 @@ def simulate_training_set(
     split: str = "training",
     visibility: float = 0.5,
     progress: bool = False,
+    heard: Callable[[], object] = lambda: None,
+    over: Callable[[], bool] = lambda: False,
 ) -> KneeStore:
     """Simulate knees into ``directory``; knees that are complete there are kept.
 
@@ -68,6 +71,8 @@ def simulate_training_set(
         split: ``"training"`` or ``"validation"``.
         visibility: see :func:`training_arrays`.
         progress: show a progress bar on stderr.
+        heard: called after each knee.
+        over: whether to stop before the next one.
 
     Raises:
         InputRefused: a seed of another range, or a visibility outside 0 to 1.
@@ -81,8 +86,10 @@ def simulate_training_set(
         require_split(seed, split)
     store = KneeStore.create(directory, len(seeds), simulated_index(seeds, visibility))
     missing = np.flatnonzero(~store.done).tolist()
-    for _ in with_progress(Workers(workers), "knee", progress)(partial(_simulate_into, store.directory), missing):
-        pass
+    run = with_progress(Workers(workers), "knee", progress)
+    with closing(run(partial(_simulate_into, store.directory), missing)) as results:
+        while not over() and next(results, None) is not None:
+            heard()
     return store
 
 
@@ -90,6 +97,7 @@ _opened = cache(KneeStore.open)
 """A process opens the set once for all its knees."""
 
 
-def _simulate_into(directory: Path, row: int) -> None:
+def _simulate_into(directory: Path, row: int) -> int:
     store = _opened(directory)
     store.write(row, training_arrays(store.index["knees"][row], store.index["visibility"]))
+    return row

@@ -1,0 +1,192 @@
+"""The cache of a recipe: thousands of simulated knees, a few slices of each, in shards that anyone can make again.
+
+Distinct knees bind, not slices (docs/training/recipe.md), so that of each knee only some slices are kept, of the knee
+as drawn and of its counterfactual twin (:mod:`~monai_xray2mri.knee.data.twins`). A shard is an
+:class:`~monai_xray2mri.training.store.ArrayStore` of so many knees. It keeps, for P slices of each of the two:
+
+====================  =======  =====================================================================================
+array                 type     meaning
+====================  =======  =====================================================================================
+``slices``            uint8    [2,P,H,W], 0..255 for intensities 0..1; first as drawn, then the twin
+``positions``         uint8    [2,P], which of the modelled slices these are, 0 posterior
+``lesions``           uint8    [2,P,H/8,W/8], 1 where a lesion of the knee as drawn or of its twin lies
+``features``          uint8    [2,61], one-hot
+``film``              uint16   [R,R], the radiograph's region with its margin; twins have one film
+``film_joint_space``  float32  [2], medial and lateral joint space as the film shows it, in mm in the joint plane
+``joint_space``       float32  [2,2], medial and lateral joint space of knee and twin in the MR examination, in mm
+``traits``            float32  [3], 1 for a woman and 0 for a man, age in years, body mass index in kg/m2
+====================  =======  =====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal
+
+import numpy as np
+
+from monai_xray2mri.errors import UsageError
+from monai_xray2mri.knee.data.arrays import (
+    GEOMETRY,
+    IMAGE_SIZE,
+    LATENT_SIZE,
+    MARGIN,
+    MODELED_SLICES,
+    SLICES,
+    WIDE_SIZE,
+    knee_arrays,
+)
+from monai_xray2mri.knee.data.slices import require_split
+from monai_xray2mri.knee.data.twins import even_positions, hidden_grades, twin_positions
+from monai_xray2mri.knee.grading.features import ONE_HOT_WIDTH
+from monai_xray2mri.simulation.knee.knee import simulate_knee
+from monai_xray2mri.simulation.knee.people.participants import participant_traits
+from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
+from monai_xray2mri.training.store import ArraySpec, ArrayStore
+
+Split = Literal["training", "validation"]
+COMPARTMENTS: Final = ("M", "L")
+
+
+def cache_arrays(slices: int) -> dict[str, ArraySpec]:
+    """What is kept of each knee, for so many slices P of the knee as drawn and of its twin."""
+    return {
+        "slices": ArraySpec("uint8", (2, slices, IMAGE_SIZE, IMAGE_SIZE)),
+        "positions": ArraySpec("uint8", (2, slices)),
+        "lesions": ArraySpec("uint8", (2, slices, LATENT_SIZE, LATENT_SIZE)),
+        "features": ArraySpec("uint8", (2, ONE_HOT_WIDTH)),
+        "film": ArraySpec("uint16", (WIDE_SIZE, WIDE_SIZE)),
+        "film_joint_space": ArraySpec("float32", (2,)),
+        "joint_space": ArraySpec("float32", (2, 2)),
+        "traits": ArraySpec("float32", (3,)),
+    }
+
+
+class CacheShard(ArrayStore):
+    """Some knees of a cache."""
+
+    case: ClassVar[str] = "knee"
+    command: ClassVar[str] = "xray2mri train --recipe RECIPE --output DIR"
+
+
+class KneeCache:
+    """Shards of knees of one split, by the order of their seeds.
+
+    Args:
+        folder: of the shards, ``shard_00000`` and so on.
+        split: range of seeds.
+        knees: how many, a multiple of ``shard``.
+        slices: slices P kept of each knee and of its twin.
+        first: number of the first knee within the seeds of the split.
+        shard: knees of a shard.
+        visibility: how far hidden features show in the film, 0 to 1.
+
+    Raises:
+        UsageError: numbers that do not fit one another.
+        InputRefused: seeds of another split.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        split: Split = "training",
+        knees: int,
+        slices: int = 10,
+        first: int = 0,
+        shard: int = 100,
+        visibility: float = 0.5,
+    ) -> None:
+        if knees < 1 or knees % shard:
+            raise UsageError("knees of a cache", f"must be a multiple of its shards of {shard}", str(knees))
+        if not 1 <= slices <= SLICES:
+            raise UsageError("slices of a knee", f"must be 1 to {SLICES}", str(slices))
+        self.folder, self.split, self.slices = Path(folder), split, slices
+        self.shard, self.visibility = shard, visibility
+        start = SEED_RANGES[split].start + first
+        self.seeds = range(start, start + knees)
+        for seed in (self.seeds[0], self.seeds[-1]):
+            require_split(seed, split)
+
+    def __len__(self) -> int:
+        """Number of knees."""
+        return len(self.seeds)
+
+    def folders(self, parent: Path | None = None) -> list[Path]:
+        """Folders of the shards below another folder; None: their own."""
+        return [(parent or self.folder) / f"shard_{number:05d}" for number in range(len(self) // self.shard)]
+
+    def index(self, number: int) -> dict[str, Any]:
+        """What the index of a shard says."""
+        return {
+            "knees": list(self.seeds[number * self.shard : (number + 1) * self.shard]),
+            "simulator": SIMULATOR_VERSION,
+            "visibility": self.visibility,
+            "geometry": dict(GEOMETRY),
+        }
+
+    def open(self, number: int) -> CacheShard:
+        """A shard, made if it is not there.
+
+        Raises:
+            UsageError: another set lies there (other seeds, another simulator), or there is no room.
+        """
+        return CacheShard.create(self.folders()[number], self.shard, self.index(number), cache_arrays(self.slices))
+
+    def shards(self) -> list[CacheShard]:
+        """Shards that are there and complete, up to the first that is not."""
+        complete = []
+        for number, folder in enumerate(self.folders()):
+            if not (folder / "index.json").is_file():
+                break
+            shard = self.open(number)
+            if not shard.done.all():
+                break
+            complete.append(shard)
+        return complete
+
+    def done(self) -> int:
+        """Number of knees that are complete."""
+        return count_done(self.folders())
+
+
+def count_done(folders: Sequence[Path]) -> int:
+    """Complete cases of stores, those that are not there counting none; their indices are not looked at."""
+    files = [folder / "done.npy" for folder in folders if (folder / "index.json").is_file()]
+    return sum(int(np.load(file).sum()) for file in files if file.is_file())
+
+
+def cached_knee(seed: int, slices: int, visibility: float = 0.5) -> dict[str, np.ndarray]:
+    """A simulated knee and its twin as a shard keeps them.
+
+    Args:
+        seed: of the knee.
+        slices: how many are kept of each of the two.
+        visibility: of hidden features in the film, 0 to 1.
+    """
+    drawn = simulate_knee(seed, visibility=visibility, margin=MARGIN)
+    twin = simulate_knee(seed, {**drawn.grades, **hidden_grades(seed)}, visibility, margin=MARGIN)
+    first, last = MODELED_SLICES
+    modeled = slice(first, last + 1)
+    lesions = (drawn.lesions[modeled] != 0) | (twin.lesions[modeled] != 0)
+    positions = np.stack(
+        [even_positions(seed, SLICES, slices), twin_positions(seed, lesions.any(axis=(1, 2)), slices)]
+    ).astype(np.uint8)
+    parts = [
+        knee_arrays(knee.volume[modeled][places], drawn.radiograph, knee.grades, lesions[places])
+        for knee, places in zip((drawn, twin), positions, strict=True)
+    ]
+    traits = participant_traits(seed)
+    return {
+        **{name: np.stack([part[name] for part in parts]) for name in ("slices", "lesions", "features")},
+        "positions": positions,
+        "film": parts[0]["radiographs"],
+        "film_joint_space": _by_compartment(drawn.truth.film_joint_space_mm),
+        "joint_space": np.stack([_by_compartment(knee.truth.joint_space_mm) for knee in (drawn, twin)]),
+        "traits": np.array([traits.sex == "F", traits.age_years, traits.bmi], np.float32),
+    }
+
+
+def _by_compartment(values: Mapping[str, float]) -> np.ndarray:
+    return np.array([values[compartment] for compartment in COMPARTMENTS], np.float32)

@@ -1,0 +1,68 @@
+"""The recipe of the two bundles, all its stages, with blobs for knees and few numbers everywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from monai_xray2mri.cli import main
+from monai_xray2mri.errors import ExitCode
+from tests.helpers.cached_knees import blob_knee
+from tests.training.conftest import SMALL
+
+FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 0.0, "epoch_length": 5, "save_interval": 1}
+
+
+def small(stage: dict[str, Any], place: str) -> dict[str, Any]:
+    """A stage of few slices, on a small network that ``place`` says to later stages."""
+    stage = json.loads(json.dumps(stage))
+    if "iterations" in stage:
+        network = {key: value for key, value in SMALL.items() if "autoencoder" in key or stage["stage"] == "denoiser"}
+        if "koa" in stage["name"] or "both" in stage["name"]:
+            network = {key: value for key, value in network.items() if "guide" not in key}
+        stage["iterations"] = 1
+        stage["options"] |= {**FEW, **network, "cached_slices": 2, "cached_shard": 2, "picture_interval": 1000}
+    elif stage["_target_"].endswith("SimulateKnees"):
+        stage |= {"slices": 2, "shard": 2}
+    elif stage["_target_"].endswith("EncodeKnees"):
+        stage["options"] = {"slices": 2, "shard": 2}
+        stage["configurations"].append(place)
+    elif stage["_target_"].endswith("SimulateWholeKnees"):
+        stage["knees"] = 1
+    return stage
+
+
+@pytest.fixture
+def recipe(bundle: Path, tmp_path: Path) -> Path:
+    shipped = json.loads((bundle / "configs" / "recipe.json").read_text())
+    network = tmp_path / "small.json"
+    network.write_text(json.dumps({key: value for key, value in SMALL.items() if "autoencoder" in key}))
+    file = tmp_path / "recipe.json"
+    stages = [small(stage, str(network)) for stage in shipped["stages"]]
+    file.write_text(json.dumps({**shipped, "nice": 0, "first_knees": 2, "knees": 4, "stages": stages}))
+    return file
+
+
+def test_all_stages_follow_each_other(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("cache", "simulated"):
+        monkeypatch.setattr(f"monai_xray2mri.knee.data.{module}.simulate_knee", blob_knee)
+    state = tmp_path / "state"
+    command = ["train", "--recipe", str(recipe), "--output", str(state), "--device", "cpu", "-q"]
+    assert main(command) == ExitCode.DONE
+    lines = [json.loads(line) for line in (state / "log.jsonl").read_text().splitlines()]
+    names = [stage["name"] for stage in json.loads(recipe.read_text())["stages"]]
+    assert [line["stage"] for line in lines if line["event"] == "is complete"] == names
+    choice = json.loads((state / "autoencoder" / "choice.json").read_text())
+    channels = (4, 8)[choice["chosen"]]
+    frozen = torch.load(state / "autoencoder" / "weights.pt", weights_only=True)
+    for name in ("denoiser", "features", "koa", "both", "ldm", "xdiffusion", "coladiff"):
+        model = torch.load(state / name / "model.pt", weights_only=True)
+        assert model["denoiser.unet.conv_in.weight"].shape[1] == 2 * channels
+        key = "kl.encoder.conv_in.weight"
+        assert torch.equal(model[f"autoencoder.{key}"], frozen[key].half())
+        best = json.loads((state / name / "model_best.json").read_text())
+        assert best["validation_loss"] > 0
