@@ -5,21 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from monai_xray2mri.deploy.command import raise_stack_limit, require_sdk
-from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, Xray2MRIError, describe_unexpected
+from monai_xray2mri.errors import ExitCode, UsageError, Xray2MRIError, describe_unexpected
 from settings import Settings, read_settings
 
-if TYPE_CHECKING:
-    from monai_xray2mri.core.system import System
-    from monai_xray2mri.dicom.study import Study
-
-LOADER = "dicom_data_loader_operator.py"
 TALKATIVE = ("monai.deploy", "pydicom", "highdicom")
 """Loggers whose records quote headers: the SDK logs UIDs and descriptions at INFO and whole datasets at DEBUG,
 pydicom the values that it finds invalid."""
@@ -60,22 +53,18 @@ def run_app(settings: Settings) -> None:
         found = "a file" if settings.input.exists() else "nothing at that path"
         raise UsageError("input", "must be the folder of a study", found, "Check the option -i.")
 
-    # 1. Study: refused before torch is imported, which takes seconds
+    # 1. Bundle, options, output
+    from monai_xray2mri.runtime.files import require_free
     from monai_xray2mri.systems.registry import system_of
+    from run import Run
 
     system = system_of(settings.bundle)
     request = system.request(**settings.request)
-    study = _study(system, settings.input)
-
-    # 2. Bundle, options, output
-    from monai_xray2mri.runtime.files import require_free
-    from run import Run
-
     predictor = system.predictor(settings.bundle, settings.device)
     sampling = predictor.resolve(**settings.sampling)
     require_free(settings.output, ())
 
-    # 3. Operators
+    # 2. Operators
     os.environ.setdefault("HOLOSCAN_LOG_LEVEL", "OFF")  # it would print every error a second time, with its traceback
     from app import Xray2MRIApp
 
@@ -84,30 +73,13 @@ def run_app(settings: Settings) -> None:
         predictor,
         settings.bundle,
         settings.input,
-        study,
         request,
         sampling,
         settings.output,
         settings.outputs,
         settings.allow_partial,
     )
-    try:
-        Xray2MRIApp(run).run()
-    except Xray2MRIError:
-        raise
-    except Exception as error:
-        if not _raised_in(LOADER, error):
-            raise
-        raise _unloadable(settings.input, error) from None
-
-
-def _study(system: System, folder: Path) -> Study | None:
-    """The sorted files of a study, for systems whose operators take selected series; None for others."""
-    if system.name != "knee_xray2mri":
-        return None
-    from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study
-
-    return read_knee_study(folder)
+    Xray2MRIApp(run).run()
 
 
 def set_up_logging(level: str) -> None:
@@ -124,17 +96,5 @@ def set_up_logging(level: str) -> None:
 
 
 def _not_of_the_sdk(record: logging.LogRecord) -> bool:
-    """False for what the SDK's series selector logs on the root logger itself."""
+    """False for what the SDK logs on the root logger itself."""
     return "/monai/deploy/" not in Path(record.pathname).as_posix()
-
-
-def _raised_in(file_name: str, error: Exception) -> bool:
-    return any(Path(frame.filename).name == file_name for frame in traceback.extract_tb(error.__traceback__))
-
-
-def _unloadable(study: Path, error: Exception) -> InputRefused:
-    """The SDK's loader stops at the first file that it cannot open, a dangling link for example."""
-    found, name = type(error).__name__, getattr(error, "filename", None)
-    if isinstance(name, str) and Path(name).is_relative_to(study):
-        found += f" at {Path(name).relative_to(study)}"
-    return InputRefused("study", "must hold only files that can be opened", found, "Remove or repair that file.")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from monai_xray2mri.core.system import Outputs, Predictor, Sampling, System
-from monai_xray2mri.dicom.study import Study
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,6 @@ class Run:
         predictor: the loaded bundle.
         bundle: its folder.
         source: folder of the study.
-        study: its files, sorted, where the system's operators take selected series; else None.
         request: what is wanted of the study.
         sampling: how results are drawn.
         output: folder of the results.
@@ -31,7 +29,6 @@ class Run:
     predictor: Predictor
     bundle: Path
     source: Path
-    study: Study | None
     request: Any
     sampling: Sampling
     output: Path

@@ -1,4 +1,4 @@
-"""Operator: from the folder of a study to planned cases, for systems that need no operators of their own."""
+"""Operator: from the folder of a study to planned cases."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from run import Run
 
 
 class PlanOperator(Operator):
-    """All checks of the system's sources.
+    """All checks of a study, by the function that the command line calls: both take and refuse the same studies.
 
-    Named inputs:
-        sources: selected series (SDK's series selector); may be empty, for pictures are no series.
+    The SDK's own loader and series selector are not used: the loader stops at links that lead nowhere, and knows
+    neither files without preamble nor rejection notes.
 
     Named outputs:
         plan: :class:`monai_xray2mri.core.system.Plan`.
@@ -28,12 +28,10 @@ class PlanOperator(Operator):
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
-        """Declare the ports."""
-        spec.input("sources")
+        """Declare the port."""
         spec.output("plan")
 
     def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
         """Plan; raises InputRefused if nothing of the study can be used."""
-        op_input.receive("sources")
         run = self._run
         op_output.emit(run.system.plan(run.source, run.request, run.bundle), "plan")

@@ -217,7 +217,7 @@ class System(Protocol):
         name: of the system; entry ``"system"`` of a bundle's ``metadata.json``.
         summary: one line for ``--help``: from what to what.
         product: word in the name of a volume that a viewer stores: ``synthetic_mri``.
-        modalities: DICOM modalities of the sources; of these the app hands series on.
+        modalities: DICOM modalities of the sources, by which a server finds them in its store.
         request_options: what may be chosen about the source.
         sampling_options: what may be chosen about how results are drawn.
         work_unit: word for a unit of work: ``slice``.
