@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pydicom
 from pydicom import Dataset
 
+from monai_xray2mri.dicom.files import read_header
 from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.kinds import Kind
 from monai_xray2mri.dicom.marks import is_own_result
+from monai_xray2mri.dicom.patients import count_patients
 from monai_xray2mri.dicom.quiet import quiet
-from monai_xray2mri.dicom.readable import unreadable_tags
+from monai_xray2mri.dicom.rejection import Rejection, is_key_object_selection, rejection_of
+from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.errors import InputRefused, UsageError
 
 OWN_RESULT = "result of an earlier synthesis"
@@ -66,6 +68,8 @@ def read_study(path: Path, kinds: Sequence[Kind]) -> Study:
     Args:
         path: a folder (read recursively), or one file.
         kinds: what is wanted; everything else is passed over with a remark. A kind of which there is no file is empty.
+            Pictures beside DICOM objects of their kind are those of a viewer or copies, and passed over, too, and so
+            is what a rejection note of the study names.
 
     Raises:
         UsageError: the path does not exist or cannot be read.
@@ -75,35 +79,95 @@ def read_study(path: Path, kinds: Sequence[Kind]) -> Study:
     path = Path(path)
     if not path.exists():
         raise UsageError("input", "must be a folder or a file", "nothing at that path", "Check the path.")
-    found: dict[str, list[StudyFile]] = {kind.name: [] for kind in kinds}
-    others, remarks = Counter[str](), []
+    sorting = _Sorting(kinds, {kind.name: [] for kind in kinds})
     for file in _files(path):
         name = file.name if path.is_file() else str(file.relative_to(path))
         kind = _kind_by_name(file, kinds, single=path.is_file())
         if kind is not None:
-            found[kind.name].append(StudyFile(name, file))
-            continue
-        require_bounded(file, name)
-        header = _header(file)
-        if header is None:
-            remarks.append(f"{name}: {_none_of(kinds)} and was passed over")
-            continue
-        modality = str(header.get("Modality", ""))
-        kind = next((kind for kind in kinds if modality in kind.modalities), None)
-        if is_own_result(header):
-            others[OWN_RESULT] += 1
-        elif kind is not None:
-            found[kind.name].append(StudyFile(name, file, header))
+            sorting.found[kind.name].append(StudyFile(name, file))
         else:
-            others[modality or "DICOM object without modality"] += 1
-    used = _enumerate([modality for kind in kinds for modality in kind.modalities], "and")
-    passed_over = dict(sorted(others.items()))
-    remarks += [f"{count} {what} passed over: only {used} are used" for what, count in passed_over.items()]
-    for kind in kinds:
-        if kind.one_study:
-            _require_one(found[kind.name], kind, "PatientID", "patient")
-            _require_one(found[kind.name], kind, "StudyInstanceUID", "study")
-    return Study({name: tuple(files) for name, files in found.items()}, passed_over, tuple(remarks))
+            sorting.add(file, name)
+    return sorting.study()
+
+
+@dataclass
+class _Sorting:
+    """The files of a study while they are read.
+
+    Attributes:
+        kinds: what is wanted.
+        found: of each kind, in the order of their paths.
+        others: what else there is, and how often.
+        remarks: on single files.
+        rejections: what is rejected, and by which file.
+    """
+
+    kinds: Sequence[Kind]
+    found: dict[str, list[StudyFile]]
+    others: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+    rejections: dict[str, Rejection] = field(default_factory=dict)
+
+    def add(self, file: Path, name: str) -> None:
+        """Sort a file that may be DICOM."""
+        require_bounded(file, name)
+        header = read_header(file)
+        if header is None:
+            self.remarks.append(f"{name}: {_none_of(self.kinds)} and was passed over")
+            return
+        modality = str(header.get("Modality", ""))
+        kind = next((kind for kind in self.kinds if modality in kind.modalities), None)
+        if is_key_object_selection(header):
+            rejection = rejection_of(header)
+            if rejection is None:
+                self.others["key object selection that rejects nothing"] += 1
+            else:
+                self.rejections[name] = rejection
+        elif is_own_result(header):
+            self.others[OWN_RESULT] += 1
+        elif kind is not None:
+            self.found[kind.name].append(StudyFile(name, file, header))
+        else:
+            self.others[modality or "DICOM object without modality"] += 1
+
+    def study(self) -> Study:
+        """What is left when all files are known."""
+        used = _enumerate([modality for kind in self.kinds for modality in kind.modalities], "and")
+        remarks = self.remarks + [
+            f"{count} {what} passed over: only {used} are used" for what, count in sorted(self.others.items())
+        ]
+        for kind in self.kinds:
+            self._pass_over_pictures(kind, remarks)
+            self._pass_over_rejected(kind, remarks)
+            if kind.one_study:
+                _require_one(self.found[kind.name], kind)
+        files = {name: tuple(files) for name, files in self.found.items()}
+        return Study(files, dict(sorted(self.others.items())), tuple(remarks))
+
+    def _pass_over_pictures(self, kind: Kind, remarks: list[str]) -> None:
+        """Leave out what is not DICOM beside what is."""
+        files = self.found[kind.name]
+        objects = [file for file in files if file.header is not None]
+        if objects:
+            remarks += [
+                f"{file.name}: a picture beside DICOM {kind.name} was passed over"
+                for file in files
+                if file.header is None
+            ]
+            self.found[kind.name] = objects
+
+    def _pass_over_rejected(self, kind: Kind, remarks: list[str]) -> None:
+        """Leave out what a rejection note names."""
+        kept = []
+        for file in self.found[kind.name]:
+            by = next((name for name, note in self.rejections.items() if file.header and note.names(file.header)), None)
+            if by is None:
+                kept.append(file)
+                continue
+            reason = self.rejections[by].reason
+            self.others[f"{kind.name} rejected ({reason})"] += 1
+            remarks.append(f"{file.name}: rejected ({reason}) by {by} and not used")
+        self.found[kind.name] = kept
 
 
 def _kind_by_name(file: Path, kinds: Sequence[Kind], single: bool) -> Kind | None:
@@ -137,23 +201,10 @@ def _files(path: Path) -> Iterator[Path]:
         raise UsageError("input", "must be readable", error.strerror or "an error", "Check its permissions.") from error
 
 
-def _header(file: Path) -> Dataset | None:
-    """The header of a DICOM file, with or without preamble; None for anything else."""
-    try:
-        with file.open("rb") as stream:
-            part_10 = stream.read(132).endswith(b"DICM")
-        header = pydicom.dcmread(file, stop_before_pixels=True, force=not part_10)
-        known = part_10 or ("SOPClassUID" in header and "StudyInstanceUID" in header)
-        for tag in unreadable_tags(header):
-            del header[tag]
-    except Exception:  # a damaged file fails anywhere in the parser; it is passed over like a file that is not DICOM
-        return None
-    return header if known else None
-
-
-def _require_one(files: Sequence[StudyFile], kind: Kind, keyword: str, what: str) -> None:
-    values = {str(file.header.get(keyword, "")) for file in files if file.header is not None}
-    if len(values) > 1:
-        raise InputRefused(
-            "input", f"must be of one {what}", f"{kind.name} of {len(values)}", f"Give one {what} at a time."
-        )
+def _require_one(files: Sequence[StudyFile], kind: Kind) -> None:
+    headers = [file.header for file in files if file.header is not None]
+    studies = {text_value(header, "StudyInstanceUID") for header in headers}
+    for what, count in (("patient", count_patients(headers)), ("study", len(studies))):
+        if count > 1:
+            found, remedy = f"{kind.name} of {count}", f"Give one {what} at a time."
+            raise InputRefused("input", f"must be of one {what}", found, remedy)
