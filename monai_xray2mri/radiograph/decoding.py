@@ -21,6 +21,8 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import ComputedRadiographyImageStorage, RLELossless, generate_uid
 
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.radiograph.codestream import Precision, precision_of
+from monai_xray2mri.radiograph.stored_bits import Layout, overlay_planes, read_values, sign_remark
 
 END_OF_CODESTREAM = b"\xff\xd9"
 """EOI of JPEG and JPEG-LS, EOC of JPEG 2000: what a complete codestream ends with."""
@@ -38,7 +40,7 @@ _FRAME_KEYWORDS = (
 )
 
 
-def decode_stored_values(dataset: Dataset, name: str) -> np.ndarray:
+def decode_stored_values(dataset: Dataset, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decode the one frame of a radiograph (PS3.3 C.7.6.3, PS3.5 Annex A).
 
     Args:
@@ -46,25 +48,65 @@ def decode_stored_values(dataset: Dataset, name: str) -> np.ndarray:
         name: how messages call the file.
 
     Returns:
-        [H,W] int32 stored values; bits above Bits Stored (old overlays) are removed, signed values are signed.
+        [H,W] int32 stored values; overlays in unused bits are removed, signed values are signed. And remarks, where
+        the values are not as the header describes them (:mod:`~monai_xray2mri.radiograph.stored_bits`).
 
     Raises:
         InputRefused: colour, several frames, unusual bit depths, cut-off or undecodable pixel data.
     """
     check_pixel_description(dataset, name)
     frame = _frame_alone(dataset)
-    _check_complete(frame, name)
+    precision, signed = _precision(frame, name), bool(frame.PixelRepresentation)
+    remarks = list[str]()
+    if precision is None:
+        layout = Layout(frame.BitsAllocated, frame.BitsStored, signed)
+        _describe(frame, Precision(frame.BitsAllocated, signed))
+    else:
+        stored = frame.get("BitsStored")
+        bits = stored if isinstance(stored, int) and 8 <= stored <= precision.bits else precision.bits
+        layout = Layout(precision.bits, bits, signed or precision.signed)
+        remarks += [sign_remark(True)] if precision.signed and not signed else []
+        _describe(frame, precision)
     try:
-        values = pixel_array(frame)
+        decoded = pixel_array(frame)
     except Exception:  # whatever a decoder raises for what it cannot do; the second decoder has the last word
-        values = _decode_with_gdcm(frame, name)
-    if values.shape != (frame.Rows, frame.Columns):
+        decoded = _decode_with_gdcm(frame, name)
+    if decoded.shape != (frame.Rows, frame.Columns):
         raise cut_off(name, "the decoded image has another size than Rows and Columns say")
-    return _keep_stored_bits(values, frame.BitsStored, bool(frame.PixelRepresentation))
+    codes = decoded.astype(np.int32) & ((1 << layout.container) - 1) & ~_overlays(dataset, layout)
+    if precision is None:
+        codes, moved = _to_the_low_bits(codes, dataset, name)
+        remarks += moved
+    values, read = read_values(codes, layout, dataset)
+    return values, (*remarks, *read)
+
+
+def _overlays(dataset: Dataset, layout: Layout) -> int:
+    """A mask of the bits that hold overlays; where values lie there is none, whatever the header says."""
+    high = dataset.get("HighBit")
+    lowest = high + 1 - layout.bits if isinstance(high, int) and layout.bits - 1 <= high < layout.container else 0
+    return overlay_planes(dataset) & ~(((1 << layout.bits) - 1) << lowest)
+
+
+def _to_the_low_bits(codes: np.ndarray, dataset: Dataset, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Values whose High Bit is not Bits Stored - 1, moved to the low bits if they are where it says.
+
+    Raises:
+        InputRefused: they are neither there nor in the low bits.
+    """
+    allocated, stored, high = (dataset.get(keyword) for keyword in ("BitsAllocated", "BitsStored", "HighBit"))
+    if high in (None, stored - 1):
+        return codes, ()
+    above = high + 1 - stored if isinstance(high, int) and stored <= high < allocated else 0
+    if above and not np.any(codes & ((1 << above) - 1)):
+        return codes >> above, (f"values lie in the bits below High Bit (0028,0102) {high}",)
+    if int(codes.max()) >> stored:
+        raise _unusual_bits(dataset, name)
+    return codes, (f"High Bit (0028,0102) {_number(high)} is not followed: values lie in the {stored} low bits",)
 
 
 def check_pixel_description(dataset: Dataset, name: str) -> None:
-    """Refuse what is not one grey frame of 8 to 16 bits (PS3.3 C.7.6.3).
+    """Refuse what is not one grey frame of 8 to 16 bits (PS3.3 C.7.6.3); a codestream tells its bits itself.
 
     Args:
         dataset: the data set.
@@ -94,19 +136,34 @@ def check_pixel_description(dataset: Dataset, name: str) -> None:
             f"{dataset.get('SamplesPerPixel')} samples, {photometric}",
             "Give the original radiograph, not a colour copy or screen shot.",
         )
-    _check_bits(dataset, name)
+    if not _has_codestream(dataset):
+        _check_bits(dataset, name)
+    _check_size(dataset, name)
+
+
+def _has_codestream(dataset: Dataset) -> bool:
+    """Whether the frame is compressed by a method that writes down the precision of its values."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    return syntax.is_transfer_syntax and syntax.is_compressed and not syntax.is_deflated and syntax != RLELossless
 
 
 def _check_bits(dataset: Dataset, name: str) -> None:
-    allocated, stored, high = (dataset.get(k) for k in ("BitsAllocated", "BitsStored", "HighBit"))
-    usual = allocated in (8, 16) and isinstance(stored, int) and 8 <= stored <= allocated
-    if not usual or high not in (None, stored - 1):
-        raise InputRefused(
-            f"radiograph {name}",
-            "must store 8 to 16 bits in the low bits of 8 or 16",
-            f"BitsAllocated {_number(allocated)}, BitsStored {_number(stored)}, HighBit {_number(high)}",
-            "Export the radiograph again.",
-        )
+    allocated, stored = dataset.get("BitsAllocated"), dataset.get("BitsStored")
+    if allocated not in (8, 16) or not isinstance(stored, int) or not 8 <= stored <= allocated:
+        raise _unusual_bits(dataset, name)
+
+
+def _unusual_bits(dataset: Dataset, name: str) -> InputRefused:
+    found = (f"{keyword} {_number(dataset.get(keyword))}" for keyword in ("BitsAllocated", "BitsStored", "HighBit"))
+    return InputRefused(
+        f"radiograph {name}",
+        "must store 8 to 16 bits in the low bits of 8 or 16",
+        ", ".join(found),
+        "Export the radiograph again.",
+    )
+
+
+def _check_size(dataset: Dataset, name: str) -> None:
     size = [dataset.get(keyword) for keyword in ("Rows", "Columns")]
     if not all(isinstance(value, int) and value > 0 for value in size):
         found = "none or zero" if not any(size) else "values that are no numbers, or zero"
@@ -128,31 +185,61 @@ def _frame_alone(dataset: Dataset) -> Dataset:
     for keyword in _FRAME_KEYWORDS:
         if keyword in dataset:
             frame[keyword] = copy(dataset[keyword])  # what is set below must not reach the header
-    frame.HighBit = frame.BitsStored - 1
     frame.PixelRepresentation = dataset.get("PixelRepresentation") or 0
     frame.file_meta = FileMetaDataset()
     frame.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
     return frame
 
 
-def _check_complete(frame: Dataset, name: str) -> None:
-    """Refuse cut-off pixel data; decoders may pad it in silence or with a warning only."""
+def _describe(frame: Dataset, precision: Precision) -> None:
+    """Describe a frame so that decoders give all bits of it: they unpack it so, or remove what is not described."""
+    frame.BitsAllocated = 8 if precision.bits <= 8 else 16
+    frame.BitsStored, frame.HighBit = precision.bits, precision.bits - 1
+    frame.PixelRepresentation = int(precision.signed)
+
+
+def _precision(frame: Dataset, name: str) -> Precision | None:
+    """What the codestream says of its values; None for what has none.
+
+    Raises:
+        InputRefused: pixel data that are cut off, which decoders may pad in silence or with a warning only, or unusual
+            bits.
+    """
     syntax = frame.file_meta.TransferSyntaxUID
     if not syntax.is_transfer_syntax:
         remedy = "Export the radiograph again."
         raise InputRefused(f"radiograph {name}", "must name a transfer syntax of DICOM", "another UID", remedy)
     if not syntax.is_compressed or syntax.is_deflated:
-        expected = frame.Rows * frame.Columns * frame.BitsAllocated // 8
-        if len(frame.PixelData) < expected:
-            raise cut_off(name, f"{len(frame.PixelData)} of {expected} bytes of pixel data")
-        return
+        _check_length(frame, name)
+        return None
     try:
         codestream = b"".join(generate_frames(frame.PixelData, number_of_frames=1))
     except Exception:  # pydicom raises several kinds for broken items; all mean the same here
         raise cut_off(name, "broken items in the compressed pixel data") from None
+    if syntax == RLELossless:
+        return None
     # zeros and one fill byte may follow the end marker to make the length even
-    if syntax != RLELossless and END_OF_CODESTREAM not in codestream.rstrip(b"\0")[-3:]:
+    if END_OF_CODESTREAM not in codestream.rstrip(b"\0")[-3:]:
         raise cut_off(name, "compressed pixel data without their end marker")
+    precision = precision_of(codestream)
+    if precision is None or not 8 <= precision.bits <= 16:
+        _check_bits(frame, name)
+        return None
+    return precision
+
+
+def _check_length(frame: Dataset, name: str) -> None:
+    """Refuse fewer bytes than an uncompressed frame has, or so many more that the description cannot be right."""
+    expected, found = frame.Rows * frame.Columns * frame.BitsAllocated // 8, len(frame.PixelData)
+    if found < expected:
+        raise cut_off(name, f"{found} of {expected} bytes of pixel data")
+    if found >= 2 * expected:
+        raise InputRefused(
+            f"radiograph {name}",
+            "must have as many bytes of pixel data as Rows, Columns and Bits Allocated say",
+            f"{found} bytes in place of {expected}",
+            "Export the radiograph again.",
+        )
 
 
 def _decode_with_gdcm(frame: Dataset, name: str) -> np.ndarray:
@@ -177,15 +264,6 @@ def _decode_with_gdcm(frame: Dataset, name: str) -> np.ndarray:
             # the decoders' own texts name temporary files and say little to a user
             raise cut_off(name, f"{frame.file_meta.TransferSyntaxUID.name} that no decoder here can read") from None
     return values[0] if values.ndim == 3 else values
-
-
-def _keep_stored_bits(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
-    """Mask everything above Bits Stored and extend the sign: [H,W] int32."""
-    kept = values.astype(np.int32) & ((1 << bits) - 1)
-    if not signed:
-        return kept
-    sign = 1 << (bits - 1)
-    return (kept ^ sign) - sign
 
 
 def cut_off(name: str, found: str) -> InputRefused:

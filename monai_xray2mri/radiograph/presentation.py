@@ -1,111 +1,132 @@
 """From stored values to what a reader sees: modality LUT, VOI LUT or window, and one rule of polarity.
 
 The order is that of PS3.4 N.2: stored values, Modality LUT, VOI LUT, Presentation LUT Shape. The result is bone
-bright, in [0,1], whatever the file's own polarity.
+bright, in [0,1], whatever the file's own polarity. A table or window that cannot be applied, or that leaves nothing to
+see of what the pixels show, is passed over with a remark that says which and why: next come the other tables, the
+windows, and the range of the pixels.
 """
 
 from __future__ import annotations
 
-from copy import copy
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.uid import DigitalXRayImageStorageForProcessing
 
-from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.radiograph.lookup_tables import Unusable, read_table
+from monai_xray2mri.radiograph.stored_bits import padding_of
+from monai_xray2mri.radiograph.windows import Window, rescale, windows_of
 
-_VOI_KEYWORDS = (
-    "VOILUTSequence",
-    "WindowCenter",
-    "WindowWidth",
-    "VOILUTFunction",
-    "PhotometricInterpretation",
-    "BitsStored",
-    "PixelRepresentation",
-)
+LEAST_RANGE, FEWEST_GRAYS = 0.02, 16
+"""Distance of the 1st and 99th percentile of [0,1], and different values, below which a picture shows nothing."""
+
+Shown = tuple[np.ndarray, float, float]
+"""[H,W] float64 values and the range that they may take."""
 
 
-def present_bone_bright(stored: np.ndarray, dataset: Dataset, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def present_bone_bright(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
     """Apply the look-up tables of the header and turn the polarity to bone bright.
 
     Args:
         stored: [H,W] int32 stored values.
         dataset: the header.
-        name: how messages call the file.
 
     Returns:
         [H,W] float32 in [0,1], padding 0; and remarks.
-
-    Raises:
-        InputRefused: a modality or VOI LUT that is not valid.
     """
-    padding = _padding(stored, dataset)
-    try:
-        values, low, high = _transform(stored, dataset, padding)
-    except Exception:  # pydicom raises many kinds for broken tables
-        raise InputRefused(
-            f"radiograph {name}",
-            "needs valid look-up tables and windows",
-            "a modality LUT, VOI LUT or window that cannot be applied",
-            "Correct or remove it in the header.",
-        ) from None
-    scaled = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
+    padding = padding_of(stored, dataset)
+    values, modality_remarks = _modality(stored, dataset)
+    (shown, low, high), voi_remarks = _voi(values, dataset, ~padding if not padding.all() else padding)
+    scaled = np.clip((shown - low) / max(high - low, 1e-12), 0, 1)
     inverted, remarks = _polarity(dataset)
     bright = 1 - scaled if inverted else scaled
     bright[padding] = 0
-    return bright.astype(np.float32), remarks
+    return bright.astype(np.float32), (*remarks, *modality_remarks, *voi_remarks)
 
 
-def _transform(stored: np.ndarray, dataset: Dataset, padding: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Apply the tables: [H,W] float64 values and the range that they may take."""
-    values = np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64)
-    if _for_processing(dataset) and dataset.get("PixelIntensityRelationship") == "LIN":
-        values = np.log1p(np.maximum(values - values[~padding].min(initial=0), 0))  # attenuation adds up in the log
-    elif (voi := _voi_alone(dataset)) is not None:
-        return _apply_voi(values, voi)
-    shown = values[~padding] if not padding.all() else values
+def _modality(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Apply the first Modality LUT that can be, else the rescale: [H,W] float64 values."""
+    remarks = list[str]()
+    for number, item in enumerate(dataset.get("ModalityLUTSequence") or [], start=1):
+        try:
+            table = read_table(item, _is_little_endian(dataset)).shifted(stored)
+        except Unusable as error:
+            remarks.append(f"Modality LUT Sequence (0028,3000), item {number}, is not applied: {error}")
+        else:
+            return table.apply(stored), (*remarks, *table.remarks)
+    values, rescale_remarks = rescale(stored, dataset)
+    return values, (*remarks, *rescale_remarks)
+
+
+def _voi(values: np.ndarray, dataset: Dataset, seen: np.ndarray) -> tuple[Shown, tuple[str, ...]]:
+    """Apply the first VOI transformation that can be and shows something, else the range of the pixels.
+
+    Args:
+        values: [H,W] output of the modality LUT.
+        dataset: the header.
+        seen: [H,W] bool, where there is no padding.
+    """
+    if is_for_processing(dataset) and dataset.get("PixelIntensityRelationship") == "LIN":
+        values = np.log1p(np.maximum(values - values[seen].min(initial=0), 0))  # attenuation adds up in the log
+        return _by_range(values, seen), ()
+    windows, remarks = windows_of(dataset)
+    said = list[str]()
+    for name, apply in _transformations(dataset, windows):
+        try:
+            shown, own_remarks = apply(values)
+            if not _shows_something(shown, seen) and _shows_something(_by_range(values, seen), seen):
+                raise Unusable("it leaves nothing to see of what the pixels show")
+        except Unusable as error:
+            said.append(f"{name} is not applied: {error}")
+        else:
+            window_remarks = remarks if name.startswith("window") else ()
+            return shown, (*said, *own_remarks, *window_remarks)
+    return _by_range(values, seen), (*said, *remarks)
+
+
+def _transformations(
+    dataset: Dataset, windows: list[Window]
+) -> Iterator[tuple[str, Callable[[np.ndarray], tuple[Shown, tuple[str, ...]]]]]:
+    """VOI LUTs, then windows, each in its order and with what messages call it (PS3.3 C.11.2)."""
+
+    def by_table(item: Dataset) -> Callable[[np.ndarray], tuple[Shown, tuple[str, ...]]]:
+        def apply(values: np.ndarray) -> tuple[Shown, tuple[str, ...]]:
+            table = read_table(item, _is_little_endian(dataset)).shifted(values)
+            return (table.apply(values), 0.0, table.highest), table.remarks
+
+        return apply
+
+    def by_window(window: Window) -> Callable[[np.ndarray], tuple[Shown, tuple[str, ...]]]:
+        def apply(values: np.ndarray) -> tuple[Shown, tuple[str, ...]]:
+            window.require_usable()
+            return window.apply(values, dataset), ()
+
+        return apply
+
+    for number, item in enumerate(dataset.get("VOILUTSequence") or [], start=1):
+        yield f"VOI LUT Sequence (0028,3010), item {number},", by_table(item)
+    for window in windows:
+        yield str(window), by_window(window)
+
+
+def _by_range(values: np.ndarray, seen: np.ndarray) -> Shown:
+    shown = values[seen]
     return values, float(shown.min()), float(shown.max())
 
 
-def _apply_voi(values: np.ndarray, voi: Dataset) -> tuple[np.ndarray, float, float]:
-    """Apply a VOI LUT or, if there is none, a window, of which the first is the default one (PS3.3 C.11.2)."""
-    if "VOILUTSequence" in voi:
-        result = np.asarray(apply_voi_lut(np.rint(values).astype(np.int32), voi), dtype=np.float64)
-        bits = int(voi.VOILUTSequence[0].LUTDescriptor[2])
-        return result, 0.0, max(float(2**bits - 1), float(result.max()))
-    with np.errstate(over="ignore"):  # a sigmoid far outside of its window
-        limits = apply_voi_lut(np.array([-1e12, 1e12]), voi)
-        return np.asarray(apply_voi_lut(values, voi), dtype=np.float64), float(limits[0]), float(limits[1])
+def _shows_something(shown: Shown, seen: np.ndarray) -> bool:
+    values, low, high = shown
+    sample = values[::4, ::4][seen[::4, ::4]]
+    if sample.size < FEWEST_GRAYS or high <= low:
+        return False
+    first, last = np.percentile(np.clip(sample, low, high), (1, 99))
+    return bool(last - first >= LEAST_RANGE * (high - low)) and len(np.unique(sample)) >= FEWEST_GRAYS
 
 
-def _voi_alone(dataset: Dataset) -> Dataset | None:
-    """Copy what belongs to the VOI; None if the header has neither a table nor a complete window.
-
-    Without the rescale slope: pydicom would scale the output range of a window with it, which turns the image over
-    where the slope is negative.
-    """
-    has_lut = bool(dataset.get("VOILUTSequence"))
-    has_window = all(dataset.get(keyword) not in (None, "", []) for keyword in ("WindowCenter", "WindowWidth"))
-    if not (has_lut or has_window):
-        return None
-    voi = Dataset()
-    for keyword in _VOI_KEYWORDS:
-        if keyword in dataset and dataset.get(keyword) not in (None, "", []):
-            voi[keyword] = copy(dataset[keyword])
-    voi.PixelRepresentation = dataset.get("PixelRepresentation") or 0
-    voi.file_meta = dataset.file_meta  # tells the byte order of a table's OW data
-    return voi
-
-
-def _padding(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Where the detector saw nothing (Pixel Padding Value and Range Limit, PS3.3 C.7.5.1.1.2): [H,W] bool."""
-    value = dataset.get("PixelPaddingValue")
-    if value is None or value == "":
-        return np.zeros(stored.shape, dtype=bool)
-    limit = dataset.get("PixelPaddingRangeLimit")
-    low, high = sorted((int(value), int(value if limit in (None, "") else limit)))
-    return (stored >= low) & (stored <= high)
+def _is_little_endian(dataset: Dataset) -> bool:
+    """Byte order of a table's OW data, which the transfer syntax tells."""
+    return bool(dataset.file_meta.TransferSyntaxUID.is_little_endian)
 
 
 def _polarity(dataset: Dataset) -> tuple[bool, tuple[str, ...]]:
@@ -117,7 +138,7 @@ def _polarity(dataset: Dataset) -> tuple[bool, tuple[str, ...]]:
     means more dose, hence less bone, with higher values (PS3.3 C.8.11.3.1.2).
     """
     sign = dataset.get("PixelIntensityRelationshipSign")
-    if _for_processing(dataset):
+    if is_for_processing(dataset):
         remark = "an image FOR PROCESSING: shown without the maker's processing"
         inverted = sign == 1 if sign in (1, -1) else dataset.get("PhotometricInterpretation") == "MONOCHROME1"
         return inverted, (remark,)
@@ -130,7 +151,8 @@ def _polarity(dataset: Dataset) -> tuple[bool, tuple[str, ...]]:
     return first, ()
 
 
-def _for_processing(dataset: Dataset) -> bool:
+def is_for_processing(dataset: Dataset) -> bool:
+    """Whether an image is the detector's, without the maker's processing (PS3.3 C.8.11.1.1.1)."""
     return (
         dataset.get("SOPClassUID") == DigitalXRayImageStorageForProcessing
         or str(dataset.get("PresentationIntentType") or "").upper() == "FOR PROCESSING"

@@ -20,11 +20,12 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from monai_xray2mri.dicom.files import with_pixels
 from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.readable import unreadable_tags
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
-from monai_xray2mri.radiograph.decoding import check_pixel_description, cut_off, decode_stored_values
+from monai_xray2mri.radiograph.decoding import check_pixel_description, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
 from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES
 from monai_xray2mri.radiograph.laterality import sides_of
@@ -50,7 +51,9 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 """Little-endian group numbers with which a DICOM data set without preamble begins."""
 
 
-def read_radiograph(path: Path, name: str | None = None, check_subject: SubjectCheck | None = None) -> Radiograph:
+def read_radiograph(
+    path: Path, name: str | None = None, check_subject: SubjectCheck | None = None, header: Dataset | None = None
+) -> Radiograph:
     """Read a radiograph from a DICOM (with or without preamble), PNG, JPEG, NIfTI or NRRD file.
 
     Args:
@@ -58,6 +61,8 @@ def read_radiograph(path: Path, name: str | None = None, check_subject: SubjectC
         name: how messages call it, relative to the user's input; the file name if None.
         check_subject: asked where the header contradicts itself about the side: of a film of something else the
             contradiction is not the reason to name.
+        header: of the file, where it was parsed before (:func:`~monai_xray2mri.dicom.files.read_header`): only the
+            pixels are read then.
 
     Returns:
         The radiograph, bone bright, in the usual display.
@@ -68,26 +73,32 @@ def read_radiograph(path: Path, name: str | None = None, check_subject: SubjectC
         InputRefused: its pixels, side or spacing cannot be trusted.
     """
     name = name or path.name
+    if header is None:
+        start = _start_of(path, name)
+        if start.startswith((_PNG, _JPEG)):
+            return read_picture(path, name)
+        if is_image_file(path):
+            return read_image_file(path, name)
+        if start[128:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
+            raise InputRefused(
+                f"file {name}",
+                "must be a DICOM, PNG, JPEG, NIfTI or NRRD file",
+                "another kind of file",
+                "Give the radiograph itself.",
+            )
+        require_bounded(path, name)
+    return radiograph_from_dataset(_read_dataset(path, name, header), name, path, check_subject)
+
+
+def _start_of(path: Path, name: str) -> bytes:
+    """The first bytes of a file, which tell its kind."""
     if not path.is_file():
         raise UsageError(f"radiograph {name}", "must be a file", "none of that name", "Check the path.")
     try:
         with path.open("rb") as file:
-            start = file.read(132)
+            return file.read(132)
     except OSError:
         raise InputRefused(f"radiograph {name}", "must be readable", "no permission or a broken medium") from None
-    if start.startswith((_PNG, _JPEG)):
-        return read_picture(path, name)
-    if is_image_file(path):
-        return read_image_file(path, name)
-    if start[128:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
-        raise InputRefused(
-            f"file {name}",
-            "must be a DICOM, PNG, JPEG, NIfTI or NRRD file",
-            "another kind of file",
-            "Give the radiograph itself.",
-        )
-    require_bounded(path, name)
-    return radiograph_from_dataset(_read_dataset(path, name), name, path, check_subject)
 
 
 def radiograph_from_dataset(
@@ -115,26 +126,23 @@ def radiograph_from_dataset(
         check_pixel_description(readable, name)
         sides, sides_source = _sides(header, name, check_subject)
         spacing, spacing_source, spacing_remarks = detector_spacing(header, name)
-        stored = decode_stored_values(readable, name)  # [H,W]
-        bright, polarity_remarks = present_bone_bright(stored, header, name)  # [H,W] in [0,1]
+        stored, bit_remarks = decode_stored_values(readable, name)  # [H,W]
+        bright, shown_remarks = present_bone_bright(stored, header)  # [H,W] in [0,1]
         pixels, swapped, turn_remarks = turn_to_usual_display(bright, header, name)
     if swapped and spacing:
         spacing = spacing[1], spacing[0]
     lossy = ("the radiograph was compressed with loss",) if header.get("LossyImageCompression") == "01" else ()
-    remarks = (*polarity_remarks, *turn_remarks, *spacing_remarks, *lossy)
+    remarks = (*shown_remarks, *bit_remarks, *turn_remarks, *spacing_remarks, *lossy)
     return Radiograph(pixels, spacing, spacing_source, sides, sides_source, name, header, path, remarks)
 
 
-def _read_dataset(path: Path, name: str) -> Dataset:
-    """Read a DICOM file; one that is cut off in compressed pixel data is told from other damage."""
+def _read_dataset(path: Path, name: str, header: Dataset | None) -> Dataset:
+    """Read a DICOM file, or only the pixels that belong to a header."""
     with quiet():
         try:
-            dataset = dcmread(path, force=True)
-            # pydicom drops the whole data set if an item of undefined length does not end
-            if not dataset and "Rows" in dcmread(path, force=True, stop_before_pixels=True):
-                raise cut_off(name, "compressed pixel data without their end")
-        except InputRefused:
-            raise
+            if header is None:
+                header = dcmread(path, force=True, stop_before_pixels=True)
+            return with_pixels(header, path)
         except Exception:  # pydicom and zlib raise many kinds for damaged files
             raise InputRefused(
                 f"file {name}",
@@ -142,7 +150,6 @@ def _read_dataset(path: Path, name: str) -> Dataset:
                 "a data set that is damaged or cut off",
                 "Fetch it again from its source.",
             ) from None
-    return dataset
 
 
 def _readable(dataset: Dataset) -> Dataset:

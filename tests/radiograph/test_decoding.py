@@ -173,7 +173,6 @@ def test_garbage_as_jpeg_lossless_is_refused_without_naming_temporary_files(knee
         ({"SamplesPerPixel": 3}, "3 samples"),
         ({"NumberOfFrames": 2}, "2 frames"),
         ({"BitsStored": 4, "HighBit": 3}, "BitsStored 4"),
-        ({"HighBit": 15}, "HighBit 15"),
         ({"BitsAllocated": 32}, "BitsAllocated 32"),
         ({"Rows": None}, "Rows"),
         ({"PixelData": None}, "pixel data"),

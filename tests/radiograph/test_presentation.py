@@ -7,7 +7,6 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, DigitalXRayImageStorageForProcessing
 
-from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset
 
 
@@ -106,13 +105,6 @@ def test_padding_is_dark_and_does_not_stretch_the_range(ramp, make_dataset, phot
     pixels = read(dataset)
     assert np.all(pixels[:20] == 0)
     assert np.allclose(pixels[20:], ramp[20:], atol=1e-3)
-
-
-def test_invalid_window_and_table_are_refused(ramp, make_dataset):
-    with pytest.raises(InputRefused, match="look-up tables"):
-        read(make_dataset(ramp, WindowCenter=100, WindowWidth=0))
-    with pytest.raises(InputRefused, match="look-up tables"):
-        read(make_dataset(ramp, VOILUTSequence=[Dataset()]))
 
 
 def test_dx_for_presentation(knee_crop, make_dataset):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monai_xray2mri.errors import DoubtfulInput, InputRefused
+from monai_xray2mri.errors import DoubtfulInput, InputRefused, NotAKnee
 from monai_xray2mri.radiograph.knee.header_checks import check_header
 from monai_xray2mri.radiograph.knee.joint import (
     SMALLEST_CONTRAST,
@@ -62,8 +62,8 @@ def check_radiograph(radiograph: Radiograph, *, side: Side | None = None, minimu
         minimum_age: youngest patient in years.
 
     Raises:
-        NotAKnee: another body part, view or species by the header.
-        InputRefused: unknown or contradicted side; a patient below the minimum age; too few pixels; a blank image.
+        NotAKnee: another body part, view or species by the header; too few pixels; a blank image.
+        InputRefused: unknown or contradicted side; a patient below the minimum age.
     """
     header = radiograph.dataset
     warnings = () if header is None else check_header(header, radiograph.name, minimum_age)
@@ -76,12 +76,12 @@ def _check_pixels(radiograph: Radiograph) -> None:
     what, pixels = f"radiograph {radiograph.name}", radiograph.pixels
     rows, columns = pixels.shape
     if min(rows, columns) < SMALLEST_IMAGE:
-        raise InputRefused(what, f"needs at least {SMALLEST_IMAGE} pixels each way", f"{columns} x {rows}")
+        raise NotAKnee(what, f"needs at least {SMALLEST_IMAGE} pixels each way", f"{columns} x {rows}")
     if not np.isfinite(pixels).all():
         raise InputRefused(what, "needs finite pixel values", "infinite or undefined ones")
     low, high = np.percentile(pixels, (1, 99))
     if high - low < SMALLEST_RANGE or len(np.unique(pixels[::4, ::4])) < FEWEST_GRAYS:
-        raise InputRefused(what, "must show something", "a blank or nearly constant image", "Give another film.")
+        raise NotAKnee(what, "must show something", "a blank or nearly constant image", "Give another film.")
 
 
 @dataclass(frozen=True)
