@@ -10,7 +10,7 @@ from pydicom import Dataset
 
 from monai_xray2mri.knee.grading.features import validate_grades
 from monai_xray2mri.radiograph.knee.roi import KneeROI
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
+from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.result import KneeResult
 from monai_xray2mri.types import Box, Radiograph, Side, Volume
 

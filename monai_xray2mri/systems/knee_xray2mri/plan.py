@@ -5,96 +5,34 @@ All input checks happen here and in :mod:`~monai_xray2mri.dicom.study`, before a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydicom import Dataset
 
 from monai_xray2mri.core.system import Plan
 from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.quiet import quiet
-from monai_xray2mri.dicom.source import source_moment
+from monai_xray2mri.dicom.source import require_study
 from monai_xray2mri.dicom.study import Study, StudyFile, read_study
 from monai_xray2mri.errors import InputRefused, NotAKnee, Xray2MRIError
 from monai_xray2mri.knee.grading.files import read_grading_file
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_reader import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.knee.oai.film_readings import oai_gradings
+from monai_xray2mri.radiograph.choice import choose
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.radiograph.knee.checks import FilmCheck, RegionCheck, check_radiograph, check_region
 from monai_xray2mri.radiograph.knee.header_checks import check_subject
 from monai_xray2mri.radiograph.knee.one_knee import OneKneeShown
 from monai_xray2mri.radiograph.knee.region import FoundJoint, Locator, find_knees
 from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.radiograph.laterality import sides_of
 from monai_xray2mri.radiograph.reading import read_radiograph
+from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
 from monai_xray2mri.types import Radiograph, Side
-
-
-@dataclass(frozen=True)
-class KneeCase:
-    """One knee that has passed all checks: the :class:`~monai_xray2mri.core.system.Case` of this system.
-
-    Attributes:
-        radiograph: the film it lies on.
-        roi: where.
-        grading: its features.
-        report: the structured report they come from, if any.
-        film_remarks: what the checks of the film, and of the region's grey values, found worth knowing.
-        forced: whether it is used although a check of the picture doubts it; the remarks say which.
-    """
-
-    radiograph: Radiograph
-    roi: KneeROI
-    grading: Grading = field(default_factory=Grading)
-    report: Dataset | None = None
-    film_remarks: tuple[str, ...] = ()
-    forced: bool = False
-
-    @property
-    def side(self) -> Side:
-        """Which knee it is."""
-        return self.roi.side
-
-    @property
-    def name(self) -> str:
-        """Name of its result's folder: ``knee_right``."""
-        return f"knee_{self.side.word}"
-
-    @property
-    def key(self) -> str:
-        """What tells it from the other knee: ``R``."""
-        return self.side.value
-
-    @property
-    def title(self) -> str:
-        """What people call it: ``right knee``."""
-        return f"{self.side.word} knee"
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What is worth knowing of film, region and grading, each once."""
-        return tuple(dict.fromkeys((*self.film_remarks, *self.roi.remarks, *self.grading.remarks)))
-
-    def record(self) -> dict[str, object]:
-        """What ``xray2mri check`` says of it; JSON, without patient data."""
-        return {
-            "side": self.side.word,
-            "side_source": self.radiograph.sides_source,
-            "radiograph": self.radiograph.name,
-            "spacing_mm": self.radiograph.spacing,
-            "spacing_source": self.radiograph.spacing_source,
-            "region_method": self.roi.method,
-            "region_mm": self.roi.width_mm,
-            "confidence": self.roi.confidence,
-            "prosthesis": self.roi.prosthesis,
-            "forced": self.forced,
-            "features_source": self.grading.source,
-            "features": dict(self.grading.grades),
-            "remarks": list(self.remarks),
-        }
 
 
 def read_knee_study(path: Path) -> Study:
@@ -152,33 +90,86 @@ def locate_knees(study: Study, request: KneeRequest, region_mm: float) -> Plan[K
     Raises:
         InputRefused: no knee can be used; the message of the only reason, or all of them.
     """
-    films = require_films(study)
-    cases, refusals, passed_over = list[KneeCase](), list[InputRefused](), list[InputRefused]()
-    for film in films:
+    cases, refused, passed_over = list[KneeCase](), list[_Refused](), list[InputRefused]()
+    for film in require_films(study):
         try:
-            radiograph = read_radiograph(film.path, film.name, check_subject)
-            check = check_radiograph(radiograph, side=request.side)
-        except InputRefused as refusal:
-            irrelevant = isinstance(refusal, NotAKnee) or (request.side is not None and len(films) > 1)
-            (passed_over if irrelevant else refusals).append(refusal)
-            continue
-        found, refused = _knees_of(radiograph, check, region_mm, request)
-        cases += found
-        refusals += refused
+            found, others = _look_at(film, request, region_mm)
+        except NotAKnee as refusal:
+            passed_over.append(refusal)
+        else:
+            cases += found
+            refused += others
     if not cases:
-        raise _joined([*refusals, *passed_over])
+        raise _joined([*(one.refusal for one in refused), *passed_over])
+    wanted = set(Side) if request.side is None else {request.side}
+    lacking = wanted - {case.side for case in cases}
+    missing = [one.refusal for one in refused if _may_lack(one, lacking, region_mm, request)]
+    passed_over += [one.refusal for one in refused if one.refusal not in missing]
     remarks = (*study.remarks, *(str(refusal) for refusal in passed_over))
-    return Plan(tuple(_newest_per_side(cases)), tuple(refusals), remarks)
+    return Plan(tuple(_one_per_side(cases)), tuple(missing), remarks)
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """A film, or a knee of it, that cannot be used.
+
+    Attributes:
+        refusal: why.
+        sides: the knees that it says it shows; none if it does not say.
+        radiograph: it, if it could be read.
+    """
+
+    refusal: InputRefused
+    sides: Sequence[Side]
+    radiograph: Radiograph | None = None
+
+
+def _look_at(film: StudyFile, request: KneeRequest, region_mm: float) -> tuple[list[KneeCase], list[_Refused]]:
+    """The knees of a film, one at a time, so that a knee that cannot be found does not cost the other one.
+
+    Raises:
+        NotAKnee: it is a film of something else.
+    """
+    radiograph = None
+    try:
+        radiograph = read_radiograph(film.path, film.name, check_subject, film.header)
+        if radiograph.dataset is not None:
+            require_study(radiograph.dataset, f"radiograph {radiograph.name}")
+        check = check_radiograph(radiograph, side=request.side)
+    except NotAKnee:
+        raise
+    except InputRefused as refusal:
+        return [], [_Refused(refusal, _sides_said(film), radiograph)]
+    return _knees_of(radiograph, check, region_mm, request)
+
+
+def _sides_said(film: StudyFile) -> Sequence[Side]:
+    """The knees that a film may show by its header: both, if it contradicts itself."""
+    try:
+        return () if film.header is None else sides_of(film.header, film.name)[0]
+    except InputRefused:
+        return tuple(Side)
+
+
+def _may_lack(refused: _Refused, lacking: Set[Side], region_mm: float, request: KneeRequest) -> bool:
+    """Whether a knee is missing because a film was refused: the film says that it shows it, or looks like it.
+
+    Films are not knees: laterals, copies and test exposures that say nothing leave none missing.
+    """
+    if refused.sides or refused.radiograph is None:
+        return any(side in lacking for side in refused.sides)
+    return any(
+        _knees_of(refused.radiograph, FilmCheck((side,)), region_mm, replace(request, side=side))[0] for side in lacking
+    )
 
 
 def _knees_of(
     radiograph: Radiograph, film: FilmCheck, region_mm: float, request: KneeRequest
-) -> tuple[list[KneeCase], list[InputRefused]]:
-    """The knees of a film, one at a time, so that a knee that cannot be found does not cost the other one."""
+) -> tuple[list[KneeCase], list[_Refused]]:
     from monai_xray2mri.knee.detection.joints import find_joints  # torch takes seconds to import
     from monai_xray2mri.knee.detection.likeness import with_side_seen
 
-    locate, cases, refusals = _locate_once(find_joints), list[KneeCase](), list[InputRefused]()
+    locate, cases, refused = _locate_once(find_joints), list[KneeCase](), list[_Refused]()
     for side in film.sides:
         try:
             (roi,) = find_knees(
@@ -192,13 +183,13 @@ def _knees_of(
             region = check_region(roi, radiograph.name)
             overridden = _override(region, roi, radiograph.name, request.force)
         except OneKneeShown as refusal:  # the same for either side
-            return [], [with_side_seen(refusal)]
+            return [], [_Refused(with_side_seen(refusal), (), radiograph)]
         except InputRefused as refusal:
-            refusals.append(refusal)
+            refused.append(_Refused(refusal, (side,)))
             continue
         remarks = (*overridden, *radiograph.remarks, *film.warnings, *region.warnings)
         cases.append(KneeCase(radiograph, roi, film_remarks=remarks, forced=bool(overridden)))
-    return cases, refusals
+    return cases, refused
 
 
 def _locate_once(locate: Locator) -> Locator:
@@ -294,21 +285,17 @@ def _estimated(case: KneeCase, grading: Grading) -> Grading:
     return replace(found, remarks=(*grading.remarks, *found.remarks))
 
 
-def _newest_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:
-    """One case per side, right first; of several films of one knee the newest, said in a remark."""
+def _one_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:
+    """One case per side, right first; of several films of one knee the one that is chosen, said in remarks."""
     for side in Side:
-        own = sorted((case for case in cases if case.side is side), key=_age)
-        if own:
-            older = f"{len(own) - 1} older radiographs of the {side.word} knee were not used"
-            yield replace(own[-1], film_remarks=(*own[-1].film_remarks, older)) if len(own) > 1 else own[-1]
-
-
-def _age(case: KneeCase) -> tuple[str, str, int, str]:
-    """When the film was taken, as the result will say it; of one moment, its number in the series, then its name."""
-    header = case.radiograph.dataset or Dataset()
-    date, time = source_moment(header)
-    number = str(header.get("InstanceNumber") or "")
-    return date.replace(".", ""), time, int(number) if number.isdecimal() else 0, case.radiograph.name
+        own = [case for case in cases if case.side is side]
+        if not own:
+            continue
+        choice = choose([case.radiograph for case in own])
+        used, remarks = own[choice.index], choice.remarks
+        if choice.older:
+            remarks += (f"{choice.older} older radiographs of the {side.word} knee were not used",)
+        yield replace(used, film_remarks=(*used.film_remarks, *remarks))
 
 
 def _joined(refusals: Sequence[InputRefused]) -> Xray2MRIError:

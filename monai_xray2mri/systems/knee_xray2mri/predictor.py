@@ -22,6 +22,7 @@ from monai_xray2mri.knee.grading.features import FEATURES, one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.knee_xray2mri.calibration import INTERVAL, knee_calibration
+from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
 from monai_xray2mri.systems.knee_xray2mri.options import (
     REQUEST_OPTIONS,
@@ -30,7 +31,7 @@ from monai_xray2mri.systems.knee_xray2mri.options import (
     knee_request,
     knee_sampling,
 )
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
+from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.result import KneeResult
 from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.systems.running import progress_of, split_options

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
+from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.types import Volume
 
 

@@ -17,7 +17,7 @@ from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.dicom.uncertainty import SHOWN, meaning_of
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.grading.record import Grading
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
+from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.preview import film_with_box
 from monai_xray2mri.systems.knee_xray2mri.products import Products
 

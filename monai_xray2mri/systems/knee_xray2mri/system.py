@@ -12,7 +12,7 @@ from monai_xray2mri.systems.knee_xray2mri.options import REQUEST_OPTIONS, SAMPLI
 
 if TYPE_CHECKING:
     from monai_xray2mri.core.system import Plan
-    from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase
+    from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
     from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
 

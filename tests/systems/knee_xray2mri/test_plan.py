@@ -23,9 +23,10 @@ from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_writer import write_grading_report
 from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES, RADIOGRAPHS
 from monai_xray2mri.radiograph.knee import checks
+from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.example_study import write_example_study
 from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
+from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.system import SYSTEM
 from monai_xray2mri.types import Side
 from tests.helpers.films import read_picture, real_crops, simulated_crop, write_film
@@ -189,7 +190,7 @@ def test_an_mr_is_no_radiograph(tmp_path: Path) -> None:
 @pytest.mark.parametrize("modality", RADIOGRAPH_MODALITIES)
 def test_radiographs_of_every_modality_are_planned(tmp_path: Path, modality: str) -> None:
     write_film(tmp_path / "film.dcm", simulated_crop(), Modality=modality)
-    assert modality in SYSTEM.modalities  # of these the app's selectors hand series on
+    assert modality in SYSTEM.modalities
     assert [case.side for case in plan(tmp_path).cases] == [Side.RIGHT]
 
 

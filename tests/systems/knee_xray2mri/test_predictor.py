@@ -19,8 +19,9 @@ from monai_xray2mri.core.volumes import to_patient_space, volume_affine
 from monai_xray2mri.errors import ExitCode, InputRefused, OutOfMemory, UsageError, WeightsError
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
+from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
-from monai_xray2mri.systems.knee_xray2mri.plan import KneeCase, plan_study, read_knee_study
+from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.types import Side
 from tests.helpers.films import simulated_crop, write_film
