@@ -16,11 +16,14 @@ LABEL := .venv-label
 setup: $(INSTALLED)
 	@:
 
+# dicom2nifti, with which tests read what is written, comes without the GDCM that it asks for: pydicom would decode with it,
+# and the tests of decoding would no longer see what users see.
 # The interpreter starts once more at the end because Holoscan's wheel finishes its installation at the first start.
 $(INSTALLED): pyproject.toml constraints.txt hatch_build.py monai_xray2mri/deploy/hook.pth
 	@"$(PYTHON)" -c "import sys; sys.version_info >= (3, 11) or sys.exit('Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11')"
 	"$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[$(EXTRAS)]"
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps dicom2nifti==2.6.2
 	$(BIN)/python -c "import holoscan_cli"
 	@touch $@
 

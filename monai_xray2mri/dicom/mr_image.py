@@ -1,7 +1,9 @@
 """One slice of a synthetic MR series: MR Image Storage (DICOM PS3.3 A.4), marked as synthetic in every way there is.
 
-No acquisition took place, so echo and repetition time, scan options and acquisition type stay empty (type 2), and no
-device serial number or unique device identifier is made up.
+No acquisition took place. Sequence, echo and repetition time are nominal, those of the sequence that a product
+imitates, and the Derivation Description says so: PS3.3 C.12.1 allows simulated values in synthetic data, and converters
+such as dicom2nifti need them. Scan options stay empty (type 2), and no device serial number or unique device identifier
+is made up.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from monai_xray2mri.dicom.marks import (
     sign_file,
     software_versions,
 )
-from monai_xray2mri.dicom.product import Origin, Product
+from monai_xray2mri.dicom.product import ImitatedSequence, Origin, Product
 from monai_xray2mri.dicom.source import (
     CHARACTER_SET,
     TYPE_2_KEYWORDS,
@@ -158,7 +160,7 @@ class SyntheticMRImage(hd.SOPClass):
         self._set_source(series)
         self._set_series(series.product)
         self._set_plane(plane)
-        self._set_acquisition()
+        self._set_acquisition(series.product.sequence)
         self._set_pixels(pixels)
         self.name_by(self.content_digest())
 
@@ -190,7 +192,8 @@ class SyntheticMRImage(hd.SOPClass):
         comments = self.comments_of(series)
         self.ImageComments = f"{comments} {product.forced}" if provenance.get("forced") else comments
         self.BurnedInAnnotation = "NO"  # it speaks of identifying text (PS3.3 C.7.6.1)
-        self.DerivationDescription = product.derivation_description
+        nominal = [product.sequence.words] if product.sequence else []
+        self.DerivationDescription = " ".join([product.derivation_description, *nominal])
         self.DerivationCodeSequence = [product.derivation]
 
     def _set_source(self, series: SeriesRecord) -> None:
@@ -226,12 +229,15 @@ class SyntheticMRImage(hd.SOPClass):
         self.SpacingBetweenSlices = _ds(thickness)
         self.SliceLocation = _ds(plane.location)
 
-    def _set_acquisition(self) -> None:
-        """MR Image (PS3.3 C.8.3.1): research mode, nothing measured."""
-        self.ScanningSequence = "RM"
-        self.SequenceVariant = "NONE"
-        for keyword in ("ScanOptions", "MRAcquisitionType", "RepetitionTime", "EchoTime", "EchoTrainLength"):
-            setattr(self, keyword, None)
+    def _set_acquisition(self, sequence: ImitatedSequence | None) -> None:
+        """MR Image (PS3.3 C.8.3.1): nominal values of the imitated sequence, or research mode without values."""
+        self.ScanOptions = None
+        self.ScanningSequence = sequence.scanning if sequence else "RM"
+        self.SequenceVariant = sequence.variant if sequence else "NONE"
+        self.MRAcquisitionType = sequence.acquisition if sequence else None
+        self.RepetitionTime = _ds(sequence.repetition_ms) if sequence else None
+        self.EchoTime = _ds(sequence.echo_ms) if sequence else None
+        self.EchoTrainLength = sequence.echo_train if sequence else None
 
     def _set_pixels(self, pixels: np.ndarray) -> None:
         """Image Pixel (PS3.3 C.7.6.3) and the window (C.11.2)."""

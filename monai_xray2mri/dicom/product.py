@@ -47,6 +47,34 @@ class SeriesNumbers:
 
 
 @dataclass(frozen=True)
+class ImitatedSequence:
+    """The pulse sequence whose images a result imitates (PS3.3 C.8.3.1); its values are nominal, nothing was measured.
+
+    Attributes:
+        name: what people call it: ``3D FLASH``.
+        scanning: Scanning Sequence (0018,0020): ``GR``.
+        variant: Sequence Variant (0018,0021): ``SP``.
+        acquisition: MR Acquisition Type (0018,0023): ``3D``.
+        repetition_ms: Repetition Time (0018,0080) in ms.
+        echo_ms: Echo Time (0018,0081) in ms.
+        echo_train: Echo Train Length (0018,0091).
+    """
+
+    name: str
+    scanning: str
+    variant: str
+    acquisition: str
+    repetition_ms: float
+    echo_ms: float
+    echo_train: int = 1
+
+    @property
+    def words(self) -> str:
+        """A sentence that says what the values are."""
+        return f"Sequence, echo and repetition time are nominal, those of the imitated {self.name}."
+
+
+@dataclass(frozen=True)
 class Product:
     """What a system makes of one kind of case.
 
@@ -64,6 +92,7 @@ class Product:
         forced: sentence that Image Comments (0020,4000) get if a check was overridden.
         calibrated_on: what a calibrated interval was tested on; a format string over ``provenance["interval"]``.
         patient_position: Patient Position (0018,5100).
+        sequence: that is imitated; None: sequence, echo and repetition time stay without values.
         in_source_space: the result lies in the frame of reference of its source, as one made from MR slices does.
         check_order: raises ValueError if the slices of an affine [4,4] run in another direction than readers of this
             product expect; None: any direction will do.
@@ -82,6 +111,7 @@ class Product:
     forced: str
     calibrated_on: str
     patient_position: str
+    sequence: ImitatedSequence | None = None
     in_source_space: bool = False
     check_order: Callable[[np.ndarray], None] | None = None
 

@@ -19,6 +19,7 @@ from tests.helpers.dicom_objects import LEFT, RIGHT, origin, program, small
 
 MARKERS = {(10, 5, 2): 4095, (200, 30, 3): 3500, (40, 230, 4): 3000, (180, 180, 14): 2500}
 """(column, row, slice) and stored value: no mirroring or turning maps these onto each other."""
+DICOM2NIFTI = "dicom2nifti is not installed (`make setup` does, without the GDCM that it asks for)"
 
 
 @pytest.fixture(scope="module", params=list(Side), ids=lambda side: side.word)
@@ -80,7 +81,14 @@ def of_dcm2niix(paths: list[Path], folder: Path) -> dict[int, np.ndarray]:
     return of_nifti(file)
 
 
-@pytest.mark.parametrize("decoder", [of_simpleitk, of_nibabel, of_highdicom, of_dcm2niix])
+def of_dicom2nifti(paths: list[Path], folder: Path) -> dict[int, np.ndarray]:
+    dicom2nifti = pytest.importorskip("dicom2nifti", reason=DICOM2NIFTI)
+    dicom2nifti.dicom_series_to_nifti(paths[0].parent, folder / "v.nii", reorient_nifti=False)
+    assert b"?TR:20.000 TE:7" in (folder / "v.nii").read_bytes()[:348]  # the nominal times
+    return of_nifti(folder / "v.nii")
+
+
+@pytest.mark.parametrize("decoder", [of_simpleitk, of_nibabel, of_highdicom, of_dcm2niix, of_dicom2nifti])
 def test_every_decoder_finds_the_markers_where_the_affine_puts_them(marked, tmp_path, decoder):
     paths, volume = marked
     found = decoder(paths, tmp_path)
@@ -89,6 +97,14 @@ def test_every_decoder_finds_the_markers_where_the_affine_puts_them(marked, tmp_
         assert found[value] == pytest.approx((volume.affine @ (*index, 1))[:3], abs=1e-3)
     right_anterior_superior = found[4095]
     assert (right_anterior_superior * (1, 1, -1) < 0).all()
+
+
+def test_a_converter_of_folders_finds_the_markers(marked, tmp_path):
+    """``convert_directory`` only logs what it cannot convert; TotalSegmentator reads DICOM with it."""
+    dicom2nifti = pytest.importorskip("dicom2nifti", reason=DICOM2NIFTI)
+    dicom2nifti.convert_directory(marked[0][0].parent, tmp_path, compression=False)
+    (file,) = tmp_path.iterdir()
+    assert set(of_nifti(file)) == set(MARKERS.values())
 
 
 def test_geometry_survives_a_reader_of_another_make(tmp_path, film, phantom):

@@ -56,7 +56,8 @@ DESIGNED = {
         }
     ],
     "DerivationDescription": "Generated from a radiograph by a diffusion model that was trained on pairs of "
-    "radiograph and MR series; not measured.",
+    "radiograph and MR series; not measured. Sequence, echo and repetition time are nominal, those of the imitated 3D "
+    "FLASH with water excitation.",
     "DerivationCodeSequence": code("SYNTHMR", "99XRAY2MRI", "MR image generated from a radiograph"),
     "SourceImageSequence": [
         {
@@ -88,13 +89,13 @@ DESIGNED = {
     "AnatomicRegionSequence": code("72696002", "SCT", "Knee"),
     "PatientPosition": "FFS",
     "PositionReferenceIndicator": "",
-    "ScanningSequence": "RM",
-    "SequenceVariant": "NONE",
+    "ScanningSequence": "GR",
+    "SequenceVariant": "SP",
     "ScanOptions": "",
-    "MRAcquisitionType": "",
-    "RepetitionTime": None,
-    "EchoTime": None,
-    "EchoTrainLength": None,
+    "MRAcquisitionType": "3D",
+    "RepetitionTime": 20,
+    "EchoTime": 7.57,
+    "EchoTrainLength": 1,
     "SliceThickness": 1.5,
     "SpacingBetweenSlices": 1.5,
     "PixelSpacing": [0.625, 0.625],

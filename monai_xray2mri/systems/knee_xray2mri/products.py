@@ -13,7 +13,7 @@ from monai_xray2mri.core.system import Label
 from monai_xray2mri.dicom.marks import CODING_SCHEME
 from monai_xray2mri.dicom.mr_image import SyntheticMRImage
 from monai_xray2mri.dicom.mr_series import build_mr_series
-from monai_xray2mri.dicom.product import Origin, Product, SeriesNumbers
+from monai_xray2mri.dicom.product import ImitatedSequence, Origin, Product, SeriesNumbers
 from monai_xray2mri.dicom.source import anonymous_source, require_study
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
@@ -34,6 +34,8 @@ DERIVATION_DESCRIPTION = (
     "Generated from a radiograph by a diffusion model that was trained on pairs of radiograph and MR series; "
     "not measured."
 )
+SEQUENCE = ImitatedSequence("3D FLASH with water excitation", "GR", "SP", "3D", repetition_ms=20.0, echo_ms=7.57)
+"""COR_T1_3D_FLASH of the OAI, which the networks are trained on (Peterfy et al., Osteoarthritis Cartilage 2008)."""
 FORCED = "An automatic check doubted the radiograph and was overridden."
 
 
@@ -53,6 +55,7 @@ def knee_product(side: Side) -> Product:
         forced=FORCED,
         calibrated_on="simulated knees (calibrated on {knees})",
         patient_position="FFS",
+        sequence=SEQUENCE,
         check_order=check_anterior_first,
     )
 
