@@ -8,8 +8,8 @@ as drawn and of its counterfactual twin (:mod:`~monai_xray2mri.knee.data.twins`)
 array                 type     meaning
 ====================  =======  =====================================================================================
 ``slices``            uint8    [2,P,H,W], 0..255 for intensities 0..1; first as drawn, then the twin
-``positions``         uint8    [2,P], which of the modelled slices these are, 0 posterior
-``lesions``           uint8    [2,P,H/8,W/8], 1 where a lesion of the knee as drawn or of its twin lies
+``positions``         uint8    [P], which of the modelled slices these are, 0 posterior
+``lesions``           uint8    [P,H/8,W/8], 1 where a lesion of the knee as drawn or of its twin lies
 ``features``          uint8    [2,61], one-hot
 ``film``              uint16   [R,R], the radiograph's region with its margin; twins have one film
 ``film_joint_space``  float32  [2], medial and lateral joint space as the film shows it, in mm in the joint plane
@@ -38,7 +38,7 @@ from monai_xray2mri.knee.data.arrays import (
     knee_arrays,
 )
 from monai_xray2mri.knee.data.slices import require_split
-from monai_xray2mri.knee.data.twins import even_positions, hidden_grades, twin_positions
+from monai_xray2mri.knee.data.twins import even_positions, hidden_grades
 from monai_xray2mri.knee.grading.features import ONE_HOT_WIDTH
 from monai_xray2mri.simulation.knee.knee import simulate_knee
 from monai_xray2mri.simulation.knee.people.participants import participant_traits
@@ -53,8 +53,8 @@ def cache_arrays(slices: int) -> dict[str, ArraySpec]:
     """What is kept of each knee, for so many slices P of the knee as drawn and of its twin."""
     return {
         "slices": ArraySpec("uint8", (2, slices, IMAGE_SIZE, IMAGE_SIZE)),
-        "positions": ArraySpec("uint8", (2, slices)),
-        "lesions": ArraySpec("uint8", (2, slices, LATENT_SIZE, LATENT_SIZE)),
+        "positions": ArraySpec("uint8", (slices,)),
+        "lesions": ArraySpec("uint8", (slices, LATENT_SIZE, LATENT_SIZE)),
         "features": ArraySpec("uint8", (2, ONE_HOT_WIDTH)),
         "film": ArraySpec("uint16", (WIDE_SIZE, WIDE_SIZE)),
         "film_joint_space": ArraySpec("float32", (2,)),
@@ -167,20 +167,15 @@ def cached_knee(seed: int, slices: int, visibility: float = 0.5) -> dict[str, np
     """
     drawn = simulate_knee(seed, visibility=visibility, margin=MARGIN)
     twin = simulate_knee(seed, {**drawn.grades, **hidden_grades(seed)}, visibility, margin=MARGIN)
-    first, last = MODELED_SLICES
-    modeled = slice(first, last + 1)
-    lesions = (drawn.lesions[modeled] != 0) | (twin.lesions[modeled] != 0)
-    positions = np.stack(
-        [even_positions(seed, SLICES, slices), twin_positions(seed, lesions.any(axis=(1, 2)), slices)]
-    ).astype(np.uint8)
-    parts = [
-        knee_arrays(knee.volume[modeled][places], drawn.radiograph, knee.grades, lesions[places])
-        for knee, places in zip((drawn, twin), positions, strict=True)
-    ]
+    positions = even_positions(seed, SLICES, slices)
+    acquired = MODELED_SLICES[0] + positions
+    lesions = (drawn.lesions[acquired] != 0) | (twin.lesions[acquired] != 0)
+    parts = [knee_arrays(knee.volume[acquired], drawn.radiograph, knee.grades, lesions) for knee in (drawn, twin)]
     traits = participant_traits(seed)
     return {
-        **{name: np.stack([part[name] for part in parts]) for name in ("slices", "lesions", "features")},
-        "positions": positions,
+        **{name: np.stack([part[name] for part in parts]) for name in ("slices", "features")},
+        "positions": positions.astype(np.uint8),
+        "lesions": parts[0]["lesions"],
         "film": parts[0]["radiographs"],
         "film_joint_space": _by_compartment(drawn.truth.film_joint_space_mm),
         "joint_space": np.stack([_by_compartment(knee.truth.joint_space_mm) for knee in (drawn, twin)]),

@@ -23,6 +23,7 @@ from monai_xray2mri.knee.data.cache import CacheShard, KneeCache, count_done
 from monai_xray2mri.knee.data.film_styles import FilmStyle
 from monai_xray2mri.knee.data.jitter import BoxJitter
 from monai_xray2mri.knee.data.latents import SliceEncoder, SliceNetwork, state_digest
+from monai_xray2mri.knee.data.slices import lesion_weights
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.radiograph.resampling import cut_box
 from monai_xray2mri.training.recipe.stage import Turn
@@ -208,10 +209,20 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
         """Number of slices."""
         return len(self.cache) * 2 * self.cache.slices
 
-    def weights(self, twin_share: float) -> Tensor:
-        """Relative probability of each slice [N*2*P], so that ``twin_share`` of what is drawn is of twins."""
-        of_knee = torch.tensor([1 - twin_share, twin_share]).repeat_interleave(self.cache.slices)
-        return of_knee.repeat(len(self.cache))
+    def weights(self, twin_share: float, lesion_share: float | None = None) -> Tensor:
+        """Relative probability of each slice [N*2*P].
+
+        Args:
+            twin_share: share of what is drawn that is of twins. Knees as drawn are drawn evenly.
+            lesion_share: share of the slices of twins that lie where a lesion is in the twin or in the knee as drawn;
+                None: evenly.
+        """
+        lesions = [shard.array("lesions").any(axis=(2, 3)) for shard in self._knees]
+        has = torch.from_numpy(np.concatenate(lesions))  # [N,P]
+        twins = torch.ones(has.numel()) if lesion_share is None else lesion_weights(has.flatten(), lesion_share)
+        even = torch.full(has.shape, 1 / has.numel(), dtype=torch.float64)
+        twins = (twins.double() / twins.sum()).view_as(even)
+        return torch.stack([(1 - twin_share) * even, twin_share * twins], dim=1).flatten()
 
     @cached_property
     def standard_deviation(self) -> float:
@@ -245,7 +256,7 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
             "image": latents.array("views")[row, view],
             "image_latent": latents.array("view_latents")[row, view],
             "guide": knees.array("features")[row, kind],
-            "place": knees.array("positions")[row, kind, place],
-            "weight": knees.array("lesions")[row, kind, place],
+            "place": knees.array("positions")[row, place],
+            "weight": knees.array("lesions")[row, place],
             "counterfactual": np.float32(kind == TWIN),
         }

@@ -2,21 +2,17 @@
 
 Hidden features (cysts, chondrocalcinosis, attrition) are few, small and hardly seen in a radiograph: in knees as they
 come, a network has little reason to listen to them. A twin has the sites, the shape and the examination of its knee, so
-that nothing but these features tells it from the knee as drawn.
+that nothing but these features tells it from the knee as drawn, slice by slice.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
 
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
-
-SHARE_AT_LESIONS: Final = 0.7
-"""Of a twin's slices so many show a lesion of the twin or of the knee as drawn, where there are enough."""
 
 
 def hidden_grades(seed: int) -> dict[str, int]:
@@ -37,17 +33,3 @@ def even_positions(seed: int, slices: int, count: int) -> np.ndarray:
     edges = np.linspace(0, slices, count + 1).round().astype(int)
     generator = draw_generator("positions", seed)
     return np.array([generator.integers(low, high) for low, high in pairwise(edges)])
-
-
-def twin_positions(seed: int, with_lesion: np.ndarray, count: int) -> np.ndarray:
-    """``count`` positions of a twin in order, most of them where a lesion lies, [count].
-
-    Args:
-        seed: of the knee.
-        with_lesion: [S] bool, whether a slice shows a lesion of the twin or of the knee as drawn.
-        count: at most S.
-    """
-    generator = draw_generator("twin positions", seed)
-    lesions = generator.permutation(np.flatnonzero(with_lesion))[: round(SHARE_AT_LESIONS * count)]
-    others = generator.permutation(np.setdiff1d(np.arange(len(with_lesion)), lesions))
-    return np.sort(np.concatenate([lesions, others[: count - len(lesions)]]))

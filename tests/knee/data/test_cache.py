@@ -72,12 +72,11 @@ def test_a_cached_knee_holds_what_the_simulator_gave() -> None:
     assert np.array_equal(knee["features"], np.stack([one_hot(patient_grades(seed)), one_hot(twin)]))
     both = (drawn.lesions != 0) | (other.lesions != 0)
     for kind, source in enumerate((drawn, other)):
-        places = knee["positions"][kind] + first
+        places = knee["positions"] + first
         assert len(set(places)) == P and list(places) == sorted(places)
         assert np.array_equal(knee["slices"][kind], np.rint(source.volume[places] * 255))
         coarse = both[places].reshape(P, 32, 8, 32, 8).any(axis=(2, 4))
-        assert np.array_equal(knee["lesions"][kind], coarse)
-    assert both[knee["positions"][1] + first].any(axis=(1, 2)).sum() == round(0.7 * P)
+        assert np.array_equal(knee["lesions"], coarse)
     assert knee["film_joint_space"].tolist() == [6.0, 5.0]
     assert 0 <= knee["traits"][0] <= 1 and 44 < knee["traits"][1] < 81 and 16 < knee["traits"][2] < 51
 
@@ -112,7 +111,7 @@ def test_batches_hold_latents_conditions_and_which_is_a_twin(cache: KneeCache, l
     slices = torch.from_numpy(shard.array("slices")[1, 1, 2].astype(np.float32))[None, None] / 127.5 - 1
     wanted = latents.network.autoencoder.encode(slices).detach()
     torch.testing.assert_close(batch["latent"][:1], wanted, atol=2e-3, rtol=2e-3)
-    assert batch["place"][0] == shard.array("positions")[1, 1, 2] / (SLICES - 1)
+    assert batch["place"][0] == shard.array("positions")[1, 2] / (SLICES - 1)
     assert batch["counterfactual"].tolist() == [1, 0]
     assert set(batch["weight"].unique().tolist()) <= {1.0, 9.0}
     films = latents.network.image_latent(batch["image"]).detach()  # type: ignore[attr-defined]
@@ -123,8 +122,13 @@ def test_batches_hold_latents_conditions_and_which_is_a_twin(cache: KneeCache, l
         looks.append(batches[[item]]["image"])
     assert 1 < len({float(look.sum()) for look in looks}) <= 3
 
-    drawn = batches.weights(0.25).view(-1, 2, P).sum(dim=(0, 2))
-    assert (drawn / drawn.sum()).tolist() == pytest.approx([0.75, 0.25])
+    drawn = batches.weights(0.25, lesion_share=0.7).view(-1, 2, P)
+    assert drawn.sum(dim=(0, 2)).tolist() == pytest.approx([0.75, 0.25])
+    with_lesion = torch.from_numpy(np.stack([s.array("lesions").any(axis=(2, 3)) for s in cache.shards()])).flatten(
+        0, 1
+    )
+    assert float(drawn[:, 1][with_lesion].sum()) == pytest.approx(0.25 * 0.7)
+    assert len(drawn[:, 0].unique()) == 1  # as often as they come
     values = np.concatenate([shard.array("latents")[:, 0] for shard in (latents.open(0), latents.open(1))])
     assert batches.standard_deviation == pytest.approx(values.astype(np.float64).std())
     with pytest.raises(UsageError, match="needs latents of 6 knees"):
