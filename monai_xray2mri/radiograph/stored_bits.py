@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydicom import Dataset
 
+MOST_OVERLAYS = 4
+"""Different contents of the bits above the declared ones that can be overlays, of two planes; more are values."""
 _OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
 
 
@@ -59,33 +61,55 @@ def read_values(codes: np.ndarray, declared: Layout, dataset: Dataset) -> tuple[
 
 
 def _chosen(codes: np.ndarray, declared: Layout, whole: Layout) -> Layout:
-    """The layout to follow; what is consistent is followed unless its sign tears the picture apart."""
+    """The layout to follow: the declared one, until another one makes a smoother picture where both differ."""
+    chosen, shown = declared, declared.values(codes)
+    for challenger in _challengers(codes, declared, whole):
+        values = challenger.values(codes)
+        if _is_smoother(values, shown):
+            chosen, shown = challenger, values
+    return chosen
+
+
+def _challengers(codes: np.ndarray, declared: Layout, whole: Layout) -> list[Layout]:
+    """What else the stored bits can mean; nothing, where an unsigned image fits into its declared bits."""
     if np.array_equal(declared.values(codes), whole.values(codes)):
-        unsigned = replace(whole, signed=False)
-        torn = declared.signed and 2 * _roughness(unsigned.values(codes)) < _roughness(declared.values(codes))
-        return unsigned if torn else declared
-    candidates = [
+        return [replace(whole, signed=False)] if declared.signed else []
+    above = np.unique(codes >> declared.bits)
+    needed = declared.bits + int(above.max()).bit_length()
+    least = needed if len(above) > MOST_OVERLAYS else declared.bits
+    widest = declared.container if declared.signed else needed
+    return [
         replace(declared, bits=bits, signed=signed)
         for signed in (declared.signed, not declared.signed)
-        for bits in range(declared.bits, declared.container + 1)
+        for bits in range(least, widest + 1)
     ]
-    return min(candidates, key=lambda layout: _roughness(layout.values(codes)))  # of equal ones the first
 
 
-def _roughness(values: np.ndarray) -> int:
-    """Sum of the differences of neighbors: [H,W] to one number."""
-    return sum(int(np.abs(np.diff(values, axis=axis)).sum(dtype=np.int64)) for axis in (0, 1))
+def _is_smoother(values: np.ndarray, others: np.ndarray) -> bool:
+    """Whether more neighbors lie clearly nearer in one picture than in the other, [H,W] both, than the reverse."""
+    votes = 0
+    for axis in (0, 1):
+        ours, theirs = np.abs(np.diff(values, axis=axis)), np.abs(np.diff(others, axis=axis))
+        votes += int((2 * ours < theirs).sum()) - int((2 * theirs < ours).sum())
+    return votes > 0
 
 
 def _remarks(codes: np.ndarray, chosen: Layout, declared: Layout, whole: Layout) -> tuple[str, ...]:
     remarks = []
+    values = chosen.values(codes)
     if chosen.bits > declared.bits:
-        remarks.append(f"values of {chosen.bits} bits are used, Bits Stored (0028,0101) says {declared.bits}")
-    elif np.any((codes >> chosen.bits)[chosen.values(codes) != whole.values(codes)]):
+        bits = _needed_bits(values, chosen.signed)
+        remarks.append(f"values of {bits} bits are used, Bits Stored (0028,0101) says {declared.bits}")
+    elif np.any((codes >> chosen.bits)[values != whole.values(codes)]):
         remarks.append(f"bits above the {chosen.bits} of Bits Stored (0028,0101) are set and were left out")
     if chosen.signed is not declared.signed:
         remarks.append(sign_remark(chosen.signed))
     return tuple(remarks)
+
+
+def _needed_bits(values: np.ndarray, signed: bool) -> int:
+    magnitude = max(int(values.max()), -int(values.min()) - 1, 0)
+    return magnitude.bit_length() + signed
 
 
 def sign_remark(signed: bool) -> str:
