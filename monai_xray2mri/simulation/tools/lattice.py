@@ -144,14 +144,14 @@ class Field:
         """Values [Y,Z,X] at the points of a grid (usually one cropped to :meth:`window`), by cubic convolution."""
         device = self.values.device
         along_y, along_z, along_x = (
-            _cubic_weights(axis, self.lattice, number).to(device)
+            cubic_weights(axis, self.lattice, number).to(device)
             for axis, number in ((grid.y, 1), (grid.z, 2), (grid.x, 0))
         )
         planes = (along_y @ self.values.flatten(1)).unflatten(1, self.values.shape[1:])  # [Y,z,x]
         return torch.matmul(torch.matmul(along_z, planes), along_x.transpose(-1, -2))
 
 
-def _cubic_weights(axis: Tensor, lattice: Lattice, number: int) -> Tensor:
+def cubic_weights(axis: Tensor, lattice: Lattice, number: int) -> Tensor:
     """Weights [...,N,n] of cubic convolution (Keys, IEEE Trans ASSP 29:1153, 1981).
 
     It interpolates, and its first derivative is continuous.

@@ -11,6 +11,8 @@ from monai_xray2mri.simulation.tools.lattice import CPU, Grid, Lattice, Points
 _KNOT_MM = 16.0
 _KNOTS = 20
 _OVERSAMPLED = 3
+NOISE_GAIN = 2.0
+"""Brings a B-spline of standard normal knots to about unit size."""
 
 
 def noise_knots(generator: torch.Generator, count: int = _KNOTS) -> Tensor:
@@ -28,10 +30,10 @@ def smooth_noise(knots: Tensor, grid: Grid | Lattice, knot_mm: float = _KNOT_MM,
     count = knots.shape[-1]
     low = -knot_mm * (count - 1) / 2
     along_y, along_z, along_x = (
-        _spline_weights((axis - low) / knot_mm, count).to(device) for axis in (grid.y, grid.z, grid.x)
+        spline_weights((axis - low) / knot_mm, count).to(device) for axis in (grid.y, grid.z, grid.x)
     )
     planes = (along_y @ knots.to(device).flatten(-2)).unflatten(-1, knots.shape[-2:])  # [...,Y,z,x]
-    return torch.matmul(torch.matmul(along_z, planes), along_x.transpose(-1, -2)) * 2.0
+    return torch.matmul(torch.matmul(along_z, planes), along_x.transpose(-1, -2)) * NOISE_GAIN
 
 
 def noise_at(knots: Tensor, points: Points, knot_mm: float) -> Tensor:
@@ -48,7 +50,7 @@ def noise_at(knots: Tensor, points: Points, knot_mm: float) -> Tensor:
     return found[0]
 
 
-def _spline_weights(position: Tensor, count: int) -> Tensor:
+def spline_weights(position: Tensor, count: int) -> Tensor:
     distance = (position[..., None] - torch.arange(count)).abs()
     near, far = 2 / 3 - distance**2 + distance**3 / 2, (2 - distance).clamp(min=0) ** 3 / 6
     return torch.where(distance < 1, near, far)

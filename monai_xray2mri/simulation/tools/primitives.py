@@ -104,6 +104,6 @@ def smoothstep(value: Tensor, low: float, high: float) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
-def occupancy(distance: Tensor, width: float) -> Tensor:
+def occupancy(distance: Tensor, width: float | Tensor) -> Tensor:
     """Share of each voxel inside a surface, 0 to 1: a linear ramp of the signed distance, ``width`` mm wide."""
     return (0.5 - distance / width).clamp_(0, 1)

@@ -7,7 +7,7 @@ require. Lesions are placed last, relative to the joint surfaces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -68,12 +68,17 @@ class Crystals:
 
     def at(self, grid: Grid) -> Tensor:
         """Share [Y,Z,X] of crystals in each voxel of a grid cropped to :meth:`window`, 0 to 1."""
-        share = 0.8 * occupancy(self.meniscus.at(grid) + 0.9, 1.2)
-        for distance, thickness in self.layers:
-            deep = thickness.at(grid)
-            layer = occupancy((distance.at(grid) - 0.5 * deep).abs() - _CRYSTAL_HALF_MM, 0.8)
+        layers = [(distance.at(grid), thickness.at(grid)) for distance, thickness in self.layers]
+        return self.share(self.patch.at(grid), layers, self.meniscus.at(grid))
+
+    @staticmethod
+    def share(patch: Tensor, layers: Iterable[tuple[Tensor, Tensor]], meniscus: Tensor) -> Tensor:
+        """Share of crystals in each voxel from the values of all fields there, any shape."""
+        share = 0.8 * occupancy(meniscus + 0.9, 1.2)
+        for distance, deep in layers:
+            layer = occupancy((distance - 0.5 * deep).abs() - _CRYSTAL_HALF_MM, 0.8)
             share = torch.maximum(share, layer * smoothstep(deep, 0.5, 1.2))
-        return share * self.patch.at(grid).clamp_(0, 1)
+        return share * patch.clamp(0, 1)
 
 
 @dataclass(frozen=True)

@@ -240,38 +240,67 @@ def muscle_fields(shape: KneeShape, lattice: Lattice, fascia: Tensor, pose: Pose
         inner = grid.crop(window)
         points = leg_points(inner.points(device), pose)
         points = points.moved(x=warp[0][window], y=warp[1][window])
-        found = belly(muscle, points, factor, growth[:, window[1]]) + bumps[window]
+        found = ovals(muscle, points.z, factor, growth[:, window[1]]).distance(points) + bumps[window]
         low = (float(inner.x[0]), float(inner.y[0]), float(inner.z[0]))
         part = Lattice(low, lattice.step, (len(inner.x), len(inner.y), len(inner.z)))
         yield muscle, Field(part, torch.maximum(found, fascia[window] + _FASCIA_GAP_MM))
 
 
-def belly(muscle: Muscle, points: Points, factor: float = 1.0, growth: Tensor | float = 0.0) -> Tensor:
-    """Signed distance [Y,Z,X] of one belly.
+@dataclass(frozen=True)
+class Ovals:
+    """Cross-sections of a belly at some heights.
+
+    Attributes:
+        x, y: [1,Z,1] center in mm, in the leg's frame.
+        across, along: [1,Z,1] half widths in mm.
+        cosine, sine: [1,Z,1] of the turn of ``across`` from medial to posterior.
+        beyond: [1,Z,1] mm by which a height lies above or below the belly, negative inside.
+        bend: [1/mm] curvature of the long side.
+        wide: whether ``across`` is the long side.
+    """
+
+    x: Tensor
+    y: Tensor
+    across: Tensor
+    along: Tensor
+    cosine: Tensor
+    sine: Tensor
+    beyond: Tensor
+    bend: float
+    wide: bool
+
+    def distance(self, points: Points) -> Tensor:
+        """Signed distance [Y,Z,X] in mm of the belly at points of the same heights, in the leg's frame."""
+        u, v = points.x - self.x, points.y - self.y
+        u, v = u * self.cosine + v * self.sine, v * self.cosine - u * self.sine
+        if self.wide:
+            v = v - self.bend * (u * u - 0.4 * self.across * self.across)
+        else:
+            u = u - self.bend * (v * v - 0.4 * self.along * self.along)
+        return torch.maximum(ellipse(u, v, (self.across, self.along)), self.beyond)
+
+
+def ovals(muscle: Muscle, z: Tensor, factor: float = 1.0, growth: Tensor | float = 0.0) -> Ovals:
+    """The cross-sections of one belly.
 
     Args:
         muscle: the belly; an end within the image tapers to a tip.
-        points: points in the leg's frame.
+        z: [1,Z,1] heights in reference mm.
         factor: factor on the half widths.
         growth: mm by which the belly grows where it is not thin.
     """
     heights = [row[0] for row in muscle.course]
-    rows = smooth_table(points.z, heights, torch.tensor(muscle.course, device=points.z.device)[:, 1:])
+    rows = smooth_table(z, heights, torch.tensor(muscle.course, device=z.device)[:, 1:])
     x, y, across, along, turn = rows.unbind(-1)
-    tip = torch.ones_like(points.z)
-    for beyond, end in ((points.z - heights[0], heights[0]), (heights[-1] - points.z, heights[-1])):
+    tip = torch.ones_like(z)
+    for beyond, end in ((z - heights[0], heights[0]), (heights[-1] - z, heights[-1])):
         if abs(end) < _ENDLESS_MM:
             tip = torch.minimum(tip, (beyond / muscle.tip_mm).clamp(0, 1).pow(0.65))
     across, along = (tip * (factor * half + growth * (half / _FULL_MM).clamp(max=1)) + 0.05 for half in (across, along))
     angle = torch.deg2rad(turn)
-    u, v = points.x - x, points.y - y
-    u, v = u * angle.cos() + v * angle.sin(), v * angle.cos() - u * angle.sin()
-    if sum(row[3] for row in muscle.course) >= sum(row[4] for row in muscle.course):
-        v = v - muscle.bend * (u * u - 0.4 * across * across)
-    else:
-        u = u - muscle.bend * (v * v - 0.4 * along * along)
-    found = ellipse(u, v, (across, along))
-    return torch.maximum(found, torch.maximum(heights[0] - points.z, points.z - heights[-1]))
+    beyond = torch.maximum(heights[0] - z, z - heights[-1])
+    wide = sum(row[3] for row in muscle.course) >= sum(row[4] for row in muscle.course)
+    return Ovals(x, y, across, along, angle.cos(), angle.sin(), beyond, muscle.bend, wide)
 
 
 def _reach(muscle: Muscle, factor: float) -> tuple[tuple[float, float], tuple[float, float], tuple[float, float]]:

@@ -7,61 +7,26 @@ structures are computed on the fine grid of the image, inside the index box that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
-from monai_xray2mri.simulation.knee.anatomy.body import leg_points
-from monai_xray2mri.simulation.knee.anatomy.muscles import Muscle, belly
-from monai_xray2mri.simulation.knee.mri.mr import INTENSITY, Tissue
-from monai_xray2mri.simulation.tools.lattice import Field, Grid, Place, Points, Range, Window
+from monai_xray2mri.simulation.knee.anatomy.muscles import Muscle, ovals
+from monai_xray2mri.simulation.knee.mri.frame import Frame, Piece, Spot, even, streaked
+from monai_xray2mri.simulation.knee.mri.mr import Tissue
+from monai_xray2mri.simulation.tools.lattice import Place, Points
 from monai_xray2mri.simulation.tools.primitives import capsule, ellipsoid, smooth_union, table
+from monai_xray2mri.simulation.tools.slicing import SlicedField
 
 if TYPE_CHECKING:
-    from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
+    from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape
 
 FAR_MM: Final = 120.0
-_POSE_MARGIN_MM: Final = 5.0
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One structure to paint.
-
-    Attributes:
-        window: index box of the grid that holds it.
-        distance: [Y,Z,X] signed distance in mm inside the box.
-        intensity: one number, or [Y,Z,X] inside the box.
-        label: label of its voxels; None keeps the labels below.
-    """
-
-    window: Window
-    distance: Tensor
-    intensity: float | Tensor
-    label: Tissue | None
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The fine grid of an image, the pose of the leg in it, and the device of its tensors."""
-
-    grid: Grid
-    pose: Pose
-    device: torch.device
-
-    def window(self, x: Range, y: Range, z: Range) -> Window | None:
-        """Index box that covers ranges of mm in the leg's frame; None if the grid does not reach them."""
-        wide = [(low - _POSE_MARGIN_MM, high + _POSE_MARGIN_MM) for low, high in (x, y)]
-        window = self.grid.window(wide[0], wide[1], z)
-        return None if any(part.stop <= part.start for part in window) else window
-
-    def points(self, window: Window) -> Points:
-        """Coordinates of the points of an index box in the leg's frame."""
-        return leg_points(self.grid.crop(window).points(self.device), self.pose)
+_SKIN_MM: Final = 2.2
 
 
 def joint_surface(femur: Tensor, tibia: Tensor) -> Tensor:
@@ -69,7 +34,7 @@ def joint_surface(femur: Tensor, tibia: Tensor) -> Tensor:
     return smooth_union(femur, tibia, 14.0)
 
 
-def sheets(frame: Frame, joint: Field, fascia: Field) -> Iterator[Piece]:
+def sheets(frame: Frame, joint: SlicedField, fascia: SlicedField) -> Iterator[Piece]:
     """Joint capsule, medial collateral ligament, retinacula and iliotibial tract, as sheets along a surface.
 
     Args:
@@ -77,17 +42,30 @@ def sheets(frame: Frame, joint: Field, fascia: Field) -> Iterator[Piece]:
         joint: :func:`joint_surface` as a field.
         fascia: signed distance of the fascia of the leg.
     """
-    for surface, offset, half, box, limit in (
-        (joint, 1.6, 0.3, ((-52.0, 52.0), (-34.0, 34.0), (-10.0, 14.0)), _capsule),
-        (joint, 1.5, 0.9, ((12.0, 60.0), (-22.0, 20.0), (-56.0, 31.0)), _medial_collateral),
-        (fascia, -0.8, 0.45, ((-60.0, 60.0), (-90.0, -6.0), (-26.0, 62.0)), _retinacula),
-        (fascia, -1.2, 1.0, ((-80.0, -16.0), (-34.0, 10.0), (-15.0, FAR_MM)), _iliotibial_tract),
+    tendon, thin = frame.contrast["tendon"], frame.contrast["septum"]
+    for surface, offset, half, box, limit, fibers, intensity in (
+        (joint, 1.7, 0.05, ((-52.0, 52.0), (-34.0, 34.0), (-10.0, 14.0)), _capsule, 0.4, thin),
+        (joint, 1.5, 0.8, ((12.0, 60.0), (-22.0, 20.0), (-56.0, 31.0)), _medial_collateral, 0.12, tendon),
+        (fascia, -0.8, 0.3, ((-60.0, 60.0), (-90.0, -6.0), (-26.0, 62.0)), _retinacula, 0.3, tendon),
+        (fascia, -1.2, 0.8, ((-80.0, -16.0), (-34.0, 10.0), (-15.0, FAR_MM)), _iliotibial_tract, 0.2, tendon),
     ):
         window = frame.window(*box)
         if window is not None:
-            sheet = (surface.at(frame.grid.crop(window)) - offset).abs() - half
-            limited = torch.maximum(sheet, limit(frame.points(window)))
-            yield Piece(window, limited, INTENSITY["tendon"], Tissue.TENDON)
+            distance = _sheet(surface, offset, half, limit, fibers)
+            yield Piece(window, distance, streaked(intensity, 1.2, 0.0, 1.5), Tissue.TENDON)
+
+
+def _sheet(
+    surface: SlicedField, offset: float, half: float, limit: Callable[[Points], Tensor], fibers: float
+) -> Callable[[Spot], Tensor]:
+    """Signed distance of a sheet at some distance from a surface, thicker and thinner along its fibers."""
+
+    def distance(spot: Spot) -> Tensor:
+        near = (surface.read(spot.number, spot.box) - offset).abs_().sub_(half)
+        near = near.add_(spot.streaks(), alpha=fibers)
+        return torch.maximum(near, limit(spot.points))
+
+    return distance
 
 
 def _capsule(points: Points) -> Tensor:
@@ -112,13 +90,13 @@ def _iliotibial_tract(points: Points) -> Tensor:
     return 0.3 * ((points.y - middle).abs() - half)
 
 
-def bands(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]:
+def bands(shape: KneeShape, frame: Frame, skin: SlicedField) -> Iterator[Piece]:
     """Flat tendons in front of the knee: quadriceps tendon with fat between its layers, and patellar tendon.
 
     Args:
         shape: shape of the knee; the tendons are attached to its patella.
         frame: the image.
-        fibres: [Y,Z,X] noise on the grid, about standard normal: streaks along the leg.
+        skin: signed distance of the skin, under which they stay.
     """
     x, y, z = shape.patella
     half = 20.0 * shape.patella_size
@@ -143,55 +121,60 @@ def bands(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]:
         tip_mm=5.0,
     )
     for band, strength in ((quadriceps, 2.2), (patellar, 0.9)):
-        for piece in bellies(band, frame, INTENSITY["tendon"], Tissue.TENDON):
-            streaks = 1 + strength * fibres[piece.window].clamp(0, 1.5)
-            yield Piece(piece.window, piece.distance, piece.intensity * streaks, piece.label)
+        for piece in bellies(band, frame, streaked(frame.contrast["tendon"], strength, 0.0, 1.5), Tissue.TENDON):
+            yield replace(piece, distance=_under(skin, piece.distance))
 
 
-def cruciates(shape: KneeShape, frame: Frame, fibres: Tensor) -> Iterator[Piece]:
+def _under(skin: SlicedField, distance: Callable[[Spot], Tensor]) -> Callable[[Spot], Tensor]:
+    """What of a structure lies under the skin."""
+    return lambda spot: torch.maximum(distance(spot), skin.read(spot.number, spot.box) + _SKIN_MM)
+
+
+def cruciates(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
     """Anterior and posterior cruciate ligament; fat between its bundles makes streaks in the anterior one.
 
     Args:
         shape: shape of the knee; its notch moves the attachments.
         frame: the image.
-        fibres: [Y,Z,X] noise on the grid, about standard normal: streaks along the leg.
     """
     out, up = 0.5 * shape.notch_width, 0.5 * shape.notch_height
     anterior = Muscle(
         "anterior cruciate ligament",
         (
-            (-4, 2.5, -11, 5.0, 7.0, 10),
-            (3, -0.5, -5, 3.8, 5.5, 20),
-            (12, -5 - out, 4, 3.2, 5.0, 15),
-            (23 + up, -9.5 - out, 11, 3.0, 4.5, 10),
+            (-5, 2.5, -11.5, 6.0, 8.0, 10),
+            (3, -0.5, -5.5, 4.8, 6.5, 20),
+            (12, -5 - out, 4, 4.4, 6.2, 15),
+            (24 + up, -10 - out, 11.5, 4.0, 6.0, 10),
         ),
         tip_mm=2.0,
     )
     posterior = Muscle(
         "posterior cruciate ligament",
         (
-            (-16, -1, 21.5, 6, 2.6, 0),
-            (-6, -0.5, 19, 5.5, 3.8, 0),
-            (4, 1, 14, 4.6, 4.6, 0),
-            (11, 3.5 + out, 6, 4.2, 5.6, -10),
-            (18 + up, 7.5 + out, -1, 4.0, 6.5, -15),
+            (-16, -1, 21.5, 6.5, 3.0, 0),
+            (-6, -0.5, 19, 6.0, 4.3, 0),
+            (4, 1, 14, 5.2, 5.2, 0),
+            (11, 3.5 + out, 6, 4.9, 6.3, -10),
+            (19 + up, 8 + out, -1.5, 4.6, 7.2, -15),
         ),
         tip_mm=2.0,
     )
-    for piece in bellies(anterior, frame, INTENSITY["anterior cruciate"], Tissue.CRUCIATE):
-        streaks = 1 + 0.3 * fibres[piece.window].clamp(-1.5, 1.5)
-        yield Piece(piece.window, piece.distance, piece.intensity * streaks, piece.label)
-    yield from bellies(posterior, frame, INTENSITY["posterior cruciate"], Tissue.CRUCIATE)
+    front, back = (frame.contrast[f"{name} cruciate"] for name in ("anterior", "posterior"))
+    yield from bellies(anterior, frame, streaked(front, 0.45, -1.5, 1.5), Tissue.CRUCIATE)
+    yield from bellies(posterior, frame, streaked(back, 0.2, -1.5, 1.5), Tissue.CRUCIATE)
 
 
-def bellies(band: Muscle, frame: Frame, intensity: float, label: Tissue) -> Iterator[Piece]:
+def bellies(
+    band: Muscle, frame: Frame, intensity: Callable[[Spot], float | Tensor], label: Tissue
+) -> Iterator[Piece]:
     """A band that is described as a muscle is, computed on the fine grid; nothing if the grid does not reach it."""
     rows = torch.tensor(band.course)
     reach = torch.maximum(rows[:, 3], rows[:, 4]) + 2.0
     x, y = ((float((at - reach).min()), float((at + reach).max())) for at in (rows[:, 1], rows[:, 2]))
     window = frame.window(x, y, (band.course[0][0] - 1.0, band.course[-1][0] + 1.0))
     if window is not None:
-        yield Piece(window, belly(band, frame.points(window)), intensity, label)
+        sections = ovals(band, frame.heights(window))
+        yield Piece(window, lambda spot: sections.distance(spot.points), intensity, label)
 
 
 def cords(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
@@ -207,7 +190,7 @@ def cords(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
         (1.2, ((25.0, 8.0, 84.0), (31.0, 6.0, 62.0), (38.0, 4.0, 42.0))),  # adductor magnus
     )
     for radius, places in runs:
-        yield from cord(places, radius, frame, INTENSITY["tendon"], Tissue.TENDON)
+        yield from cord(places, radius, frame, frame.contrast["tendon"], Tissue.TENDON)
 
 
 def cord(places: Sequence[Place], radius: float, frame: Frame, intensity: float, label: Tissue) -> Iterator[Piece]:
@@ -224,14 +207,21 @@ def cord(places: Sequence[Place], radius: float, frame: Frame, intensity: float,
         x, y, z = ((min(a, b) - radius - 1, max(a, b) + radius + 1) for a, b in zip(start, end, strict=True))
         window = frame.window(x, y, z)
         if window is not None:
-            yield Piece(window, capsule(frame.points(window), start, end, radius), intensity, label)
+            yield Piece(window, _rod(start, end, radius), even(intensity), label)
 
 
-def fat_pad(shape: KneeShape, frame: Frame) -> tuple[Window, Tensor]:
-    """Index box and signed distance of Hoffa's fat pad between patellar tendon, trochlea and plateau."""
+def _rod(start: Place, end: Place, radius: float) -> Callable[[Spot], Tensor]:
+    return lambda spot: capsule(spot.points, start, end, radius)
+
+
+def fat_pad(shape: KneeShape, frame: Frame, skin: SlicedField) -> Iterator[Piece]:
+    """Hoffa's fat pad between patellar tendon, trochlea and plateau, under the skin."""
     x, y, z = shape.patella
-    window = frame.grid.window((-36.0, 26.0), (-58.0, -12.0), (-26.0, 34.0))
-    return window, ellipsoid(frame.points(window), (0.5 * x - 1, 0.4 * y - 14.0, 2.0), (25.0, 18.0, z - 12.0))
+    window = frame.window((-36.0, 26.0), (-58.0, -12.0), (-26.0, 34.0))
+    if window is not None:
+        middle, semi = (0.5 * x - 1, 0.4 * y - 14.0, 2.0), (25.0, 18.0, z - 12.0)
+        pad = _under(skin, lambda spot: ellipsoid(spot.points, middle, semi))
+        yield Piece(window, pad, even(frame.contrast["fat"]), Tissue.FAT_PAD)
 
 
 def suprapatellar_fluid(shape: KneeShape, frame: Frame, amount: float) -> Iterator[Piece]:
@@ -252,11 +242,11 @@ def suprapatellar_fluid(shape: KneeShape, frame: Frame, amount: float) -> Iterat
         ),
         bend=0.012,
     )
-    yield from bellies(recess, frame, INTENSITY["fluid"], Tissue.FLUID)
+    yield from bellies(recess, frame, even(frame.contrast["fluid"]), Tissue.FLUID)
 
 
-def gap_fluid(frame: Frame, femoral: Field, tibial: Field, amount: float) -> tuple[Window, Tensor]:
-    """Index box and signed distance of the fluid film between the joint surfaces.
+def gap_fluid(frame: Frame, femoral: SlicedField, tibial: SlicedField, amount: float) -> Iterator[Piece]:
+    """The fluid film between the joint surfaces.
 
     Args:
         frame: the image.
@@ -264,9 +254,11 @@ def gap_fluid(frame: Frame, femoral: Field, tibial: Field, amount: float) -> tup
         tibial: signed distance of the tibia with its cartilage.
         amount: fluid lies within this distance in mm of both surfaces.
     """
+
+    def distance(spot: Spot) -> Tensor:
+        near = torch.maximum(femoral.read(spot.number, spot.box), tibial.read(spot.number, spot.box)) - amount
+        rim = ((spot.points.x / 41.0).square() + (spot.points.y / 27.0).square()).sqrt_().sub_(1).mul_(27.0)
+        return torch.maximum(near, rim)
+
     window = frame.grid.window((-46.0, 46.0), (-34.0, 34.0), (-12.0, 18.0))
-    inner = frame.grid.crop(window)
-    near = torch.maximum(femoral.at(inner), tibial.at(inner)) - amount
-    points = frame.points(window)
-    rim = ((points.x / 41.0).square() + (points.y / 27.0).square()).sqrt_().sub_(1).mul_(27.0)
-    return window, torch.maximum(near, rim)
+    yield Piece(window, distance, even(frame.contrast["fluid"]), Tissue.FLUID)

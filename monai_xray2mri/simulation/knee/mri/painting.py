@@ -1,7 +1,9 @@
-"""Paints the tissues of a knee onto the MR volume, from the skin inwards, and marks its lesions."""
+"""Paints the tissues of a knee onto the slices of an MR volume, from the skin inwards, and marks its lesions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -10,22 +12,30 @@ from torch import Tensor
 from monai_xray2mri.simulation.knee.anatomy.body import skin_and_fascia, spare_normals
 from monai_xray2mri.simulation.knee.anatomy.muscles import muscle_fields
 from monai_xray2mri.simulation.knee.mri import ligaments
-from monai_xray2mri.simulation.knee.mri.bone_painting import paint_bone, paint_crystals, paint_worn
-from monai_xray2mri.simulation.knee.mri.mr import EDGE_MM, INTENSITY, Canvas, Tissue
-from monai_xray2mri.simulation.knee.mri.scene import TEXTURE_KNOT_MM, Scene, draw_scene
+from monai_xray2mri.simulation.knee.mri.bone_painting import (
+    PaintedBone,
+    PaintedCrystals,
+    paint_bone,
+    paint_crystals,
+    paint_worn,
+)
+from monai_xray2mri.simulation.knee.mri.contrast import WATER_EXCITED_FLASH, Contrast
+from monai_xray2mri.simulation.knee.mri.frame import Piece
+from monai_xray2mri.simulation.knee.mri.mr import EDGE_MM, Canvas, Tissue
+from monai_xray2mri.simulation.knee.mri.scene import Scene, SliceScene, draw_scene
+from monai_xray2mri.simulation.knee.mri.soft_painting import paint_fat_pad, paint_muscles, paint_skin
 from monai_xray2mri.simulation.knee.mri.vessels import vessels
 from monai_xray2mri.simulation.knee.people.grades import kellgren_lawrence
 from monai_xray2mri.simulation.tools.lattice import Field, Grid, Lattice
-from monai_xray2mri.simulation.tools.noise import smooth_noise
 from monai_xray2mri.simulation.tools.primitives import occupancy, smoothstep
+from monai_xray2mri.simulation.tools.slicing import SlicedField
 
 if TYPE_CHECKING:
     from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy
 
-_SKIN_MM: Final = 1.5
-_FASCIA_MM: Final = 0.9
+_BODY_MM: Final = 1.5
+_COLUMN_STEP: Final = 16
 _FLUID_OFFSET: Final = 44
-_FATTY_OFFSET: Final = 46
 _CARTILAGES: Final = {
     "femoral": ("femur", Tissue.FEMORAL_CARTILAGE),
     "tibial": ("tibia", Tissue.TIBIAL_CARTILAGE),
@@ -33,30 +43,141 @@ _CARTILAGES: Final = {
 }
 
 
-def paint_knee(anatomy: KneeAnatomy, grid: Grid, texture: torch.Generator) -> tuple[Canvas, Tensor]:
+@dataclass(frozen=True)
+class KneePainter:
+    """A knee that is ready to be painted, slice by slice.
+
+    Attributes:
+        scene: what all slices share.
+        skin, fascia: signed distances.
+        muscles: signed distances, in the order in which they displace each other.
+        fat_pad, cords, wrappings, fluid, cruciates: structures to paint, in this order; the wrappings are sheets,
+            bands and vessels.
+        menisci, cartilage: signed distances.
+        bones: from the femur to the patella.
+        crystals: stem to chondrocalcinosis.
+    """
+
+    scene: Scene
+    skin: SlicedField
+    fascia: SlicedField
+    muscles: Sequence[SlicedField]
+    fat_pad: Sequence[Piece]
+    cords: Sequence[Piece]
+    wrappings: Sequence[Piece]
+    fluid: Sequence[Piece]
+    cruciates: Sequence[Piece]
+    menisci: Sequence[SlicedField]
+    cartilage: Mapping[str, SlicedField]
+    bones: Mapping[str, PaintedBone]
+    crystals: Mapping[str, PaintedCrystals]
+
+    @classmethod
+    def of(cls, anatomy: KneeAnatomy, grid: Grid, texture: torch.Generator, contrast: Contrast) -> KneePainter:
+        """Ready a knee; see :func:`paint_knee`."""
+        scene = draw_scene(anatomy, grid, texture, contrast)
+        shape, lattice, frame = anatomy.shape, scene.lattice, scene.frame
+        sliced = scene.slicer.field
+        distances = {bone.name: _on_lattice(bone.distance, lattice) for bone in anatomy.bones}
+        nearest = torch.stack(list(distances.values())).amin(0)
+        skin, fascia = skin_and_fascia(shape, lattice, nearest, anatomy.pose)
+        muscles = [field for _, field in muscle_fields(shape, lattice, fascia.values, anatomy.pose)]
+        joint = Field(lattice, ligaments.joint_surface(distances["femur"], distances["tibia"]))
+        sliced_skin, sliced_fascia = (sliced(field) for field in (skin, fascia))
+        cartilage = {name: sliced(field) for name, field in anatomy.cartilage.items()}
+        amount = _fluid_mm(anatomy)
+        return cls(
+            scene=scene,
+            skin=sliced_skin,
+            fascia=sliced_fascia,
+            muscles=[sliced(field) for field in muscles],
+            fat_pad=tuple(ligaments.fat_pad(shape, frame, sliced_skin)),
+            cords=tuple(ligaments.cords(shape, frame)),
+            wrappings=(
+                *ligaments.sheets(frame, sliced(joint), sliced_fascia),
+                *ligaments.bands(shape, frame, sliced_skin),
+                *vessels(shape, frame),
+            ),
+            fluid=(
+                *ligaments.suprapatellar_fluid(shape, frame, 2.0 * amount),
+                *ligaments.gap_fluid(frame, cartilage["femoral"], cartilage["tibial"], 0.7 + amount),
+            ),
+            cruciates=tuple(ligaments.cruciates(shape, frame)),
+            menisci=[sliced(field) for field in anatomy.menisci.values()],
+            cartilage=cartilage,
+            bones={bone.name: PaintedBone.of(scene, bone) for bone in anatomy.bones},
+            crystals={stem: PaintedCrystals.of(scene, each) for stem, each in anatomy.crystals.items()},
+        )
+
+    def paint(self, number: int, canvas: Canvas, lesions: Tensor) -> None:
+        """Paint one slice.
+
+        Args:
+            number: its place in the grid.
+            canvas: [1,Z,X] of air.
+            lesions: [1,Z,X] uint8 of zeros, which gets the codes of lesions.
+        """
+        columns = self._columns(number)
+        if columns is None:
+            return
+        slice_ = SliceScene(self.scene, number, columns, canvas, lesions)
+        paint_skin(slice_, self.skin, self.fascia)
+        paint_fat_pad(slice_, self.fat_pad)
+        slice_.paint(self.cords)  # before the muscles, out of which they come
+        paint_muscles(slice_, self.muscles)
+        for pieces in (self.wrappings, self.fluid, self.cruciates):
+            slice_.paint(pieces)
+        for meniscus in self.menisci:
+            _paint_meniscus(slice_, meniscus)
+        for name, (host, label) in _CARTILAGES.items():
+            _paint_cartilage(slice_, self.cartilage[name], self.bones[host].distance, label)
+        for bone in self.bones.values():
+            paint_bone(slice_, bone)
+        paint_crystals(slice_, self.crystals)
+        paint_worn(slice_, self.bones["femur"], self.bones["tibia"])
+
+    def _columns(self, number: int) -> slice | None:
+        """The columns of a slice that hold some of the leg, in steps, so that a lesion does not move them."""
+        known = self.skin.box(number, slice(0, len(self.scene.grid.x)))
+        box = known and self.skin.near(self.skin.plane(number), known, _BODY_MM)
+        if box is None:
+            return None
+        first, last = box[1].start // _COLUMN_STEP, -(-box[1].stop // _COLUMN_STEP)
+        return slice(first * _COLUMN_STEP, min(last * _COLUMN_STEP, len(self.scene.grid.x)))
+
+
+def paint_knee(
+    anatomy: KneeAnatomy,
+    grid: Grid,
+    texture: torch.Generator,
+    slices: Sequence[int] | None = None,
+    contrast: Contrast = WATER_EXCITED_FLASH,
+) -> tuple[Canvas, Tensor]:
     """Paint one knee in the straight, unloaded pose of the MR examination.
 
     Args:
         anatomy: its bones, cartilages and menisci, on any device.
         grid: voxel centers in reference mm.
-        texture: random generator of field, marrow texture and muscle texture, which the radiograph does not determine.
+        texture: random generator of what the radiograph does not show (field, marrow and muscle texture).
+        slices: which slices to paint, in this order; None paints all. A slice has the same bits whichever others are
+            painted.
+        contrast: the sequence.
 
     Returns:
-        The painted canvas, and the lesions [Y,Z,X] uint8: 0 for none, else 1 + the index of the feature in
+        The painted canvas of N slices, and the lesions [N,Z,X] uint8: 0 is none, else 1 + the index of the feature in
         :data:`~monai_xray2mri.simulation.knee.anatomy.truth.LESION_FEATURES`.
     """
-    scene = draw_scene(anatomy, grid, texture)
-    _paint_soft_tissue(scene)
-    _paint_joint(scene)
-    for bone in scene.anatomy.bones:
-        paint_bone(scene, bone)
-    paint_crystals(scene)
-    paint_worn(scene)
-    return scene.canvas, scene.lesions
+    painter = KneePainter.of(anatomy, grid, texture, contrast)
+    numbers = range(len(grid.y)) if slices is None else slices
+    canvas = Canvas.empty((len(numbers), *grid.shape[1:]), anatomy.femur.distance.values.device)
+    lesions = torch.zeros_like(canvas.labels)
+    for place, number in enumerate(numbers):
+        painter.paint(number, canvas.part(place), lesions[place : place + 1])
+    return canvas, lesions
 
 
 def _on_lattice(field: Field, lattice: Lattice) -> Tensor:
-    """A signed distance on another lattice; outside the field's box it grows by the distance from the box."""
+    """A distance [Y,Z,X] on another lattice; outside its own box the distance to that box is added."""
     grid = Grid(lattice.axis(1), lattice.axis(2), lattice.axis(0))
     beyond = [
         torch.maximum(low - axis, axis - high).clamp(min=0).to(field.values.device)
@@ -66,84 +187,31 @@ def _on_lattice(field: Field, lattice: Lattice) -> Tensor:
     return field.at(grid) + (x * x + y * y + z * z).sqrt_()
 
 
-def _paint_soft_tissue(scene: Scene) -> None:
-    """Paint skin, fat and muscles, and the ligaments, tendons, vessels and nerves between them."""
-    shape, lattice, frame = scene.anatomy.shape, scene.lattice, scene.frame
-    distances = {bone.name: _on_lattice(bone.distance, lattice) for bone in scene.anatomy.bones}
-    nearest = torch.stack(list(distances.values())).amin(0)
-    skin, fascia = skin_and_fascia(shape, lattice, nearest, scene.anatomy.pose)
-    _paint_skin(scene, skin, fascia)
-    window, distance = ligaments.fat_pad(shape, frame)
-    pad = scene.fatty("fat pad", window) * (1 + 0.14 * scene.grain[window])
-    scene.canvas.paint_inside(window, distance, pad, Tissue.FAT_PAD)
-    scene.paint(ligaments.cords(shape, frame))  # first: muscles cover the ends that lie in them
-    _paint_muscles(scene, fascia)
-    joint = Field(lattice, ligaments.joint_surface(distances["femur"], distances["tibia"]))
-    scene.paint(ligaments.sheets(frame, joint, fascia))
-    scene.paint(ligaments.bands(shape, frame, scene.streaks))
-    scene.paint(vessels(shape, frame))
-
-
-def _paint_skin(scene: Scene, skin: Field, fascia: Field) -> None:
-    """Paint the skin, and under it fat with septa between its lobules."""
-    everywhere = (slice(None),) * 3
-    depth = skin.at(scene.grid)
-    canvas = scene.canvas
-    canvas.paint_inside(everywhere, depth, INTENSITY["skin"], Tissue.SKIN)
-    lobules = Grid(0.35 * scene.grid.y, 0.25 * scene.grid.z, 0.3 * scene.grid.x)
-    septa = smooth_noise(scene.knots, lobules, TEXTURE_KNOT_MM, scene.device).mul_(5.0).square_().neg_().exp_()
-    septa *= scene.streaks.clamp(0, 1.5)  # septa are visible only in places
-    fat = scene.fatty("fat", everywhere).mul_(1 + 0.08 * scene.grain + 0.07 * scene.streaks).add_(septa, alpha=0.07)
-    canvas.paint_inside(everywhere, depth.add_(_SKIN_MM), fat, Tissue.FAT)
-    sheet = fascia.at(scene.grid).abs_().sub_(_FASCIA_MM / 2)
-    canvas.paint_inside(everywhere, sheet, 2 * INTENSITY["tendon"], None)
-
-
-def _paint_muscles(scene: Scene, fascia: Field) -> None:
-    """Paint each muscle in its fascia, with streaks of fat along its fibers; each knee has its own amount of fat."""
-    shape = scene.anatomy.shape
-    fatty = 0.5 + 0.22 * spare_normals(shape, 1, _FATTY_OFFSET)[0] + 0.02 * (shape.fat - 9.0)
-    fatty = min(max(fatty, 0.0), 1.2)
-    low, ridge = 1.4 - 0.55 * fatty, 0.05 + 0.14 * fatty  # streaks; septa between fiber bundles
-    for _, field in muscle_fields(shape, scene.lattice, fascia.values, scene.anatomy.pose):
-        window = field.window(scene.grid)
-        inner = scene.grid.crop(window)
-        if 0 in inner.shape:
-            continue
-        distance = field.at(inner)
-        streaks = scene.streaks[window]
-        flesh = INTENSITY["muscle"] * (1 + 0.05 * scene.grain[window] + 0.05 * streaks)
-        fat = smoothstep(streaks, low, low + 0.9).mul_(0.8) + ridge * streaks.mul(3.0).square_().neg_().exp_()
-        flesh += fat * (scene.fatty("fat", window) - flesh)
-        scene.canvas.paint_inside(window, distance - _FASCIA_MM, 2.5 * INTENSITY["tendon"], Tissue.FAT)
-        scene.canvas.paint_inside(window, distance, flesh, Tissue.MUSCLE)
-
-
-def _paint_joint(scene: Scene) -> None:
-    """Paint what lies between the bones: fluid, cruciate ligaments, menisci and cartilage."""
-    anatomy, grid = scene.anatomy, scene.grid
+def _fluid_mm(anatomy: KneeAnatomy) -> float:
+    """How much fluid a joint holds, as the thickness of its film in mm."""
     grade = kellgren_lawrence(anatomy.pathology.grades)
-    amount = max(0.2, 0.5 + 0.35 * grade + 0.4 * spare_normals(anatomy.shape, 1, _FLUID_OFFSET)[0])
-    scene.paint(ligaments.suprapatellar_fluid(anatomy.shape, scene.frame, 2.0 * amount))
-    cartilage = anatomy.cartilage
-    window, distance = ligaments.gap_fluid(scene.frame, cartilage["femoral"], cartilage["tibial"], 0.7 + amount)
-    scene.canvas.paint_inside(window, distance, INTENSITY["fluid"], Tissue.FLUID)
-    scene.paint(ligaments.cruciates(anatomy.shape, scene.frame, scene.streaks))
-    for meniscus in anatomy.menisci.values():
-        window = meniscus.window(grid)
-        inside = INTENSITY["meniscus"] * (1 + 0.10 * scene.grain[window])
-        scene.canvas.paint_inside(window, meniscus.at(grid.crop(window)), inside, Tissue.MENISCUS)
-    for name, field in cartilage.items():
-        _paint_cartilage(scene, name, field)
+    return max(0.2, 0.5 + 0.35 * grade + 0.4 * spare_normals(anatomy.shape, 1, _FLUID_OFFSET)[0])
 
 
-def _paint_cartilage(scene: Scene, name: str, field: Field) -> None:
-    """Paint cartilage; its deep zone is a little darker, because collagen is upright there and T2* is short."""
-    host, label = _CARTILAGES[name]
-    window = field.window(scene.grid)
-    inner = scene.grid.crop(window)
-    surface, bone = field.at(inner), getattr(scene.anatomy, host).distance.at(inner)
-    # Where a bone has no cartilage both distances are equal; without the second factor its edge would turn bright.
+def _paint_meniscus(slice_: SliceScene, meniscus: SlicedField) -> None:
+    known = meniscus.box(slice_.number, slice_.columns)
+    plane = meniscus.plane(slice_.number)
+    box = known and meniscus.near(plane, known, 1.0)
+    if box is None:
+        return
+    inside = slice_.scene.contrast["meniscus"] * (1 + 0.10 * slice_.texture("grain", box))
+    slice_.paint_inside(box, meniscus.shown(plane, box), inside, Tissue.MENISCUS)
+
+
+def _paint_cartilage(slice_: SliceScene, coated: SlicedField, host: SlicedField, label: Tissue) -> None:
+    """Cartilage, a little darker in its deep zone, where the collagen fibers are upright and T2* is short."""
+    number, known = slice_.number, coated.box(slice_.number, slice_.columns)
+    plane = coated.plane(number)
+    box = known and coated.near(plane, known, 1.0)
+    if box is None:
+        return
+    surface, bone = coated.shown(plane, box), host.read(number, box)
+    # Where a bone has no cartilage both distances are equal; the second factor keeps its edge from turning bright.
     share = occupancy(surface, EDGE_MM) * smoothstep(bone - surface, 0.1, 0.5)
-    zone = 1 - 0.16 * smoothstep(bone, 1.0, 0.2) + 0.02 * scene.grain[window]
-    scene.canvas.paint(window, share, INTENSITY["cartilage"] * zone, label)
+    zone = 1 - 0.16 * smoothstep(bone, 1.0, 0.2) + 0.02 * slice_.texture("grain", box)
+    slice_.canvas.paint((slice(None), *box), share, slice_.scene.contrast["cartilage"] * zone, label)

@@ -1,7 +1,7 @@
 """Vessels and nerves of the popliteal fossa, their branches, and the veins under the skin, in reference mm.
 
 Courses are estimates from anatomical sections. The brightness of blood depends on how far it has traveled inside the
-coil (:func:`~monai_xray2mri.simulation.knee.mri.mr.inflow`).
+coil (:func:`~monai_xray2mri.simulation.knee.mri.contrast.inflow`).
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import torch
+from torch import Tensor
 
 from monai_xray2mri.simulation.knee.anatomy.body import Outline, spare_normals
-from monai_xray2mri.simulation.knee.mri.ligaments import FAR_MM, Frame, Piece, cord
-from monai_xray2mri.simulation.knee.mri.mr import INTENSITY, Tissue, inflow
+from monai_xray2mri.simulation.knee.mri.frame import Frame, Piece, Spot, even
+from monai_xray2mri.simulation.knee.mri.ligaments import FAR_MM, cord
+from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from monai_xray2mri.simulation.tools.lattice import Place
 from monai_xray2mri.simulation.tools.primitives import table
 
@@ -35,7 +37,7 @@ def vessels(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
     """
     a, b, c = spare_normals(shape, 3, _SPARE_OFFSET)
     shift = 1.5 * a
-    nerve = INTENSITY["nerve"]
+    nerve = frame.contrast["nerve"]
     for x, y, radius, kind in (
         ((-9, -6, -4, -1, 1, 6, 12), (20, 24, 27, 29.5, 25, 19, 14), (2.2, 2.8, 3.1, 3.3, 3.4, 3.5, 3.7), "artery"),
         ((-3, -2, 0, -4, -4, 2, 9), (24, 28, 32, 35.5, 32, 25, 19), (2.6, 3.0, 3.4, 4.0, 4.2, 4.2, 4.2), "vein"),
@@ -63,16 +65,22 @@ def tube(
     window = frame.window(x, y, (heights[0], heights[-1]))
     if window is None:
         return
-    points = frame.points(window)
-    at_x, at_y, radius = (table(points.z, heights, values) for values in course)
+
+    height = frame.heights(window)
+    at_x, at_y, radius = (table(height, heights, values) for values in course)
     # Real vessels are never straight.
-    at_x = at_x + 0.9 * torch.sin(points.z / 11.0 + radius) + 0.5 * torch.sin(points.z / 5.3)
-    distance = ((points.x - at_x).square() + (points.y - at_y).square()).sqrt_() - radius
+    at_x = at_x + 0.9 * torch.sin(height / 11.0 + radius) + 0.5 * torch.sin(height / 5.3)
+    intensity: float | Tensor
     if isinstance(kind, str):
-        travelled = _COIL_END_MM - points.z if kind == "artery" else _COIL_END_MM + points.z
-        yield Piece(window, distance, inflow(kind, travelled), Tissue.VESSEL)
+        way = _COIL_END_MM - height if kind == "artery" else _COIL_END_MM + height
+        intensity = frame.contrast.flowing(kind, way)
     else:
-        yield Piece(window, distance, kind, Tissue.NERVE)
+        intensity = kind
+
+    def distance(spot: Spot) -> Tensor:
+        return ((spot.points.x - at_x).square() + (spot.points.y - at_y).square()).sqrt_() - radius
+
+    yield Piece(window, distance, even(intensity), Tissue.VESSEL if isinstance(kind, str) else Tissue.NERVE)
 
 
 def _superficial_veins(shape: KneeShape, frame: Frame, turn: float, bend: float) -> Iterator[Piece]:
@@ -100,7 +108,7 @@ def _branches(frame: Frame, shift: float) -> Iterator[Piece]:
         (0.8, ((0.0, 33.0, 2.0), (10.0, 37.0, -14.0), (21.0, 42.0, -40.0), (24.0, 43.0, -84.0))),
         (0.8, ((-5.0, 34.0, 0.0), (-12.0, 37.0, -16.0), (-20.0, 42.0, -42.0), (-18.0, 44.0, -84.0))),
     )
-    bright = float(inflow("artery", torch.tensor(100.0)))
+    bright = float(frame.contrast.flowing("artery", torch.tensor(100.0)))
     for radius, places in runs:
         moved = [(x + shift, y, z) for x, y, z in places]
         yield from cord(moved, radius, frame, bright, Tissue.VESSEL)

@@ -9,7 +9,7 @@ import torch
 
 from monai_xray2mri.errors import InputRefused
 
-SIMULATOR_VERSION: Final = "1.0"
+SIMULATOR_VERSION: Final = "2.0"
 _KNEES_PER_RANGE: Final = 1_000_000
 
 

@@ -25,7 +25,7 @@ from monai_xray2mri.dicom.mr_image import MAX_STORED, SlicePlane
 from monai_xray2mri.dicom.mr_series import stored_pixels
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
-from monai_xray2mri.simulation.knee.mri import mr
+from monai_xray2mri.simulation.knee.mri import contrast, mr
 from monai_xray2mri.simulation.knee.people.participants import Participant
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.simulation.knee.release.header import (
@@ -137,7 +137,7 @@ def _set_technique(image: Dataset) -> None:
     image.ScanningSequence, image.SequenceVariant, image.ScanOptions = "GR", "SP", "FS"
     image.SequenceName = "simulated FLASH"
     image.MRAcquisitionType = "3D"
-    image.RepetitionTime, image.EchoTime, image.FlipAngle = mr.REPETITION_MS, mr.ECHO_MS, mr.FLIP_DEGREES
+    image.RepetitionTime, image.EchoTime, image.FlipAngle = contrast.REPETITION_MS, contrast.ECHO_MS, contrast.FLIP_DEGREES
     image.EchoTrainLength = image.EchoNumbers = image.NumberOfAverages = 1
     image.PixelBandwidth = BANDWIDTH_HZ
     image.MagneticFieldStrength = FIELD_TESLA

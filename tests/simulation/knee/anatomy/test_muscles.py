@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from monai_xray2mri.simulation.knee.anatomy.body import Outline
-from monai_xray2mri.simulation.knee.anatomy.muscles import MUSCLES, belly, muscle_fields
+from monai_xray2mri.simulation.knee.anatomy.muscles import MUSCLES, Muscle, muscle_fields, ovals
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose, draw_shape
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
 from monai_xray2mri.simulation.tools.lattice import Lattice, Points
@@ -25,6 +25,10 @@ def centers(shape: KneeShape) -> dict[str, tuple[float, float, float, float]]:
         place = (float((inside * at).sum() / total) for at in (points.x, points.y, points.z))
         found[muscle.name] = (*place, 0.008 * float(total))
     return found  # type: ignore[return-value]
+
+
+def belly(muscle: Muscle, points: Points) -> torch.Tensor:
+    return ovals(muscle, points.z).distance(points)
 
 
 @pytest.fixture(scope="module")

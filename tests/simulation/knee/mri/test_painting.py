@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
@@ -20,13 +22,13 @@ SCLEROSIS = {"XRSCFM": 3, "XRSCTL": 3}
 BONES = (Tissue.FEMUR, Tissue.TIBIA, Tissue.PATELLA, Tissue.FIBULA)
 
 
-def painted(texture: str = "mr texture", **grades: int) -> tuple[Canvas, Tensor, Grid]:
+def painted(texture: str = "mr texture", slices: Sequence[int] | None = None, **grades: int) -> tuple[Canvas, Tensor, Grid]:
     shape = draw_shape(knee_generator(SEED, "anatomy"))
     grid = mr_grid(Placement(), shape.scale)
     pathology = draw_pathology(grades, knee_generator(SEED, "lesions"))
     reach = float(grid.z.max()) + 2
     anatomy = build_anatomy(shape, pathology, Pose(), (-reach, reach))
-    return *paint_knee(anatomy, grid, knee_generator(SEED, texture)), grid
+    return *paint_knee(anatomy, grid, knee_generator(SEED, texture), slices), grid
 
 
 @pytest.fixture(scope="module")
@@ -152,10 +154,23 @@ def test_sclerosis_darkens_the_marrow_under_the_joint(healthy, ill):
     assert float(ill[2].z[dark[:, 1]].mean()) < 20
 
 
-def test_the_same_knee_is_the_same_bits_and_texture_is_nuisance(healthy):
-    again = painted()
-    assert torch.equal(healthy[0].signal, again[0].signal)
-    assert torch.equal(healthy[0].labels, again[0].labels)
-    other = painted("mr texture 1")
-    assert not torch.equal(healthy[0].signal, other[0].signal)
-    assert float((healthy[0].labels != other[0].labels).float().mean()) < 0.01
+def test_the_same_slice_is_the_same_bits_and_texture_is_nuisance(healthy):
+    chosen = [61, 5, 40]
+    again, lesions, _ = painted(slices=chosen)
+    assert torch.equal(healthy[0].signal[chosen], again.signal)
+    assert torch.equal(healthy[0].labels[chosen], again.labels)
+    assert lesions.shape == again.labels.shape
+    other, _, _ = painted("mr texture 1", slices=chosen)
+    assert not torch.equal(other.signal, again.signal)
+    assert float((other.labels != again.labels).float().mean()) < 0.01
+
+
+def test_hidden_lesions_change_nothing_far_from_them(healthy):
+    """Twins: the same knee with and without lesions has the same bits elsewhere."""
+    chosen = [30, 40]
+    twin, lesions, _ = painted(slices=chosen, XRCYFM=1, XRATTM=1)
+    assert int(lesions.max()) > 0
+    change = (twin.signal - healthy[0].signal[chosen]).abs().amax((0, 1))
+    touched = torch.nonzero(lesions.amax((0, 1))).flatten()
+    assert float(change[int(touched[-1]) + 24 :].max()) == 0.0
+    assert float(change[: int(touched[0]) - 24].max()) == 0.0
