@@ -54,6 +54,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         "--part", default="1/1", metavar="I/N",
         help="only every N-th case, from the I-th on, for N processes with one output folder (default: all)",
     )  # fmt: skip
+    parser.add_argument(
+        "--other-simulator", action="store_true",
+        help="also evaluate weights that were trained on another version of the simulator",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: %(default)s)")
     parser.set_defaults(run=run)
 
@@ -106,8 +110,9 @@ def _planned(options: argparse.Namespace) -> Evaluation[Any, Any]:
             raise UsageError(f"option {option}", "must be at least 1", str(value))
     bundle = options.bundle or default_bundle()
     suite = choose_suite(system_of(bundle).suites(), options.suite, options.studies)
-    source = CaseSource(options.seed, options.data, options.films, options.cases)
+    source = CaseSource(options.seed, options.data, options.films, options.cases, options.other_simulator)
     methods = suite.methods(bundle, choose_device(options.device), options.method)
+    suite.check(methods, source)
     profile, simulated = suite.profiles[options.profile], options.data is None
     setting = suite.setting(methods, next(iter(methods)), profile, options.seed, simulated)
     studies = suite.choose(options.studies, source)

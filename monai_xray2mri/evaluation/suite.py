@@ -29,12 +29,15 @@ class CaseSource:
         data: prepared set; None: simulated cases.
         films: folder of real radiographs; None: there are none.
         cases: of every study and split; None: what the study states.
+        other_simulator: whether weights may be evaluated on simulated cases of another version of the simulator than
+            they were trained on.
     """
 
     seed: int = 0
     data: Path | None = None
     films: Path | None = None
     cases: int | None = None
+    other_simulator: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,10 @@ def unpacked(case: C) -> Callable[[], C]:
     return lambda: case
 
 
+def no_check(methods: Mapping[str, Method], source: CaseSource) -> None:
+    """Every method goes with every source."""
+
+
 def no_seconds(setting: Any) -> float:
     """Nobody knows what a unit of work takes."""
     return 0.0
@@ -82,6 +89,7 @@ class Suite(Generic[S, C]):
         bundle_method: bundle and device to the bundle's method.
         setting: what a study is run with: :class:`~.study.Setting` or the system's own kind of it.
         method_of: text behind ``--method NAME=``, bundle and device to a method.
+        check: refuses methods that do not go with the source of the cases.
         baselines: name to a method without weights, which every other must beat.
         training: source and number to the training cases of methods that ask for them.
         training_cases: profile to their number.
@@ -103,6 +111,7 @@ class Suite(Generic[S, C]):
     bundle_method: Callable[[Path, Any], Method]
     setting: Callable[..., S]
     method_of: Callable[[str, Path, Any], Method] = lambda source, bundle, device: class_method(source)
+    check: Callable[[Mapping[str, Method], CaseSource], None] = no_check
     baselines: Mapping[str, Callable[[], Method]] = field(default_factory=dict)
     training: Callable[[CaseSource, int], Iterable[C]] = lambda source, number: ()
     training_cases: Mapping[str, int] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from monai.bundle import ConfigParser
 
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.evaluation.study import Profile
+from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundle_method
 from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting
 
@@ -40,8 +41,9 @@ def make_tiny_bundle(folder: Path, shipped: Path) -> Path:
     for key, options in TINY.items():
         config[key].update(options)
     (folder / "configs" / "inference.json").write_text(json.dumps(config))
-    for name in ("train.json", "metadata.json"):
-        (folder / "configs" / name).write_bytes((shipped / "configs" / name).read_bytes())
+    (folder / "configs" / "train.json").write_bytes((shipped / "configs" / "train.json").read_bytes())
+    metadata = json.loads((shipped / "configs" / "metadata.json").read_text())
+    (folder / "configs" / "metadata.json").write_text(json.dumps({**metadata, "simulator_version": SIMULATOR_VERSION}))
     parser = ConfigParser()
     parser.read_config(str(folder / "configs" / "inference.json"))
     torch.manual_seed(0)

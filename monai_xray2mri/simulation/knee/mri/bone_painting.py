@@ -128,9 +128,7 @@ def _paint_cyst(slice_: SliceScene, stem: str, cyst: SlicedField, bone: PaintedB
     if box is None:
         return
     contrast, grain = slice_.scene.contrast, slice_.texture("grain", box)
-    inside = torch.maximum(
-        cyst.read(slice_.number, box) + 0.3 * grain, bone.distance.read(slice_.number, box) + 0.4
-    )
+    inside = torch.maximum(cyst.read(slice_.number, box) + 0.3 * grain, bone.distance.read(slice_.number, box) + 0.4)
     slice_.paint_inside(box, inside - 0.8, 0.6 * contrast["sclerosis"], None)
     slice_.paint_inside(box, inside, contrast["cyst"] * (1 + 0.08 * grain), Tissue.CYST)
     slice_.mark(box, inside < 0, stem)

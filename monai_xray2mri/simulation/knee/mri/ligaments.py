@@ -164,9 +164,7 @@ def cruciates(shape: KneeShape, frame: Frame) -> Iterator[Piece]:
     yield from bellies(posterior, frame, streaked(back, 0.2, -1.5, 1.5), Tissue.CRUCIATE)
 
 
-def bellies(
-    band: Muscle, frame: Frame, intensity: Callable[[Spot], float | Tensor], label: Tissue
-) -> Iterator[Piece]:
+def bellies(band: Muscle, frame: Frame, intensity: Callable[[Spot], float | Tensor], label: Tissue) -> Iterator[Piece]:
     """A band that is described as a muscle is, computed on the fine grid; nothing if the grid does not reach it."""
     rows = torch.tensor(band.course)
     reach = torch.maximum(rows[:, 3], rows[:, 4]) + 2.0

@@ -137,7 +137,11 @@ def _set_technique(image: Dataset) -> None:
     image.ScanningSequence, image.SequenceVariant, image.ScanOptions = "GR", "SP", "FS"
     image.SequenceName = "simulated FLASH"
     image.MRAcquisitionType = "3D"
-    image.RepetitionTime, image.EchoTime, image.FlipAngle = contrast.REPETITION_MS, contrast.ECHO_MS, contrast.FLIP_DEGREES
+    image.RepetitionTime, image.EchoTime, image.FlipAngle = (
+        contrast.REPETITION_MS,
+        contrast.ECHO_MS,
+        contrast.FLIP_DEGREES,
+    )
     image.EchoTrainLength = image.EchoNumbers = image.NumberOfAverages = 1
     image.PixelBandwidth = BANDWIDTH_HZ
     image.MagneticFieldStrength = FIELD_TESLA

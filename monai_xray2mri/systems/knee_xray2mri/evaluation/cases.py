@@ -174,6 +174,16 @@ class SimulatedCohort:
         return (self[index] for index in range(len(self.names)))
 
 
+def open_prepared(directory: Path) -> KneeStore:
+    """A prepared set, or that of the output of ``xray2mri prepare``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    inside = directory / "store"
+    return KneeStore.open(inside if (inside / "index.json").is_file() else directory)
+
+
 class PreparedCohort:
     """Knees of one split of a prepared set (:class:`~monai_xray2mri.knee.data.arrays.KneeStore`).
 
@@ -187,8 +197,7 @@ class PreparedCohort:
     """
 
     def __init__(self, directory: Path, split: str, knees: int | None = None) -> None:
-        inside = directory / "store"
-        self.store = KneeStore.open(inside if (inside / "index.json").is_file() else directory)
+        self.store = open_prepared(directory)
         index = self.store.index
         what = f"prepared set {directory.name}"
         if index["geometry"] != dict(GEOMETRY):

@@ -27,6 +27,7 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundl
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import BASELINES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.pictures import SHEETS
 from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import WORDS, KneeSetting
+from monai_xray2mri.systems.knee_xray2mri.evaluation.simulators import check_simulators
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.calibration import CALIBRATION
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.comparison import COMPARISON, SHIFTED
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.depth import DEPTH
@@ -115,6 +116,7 @@ def knee_suite(
         studies=[_complete(study) for study in studies],
         cohort=knee_cohort,
         bundle_method=bundle_method,
+        check=check_simulators,
         setting=KneeSetting,
         method_of=method_of,
         baselines=BASELINES,

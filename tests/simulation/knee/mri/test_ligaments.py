@@ -141,7 +141,9 @@ def test_veins_under_the_skin_lie_in_the_fat():
 
 
 def test_a_rolled_leg_takes_its_vessels_along():
-    straight, rolled = (center(filled([next(vessels(KneeShape(), frame(roll=roll)))], roll=roll)) for roll in (0.0, 8.0))
+    straight, rolled = (
+        center(filled([next(vessels(KneeShape(), frame(roll=roll)))], roll=roll)) for roll in (0.0, 8.0)
+    )
     assert rolled[0] > straight[0] + 2
 
 

@@ -22,7 +22,9 @@ SCLEROSIS = {"XRSCFM": 3, "XRSCTL": 3}
 BONES = (Tissue.FEMUR, Tissue.TIBIA, Tissue.PATELLA, Tissue.FIBULA)
 
 
-def painted(texture: str = "mr texture", slices: Sequence[int] | None = None, **grades: int) -> tuple[Canvas, Tensor, Grid]:
+def painted(
+    texture: str = "mr texture", slices: Sequence[int] | None = None, **grades: int
+) -> tuple[Canvas, Tensor, Grid]:
     shape = draw_shape(knee_generator(SEED, "anatomy"))
     grid = mr_grid(Placement(), shape.scale)
     pathology = draw_pathology(grades, knee_generator(SEED, "lesions"))
