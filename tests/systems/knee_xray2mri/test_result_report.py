@@ -105,6 +105,71 @@ def test_a_reading_is_not_taken_for_a_result(tmp_path, make_film, left):
     assert not is_own_result(Dataset())
 
 
+def _rename_codes(dataset: Dataset) -> None:
+    """Codes of another scheme in the whole tree, as a gateway may map private ones; their declaration stays."""
+    for element in dataset:
+        if element.VR == "SQ" and element.keyword != "CodingSchemeIdentificationSequence":
+            for item in element.value:
+                if item.get("CodingSchemeDesignator") == "99XRAY2MRI":
+                    item.CodingSchemeDesignator = "99GATEWAY"
+                _rename_codes(item)
+
+
+def _empty_texts(dataset: Dataset) -> None:
+    """No text in the whole tree."""
+    for element in dataset:
+        for item in element.value if element.VR == "SQ" else ():
+            if "TextValue" in item:
+                item.TextValue = "removed"
+            _empty_texts(item)
+
+
+MARKS = {
+    "equipment": lambda report: delattr(report, "ContributingEquipmentSequence"),
+    "weights": lambda report: delattr(report, "SoftwareVersions"),
+    "declared scheme": lambda report: delattr(report, "CodingSchemeIdentificationSequence"),
+    "codes": _rename_codes,
+    "texts": _empty_texts,
+    "description": lambda report: delattr(report, "SeriesDescription"),
+}
+"""What tells a report of a synthesis, and how it is lost. Synthetic Data and Manufacturer tell none of it."""
+
+
+@pytest.mark.parametrize("kept", MARKS)
+def test_any_one_mark_tells_an_own_report(make, tmp_path, kept):
+    """It must never be read as a radiologist's, whatever an archive, a gateway or a de-identification has removed."""
+    report = make(tmp_path)
+    for keyword in ("SyntheticData", "Manufacturer", "ManufacturerModelName", "ImplementationVersionName"):
+        if keyword in report:
+            delattr(report, keyword)
+    for mark, lose in MARKS.items():
+        if mark != kept and not (kept == "codes" and mark == "declared scheme"):
+            lose(report)
+    if kept == "codes":
+        del report.CodingSchemeIdentificationSequence
+    assert is_own_result(report)
+
+
+def test_without_any_mark_a_report_is_not_known_as_own(make, tmp_path):
+    """So that the test above can fail."""
+    report = make(tmp_path)
+    for lose in (*MARKS.values(), lambda report: delattr(report, "SyntheticData")):
+        lose(report)
+    assert not is_own_result(report)
+
+
+@pytest.mark.parametrize("purpose", [True, False])
+def test_own_equipment_is_told_by_any_of_its_entries(make, tmp_path, purpose):
+    report = make(tmp_path)
+    for mark, lose in MARKS.items():
+        if mark != "equipment":
+            lose(report)
+    equipment = report.ContributingEquipmentSequence[0]
+    del equipment.PurposeOfReferenceCodeSequence, equipment.SoftwareVersions
+    del equipment[("Manufacturer", "ContributionDescription")[purpose]]
+    assert is_own_result(report)
+
+
 def test_the_source_report_is_referred_to(tmp_path, make, film, left):
     source = dcmread(write_grading_report(tmp_path / "s.dcm", {Side.LEFT: left}, film, final=True))
     report = make(tmp_path, report=source)
