@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from diffusers import AutoencoderKL
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from monai_xray2mri.networks.layout import keep_layout
 
 
 class SliceAutoencoder(nn.Module):
@@ -56,6 +58,12 @@ class SliceAutoencoder(nn.Module):
             norm_num_groups=groups,
             mid_block_add_attention=attention,
         )
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module; see :func:`~monai_xray2mri.networks.layout.keep_layout`."""
+        super().train(mode)
+        keep_layout(self)
+        return self
 
     def posterior(self, image: Tensor) -> DiagonalGaussianDistribution:
         """q(z|x) of grey images [B,1,H,W] in [-1,1]; mean and standard deviation are [B,C,H/8,W/8]."""

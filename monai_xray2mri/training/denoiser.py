@@ -9,6 +9,8 @@ key                 shape           meaning
 ``latent``          [B,C,h,w]       its latent as the autoencoder gives it, before the network's latent scale
 ``image``           [B,1,H,W]       the image it is generated from, in [-1,1]
 ``image_latent``    [B,C,h,w]       latent of that image, not scaled either; comes with ``latent``
+``image_of``        [B]             which image each target is generated from, where images are fewer, F
+                                    instead of B: each is then encoded once; not there: each its own
 ``place``           [B] or [B,P]    where the target lies; not there: nowhere in particular
 ``guide``           [B,G]           what guides the up path, as far as the data know it; not there: unknown
 ``weight``          [B,1,h,w]       weight of the squared error where the guide is given (with
@@ -21,13 +23,14 @@ key                 shape           meaning
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
+from monai_xray2mri.networks.layout import keep_layout
 from monai_xray2mri.training.order import Division
 
 
@@ -84,6 +87,12 @@ class ConditionalDenoising(nn.Module):
             if id(part) in trained:
                 self.add_module(name, part)
 
+    def train(self, mode: bool = True) -> Self:
+        """As of any module; see :func:`~monai_xray2mri.networks.layout.keep_layout`."""
+        super().train(mode)
+        keep_layout(self)
+        return self
+
     def forward(
         self,
         noisy: Tensor,
@@ -94,14 +103,18 @@ class ConditionalDenoising(nn.Module):
         place: Tensor,
         guide: Tensor,
         keep: Tensor,
+        image_of: Tensor | None = None,
     ) -> Tensor:
         """Prediction [B,C,h,w].
 
-        Where ``keep`` [B,3] is 0 the null condition stands for the context, the image's latent and the guide.
+        Where ``keep`` [B,3] is 0 the null condition stands for the context, the image's latent and the guide. With
+        ``image_of`` [B] images are [F,1,H,W], everything else is of B.
         """
         (network,) = self._network
         keep_context, keep_latent, keep_guide = keep[..., None].unbind(dim=1)  # [B,1] each
-        context = torch.where(keep_context[..., None] > 0, network.image_encoder(image), network.null_context)
+        tokens = network.image_encoder(image)  # [F,N,width]
+        tokens = tokens if image_of is None else tokens[image_of]
+        context = torch.where(keep_context[..., None] > 0, tokens, network.null_context)
         condition = Condition(image_latent * keep_latent[..., None, None], context, guide * keep_guide)
         return network.denoise(noisy, t, condition, place)
 
@@ -149,8 +162,9 @@ class ForwardDiffusion:
         """(z_t, (target, weight), no arguments, keyword arguments of :class:`ConditionalDenoising`)."""
         batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
         z_0, image_latent = self.latents(batch)
+        image_of = batch.get("image_of")
         with torch.no_grad():
-            guide = self.network.guide_of(batch["image"], batch.get("guide"))
+            guide = self.guide(batch, image_of)
         t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
         if "counterfactual" in batch:
             made = batch["counterfactual"][:, None]
@@ -163,8 +177,19 @@ class ForwardDiffusion:
             "guide": guide * known,
             "keep": keep,
         }
+        if image_of is not None:
+            given |= {"image_of": image_of, "image_latent": image_latent[image_of]}
         target = self.schedule.target(z_0, t, eps)
         return self.schedule.add_noise(z_0, t, eps), (target, self.weight(batch, keep, known)), (), given
+
+    def guide(self, batch: dict[str, Tensor], image_of: Tensor | None) -> Tensor:
+        """The guide [B,G] of a batch, whole."""
+        given, image = batch.get("guide"), batch["image"]
+        if image_of is None:
+            return self.network.guide_of(image, given)
+        if given is None:
+            return self.network.guide_of(image, None)[image_of]
+        return self.network.guide_of(image[image_of], given)
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

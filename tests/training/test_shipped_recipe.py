@@ -14,6 +14,7 @@ from monai_xray2mri.errors import ExitCode
 from tests.helpers.cached_knees import blob_knee
 from tests.training.conftest import SMALL
 
+SIBLINGS = ("ldm", "xdiffusion", "coladiff")
 FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 0.0, "epoch_length": 5, "save_interval": 1}
 
 
@@ -42,7 +43,8 @@ def recipe(bundle: Path, tmp_path: Path) -> Path:
     network = tmp_path / "small.json"
     network.write_text(json.dumps({key: value for key, value in SMALL.items() if "autoencoder" in key}))
     file = tmp_path / "recipe.json"
-    stages = [small(stage, str(network)) for stage in shipped["stages"]]
+    # The siblings' stages differ by a configuration that other tests run.
+    stages = [small(stage, str(network)) for stage in shipped["stages"] if stage["name"] not in SIBLINGS]
     file.write_text(json.dumps({**shipped, "nice": 0, "first_knees": 2, "knees": 4, "stages": stages}))
     return file
 
@@ -59,7 +61,7 @@ def test_all_stages_follow_each_other(recipe: Path, tmp_path: Path, monkeypatch:
     choice = json.loads((state / "autoencoder" / "choice.json").read_text())
     channels = (4, 8)[choice["chosen"]]
     frozen = torch.load(state / "autoencoder" / "weights.pt", weights_only=True)
-    for name in ("denoiser", "features", "koa", "both", "ldm", "xdiffusion", "coladiff"):
+    for name in ("denoiser", "features", "koa", "both"):
         model = torch.load(state / name / "model.pt", weights_only=True)
         assert model["denoiser.unet.conv_in.weight"].shape[1] == 2 * channels
         key = "kl.encoder.conv_in.weight"

@@ -23,7 +23,6 @@ from monai_xray2mri.knee.data.cache import CacheShard, KneeCache, count_done
 from monai_xray2mri.knee.data.film_styles import FilmStyle
 from monai_xray2mri.knee.data.jitter import BoxJitter
 from monai_xray2mri.knee.data.latents import SliceEncoder, SliceNetwork, state_digest
-from monai_xray2mri.knee.data.slices import lesion_weights
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.radiograph.resampling import cut_box
 from monai_xray2mri.training.recipe.stage import Turn
@@ -173,30 +172,28 @@ def _pictures(gray: np.ndarray) -> Tensor:
 
 
 class CachedLatents(Dataset[dict[str, Tensor]]):
-    """Whole batches of latents of a cache; an item of this set is a list of numbers of slices.
+    """Whole batches of latents of a cache; an item of this set is a list of numbers of its N x P slices.
 
-    Of N knees there are N x 2 x P slices, those of a knee as drawn before those of its twin. A batch has the names of
-    :mod:`monai_xray2mri.training.denoiser`; ``counterfactual`` is 1 for twins.
+    A batch has the names of :mod:`monai_xray2mri.training.denoiser`. With twins it holds each slice as drawn, then the
+    same slices of the twins, with one look at each film (``image_of``); ``counterfactual`` is 1 for twins.
 
     Args:
         latents: of a cache whose knees are all encoded.
         seed: of which look at a film an item shows.
+        twins: whether twins are seen.
         lesion_weight: added to the weight of 1 where a lesion of the knee as drawn or of its twin lies.
 
     Raises:
         UsageError: some knees are not encoded.
     """
 
-    def __init__(self, latents: LatentCache, *, seed: int = 0, lesion_weight: float = 0.0) -> None:
+    def __init__(self, latents: LatentCache, *, seed: int = 0, twins: bool = True, lesion_weight: float = 0.0) -> None:
         cache = latents.cache
         if (done := latents.done()) < len(cache):
             raise UsageError(
-                f"cache {cache.folder.name}",
-                f"needs latents of {len(cache)} knees",
-                f"{done}",
-                "Encode them first.",
+                f"cache {cache.folder.name}", f"needs latents of {len(cache)} knees", f"{done}", "Encode them first."
             )
-        self.cache, self.views = cache, latents.views
+        self.cache, self.views, self.kinds = cache, latents.views, (AS_DRAWN, TWIN)[: 1 + twins]
         self.seed, self.lesion_weight, self.epoch = seed, lesion_weight, 0
         shards = range(len(cache.folders()))
         self._knees, self._latents = [cache.open(one) for one in shards], [latents.open(one) for one in shards]
@@ -206,23 +203,8 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Number of slices."""
-        return len(self.cache) * 2 * self.cache.slices
-
-    def weights(self, twin_share: float, lesion_share: float | None = None) -> Tensor:
-        """Relative probability of each slice [N*2*P].
-
-        Args:
-            twin_share: share of what is drawn that is of twins. Knees as drawn are drawn evenly.
-            lesion_share: share of the slices of twins that lie where a lesion is in the twin or in the knee as drawn;
-                None: evenly.
-        """
-        lesions = [shard.array("lesions").any(axis=(2, 3)) for shard in self._knees]
-        has = torch.from_numpy(np.concatenate(lesions))  # [N,P]
-        twins = torch.ones(has.numel()) if lesion_share is None else lesion_weights(has.flatten(), lesion_share)
-        even = torch.full(has.shape, 1 / has.numel(), dtype=torch.float64)
-        twins = (twins.double() / twins.sum()).view_as(even)
-        return torch.stack([(1 - twin_share) * even, twin_share * twins], dim=1).flatten()
+        """Number of slices as drawn."""
+        return len(self.cache) * self.cache.slices
 
     @cached_property
     def standard_deviation(self) -> float:
@@ -237,26 +219,37 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, items: Sequence[int]) -> dict[str, Tensor]:
         """The slices of these numbers, for a ``DataLoader`` with ``batch_size=None``."""
-        parts = [self._item(item) for item in items]
-        arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-        batch = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}
-        batch["image"] = batch["image"][:, None] / 127.5 - 1
-        batch["place"] = batch["place"] / (SLICES - 1)
-        batch["weight"] = 1 + self.lesion_weight * batch["weight"][:, None]
-        return batch
+        films = _stacked([self._film(item) for item in items])
+        films["image"] = films["image"][:, None] / 127.5 - 1
+        slices = _stacked([self._slice(item, kind) for kind in self.kinds for item in items])
+        slices["place"] = slices["place"] / (SLICES - 1)
+        slices["weight"] = 1 + self.lesion_weight * slices["weight"][:, None]
+        if TWIN in self.kinds:
+            films["image_of"] = torch.arange(len(items)).repeat(2)
+        return films | slices
 
-    def _item(self, item: int) -> dict[str, Any]:
-        row, rest = divmod(item, 2 * self.cache.slices)
-        kind, place = divmod(rest, self.cache.slices)
-        number, row = divmod(row, self.cache.shard)
-        knees, latents = self._knees[number], self._latents[number]
+    def _place(self, item: int) -> tuple[CacheShard, CacheShard, int, int]:
+        """Shards of an item, its knee's row in them, and the place of the slice in the row."""
+        knee, place = divmod(item, self.cache.slices)
+        number, row = divmod(knee, self.cache.shard)
+        return self._knees[number], self._latents[number], row, place
+
+    def _film(self, item: int) -> dict[str, Any]:
+        _, latents, row, _ = self._place(item)
         view = int(draw_generator("look", self.seed, self.epoch, item).integers(self.views))
+        return {"image": latents.array("views")[row, view], "image_latent": latents.array("view_latents")[row, view]}
+
+    def _slice(self, item: int, kind: int) -> dict[str, Any]:
+        knees, latents, row, place = self._place(item)
         return {
             "latent": latents.array("latents")[row, kind, place],
-            "image": latents.array("views")[row, view],
-            "image_latent": latents.array("view_latents")[row, view],
             "guide": knees.array("features")[row, kind],
             "place": knees.array("positions")[row, place],
             "weight": knees.array("lesions")[row, place],
             "counterfactual": np.float32(kind == TWIN),
         }
+
+
+def _stacked(parts: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+    """Items as float32 batches."""
+    return {name: torch.from_numpy(np.stack([part[name] for part in parts]).astype(np.float32)) for name in parts[0]}

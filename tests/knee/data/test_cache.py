@@ -104,15 +104,17 @@ def test_a_cache_is_made_in_shards_and_again_from_its_seeds(cache: KneeCache, tm
 def test_batches_hold_latents_conditions_and_which_is_a_twin(cache: KneeCache, latents: LatentCache) -> None:
     assert latents.done() == 4
     batches = CachedLatents(latents, lesion_weight=8.0)
-    assert len(batches) == 4 * 2 * P
-    item = 3 * 2 * P + P + 2  # the twin of the last knee
+    assert len(batches) == 4 * P
+    item = 3 * P + 2  # of the last knee
     batch = batches[[item, 0]]
     shard = cache.shards()[1]
-    slices = torch.from_numpy(shard.array("slices")[1, 1, 2].astype(np.float32))[None, None] / 127.5 - 1
-    wanted = latents.network.autoencoder.encode(slices).detach()
-    torch.testing.assert_close(batch["latent"][:1], wanted, atol=2e-3, rtol=2e-3)
-    assert batch["place"][0] == shard.array("positions")[1, 2] / (SLICES - 1)
-    assert batch["counterfactual"].tolist() == [1, 0]
+    for row, kind in ((0, 0), (2, 1)):  # as drawn, and its twin
+        slices = torch.from_numpy(shard.array("slices")[1, kind, 2].astype(np.float32))[None, None] / 127.5 - 1
+        wanted = latents.network.autoencoder.encode(slices).detach()
+        torch.testing.assert_close(batch["latent"][row : row + 1], wanted, atol=2e-3, rtol=2e-3)
+        assert torch.equal(batch["guide"][row], torch.from_numpy(shard.array("features")[1, kind].astype(np.float32)))
+        assert batch["place"][row] == shard.array("positions")[1, 2] / (SLICES - 1)
+    assert batch["counterfactual"].tolist() == [0, 0, 1, 1] and batch["image_of"].tolist() == [0, 1, 0, 1]
     assert set(batch["weight"].unique().tolist()) <= {1.0, 9.0}
     films = latents.network.image_latent(batch["image"]).detach()  # type: ignore[attr-defined]
     torch.testing.assert_close(batch["image_latent"], films, atol=5e-3, rtol=5e-3)
@@ -121,14 +123,9 @@ def test_batches_hold_latents_conditions_and_which_is_a_twin(cache: KneeCache, l
         batches.set_epoch(epoch)
         looks.append(batches[[item]]["image"])
     assert 1 < len({float(look.sum()) for look in looks}) <= 3
+    alone = CachedLatents(latents, twins=False)[[item, 0]]
+    assert "image_of" not in alone and torch.equal(alone["latent"], batch["latent"][:2])
 
-    drawn = batches.weights(0.25, lesion_share=0.7).view(-1, 2, P)
-    assert drawn.sum(dim=(0, 2)).tolist() == pytest.approx([0.75, 0.25])
-    with_lesion = torch.from_numpy(np.stack([s.array("lesions").any(axis=(2, 3)) for s in cache.shards()])).flatten(
-        0, 1
-    )
-    assert float(drawn[:, 1][with_lesion].sum()) == pytest.approx(0.25 * 0.7)
-    assert len(drawn[:, 0].unique()) == 1  # as often as they come
     values = np.concatenate([shard.array("latents")[:, 0] for shard in (latents.open(0), latents.open(1))])
     assert batches.standard_deviation == pytest.approx(values.astype(np.float64).std())
     with pytest.raises(UsageError, match="needs latents of 6 knees"):
