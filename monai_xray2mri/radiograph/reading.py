@@ -190,7 +190,10 @@ def _sides(header: Dataset, name: str, check_subject: SubjectCheck | None) -> tu
 
 
 def _check_class(header: Dataset, name: str) -> None:
-    """Refuse what is not a CR or DX image (PS3.3 A.2 and A.26)."""
+    """Refuse what is not a CR or DX image (PS3.3 A.2 and A.26), and phantoms (Quality Control Image, C.7.6.1)."""
+    if str(header.get("QualityControlImage") or "").upper() == "YES":
+        remedy = "Give the knee radiograph of the study."
+        raise NotAKnee(f"file {name}", "must show a patient", "Quality Control Image (0028,0300) YES", remedy)
     sop_class, modality = header.get("SOPClassUID"), str(header.get("Modality") or "")
     known = sop_class in RADIOGRAPH_CLASSES if sop_class else bool(modality)
     if known and (modality in RADIOGRAPH_MODALITIES or not modality):

@@ -61,28 +61,26 @@ def read_values(codes: np.ndarray, declared: Layout, dataset: Dataset) -> tuple[
 
 
 def _chosen(codes: np.ndarray, declared: Layout, whole: Layout) -> Layout:
-    """The layout to follow: the declared one, until another one makes a smoother picture where both differ."""
-    chosen, shown = declared, declared.values(codes)
-    for challenger in _challengers(codes, declared, whole):
+    """The layout to follow: the first that comes into question, until another makes a smoother picture."""
+    chosen, *challengers = _candidates(codes, declared, whole)
+    shown = chosen.values(codes)
+    for challenger in challengers:
         values = challenger.values(codes)
         if _is_smoother(values, shown):
             chosen, shown = challenger, values
     return chosen
 
 
-def _challengers(codes: np.ndarray, declared: Layout, whole: Layout) -> list[Layout]:
-    """What else the stored bits can mean; nothing, where an unsigned image fits into its declared bits."""
+def _candidates(codes: np.ndarray, declared: Layout, whole: Layout) -> list[Layout]:
+    """What the stored bits can mean: what is declared, where an unsigned image fits into it."""
     if np.array_equal(declared.values(codes), whole.values(codes)):
-        return [replace(whole, signed=False)] if declared.signed else []
+        return [declared, replace(whole, signed=False)] if declared.signed else [declared]
     above = np.unique(codes >> declared.bits)
     needed = declared.bits + int(above.max()).bit_length()
-    least = needed if len(above) > MOST_OVERLAYS else declared.bits
     widest = declared.container if declared.signed else needed
-    return [
-        replace(declared, bits=bits, signed=signed)
-        for signed in (declared.signed, not declared.signed)
-        for bits in range(least, widest + 1)
-    ]
+    widths = range(declared.bits, widest + 1) if len(above) <= MOST_OVERLAYS else (widest,)
+    signs = (declared.signed, not declared.signed)
+    return [replace(declared, bits=bits, signed=signed) for signed in signs for bits in widths]
 
 
 def _is_smoother(values: np.ndarray, others: np.ndarray) -> bool:

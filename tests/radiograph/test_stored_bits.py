@@ -63,6 +63,14 @@ def test_values_beyond_the_declared_bits_are_used_and_said(codes, make_dataset, 
     assert remarks == (f"values of 12 bits are used, Bits Stored (0028,0101) says {stored}",)
 
 
+@pytest.mark.parametrize(("bits", "stored"), [(14, 8), (16, 8), (16, 10)])
+def test_however_far_they_are_beyond(codes, make_dataset, bits, stored):
+    """Neighbors differ by more than the declared bits can hold: wrapped they would lie nearer."""
+    large = codes * np.uint16(1 << (bits - 12))
+    values, _ = decode_stored_values(film_of(large, make_dataset, BitsStored=stored, HighBit=stored - 1), "film.dcm")
+    assert np.array_equal(values, large)
+
+
 def test_a_few_values_beyond_are_not_wrapped(codes, make_dataset):
     """As in the direct beam, where a detector saturates above what its header says."""
     some = codes + np.uint16(60)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom import Dataset, dcmread
-from pydicom.uid import MRImageStorage
+from pydicom.uid import DigitalXRayImageStorageForProcessing, MRImageStorage
 
 from monai_xray2mri.core.system import Plan
 from monai_xray2mri.dicom.source import source_moment
@@ -29,6 +29,8 @@ from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
 from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
 from monai_xray2mri.systems.knee_xray2mri.system import SYSTEM
 from monai_xray2mri.types import Side
+from tests.dicom.test_rejection import note
+from tests.dicom.test_study import write
 from tests.helpers.films import read_picture, real_crops, simulated_crop, write_film
 
 GRADES = {"XRKL": 3, "XRJSM": 2, "XROSFM": 1}
@@ -246,6 +248,108 @@ def test_of_two_knees_the_bad_one_is_named(tmp_path: Path) -> None:
     assert [case.side for case in found.cases] == [Side.RIGHT]
     assert len(found.refusals) == 1
     assert "b.dcm" in str(found.refusals[0])
+
+
+def upside_down(folder: Path, side: str | None, **replaced: object) -> None:
+    """A film that is no frontal knee, but does not say so."""
+    write_film(folder / "b.dcm", simulated_crop()[::-1], side, **SAME_STUDY, **replaced)
+
+
+def unlabeled_left(folder: Path) -> None:
+    write_film(folder / "b.dcm", simulated_crop()[:, ::-1], None, **SAME_STUDY)
+
+
+def cut_off(folder: Path, side: str) -> None:
+    path = write_film(folder / "b.dcm", simulated_crop(), side, **SAME_STUDY)
+    path.write_bytes(path.read_bytes()[:-20_000])
+
+
+SAME_STUDY = {"StudyInstanceUID": "1.2.3"}
+BLANK = np.zeros((299, 299), np.float32)
+BESIDE_A_RIGHT_KNEE = {
+    "a silent lateral of the same knee": (lambda folder: upside_down(folder, "R"), False),
+    "a silent lateral of no side": (lambda folder: upside_down(folder, None), False),
+    "a lateral that says so": (lambda folder: upside_down(folder, "L", ViewPosition="LL"), False),
+    "what should be the other knee": (lambda folder: upside_down(folder, "L"), True),
+    "the other knee without its side": (unlabeled_left, True),
+    "the same knee without its side": (lambda f: write_film(f / "b.dcm", simulated_crop(), None, **SAME_STUDY), False),
+    "a test exposure": (lambda f: write_film(f / "b.dcm", BLANK, "L", **SAME_STUDY), False),
+    "a phantom": (lambda folder: upside_down(folder, "L", QualityControlImage="YES"), False),
+    "a thumbnail": (lambda f: write_film(f / "b.dcm", simulated_crop()[::3, ::3], "L", **SAME_STUDY), False),
+    "a damaged film of the same knee": (lambda folder: cut_off(folder, "R"), False),
+    "a damaged film of the other knee": (lambda folder: cut_off(folder, "L"), True),
+    "a film that contradicts itself": (lambda folder: upside_down(folder, "R", SeriesDescription="left"), True),
+}
+"""What lies beside a good film, and whether a knee is missing then."""
+
+
+@pytest.mark.parametrize("name", BESIDE_A_RIGHT_KNEE)
+def test_films_are_not_knees(tmp_path: Path, name: str) -> None:
+    """Exit code 8 means that a knee of the study is missing; every other film that is not used is a remark."""
+    add, missing = BESIDE_A_RIGHT_KNEE[name]
+    write_film(tmp_path / "a.dcm", simulated_crop(), **SAME_STUDY)
+    add(tmp_path)
+    found = plan(tmp_path, estimate=False)
+    assert [case.radiograph.name for case in found.cases] == ["a.dcm"]
+    assert bool(found.refusals) is missing
+    said = [str(refusal) for refusal in found.refusals] if missing else found.remarks
+    assert len([words for words in said if "b.dcm" in words]) == 1
+    assert plan(tmp_path, estimate=False, side=Side.RIGHT).refusals == ()
+
+
+def test_of_pictures_a_logo_is_a_remark(tmp_path: Path) -> None:
+    Image.fromarray((simulated_crop() * 255).astype(np.uint8)).save(tmp_path / "1000R.png")
+    Image.new("RGB", (200, 200), "red").save(tmp_path / "logo.png")
+    found = plan(tmp_path, assume_spacing=True, estimate=False)
+    assert [case.radiograph.name for case in found.cases] == ["1000R.png"] and found.refusals == ()
+    assert any("logo.png" in remark for remark in found.remarks)
+
+
+def test_pictures_beside_films_are_passed_over(film: Path) -> None:
+    Image.fromarray((simulated_crop()[:, ::-1] * 255).astype(np.uint8)).save(film.parent / "1000L.png")
+    found = plan(film.parent, assume_spacing=True, estimate=False)
+    assert [case.side for case in found.cases] == [Side.RIGHT] and found.refusals == ()
+    assert "1000L.png: a picture beside DICOM radiographs was passed over" in found.remarks
+
+
+def rejection_note(folder: Path, *films: Path) -> None:
+    values = {element.keyword: element.value for element in note(evidence=tuple(
+        dcmread(film).SOPInstanceUID for film in films), items=())}  # fmt: skip
+    values.pop("Modality")
+    write(folder / "kos.dcm", "KO", **values)
+
+
+def test_a_rejected_film_gives_way_and_without_any_other_the_reason_is_named(tmp_path: Path) -> None:
+    good = write_film(tmp_path / "a.dcm", simulated_crop(), **SAME_STUDY, SOPInstanceUID="1.2.4")
+    retake = {"AcquisitionTime": "120000", "SOPInstanceUID": "1.2.5"}
+    bad = write_film(tmp_path / "b.dcm", simulated_crop(), **SAME_STUDY, **retake)
+    rejection_note(tmp_path, bad)
+    assert plan(tmp_path, estimate=False).only().radiograph.name == "a.dcm"
+    rejection_note(tmp_path, good, bad)
+    with pytest.raises(InputRefused, match=r"2 radiographs rejected .113001, Rejected for Quality Reasons"):
+        plan(tmp_path)
+
+
+def test_of_a_raw_and_a_processed_film_the_processed_one_is_used(tmp_path: Path) -> None:
+    raw = {"Modality": "DX", "SOPClassUID": DigitalXRayImageStorageForProcessing, "InstanceNumber": 2}
+    write_film(tmp_path / "a.dcm", simulated_crop(), **SAME_STUDY, InstanceNumber=1, SOPInstanceUID="1.2.4")
+    write_film(tmp_path / "b.dcm", simulated_crop(), **SAME_STUDY, **raw, PresentationIntentType="FOR PROCESSING")
+    case = plan(tmp_path, estimate=False).only()
+    assert case.radiograph.name == "a.dcm"
+    assert any(remark.startswith("b.dcm: an image FOR PROCESSING") for remark in case.remarks)
+
+
+@pytest.mark.parametrize("uid", [None, ""])
+def test_a_film_that_no_result_can_share_a_study_with_is_refused_before_anything_is_made(tmp_path: Path, uid) -> None:
+    write_film(tmp_path / "film.dcm", simulated_crop(), StudyInstanceUID=uid)
+    with pytest.raises(InputRefused, match="needs a Study Instance UID"):
+        plan(tmp_path)
+
+
+def test_the_header_of_a_film_is_parsed_once(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = read_knee_study(film.parent)
+    monkeypatch.setattr("monai_xray2mri.radiograph.reading.dcmread", None)
+    assert plan_study(study, KneeRequest(estimate=False), 110.0).only().radiograph.name == "film.dcm"
 
 
 def test_another_body_part_is_passed_over_beside_a_knee(tmp_path: Path) -> None:
