@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 
 import numpy as np
+import torch
 
 from monai_xray2mri.knee.data.arrays import ACQUIRED_SLICES, IMAGE_SIZE, WIDE_SIZE
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
@@ -28,3 +29,28 @@ def blob_knee(seed: int, grades: Mapping[str, int] | None = None, *_: object, **
     truth = SimpleNamespace(film_joint_space_mm=space, joint_space_mm=space)
     radiograph = np.outer(wide, wide ** (1 + seed % 5)).astype(np.float32)
     return SimpleNamespace(volume=volume, lesions=lesions, radiograph=radiograph, grades=grades, truth=truth)
+
+
+class BlobPatient:
+    """What :class:`~monai_xray2mri.simulation.knee.patient.Patient` would give of the same knee."""
+
+    def __init__(self, knee: SimpleNamespace) -> None:
+        self._knee = knee
+
+    @classmethod
+    def draw(cls, seed: int, grades: Mapping[str, int] | None = None) -> BlobPatient:
+        return cls(blob_knee(seed, grades))
+
+    def stand(self, *_: object) -> SimpleNamespace:
+        return SimpleNamespace(
+            joint_space_mm=self._knee.truth.film_joint_space_mm, image=lambda: torch.from_numpy(self._knee.radiograph)
+        )
+
+    def scan(self) -> SimpleNamespace:
+        return SimpleNamespace(
+            grades=self._knee.grades, joint_space_mm=self._knee.truth.joint_space_mm, slices=self._slices
+        )
+
+    def _slices(self, numbers: list[int]) -> SimpleNamespace:
+        volume, lesions = (torch.from_numpy(each[numbers]) for each in (self._knee.volume, self._knee.lesions))
+        return SimpleNamespace(volume=volume, lesions=lesions)

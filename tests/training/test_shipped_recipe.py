@@ -11,7 +11,7 @@ import torch
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
-from tests.helpers.cached_knees import blob_knee
+from tests.helpers.cached_knees import BlobPatient, blob_knee
 from tests.training.conftest import SMALL
 
 SIBLINGS = ("ldm", "xdiffusion", "coladiff")
@@ -50,8 +50,8 @@ def recipe(bundle: Path, tmp_path: Path) -> Path:
 
 
 def test_all_stages_follow_each_other(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("cache", "simulated"):
-        monkeypatch.setattr(f"monai_xray2mri.knee.data.{module}.simulate_knee", blob_knee)
+    monkeypatch.setattr("monai_xray2mri.knee.data.cache.Patient", BlobPatient)
+    monkeypatch.setattr("monai_xray2mri.knee.data.simulated.simulate_knee", blob_knee)
     state = tmp_path / "state"
     command = ["train", "--recipe", str(recipe), "--output", str(state), "--device", "cpu", "-q"]
     assert main(command) == ExitCode.DONE

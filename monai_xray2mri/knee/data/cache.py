@@ -40,7 +40,7 @@ from monai_xray2mri.knee.data.arrays import (
 from monai_xray2mri.knee.data.slices import require_split
 from monai_xray2mri.knee.data.twins import even_positions, hidden_grades
 from monai_xray2mri.knee.grading.features import ONE_HOT_WIDTH
-from monai_xray2mri.simulation.knee.knee import simulate_knee
+from monai_xray2mri.simulation.knee.patient import Patient
 from monai_xray2mri.simulation.knee.people.participants import participant_traits
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
 from monai_xray2mri.training.store import ArraySpec, ArrayStore
@@ -165,20 +165,24 @@ def cached_knee(seed: int, slices: int, visibility: float = 0.5) -> dict[str, np
         slices: how many are kept of each of the two.
         visibility: of hidden features in the film, 0 to 1.
     """
-    drawn = simulate_knee(seed, visibility=visibility, margin=MARGIN)
-    twin = simulate_knee(seed, {**drawn.grades, **hidden_grades(seed)}, visibility, margin=MARGIN)
-    positions = even_positions(seed, SLICES, slices)
-    acquired = MODELED_SLICES[0] + positions
-    lesions = (drawn.lesions[acquired] != 0) | (twin.lesions[acquired] != 0)
-    parts = [knee_arrays(knee.volume[acquired], drawn.radiograph, knee.grades, lesions) for knee in (drawn, twin)]
+    patient, positions = Patient.draw(seed), even_positions(seed, SLICES, slices)
+    film, drawn = patient.stand(visibility, MARGIN), patient.scan()
+    scans = drawn, Patient.draw(seed, {**drawn.grades, **hidden_grades(seed)}).scan()
+    made = [scan.slices((MODELED_SLICES[0] + positions).tolist()) for scan in scans]
+    lesions = np.any([each.lesions.numpy() for each in made], axis=0)
+    radiograph = film.image().numpy()
+    parts = [
+        knee_arrays(each.volume.numpy(), radiograph, scan.grades, lesions)
+        for each, scan in zip(made, scans, strict=True)
+    ]
     traits = participant_traits(seed)
     return {
         **{name: np.stack([part[name] for part in parts]) for name in ("slices", "features")},
         "positions": positions.astype(np.uint8),
         "lesions": parts[0]["lesions"],
         "film": parts[0]["radiographs"],
-        "film_joint_space": _by_compartment(drawn.truth.film_joint_space_mm),
-        "joint_space": np.stack([_by_compartment(knee.truth.joint_space_mm) for knee in (drawn, twin)]),
+        "film_joint_space": _by_compartment(film.joint_space_mm),
+        "joint_space": np.stack([_by_compartment(scan.joint_space_mm) for scan in scans]),
         "traits": np.array([traits.sex == "F", traits.age_years, traits.bmi], np.float32),
     }
 

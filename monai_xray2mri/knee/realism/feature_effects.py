@@ -22,9 +22,9 @@ from monai_xray2mri.simulation.knee.anatomy.measurement import joint_space_mm, p
 from monai_xray2mri.simulation.knee.anatomy.pathology import Pathology
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
-from monai_xray2mri.simulation.knee.knee import check_visibility, draw_patient_knee
 from monai_xray2mri.simulation.knee.mri.mr import Canvas, Placement, mr_grid
 from monai_xray2mri.simulation.knee.mri.painting import paint_knee
+from monai_xray2mri.simulation.knee.patient import check_visibility, draw_patient_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
 from monai_xray2mri.simulation.knee.xray import radiography

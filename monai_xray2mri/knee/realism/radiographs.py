@@ -37,7 +37,7 @@ from monai_xray2mri.knee.realism.discrimination import (
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.runtime.threads import one_thread
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, VALIDATION, knee_generator
 from monai_xray2mri.simulation.knee.xray import radiography
 

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.anatomy import measurement
-from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy, build_anatomy
-from monai_xray2mri.simulation.knee.anatomy.pathology import Pathology, draw_pathology
-from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, draw_shape
 from monai_xray2mri.simulation.knee.anatomy.truth import KneeTruth
-from monai_xray2mri.simulation.knee.mri import mr
-from monai_xray2mri.simulation.knee.mri.painting import paint_knee
-from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, kellgren_lawrence, patient_grades
-from monai_xray2mri.simulation.knee.people.participants import participant_traits
-from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, knee_generator, seed_range_name
+from monai_xray2mri.simulation.knee.patient import Film, Patient, Scan
+from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.simulation.knee.xray import radiography
-from monai_xray2mri.simulation.knee.xray.radiography import Exposure, SamplePoints
-
-_SHIFTED_SPREAD = 1.8
-_FILM_REACH_MM = 75.0
 
 
 @dataclass(frozen=True)
@@ -112,18 +101,18 @@ def simulate_knee(
         InputRefused: seed outside all ranges, unknown feature or grade, visibility outside 0 to 1, margin below 0, a
             slice that there is not.
     """
-    patient = _Patient.draw(seed, grades, visibility, torch.device(device))
-    examination = patient.examine(nuisance, slices)
-    film = patient.stand(margin)
+    patient = Patient.draw(seed, grades, device)
+    film, scan = patient.stand(visibility, margin), patient.scan(nuisance)
+    made = scan.slices(slices)
     return SimulatedKnee(
-        volume=examination.volume.cpu().numpy(),
-        noise_free=examination.noise_free.cpu().numpy(),
-        labels=examination.labels.cpu().numpy(),
-        lesions=examination.lesions.cpu().numpy(),
-        affine=examination.placement.affine,
+        volume=made.volume.cpu().numpy(),
+        noise_free=made.noise_free.cpu().numpy(),
+        labels=made.labels.cpu().numpy(),
+        lesions=made.lesions.cpu().numpy(),
+        affine=scan.placement.affine,
         radiograph=film.image().cpu().numpy(),
-        grades=dict(patient.pathology.grades),
-        truth=_truth(examination, film),
+        grades=scan.grades,
+        truth=_truth(scan, film),
         seed=seed,
     )
 
@@ -158,17 +147,10 @@ def simulate_knees(
 def _simulate_tensors(
     seed: int, visibility: float, margin: float, slices: Sequence[int] | None, device: torch.device
 ) -> KneeTensors:
-    patient = _Patient.draw(seed, None, visibility, device)
-    examination = patient.examine(0, slices)
-    return KneeTensors(
-        examination.volume,
-        examination.noise_free,
-        examination.labels,
-        examination.lesions,
-        patient.stand(margin).image(),
-        dict(patient.pathology.grades),
-        seed,
-    )
+    patient = Patient.draw(seed, device=device)
+    film, scan = patient.stand(visibility, margin), patient.scan()
+    made = scan.slices(slices)
+    return KneeTensors(made.volume, made.noise_free, made.labels, made.lesions, film.image(), scan.grades, seed)
 
 
 @one_thread()
@@ -187,135 +169,17 @@ def simulate_radiograph(
     Raises:
         InputRefused: as :func:`simulate_knee`.
     """
-    patient = _Patient.draw(seed, grades, visibility, torch.device(device))
-    image: np.ndarray = patient.stand(margin).image().cpu().numpy()
+    film = Patient.draw(seed, grades, device).stand(visibility, margin)
+    image: np.ndarray = film.image().cpu().numpy()
     return image
 
 
-def draw_patient_knee(seed: int, grades: Mapping[str, int] | None = None) -> tuple[KneeShape, Pathology]:
-    """Shape and pathology of the right knee of a seed, with the given grades in place of the drawn ones.
-
-    Raises:
-        InputRefused: seed outside all ranges, unknown feature or grade.
-    """
-    cohort = seed_range_name(seed)
-    drawn = patient_grades(seed)
-    for stem, grade in (grades or {}).items():
-        if stem not in MAXIMAL_GRADES or not 0 <= grade <= MAXIMAL_GRADES[stem]:
-            raise InputRefused(f"feature {stem}", "must be one of the 19 with a grade of its range", str(grade))
-        drawn[stem] = int(grade)
-    if grades and "XRKL" not in grades:
-        drawn["XRKL"] = kellgren_lawrence(drawn)
-    traits = participant_traits(seed)
-    spread = _SHIFTED_SPREAD if cohort == "shifted" else 1.0
-    shape = draw_shape(knee_generator(seed, "anatomy"), spread, traits.size, traits.fat)
-    return shape, draw_pathology(drawn, knee_generator(seed, "lesions"))
-
-
-def check_visibility(visibility: float) -> None:
-    """Check that a visibility is a number from 0 to 1.
-
-    Raises:
-        InputRefused: it is not.
-    """
-    if not 0.0 <= visibility <= 1.0:
-        raise InputRefused("visibility", "must lie in 0 to 1", str(visibility))
-
-
-@dataclass(frozen=True)
-class _Examination:
-    """The MR examination of a knee."""
-
-    anatomy: KneeAnatomy
-    placement: mr.Placement
-    volume: Tensor
-    noise_free: Tensor
-    labels: Tensor
-    lesions: Tensor
-
-
-@dataclass(frozen=True)
-class _Film:
-    """The film of a knee before it is exposed."""
-
-    seed: int
-    patient: _Patient
-    anatomy: KneeAnatomy
-    samples: SamplePoints
-    exposure: Exposure
-    noise: torch.Generator
-
-    def image(self) -> Tensor:
-        """The radiograph [H,W] float32 in [0,1]. It draws the noise, so it is called only once."""
-        total = radiography.attenuation(
-            self.anatomy.shape,
-            self.anatomy.pathology,
-            self.anatomy.pose,
-            self.samples,
-            knee_generator(self.seed, "trabeculae"),
-            anatomy=self.anatomy,
-            device=self.patient.device,
-        )
-        reference = radiography.reference_attenuation(total)
-        return radiography.exposed(total, self.exposure, reference, self.samples.pixel_mm, self.noise)
-
-
-@dataclass(frozen=True)
-class _Patient:
-    """One knee, with what is the same in all its examinations."""
-
-    seed: int
-    shape: KneeShape
-    pathology: Pathology
-    visibility: float
-    device: torch.device
-
-    @classmethod
-    def draw(cls, seed: int, grades: Mapping[str, int] | None, visibility: float, device: torch.device) -> _Patient:
-        """Draw the knee of a seed."""
-        shape, pathology = draw_patient_knee(seed, grades)
-        check_visibility(visibility)
-        return cls(seed, shape, pathology, visibility, device)
-
-    def examine(self, nuisance: int, slices: Sequence[int] | None = None) -> _Examination:
-        """Make MR examination number ``nuisance``, or some of its slices."""
-        for number in slices or ():
-            if not 0 <= number < mr.SLICES:
-                raise InputRefused("slice of the MR volume", f"must lie in 0 to {mr.SLICES - 1}", str(number))
-        redrawn = f" {nuisance}" if nuisance else ""
-        placement = mr.draw_placement(knee_generator(self.seed, f"mr placement{redrawn}"))
-        pose = mr.draw_pose(knee_generator(self.seed, f"mr pose{redrawn}"))
-        grid = mr.mr_grid(placement, self.shape.scale)
-        low, high = grid.z_range
-        anatomy = build_anatomy(self.shape, self.pathology, pose, (low - 2, high + 2), device=self.device)
-        canvas, lesions = paint_knee(anatomy, grid, knee_generator(self.seed, f"mr texture{redrawn}"), slices)
-        volume, noise_free = mr.acquired(canvas.signal, grid, knee_generator(self.seed, f"mr{redrawn}"), slices)
-        return _Examination(anatomy, placement, volume, noise_free, canvas.labels, lesions)
-
-    def stand(self, margin: float) -> _Film:
-        """Pose the knee for the film and draw its exposure.
-
-        Raises:
-            InputRefused: the margin is negative.
-        """
-        if margin < 0:
-            raise InputRefused("margin", "must not be negative", str(margin))
-        film = knee_generator(self.seed, "film")
-        exposure = radiography.draw_exposure(film)
-        pose = radiography.draw_pose(self.shape, film)
-        found = radiography.draw_region(film)
-        samples = radiography.true_region(margin) if margin > 0 else found
-        pathology = replace(self.pathology, scale=self.visibility)
-        anatomy = radiography.film_anatomy(self.shape, pathology, pose, samples, self.device)
-        return _Film(self.seed, self, anatomy, samples, exposure, film)
-
-
-def _truth(examination: _Examination, film: _Film) -> KneeTruth:
-    lying, standing = examination.anatomy, film.anatomy
+def _truth(scan: Scan, film: Film) -> KneeTruth:
+    lying, standing = scan.anatomy, film.anatomy
     scale = lying.shape.scale
     return KneeTruth(
-        joint_space_mm=measurement.joint_space_mm(lying),
-        film_joint_space_mm=measurement.projected_joint_space_mm(standing),
+        joint_space_mm=scan.joint_space_mm,
+        film_joint_space_mm=film.joint_space_mm,
         cartilage_mm=measurement.cartilage_mm(lying),
         keypoints={
             name: (x * scale[0], y * scale[1], z * scale[2]) for name, (x, y, z) in measurement.keypoints(lying).items()

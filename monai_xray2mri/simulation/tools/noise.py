@@ -51,6 +51,7 @@ def noise_at(knots: Tensor, points: Points, knot_mm: float) -> Tensor:
 
 
 def spline_weights(position: Tensor, count: int) -> Tensor:
+    """Weights [...,N,count] of the cubic B-spline at positions [...,N] in steps of the knots."""
     distance = (position[..., None] - torch.arange(count)).abs()
     near, far = 2 / 3 - distance**2 + distance**3 / 2, (2 - distance).clamp(min=0) ** 3 / 6
     return torch.where(distance < 1, near, far)

@@ -23,7 +23,7 @@ from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.systems.knee_xray2mri.tiny_network import tiny_network
 from monai_xray2mri.training.denoiser import ForwardDiffusion
 from monai_xray2mri.training.recipe import Turn
-from tests.helpers.cached_knees import blob_knee
+from tests.helpers.cached_knees import BlobPatient, blob_knee
 
 P = 5
 
@@ -31,7 +31,7 @@ P = 5
 @pytest.fixture(scope="module", autouse=True)
 def blobs() -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("monai_xray2mri.knee.data.cache.simulate_knee", blob_knee)
+        patch.setattr("monai_xray2mri.knee.data.cache.Patient", BlobPatient)
         yield
 
 

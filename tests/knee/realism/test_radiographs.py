@@ -26,7 +26,7 @@ from monai_xray2mri.knee.realism.radiographs import (
     public_crop,
     side_by_side,
 )
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 
 PEOPLE = [f"p{i}" for i in range(20)]
 

@@ -13,10 +13,11 @@ from torch import Tensor
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import build_anatomy
 from monai_xray2mri.simulation.knee.anatomy.shape import Pose
 from monai_xray2mri.simulation.knee.film.film import SimulatedFilm, simulate_film
-from monai_xray2mri.simulation.knee.knee import SimulatedKnee, draw_patient_knee, simulate_knee
+from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.mri import mr
 from monai_xray2mri.simulation.knee.mri.mr import Canvas, Placement, mr_grid
 from monai_xray2mri.simulation.knee.mri.painting import paint_knee
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES
 from monai_xray2mri.simulation.knee.people.seeds import TEST, knee_generator
 from monai_xray2mri.simulation.knee.xray.radiography import SamplePoints, attenuation

@@ -20,8 +20,8 @@ from monai_xray2mri.knee.realism.feature_effects import (
     mr_change,
 )
 from monai_xray2mri.simulation.knee.anatomy.pathology import NARROWING_SHARE
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, kellgren_lawrence
 from monai_xray2mri.simulation.knee.people.seeds import TEST
 

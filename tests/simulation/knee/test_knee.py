@@ -8,8 +8,9 @@ import torch
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.simulation.knee.anatomy.truth import CARTILAGES, COMPARTMENTS, KEYPOINTS, LESION_FEATURES
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee, simulate_knee, simulate_knees, simulate_radiograph
+from monai_xray2mri.simulation.knee.knee import simulate_knee, simulate_knees, simulate_radiograph
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, kellgren_lawrence
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 

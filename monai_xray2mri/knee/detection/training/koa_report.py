@@ -22,7 +22,8 @@ from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, KOACla
 from monai_xray2mri.knee.detection.training.crops import GradedCrops, load_public_crops
 from monai_xray2mri.knee.detection.training.koa import predict
 from monai_xray2mri.radiograph.knee.region import normalize_region
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee, simulate_radiograph
+from monai_xray2mri.simulation.knee.knee import simulate_radiograph
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
 
 _CALIBRATION_BINS: Final = 10

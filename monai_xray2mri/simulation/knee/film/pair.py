@@ -10,7 +10,7 @@ from monai_xray2mri.simulation.knee.anatomy.pathology import Pathology, draw_pat
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose, mean_shape, resembling
 from monai_xray2mri.simulation.knee.film.film_options import Hardware
 from monai_xray2mri.simulation.knee.film.hardware import fitted
-from monai_xray2mri.simulation.knee.knee import check_visibility, draw_patient_knee
+from monai_xray2mri.simulation.knee.patient import check_visibility, draw_patient_knee
 from monai_xray2mri.simulation.knee.people.grades import patient_grades
 from monai_xray2mri.simulation.knee.people.participants import participant_traits
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, knee_generator, seed_range_name

@@ -20,10 +20,10 @@ from torch import Tensor
 from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.volumes import volume_affine
 from monai_xray2mri.simulation.knee.anatomy.shape import Pose
-from monai_xray2mri.simulation.tools.lattice import Grid, Points, Window
+from monai_xray2mri.simulation.tools.lattice import CPU, Grid, Points, Window
 from monai_xray2mri.simulation.tools.noise import noise_knots
 from monai_xray2mri.simulation.tools.primitives import smoothstep
-from monai_xray2mri.simulation.tools.slicing import Slicer
+from monai_xray2mri.simulation.tools.slicing import SlicedField, Slicer
 
 SLICES: Final = 80
 MATRIX: Final = 256
@@ -32,7 +32,7 @@ SLICE_MM: Final = 1.5
 CENTER_Y_MM: Final = -3.0
 PLACEMENT_SD_MM: Final = 0.5
 EDGE_MM: Final = 0.8
-NOISE_SIGMA: Final = 0.011
+NOISE_SD: Final = 0.011
 """Usual noise of one channel, on the scale of the volume."""
 FAT_SHIFT_HZ: Final = 440.0
 """Fat resonates 3.45 ppm below water. The two pulses of the excitation are half a period of this frequency apart."""
@@ -176,34 +176,56 @@ def fat_left(shim: Tensor, points: Points) -> Tensor:
     return error.square_().add_(_SPREAD_HZ**2).sqrt_().mul_(math.pi / (2 * FAT_SHIFT_HZ)).sin_()
 
 
-def acquired(
-    signal: Tensor, grid: Grid, generator: torch.Generator, slices: Sequence[int] | None = None
-) -> tuple[Tensor, Tensor]:
-    """Apply the sensitivity of the coil and add noise.
+@dataclass(frozen=True)
+class Receiver:
+    """What the coil makes of the signal of one examination.
 
-    Args:
-        signal: [N,Z,X] intensities of the tissues.
-        grid: voxel centers of the whole examination.
-        generator: random generator of this examination.
-        slices: the N slices of the grid that the signal holds; None for all of them. A slice gets the same noise
-            whichever others there are.
-
-    Returns:
-        The acquired slices with Rician noise, and the same without noise, both [N,Z,X] in [0,1].
+    Attributes:
+        shading: smooth noise of the sensitivity.
+        level: sensitivity in the middle of the coil.
+        falloff: [Z] share of it that is left at each height.
+        noise_sd: noise of one channel, on the scale of the volume.
+        noise_seed: of the noise.
     """
-    device = signal.device
-    shading = Slicer(grid, device).noise(noise_knots(generator, 14), (42.0, 42.0, 42.0))
-    gain, level = torch.randn(2, generator=generator).clamp(-2, 2).tolist()
-    noise_seed = int(torch.randint(2**62, (), generator=generator))
-    sigma = NOISE_SIGMA * math.exp(0.15 * level)
-    along = 1 - 0.22 * (grid.z.to(device) / _COIL_LENGTH_MM).square().square()
-    whole = slice(0, signal.shape[1]), slice(0, signal.shape[2])
-    noisy, shaded = torch.empty_like(signal), torch.empty_like(signal)
-    for place, number in enumerate(range(len(grid.y)) if slices is None else slices):
-        sensitivity = 1 + 0.03 * gain + 0.05 * shading.read(number, whole)[0]
-        clean = signal[place] * (sensitivity * along[:, None])
-        noise = sigma * torch.randn(2, *clean.shape, generator=case_generator(noise_seed, number)).to(device)
-        # Rician: |S + n1 + i n2| with Gaussian n1 and n2.
-        torch.hypot(noise[0].add_(clean), noise[1], out=noisy[place])
-        shaded[place] = clean
-    return noisy.clamp_(0, 1), shaded.clamp_(0, 1)
+
+    shading: SlicedField
+    level: float
+    falloff: Tensor
+    noise_sd: float
+    noise_seed: int
+
+    @classmethod
+    def draw(cls, grid: Grid, generator: torch.Generator, device: torch.device = CPU) -> Receiver:
+        """Draw the receiver of an examination.
+
+        Args:
+            grid: voxel centers of the whole examination.
+            generator: random generator of this examination.
+            device: where the signal is.
+        """
+        shading = Slicer(grid, device).noise(noise_knots(generator, 14), (42.0, 42.0, 42.0))
+        gain, level = torch.randn(2, generator=generator).clamp(-2, 2).tolist()
+        noise_seed = int(torch.randint(2**62, (), generator=generator))
+        along = 1 - 0.22 * (grid.z.to(device) / _COIL_LENGTH_MM).square().square()
+        return cls(shading, 1 + 0.03 * gain, along, NOISE_SD * math.exp(0.15 * level), noise_seed)
+
+    def acquire(self, signal: Tensor, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Apply the sensitivity of the coil and add noise.
+
+        Args:
+            signal: [N,Z,X] intensities of the tissues.
+            numbers: the N slices of the grid that these are. A slice gets the same noise whichever others there are.
+
+        Returns:
+            The acquired slices with Rician noise, and the same without noise, both [N,Z,X] in [0,1].
+        """
+        whole = slice(0, signal.shape[1]), slice(0, signal.shape[2])
+        noisy, shaded = torch.empty_like(signal), torch.empty_like(signal)
+        for place, number in enumerate(numbers):
+            sensitivity = self.shading.read(number, whole)[0].mul_(0.05).add_(self.level).mul_(self.falloff[:, None])
+            clean = torch.mul(signal[place], sensitivity, out=shaded[place])
+            noise = torch.randn(2, *clean.shape, generator=case_generator(self.noise_seed, number)).to(signal.device)
+            noise *= self.noise_sd
+            # Rician: |S + n1 + i n2| with Gaussian n1 and n2.
+            torch.hypot(noise[0].add_(clean), noise[1], out=noisy[place])
+        return noisy.clamp_(0, 1), shaded.clamp_(0, 1)

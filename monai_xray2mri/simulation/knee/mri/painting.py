@@ -73,8 +73,21 @@ class KneePainter:
     crystals: Mapping[str, PaintedCrystals]
 
     @classmethod
-    def of(cls, anatomy: KneeAnatomy, grid: Grid, texture: torch.Generator, contrast: Contrast) -> KneePainter:
-        """Ready a knee; see :func:`paint_knee`."""
+    def of(
+        cls,
+        anatomy: KneeAnatomy,
+        grid: Grid,
+        texture: torch.Generator,
+        contrast: Contrast = WATER_EXCITED_FLASH,
+    ) -> KneePainter:
+        """Ready a knee in the straight, unloaded pose of the MR examination.
+
+        Args:
+            anatomy: its bones, cartilages and menisci, on any device.
+            grid: voxel centers in reference mm.
+            texture: random generator of what the radiograph does not show (field, marrow and muscle texture).
+            contrast: the sequence.
+        """
         scene = draw_scene(anatomy, grid, texture, contrast)
         shape, lattice, frame = anatomy.shape, scene.lattice, scene.frame
         sliced = scene.slicer.field
@@ -109,24 +122,37 @@ class KneePainter:
             crystals={stem: PaintedCrystals.of(scene, each) for stem, each in anatomy.crystals.items()},
         )
 
-    def paint(self, number: int, canvas: Canvas, lesions: Tensor) -> None:
-        """Paint one slice.
+    def slices(self, numbers: Sequence[int]) -> tuple[Canvas, Tensor]:
+        """Paint some slices.
 
         Args:
-            number: its place in the grid.
-            canvas: [1,Z,X] of air.
-            lesions: [1,Z,X] uint8 of zeros, which gets the codes of lesions.
+            numbers: their places in the grid. A slice has the same bits whichever others are painted.
+
+        Returns:
+            The painted canvas of N slices in this order, and the lesions [N,Z,X] uint8: 0 is none, else 1 + the index
+            of the feature in :data:`~monai_xray2mri.simulation.knee.anatomy.truth.LESION_FEATURES`.
         """
-        columns = self._columns(number)
-        if columns is None:
-            return
-        slice_ = SliceScene(self.scene, number, columns, canvas, lesions)
+        canvas = Canvas.empty((len(numbers), *self.scene.grid.shape[1:]), self.scene.frame.device)
+        lesions = torch.zeros_like(canvas.labels)
+        for place, number in enumerate(numbers):
+            columns = self._columns(number)
+            if columns is not None:
+                slice_ = SliceScene(self.scene, number, columns, canvas.part(place), lesions[place : place + 1])
+                self._paint_soft_tissue(slice_)
+                self._paint_joint(slice_)
+        return canvas, lesions
+
+    def _paint_soft_tissue(self, slice_: SliceScene) -> None:
+        """Everything that bones, cartilage and menisci cover where they meet."""
         paint_skin(slice_, self.skin, self.fascia)
         paint_fat_pad(slice_, self.fat_pad)
         slice_.paint(self.cords)  # before the muscles, out of which they come
         paint_muscles(slice_, self.muscles)
         for pieces in (self.wrappings, self.fluid, self.cruciates):
             slice_.paint(pieces)
+
+    def _paint_joint(self, slice_: SliceScene) -> None:
+        """Menisci, cartilage, bones, and the lesions in them."""
         for meniscus in self.menisci:
             _paint_meniscus(slice_, meniscus)
         for name, (host, label) in _CARTILAGES.items():
@@ -147,33 +173,10 @@ class KneePainter:
 
 
 def paint_knee(
-    anatomy: KneeAnatomy,
-    grid: Grid,
-    texture: torch.Generator,
-    slices: Sequence[int] | None = None,
-    contrast: Contrast = WATER_EXCITED_FLASH,
+    anatomy: KneeAnatomy, grid: Grid, texture: torch.Generator, contrast: Contrast = WATER_EXCITED_FLASH
 ) -> tuple[Canvas, Tensor]:
-    """Paint one knee in the straight, unloaded pose of the MR examination.
-
-    Args:
-        anatomy: its bones, cartilages and menisci, on any device.
-        grid: voxel centers in reference mm.
-        texture: random generator of what the radiograph does not show (field, marrow and muscle texture).
-        slices: which slices to paint, in this order; None paints all. A slice has the same bits whichever others are
-            painted.
-        contrast: the sequence.
-
-    Returns:
-        The painted canvas of N slices, and the lesions [N,Z,X] uint8: 0 is none, else 1 + the index of the feature in
-        :data:`~monai_xray2mri.simulation.knee.anatomy.truth.LESION_FEATURES`.
-    """
-    painter = KneePainter.of(anatomy, grid, texture, contrast)
-    numbers = range(len(grid.y)) if slices is None else slices
-    canvas = Canvas.empty((len(numbers), *grid.shape[1:]), anatomy.femur.distance.values.device)
-    lesions = torch.zeros_like(canvas.labels)
-    for place, number in enumerate(numbers):
-        painter.paint(number, canvas.part(place), lesions[place : place + 1])
-    return canvas, lesions
+    """Paint all slices of a knee: :meth:`KneePainter.of`, then :meth:`KneePainter.slices`."""
+    return KneePainter.of(anatomy, grid, texture, contrast).slices(range(len(grid.y)))
 
 
 def _on_lattice(field: Field, lattice: Lattice) -> Tensor:

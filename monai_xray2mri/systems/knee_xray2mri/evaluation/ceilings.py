@@ -25,9 +25,9 @@ from monai_xray2mri.knee.measures.joint_region import JointRegion, region_from_l
 from monai_xray2mri.knee.measures.rssim import edge_agreement, rssim, rssim_floor
 from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import build_anatomy
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee
 from monai_xray2mri.simulation.knee.mri import mr
 from monai_xray2mri.simulation.knee.mri.painting import paint_knee
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION, knee_generator
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELED
 
@@ -80,7 +80,7 @@ def examine_again(seed: int, redrawn: Collection[str] = (), nuisance: int = 1, f
     low, high = grid.z_range
     anatomy = build_anatomy(shape, pathology, mr.draw_pose(generator("mr pose")), (low - 2, high + 2))
     canvas, _ = paint_knee(anatomy, grid, generator("mr texture"))
-    volume, noise_free = mr.acquired(canvas.signal, grid, generator("mr"))
+    volume, noise_free = mr.Receiver.draw(grid, generator("mr")).acquire(canvas.signal, range(mr.SLICES))
     return Examination(volume.numpy(), noise_free.numpy(), canvas.labels.numpy(), placement.affine)
 
 

@@ -13,7 +13,7 @@ from monai_xray2mri.simulation.knee.film.film_frame import FilmFrame, plate_shap
 from monai_xray2mri.simulation.knee.film.film_options import FilmOptions, Marker, plain_options
 from monai_xray2mri.simulation.knee.film.film_projection import project_legs
 from monai_xray2mri.simulation.knee.film.pair import draw_pair
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, patient_grades
 from monai_xray2mri.simulation.knee.people.seeds import SHIFTED, knee_generator
 from monai_xray2mri.simulation.knee.xray import radiography

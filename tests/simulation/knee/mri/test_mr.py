@@ -20,8 +20,8 @@ from monai_xray2mri.simulation.knee.mri.mr import (
     SLICES,
     Canvas,
     Placement,
+    Receiver,
     Tissue,
-    acquired,
     draw_placement,
     edge_mm,
     fat_left,
@@ -108,7 +108,7 @@ def test_fat_suppression_fails_towards_the_border():
 
 
 def test_noise_is_rician():
-    volume, noise_free = acquired(torch.zeros(40, 40, 40), CUBE, knee_generator(1, "mr"))
+    volume, noise_free = Receiver.draw(CUBE, knee_generator(1, "mr")).acquire(torch.zeros(40, 40, 40), range(40))
     assert noise_free.max() == 0
     # In air magnitude noise follows the Rayleigh distribution, whose mean is sqrt(pi/2) and second moment 2 sigmas.
     sigma = math.sqrt(float(volume.square().mean()) / 2)
@@ -118,8 +118,8 @@ def test_noise_is_rician():
 
 def test_a_slice_gets_the_same_noise_whichever_others_there_are():
     signal = torch.full((40, 40, 40), 0.3)
-    whole = acquired(signal, CUBE, knee_generator(2, "mr"))
-    some = acquired(signal[:3], CUBE, knee_generator(2, "mr"), [7, 30, 0])
+    receiver = Receiver.draw(CUBE, knee_generator(2, "mr"))
+    whole, some = receiver.acquire(signal, range(40)), receiver.acquire(signal[:3], [7, 30, 0])
     for one, other in zip(whole, some, strict=True):
         assert torch.equal(one[[7, 30, 0]], other)
     assert not torch.equal(whole[0][7], whole[0][30])
@@ -139,7 +139,8 @@ def test_fat_is_bright_where_nothing_suppresses_it():
 def test_coil_falls_off_at_its_ends():
     z = torch.linspace(80, -80, 40)
     grid = Grid(AXES, z, AXES)
-    means = torch.stack([acquired(torch.full((40, 40, 40), 0.5), grid, knee_generator(s, "mr"))[1] for s in range(8)])
+    signal = torch.full((40, 40, 40), 0.5)
+    means = torch.stack([Receiver.draw(grid, knee_generator(s, "mr")).acquire(signal, range(40))[1] for s in range(8)])
     profile = means.mean((0, 1, 3))
     assert float(profile[0]) < 0.85 * float(profile[20]) > float(profile[-1])
 

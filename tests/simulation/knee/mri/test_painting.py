@@ -11,8 +11,8 @@ from monai_xray2mri.simulation.knee.anatomy.pathology import draw_pathology
 from monai_xray2mri.simulation.knee.anatomy.shape import Pose, draw_shape
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.mri.bone_painting import cortical_thickness
-from monai_xray2mri.simulation.knee.mri.mr import Canvas, Placement, Tissue, acquired, mr_grid
-from monai_xray2mri.simulation.knee.mri.painting import paint_knee
+from monai_xray2mri.simulation.knee.mri.mr import Canvas, Placement, Receiver, Tissue, mr_grid
+from monai_xray2mri.simulation.knee.mri.painting import KneePainter
 from monai_xray2mri.simulation.knee.people.seeds import TEST, knee_generator
 from monai_xray2mri.simulation.tools.lattice import Grid
 
@@ -30,7 +30,8 @@ def painted(
     pathology = draw_pathology(grades, knee_generator(SEED, "lesions"))
     reach = float(grid.z.max()) + 2
     anatomy = build_anatomy(shape, pathology, Pose(), (-reach, reach))
-    return *paint_knee(anatomy, grid, knee_generator(SEED, texture), slices), grid
+    painter = KneePainter.of(anatomy, grid, knee_generator(SEED, texture))
+    return *painter.slices(range(80) if slices is None else slices), grid
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +66,7 @@ def test_contrast_is_that_of_water_excited_flash(healthy):
         (Tissue.MUSCLE,),
         (Tissue.FLUID,),
         BONES,
-        (Tissue.MENISCUS,),
-        (Tissue.TENDON,),
+        (Tissue.MENISCUS, Tissue.TENDON),
         (Tissue.CORTEX,),
     )
     levels = [median(canvas, *tissues) for tissues in order]
@@ -92,7 +92,7 @@ def test_volumes_are_those_of_a_knee(healthy):
 def test_gray_values_along_the_slices_behave_as_in_the_papers(healthy):
     """Wang 2024a and 2024b, Fig. 4b: peak near 0.15, steep fall by 0.4, then down to the first slices' level."""
     canvas, _, grid = healthy
-    _, noise_free = acquired(canvas.signal, grid, knee_generator(SEED, "mr"))
+    _, noise_free = Receiver.draw(grid, knee_generator(SEED, "mr")).acquire(canvas.signal, range(len(grid.y)))
     profile = noise_free.mean((1, 2))
     peak = int(profile.argmax())
     assert 0.12 < peak / len(profile) < 0.22

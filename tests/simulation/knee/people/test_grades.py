@@ -8,7 +8,7 @@ import pytest
 
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.knee.grading.features import FEATURES
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.grades import (
     MAXIMAL_GRADES,
     SHARES,

@@ -9,7 +9,7 @@ import torch
 from monai_xray2mri.radiograph.knee import joint
 from monai_xray2mri.radiograph.resampling import REGION_SIZE
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
-from monai_xray2mri.simulation.knee.knee import draw_patient_knee
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
 from monai_xray2mri.simulation.knee.xray.beam import MU_BONE, MU_FAT, MU_MUSCLE
 from monai_xray2mri.simulation.knee.xray.radiography import (
