@@ -43,8 +43,8 @@ class Radiograph:
         pixels: [H,W] float32 in [0,1], bone bright, whatever the stored polarity; turned to the usual display if the
             stored columns ran from the patient's left to right.
         spacing: (row, column) distance of pixel centres at the detector in mm; None if unknown.
-        spacing_source: where the spacing comes from: ``"ImagerPixelSpacing"``, ``"PixelSpacing"``, ``"assumed"`` or
-            ``"none"``.
+        spacing_source: where the spacing comes from: ``"ImagerPixelSpacing"``, ``"PixelSpacing"``, ``"given"`` by
+            the user, or ``"none"``.
         sides: the sides that the film shows: one, both, or none if nothing in the header tells.
         sides_source: what told the sides, e.g. ``"ImageLaterality"``, for the report.
         name: how messages call it (file name relative to the input); never patient data.

@@ -24,6 +24,7 @@ MAX_ITEMS = 100_000
 
 _LATERALITY_CONCEPTS = {("272741003", "SCT"), ("G-C171", "SRT")}
 _FINDING_SITE_CONCEPTS = {("363698007", "SCT"), ("G-C0E3", "SRT")}
+_TRACKING_IDENTIFIER = ("112039", "DCM")
 _TEXT_KEYWORDS = {
     "TEXT": "TextValue",
     "UIDREF": "UID",
@@ -60,6 +61,9 @@ class ReportItem:
             cannot be read), the referenced SOP Instance UID (IMAGE, COMPOSITE, WAVEFORM); None if empty.
         laterality: side that the item or its nearest ancestor with a side is about: ``"R"``, ``"L"``, ``"B"`` (both).
         finding_site: its own or its nearest ancestor's finding site.
+        modifiers: codes that modify it, its finding site or its ancestors, the nearest first: medial, right.
+        words: what names it in words, the nearest first: the meanings of its finding site, of its containers and
+            theirs, and their Tracking Identifiers.
         qualifier: Numeric Value Qualifier (0040,A301), which says why a NUM is empty.
         depth: level in the tree; the root is 0.
         complete: False if the walker left out what lies below or after this item (`MAX_DEPTH`, `MAX_ITEMS`).
@@ -70,6 +74,8 @@ class ReportItem:
     value: float | str | ReportCode | None
     laterality: Laterality | None
     finding_site: ReportCode | None
+    modifiers: tuple[ReportCode, ...]
+    words: tuple[str, ...]
     qualifier: ReportCode | None
     depth: int
     complete: bool
@@ -84,22 +90,46 @@ def walk_report(dataset: Dataset) -> Iterator[ReportItem]:
     Yields:
         The items, each with what it inherits. Nothing in the dataset raises; what cannot be read is None.
     """
-    stack: list[tuple[Dataset, int, Laterality | None, ReportCode | None]] = [(dataset, 0, None, None)]
+    stack: list[tuple[Dataset, _Inherited]] = [(dataset, _Inherited())]
     count = 0
     while stack:
-        node, depth, laterality, site = stack.pop()
+        node, above = stack.pop()
         count += 1
         with quiet():
             children = sequence_items(node, "ContentSequence")
-            laterality = _own_laterality(children) or laterality
-            site = _own_finding_site(children) or site
-            complete = not (children and depth >= MAX_DEPTH) and not (stack and count >= MAX_ITEMS)
-            item = _item(node, laterality, site, depth, complete)
+            own = above.with_own(node, children)
+            complete = not (children and above.depth >= MAX_DEPTH) and not (stack and count >= MAX_ITEMS)
+            item = _item(node, own, above.depth, complete)
         yield item
         if count >= MAX_ITEMS:
             return
         if complete:
-            stack += [(child, depth + 1, laterality, site) for child in reversed(children)]
+            stack += [(child, own) for child in reversed(children)]
+
+
+@dataclass(frozen=True)
+class _Inherited:
+    """What an item tells those below it."""
+
+    depth: int = 0
+    laterality: Laterality | None = None
+    site: ReportCode | None = None
+    modifiers: tuple[ReportCode, ...] = ()
+    words: tuple[str, ...] = ()
+
+    def with_own(self, node: Dataset, children: list[Dataset]) -> _Inherited:
+        """What the items below one learn, which are one level deeper."""
+        site = _own_finding_site(children)
+        concept = _code(node, "ConceptNameCodeSequence")
+        heading = concept.meaning if concept and text_value(node, "ValueType").upper() == "CONTAINER" else ""
+        words = [site.meaning if site else "", heading, *_tracking_identifiers(children)]
+        return _Inherited(
+            self.depth + 1,
+            _own_laterality(children) or self.laterality,
+            site or self.site,
+            (*_own_modifiers(children), *self.modifiers),
+            (*filter(None, words), *self.words),
+        )
 
 
 def sequence_items(dataset: Dataset, keyword: str) -> list[Dataset]:
@@ -187,17 +217,36 @@ def _own_finding_site(children: list[Dataset]) -> ReportCode | None:
     return None
 
 
-def _item(
-    node: Dataset, laterality: Laterality | None, site: ReportCode | None, depth: int, complete: bool
-) -> ReportItem:
+def _own_modifiers(children: list[Dataset]) -> Iterator[ReportCode]:
+    """The codes that modify an item or its finding site, whatever they say (HAS CONCEPT MOD)."""
+    for child in children:
+        value = _code(child, "ConceptCodeSequence")
+        if value is not None and text_value(child, "RelationshipType").upper() in ("HAS CONCEPT MOD", ""):
+            yield value
+            for modifier in sequence_items(child, "ContentSequence"):
+                code = _code(modifier, "ConceptCodeSequence")
+                if code is not None:
+                    yield code
+
+
+def _tracking_identifiers(children: list[Dataset]) -> Iterator[str]:
+    for child in children:
+        concept = _code(child, "ConceptNameCodeSequence")
+        if concept is not None and concept.key == _TRACKING_IDENTIFIER:
+            yield text_value(child, "TextValue")
+
+
+def _item(node: Dataset, own: _Inherited, depth: int, complete: bool) -> ReportItem:
     """One node of the tree as a record."""
     value_type = text_value(node, "ValueType").upper()
     return ReportItem(
         value_type=value_type,
         concept=_code(node, "ConceptNameCodeSequence"),
         value=_value(node, value_type),
-        laterality=laterality,
-        finding_site=site,
+        laterality=own.laterality,
+        finding_site=own.site,
+        modifiers=own.modifiers,
+        words=own.words,
         qualifier=_code(node, "NumericValueQualifierCodeSequence"),
         depth=depth,
         complete=complete,

@@ -8,13 +8,14 @@ VARIABLES = {
     "HOLOSCAN_INPUT_PATH": "study", "HOLOSCAN_OUTPUT_PATH": "results", "HOLOSCAN_MODEL_PATH": "net",
     "XRAY2MRI_SIDE": "left", "XRAY2MRI_SEED": "7", "XRAY2MRI_STEPS": "3", "XRAY2MRI_FEATURES": "f.json",
     "XRAY2MRI_SAMPLES": "4", "XRAY2MRI_SAMPLE_SERIES": "1", "XRAY2MRI_PARAMETRIC_MAP": "1",
-    "XRAY2MRI_OAI_TABLE": "t.txt",
+    "XRAY2MRI_OAI_TABLE": "t.txt", "XRAY2MRI_CODES": "c.json", "XRAY2MRI_WIDTH_MM": "95",
     "XRAY2MRI_LABEL": "none", "XRAY2MRI_DEVICE": "cpu", "XRAY2MRI_ALLOW_PARTIAL": "yes", "XRAY2MRI_LOG_LEVEL": "error",
     "XRAY2MRI_FORCE": "on", "XRAY2MRI_NO_ESTIMATE": "1",
 }  # fmt: skip
 OPTIONS = [
     "-i", "a", "-o", "b", "-m", "c", "-w", "w", "-l", "warn", "--side", "R", "--seed", "1", "--steps", "2",
     "--features", "g.json", "--samples", "2", "--sample-series", "--parametric-map", "--oai-table", "u.txt",
+    "--codes", "d.json", "--width-mm", "96",
     "--label", "corner", "--device", "auto", "--allow-partial", "--force", "--no-estimate",
 ]  # fmt: skip
 
@@ -34,7 +35,8 @@ def flat(found):
 
 
 DEFAULTS = {
-    "side": "None", "features": "None", "oai_table": "None", "assume_spacing": False, "force": False, "estimate": True,
+    "side": "None", "features": "None", "codes": "None", "oai_table": "None", "width_mm": "None",
+    "pixel_spacing": "None", "assume_spacing": False, "force": False, "estimate": True,
     "seed": "0", "samples": "1", "steps": "None", "slices": "None", "guidance": "None", "feature_guidance": "None",
     "eta": "None", "noise_shared": "None", "noise_length_mm": "None", "noise_aspect": "None", "dtype": "auto",
     "chunk": "25", "label": "corner", "nifti": False, "sample_series": False, "parametric_map": False,
@@ -55,13 +57,14 @@ def test_environment_variables_are_read_and_options_win(settings, monkeypatch):
     assert flat(settings.read_settings([])) == DEFAULTS | {
         "input": "study", "output": "results", "bundle": "net", "side": "L", "seed": "7", "steps": "3",
         "samples": "4", "sample_series": True, "parametric_map": True, "oai_table": "t.txt",
-        "features": "f.json", "label": "none", "device": "cpu", "allow_partial": True, "log_level": "ERROR",
+        "features": "f.json", "codes": "c.json", "width_mm": "95.0",
+        "label": "none", "device": "cpu", "allow_partial": True, "log_level": "ERROR",
         "force": True, "estimate": False,
     }  # fmt: skip
     assert flat(settings.read_settings(OPTIONS)) == DEFAULTS | {
         "input": "a", "output": "b", "bundle": "c", "side": "R", "seed": "1", "steps": "2",
         "samples": "2", "sample_series": True, "parametric_map": True, "oai_table": "u.txt",
-        "features": "g.json", "label": "corner", "device": "auto", "allow_partial": True, "log_level": "WARN",
+        "features": "g.json", "codes": "d.json", "width_mm": "96.0", "label": "corner", "device": "auto", "allow_partial": True, "log_level": "WARN",
         "force": True, "estimate": False,
     }  # fmt: skip
 

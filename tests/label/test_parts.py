@@ -45,6 +45,8 @@ def test_a_request_may_hold_numbers_texts_lists_and_nothing() -> None:
     assert asked.source == KNEE.request(
         side="L", assume_spacing=True, force=True, estimate=False, features='{"XRKL": 2}'
     )
+    own = read_request(KNEE, {"codes": {"99V": {"features": {"KL": "XRKL"}}}, "width_mm": "95"}).source
+    assert own.codes.features == {("KL", "99V"): "XRKL"} and own.width_mm == 95  # type: ignore[attr-defined]
     assert asked.source.features[Side.LEFT].grades["XRKL"] == 2  # type: ignore[attr-defined]
 
 
@@ -60,6 +62,9 @@ def test_a_request_may_hold_numbers_texts_lists_and_nothing() -> None:
         ({"features": [1]}, "features: must map names to values"),
         ({"features": '"/etc/passwd"'}, "features: must map names to values"),
         ({"oai_table": "/etc/passwd"}, "oai_table: must be JSON"),
+        ({"codes": "/etc/passwd"}, "codes: must be JSON"),
+        ({"width_mm": "wide"}, "width_mm: must be a number"),
+        ({"width_mm": 95, "pixel_spacing": "0.2"}, "exclude each other"),
     ],
 )
 def test_what_a_request_cannot_mean_is_named(parameters: dict[str, object], message: str) -> None:
@@ -75,7 +80,8 @@ def test_clients_see_defaults_choices_and_the_bundles_own_values() -> None:
     assert (shown["steps"], shown["slices"], shown["samples"], shown["seed"], shown["eta"]) == (10, 50, 1, 0, 0.5)
     assert (shown["guidance"], shown["feature_guidance"]) == (0.0, 0.0)
     assert (shown["assume_spacing"], shown["force"], shown["estimate"]) == (False, False, True)
-    assert not {"features", "oai_table"} & set(shown)
+    assert (shown["width_mm"], shown["pixel_spacing"]) == (0.0, 0.0)
+    assert not {"features", "codes", "oai_table"} & set(shown)
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)

@@ -110,6 +110,11 @@ def feature_stem(name: str) -> str | None:
     return bare if bare in FEATURE_BY_STEM else None
 
 
+def says_missing(text: str) -> bool:
+    """Whether a text says that there is no grade: ``.``, ``NA``, ``not assessed``."""
+    return bool(_MISSING.match(text))
+
+
 def leading_grade(value: object) -> float | None:
     """The number in an OAI value: ``2``, ``"2"``, ``"2: Grade 2"``; None where there is no number.
 

@@ -1,22 +1,28 @@
 """Gradings from structured reports, and the choice of the report that belongs to a film.
 
-A report may come from any software: features are recognised by their OAI names wherever they stand in the tree, and
-the knee by the laterality of the item or its nearest ancestor. Reports about other things yield no gradings.
+A report may come from any software: features are recognized by their OAI names, by codes of the hospital's own, or by
+words, wherever they stand in the tree, and the knee by the laterality of the item or its nearest ancestor. What cannot
+be understood costs one feature, with a remark. Reports about other things yield no gradings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pydicom import Dataset
 
-from monai_xray2mri.dicom.structured_report import ReportCode, referenced_instances, text_value, walk_report
+from monai_xray2mri.dicom.structured_report import ReportItem, referenced_instances, text_value, walk_report
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.knee.grading.features import feature_stem, leading_grade, validate_grades
+from monai_xray2mri.knee.grading.features import FEATURE_BY_STEM, validate_grades
 from monai_xray2mri.knee.grading.record import Grading
+from monai_xray2mri.knee.grading.report_codes import ReportCodes
+from monai_xray2mri.knee.grading.report_concepts import Named, named_feature, shown, side_of
+from monai_xray2mri.knee.grading.report_values import NotUnderstood, grade_of, within_scale
 from monai_xray2mri.types import Side
 
+_NO_TIME = "000000.000000"
+_SHOWN = 8  # unknown codes that a remark names
 _REMEDY = "Give the report that belongs to this film, or none, or the gradings as a features file."
 
 
@@ -54,43 +60,33 @@ class GradingReport:
         return bool(self.gradings) or self.unsided > 0
 
 
-def read_grading_report(dataset: Dataset, name: str) -> GradingReport:
+def read_grading_report(dataset: Dataset, name: str, codes: ReportCodes | None = None) -> GradingReport:
     """Read the gradings and the belonging of a structured report.
 
     Args:
         dataset: a structured report of any SR storage class (PS3.3 A.35), coded as facts of TID 1500 or otherwise.
         name: how messages call it, e.g. its path below the input folder; never patient data.
+        codes: what codes of the hospital's own mean.
 
     Returns:
         The report; without gradings if it is about other things.
 
     Raises:
-        InputRefused: a grade is negative or no number, or a feature of a knee is graded twice and differently.
+        InputRefused: a feature of a knee is graded twice and differently.
     """
     name = f"report {name}"
-    grades: dict[Side, dict[str, object]] = {}
+    found = _Found(name, codes or ReportCodes())
     references = referenced_instances(dataset)
-    unsided, remarks = 0, []
     for item in walk_report(dataset):
-        if not item.complete:
-            remarks.append(f"{name}: nested too deeply or too long; the rest was not read")
         if item.value_type in ("IMAGE", "COMPOSITE") and isinstance(item.value, str):
             references.add(item.value)
-        stem = feature_stem(item.concept.value) if item.concept else None
-        if stem is None or item.value_type not in ("NUM", "CODE", "TEXT"):
-            continue
-        if item.laterality not in ("R", "L"):
-            unsided += 1
-            continue
-        _add(grades.setdefault(Side(item.laterality), {}), stem, _plain(item.value), name)
-    if unsided:
-        remarks.append(f"{name}: {unsided} features name no side, or both, and were not used")
+        found.add(item)
     instance = text_value(dataset, "SOPInstanceUID")
     return GradingReport(
         name=name,
         gradings={
-            side: validate_grades(found, source="structured report", name=name, reference=instance or None)
-            for side, found in sorted(grades.items(), reverse=True)
+            side: validate_grades(grades, source="structured report", name=name, reference=instance or None)
+            for side, grades in sorted(found.grades.items(), reverse=True)
         },
         final=_is_final(dataset),
         written=_written(dataset),
@@ -98,26 +94,83 @@ def read_grading_report(dataset: Dataset, name: str) -> GradingReport:
         study=text_value(dataset, "StudyInstanceUID"),
         instance=instance,
         references=frozenset(references),
-        unsided=unsided,
-        remarks=tuple(remarks),
+        unsided=found.unsided,
+        remarks=tuple(found.remarks()),
     )
 
 
-def _add(grades: dict[str, object], stem: str, value: object, name: str) -> None:
-    """Note a grade; the same again is harmless, a second reader who differs is not."""
-    known = grades.get(stem)
-    if known is not None and value is not None and leading_grade(known) != leading_grade(value):
-        raise InputRefused(
-            name, f"must grade {stem} of a knee once", "two different grades", "Give the report of one reading."
-        )
-    grades[stem] = known if value is None else value
+@dataclass
+class _Found:
+    """What is found while a report is walked.
+
+    Attributes:
+        name: how messages call the report.
+        codes: of the hospital's own.
+        grades: of each knee.
+        unsided: features without one side.
+        notes: remarks on single items, each once.
+        unknown: codes of measurements that are none of ours.
+    """
+
+    name: str
+    codes: ReportCodes
+    grades: dict[Side, dict[str, object]] = field(default_factory=dict)
+    unsided: int = 0
+    notes: dict[str, None] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
+
+    def add(self, item: ReportItem) -> None:
+        """Note what an item says of a feature."""
+        if not item.complete:
+            self.notes["nested too deeply or too long; the rest was not read"] = None
+        named = named_feature(item, self.codes)
+        if named is None:
+            if item.concept is not None and _is_private_measurement(item):
+                self.unknown[shown(item.concept)] = None
+        elif named.stem is None:
+            self.notes[f"{named.code} names no bone or compartment that is graded and was not used"] = None
+        else:
+            self._add_grade(item, named.stem, named)
+
+    def _add_grade(self, item: ReportItem, stem: str, named: Named) -> None:
+        feature, side = FEATURE_BY_STEM[stem], side_of(item, self.codes)
+        try:
+            grade = grade_of(feature, item.value, self.codes)
+            grade = within_scale(feature, grade) if named.code else grade
+        except NotUnderstood as error:
+            self.notes[f"the grade of {stem} is {error} and was not used"] = None
+            return
+        if named.by_words:
+            self.notes[f"the code {named.code} is not known; read as {stem} by its meaning"] = None
+        if side is None:
+            self.unsided += 1
+            return
+        grades = self.grades.setdefault(side, {})
+        known = grades.get(stem)
+        if known is not None and grade is not None and known != grade:
+            raise InputRefused(
+                self.name,
+                f"must grade {stem} of a knee once",
+                "two different grades",
+                "Give the report of one reading.",
+            )
+        grades[stem] = known if grade is None else grade
+
+    def remarks(self) -> Iterator[str]:
+        """What a user should know."""
+        for note in self.notes:
+            yield f"{self.name}: {note}"
+        if self.unsided:
+            yield f"{self.name}: {self.unsided} features name no side, or both, and were not used"
+        if self.unknown:
+            listed = ", ".join(list(self.unknown)[:_SHOWN])
+            more = f" and {len(self.unknown) - _SHOWN} more" if len(self.unknown) > _SHOWN else ""
+            yield f"{self.name}: codes that are not known and were not used: {listed}{more}"
 
 
-def _plain(value: float | str | ReportCode | None) -> object:
-    """The grade in an item's value: a code may say it in its value or in its meaning."""
-    if isinstance(value, ReportCode):
-        return value.value if leading_grade(value.value) is not None else value.meaning or value.value
-    return value
+def _is_private_measurement(item: ReportItem) -> bool:
+    """Whether an item holds a value under a code that no published scheme defines."""
+    return item.value_type in ("NUM", "CODE") and item.concept is not None and item.concept.scheme.startswith("99")
 
 
 def _is_final(dataset: Dataset) -> bool:
@@ -205,8 +258,16 @@ def _broken_rule(report: GradingReport, film: Dataset | None) -> str | None:
 
 
 def _newest(usable: Sequence[GradingReport], side: Side, remarks: Sequence[str]) -> Grading:
-    """The newest final report, else the newest preliminary one; equally old ones by instance UID, so by no chance."""
+    """The newest final report, else the newest preliminary one; of equally old ones that agree, by instance UID."""
     chosen = max(usable, key=lambda report: (report.final, report.written, report.instance))
+    for other in usable:
+        if _as_old(chosen, other) and (stem := _differ(chosen.gradings[side], other.gradings[side])):
+            raise InputRefused(
+                chosen.name,
+                f"must not contradict the equally old {other.name}",
+                f"two grades of {stem} of the {side.word} knee",
+                "Give the report that holds, or the gradings as a features file.",
+            )
     added = [f"{report.name}: is older or preliminary and was not used" for report in usable if report is not chosen]
     if not chosen.final:
         added.append(f"{chosen.name}: is preliminary; there is no final one")
@@ -214,3 +275,17 @@ def _newest(usable: Sequence[GradingReport], side: Side, remarks: Sequence[str])
         added.append(f"{chosen.name}: names no image; patient and study are the film's")
     grading = chosen.gradings[side]
     return replace(grading, remarks=(*remarks, *added, *grading.remarks))
+
+
+def _as_old(one: GradingReport, other: GradingReport) -> bool:
+    """Whether neither report replaces the other: equally final, of one time, or of one day where one has no time."""
+    if one.final != other.final:
+        return False
+    timeless = any(report.written[8:] in ("", _NO_TIME) for report in (one, other))
+    return one.written[:8] == other.written[:8] if timeless else one.written == other.written
+
+
+def _differ(one: Grading, other: Grading) -> str | None:
+    """A feature that two gradings know and grade differently."""
+    pairs = ((stem, grade, other.grades.get(stem)) for stem, grade in one.grades.items())
+    return next((stem for stem, a, b in pairs if a is not None and b is not None and a != b), None)

@@ -176,7 +176,7 @@ def _assumed_crop(
             what,
             "needs a pixel spacing",
             "neither ImagerPixelSpacing nor PixelSpacing",
-            f"For a single-knee crop of {width_mm:.0f} mm use the research option --assume-spacing.",
+            f"Give --width-mm or --pixel-spacing; for a single-knee crop of {width_mm:.0f} mm, --assume-spacing.",
         )
     rows, columns = radiograph.pixels.shape
     if not _roughly_square(rows, columns):

@@ -16,6 +16,7 @@ from monai_xray2mri.types import Side
 
 if TYPE_CHECKING:
     from monai_xray2mri.knee.grading.record import Grading
+    from monai_xray2mri.knee.grading.report_codes import ReportCodes
     from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 REQUEST_OPTIONS: Final = (
@@ -24,7 +25,12 @@ REQUEST_OPTIONS: Final = (
         spellings={"right": "R", "left": "L"},
     ),
     Option("features", Path, "JSON or CSV with radiographic features; replaces reports", metavar="FILE"),
+    Option("codes", Path, "JSON: what the codes of a hospital's own reports mean", metavar="FILE"),
     Option("oai_table", Path, "OAI's kXR_SQ_BUxx, for films without a report", metavar="FILE"),
+    Option("width_mm", float, "width of a picture without pixel spacing in mm", low=20, high=1500, zero_is_unset=True),
+    Option(
+        "pixel_spacing", float, "pixel spacing of a picture without one in mm", low=0.01, high=2, zero_is_unset=True
+    ),
     Option("assume_spacing", bool, "research: take a picture without pixel spacing as one joint region", default=False),
     Option("force", bool, "use also a picture that the checks doubt; recorded", default=False),
     Option(
@@ -49,7 +55,10 @@ class KneeRequest:
     Attributes:
         side: the only knee wanted, and what tells the side of a film that does not say it; None: both.
         features: gradings of the user, which replace reports: by side, or the file that holds them; None: none.
+        codes: what the codes of a hospital's own reports mean; None: those of the OAI and words alone.
         oai_table: OAI's central readings, for knees that no report grades.
+        width_mm: width of a picture without pixel spacing in mm.
+        pixel_spacing: its pixel spacing in mm; only one of the two.
         assume_spacing: for research: take a picture without spacing as one joint region.
         force: use also what the checks of the picture doubt; the result says so.
         estimate: let a classifier grade a knee that nothing else grades; marked as such.
@@ -57,7 +66,10 @@ class KneeRequest:
 
     side: Side | None = None
     features: Mapping[Side, Grading] | Path | None = None
+    codes: ReportCodes | None = None
     oai_table: Path | None = None
+    width_mm: float | None = None
+    pixel_spacing: float | None = None
     assume_spacing: bool = False
     force: bool = False
     estimate: bool = True
@@ -68,20 +80,30 @@ def knee_request(**values: Any) -> KneeRequest:
 
     Args:
         **values: of :data:`REQUEST_OPTIONS`. ``features`` is a file, a mapping of OAI names to grades, or that mapping
-            as JSON.
+            as JSON; ``codes`` a file or its content.
 
     Raises:
         UsageError: an option is unknown, out of range, or names a file that cannot be read.
         InputRefused: a feature or grade does not exist.
     """
     require_known(values, REQUEST_OPTIONS)
-    features = values.pop("features", None)
+    features, codes = values.pop("features", None), values.pop("codes", None)
     side = next(option for option in REQUEST_OPTIONS if option.name == "side").read(values.pop("side", None))
-    chosen = chosen_options([option for option in REQUEST_OPTIONS if option.name not in ("side", "features")], values)
+    read_here = ("side", "features", "codes")
+    chosen = chosen_options([option for option in REQUEST_OPTIONS if option.name not in read_here], values)
     side = Side(side) if side else None
     if chosen["oai_table"] is not None:
         chosen["oai_table"] = Path(chosen["oai_table"])
-    return KneeRequest(side=side, features=_gradings(features), **chosen)
+    if chosen["width_mm"] is not None and chosen["pixel_spacing"] is not None:
+        raise UsageError("options width_mm and pixel_spacing", "exclude each other", "both", "Give one of them.")
+    return KneeRequest(side=side, features=_gradings(features), codes=_codes(codes), **chosen)
+
+
+def _codes(codes: Any) -> ReportCodes | None:
+    """What codes mean, from a file, its content, or nothing."""
+    from monai_xray2mri.knee.grading.report_codes import read_report_codes
+
+    return read_report_codes(codes) if codes else None
 
 
 def _gradings(features: Any) -> Mapping[Side, Grading] | Path | None:

@@ -22,6 +22,7 @@ from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_reader import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.knee.oai.film_readings import oai_gradings
 from monai_xray2mri.radiograph.choice import choose
+from monai_xray2mri.radiograph.given_size import with_given_size
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.radiograph.knee.checks import FilmCheck, RegionCheck, check_radiograph, check_region
 from monai_xray2mri.radiograph.knee.header_checks import check_subject
@@ -133,6 +134,7 @@ def _look_at(film: StudyFile, request: KneeRequest, region_mm: float) -> tuple[l
     radiograph = None
     try:
         radiograph = read_radiograph(film.path, film.name, check_subject, film.header)
+        radiograph = with_given_size(radiograph, request.width_mm, request.pixel_spacing)
         if radiograph.dataset is not None:
             require_study(radiograph.dataset, f"radiograph {radiograph.name}")
         check = check_radiograph(radiograph, side=request.side)
@@ -234,7 +236,7 @@ def add_gradings(plan: Plan[KneeCase], study: Study, request: KneeRequest) -> Pl
     if isinstance(features, Path):
         features = read_grading_file(features, [case.side for case in plan.cases])
     headers = {file.name: file.header for file in study.of(REPORTS) if file.header is not None}
-    reports = [read_grading_report(header, name) for name, header in headers.items()]
+    reports = [read_grading_report(header, name, request.codes) for name, header in headers.items()]
     by_instance = {str(header.get("SOPInstanceUID", "")): header for header in headers.values()}
     cases, refusals = list[KneeCase](), list[InputRefused]()
     for case in plan.cases:

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from monai_xray2mri.errors import InputRefused, UsageError
-from monai_xray2mri.knee.grading.files import MAX_BYTES, read_grading_file, write_grading_file
+from monai_xray2mri.knee.grading.files import read_grading_file, write_grading_file
+from monai_xray2mri.knee.grading.json_files import MAX_BYTES
 from monai_xray2mri.types import Side
 
 

@@ -148,12 +148,13 @@ def test_the_same_grade_twice_is_harmless_and_a_different_one_is_refused():
         read_grading_report(foreign(group("R", number("XRKL", 2)), group("R", number("XRKL", 3))), "f")
 
 
-@pytest.mark.parametrize("value", ["-1", "severe"])
-def test_grades_that_are_none_are_refused_by_report_name(value):
+@pytest.mark.parametrize("value", ["-1", "Mrs Miller", "2-3", "severe or moderate"])
+def test_a_grade_that_is_none_costs_one_feature_with_a_remark(value):
     text = item("TEXT", code("XRKL"), TextValue=value)
-    with pytest.raises(InputRefused, match=r"report f\.dcm: the grade of XRKL must") as refused:
-        read_grading_report(foreign(group("R", text)), "f.dcm")
-    assert "severe" not in str(refused.value)
+    report = read_grading_report(foreign(group("R", text, number("XRJSM", 1))), "f.dcm")
+    assert grades(report) == {Side.RIGHT: {"XRJSM": 1}}
+    (remark,) = report.remarks
+    assert remark.startswith("report f.dcm: the grade of XRKL is ") and value not in remark
 
 
 def test_a_bomb_is_read_to_the_limit_and_remarked():
@@ -199,9 +200,24 @@ def test_a_preliminary_report_is_used_with_a_remark_where_there_is_no_final_one(
     assert grading.remarks == ("report p: is preliminary; there is no final one",)
 
 
-def test_equally_old_reports_are_chosen_by_no_chance(make, film):
+def test_equally_old_reports_that_differ_are_a_contradiction(make, film):
     reports = [make("a", 1), make("b", 2)]
-    chosen = {select_grading(order, film, Side.RIGHT).grades["XRKL"] for order in (reports, reports[::-1])}
+    for order in (reports, reports[::-1]):
+        with pytest.raises(InputRefused, match=r"report [ab]: must not contradict the equally old report [ab].*XRKL"):
+            select_grading(order, film, Side.RIGHT)
+    final, preliminary = make("c", 1), make("d", 2, final=False)
+    assert select_grading([final, preliminary], film, Side.RIGHT).grades["XRKL"] == 1
+
+
+def test_a_report_without_a_time_is_as_old_as_the_others_of_its_day(make, film):
+    reports = [make("a", 1, written=datetime(2016, 5, 5, 8)), make("b", 2, written=datetime(2016, 5, 5))]
+    with pytest.raises(InputRefused, match="equally old"):
+        select_grading(reports, film, Side.RIGHT)
+
+
+def test_equally_old_reports_that_agree_are_chosen_by_no_chance(make, film):
+    reports = [make("a", 1), make("b", 1, series_number=7)]
+    chosen = {select_grading(order, film, Side.RIGHT).reference for order in (reports, reports[::-1])}
     assert len(chosen) == 1
 
 
