@@ -25,7 +25,7 @@ from monai_xray2mri.knee.measures.surfaces import read_volume
 from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.runtime.workers import Runner
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
-from monai_xray2mri.simulation.knee.knee import simulate_knee
+from monai_xray2mri.simulation.knee.patient import Patient
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION, VALIDATION
 
 _NORMAL_95: Final = 1.959964
@@ -69,17 +69,18 @@ def measure_knee(seed: int) -> MeasuredKnee:
     Raises:
         InputRefused: the seed lies outside all ranges.
     """
-    knee = simulate_knee(seed, grades=training_grades(seed))
-    reading = read_volume(knee.volume, knee.affine)
-    voxels = np.bincount(knee.lesions.ravel(), minlength=len(LESION_FEATURES) + 1)[1:]
+    scan = Patient.draw(seed, training_grades(seed)).scan()
+    made, affine = scan.slices(), scan.placement.affine
+    reading = read_volume(made.volume.numpy(), affine)
+    voxels = np.bincount(made.lesions.numpy().ravel(), minlength=len(LESION_FEATURES) + 1)[1:]
     return MeasuredKnee(
-        dict(knee.grades),
+        scan.grades,
         dict(zip(LESION_FEATURES, (float(np.prod(SPACING_MM)) * voxels).tolist(), strict=True)),
         lesion_volumes(reading),
-        lesion_volumes(read_volume(knee.noise_free, knee.affine)),
-        dict(knee.truth.joint_space_mm),
+        lesion_volumes(read_volume(made.noise_free.numpy(), affine)),
+        scan.joint_space_mm,
         joint_space(reading),
-        joint_space_from_labels(knee.labels, knee.affine),
+        joint_space_from_labels(made.labels.numpy(), affine),
     )
 
 

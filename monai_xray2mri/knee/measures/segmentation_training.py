@@ -17,12 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from monai_xray2mri.knee.measures.crop import COLUMNS, ROWS, SPACING_MM, joint_crop
+from monai_xray2mri.knee.measures.crop import COLUMNS, HALF_DEPTH_MM, ROWS, SPACING_MM, axes_mm, joint_crop
 from monai_xray2mri.knee.measures.parts import Part, part_labels
 from monai_xray2mri.knee.measures.segmentation import WEIGHTS, JointSegmenter, shipped_segmenter
 from monai_xray2mri.runtime.workers import Runner
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
-from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
+from monai_xray2mri.simulation.knee.knee import SimulatedKnee
+from monai_xray2mri.simulation.knee.mri.mr import MATRIX, SLICES
+from monai_xray2mri.simulation.knee.patient import Patient, ScannedSlices
 from monai_xray2mri.simulation.knee.people.seeds import (
     SIMULATOR_VERSION,
     TRAINING,
@@ -59,10 +61,15 @@ def training_grades(seed: int) -> dict[str, int]:
     return grades | {f"XRJS{side}": max(0, draw - 1) for side, draw in zip("ML", narrowing, strict=True)}
 
 
-def training_pair(knee: SimulatedKnee) -> TrainingPair:
-    """The crops of a knee, with a margin for shifts."""
-    volume, clean = (joint_crop(each, knee.affine).values for each in (knee.volume, knee.noise_free))
-    labels, lesions = (joint_crop(each, knee.affine).values for each in (knee.labels, knee.lesions))
+def training_pair(made: SimulatedKnee | ScannedSlices, affine: np.ndarray) -> TrainingPair:
+    """The crops of simulated slices, with a margin for shifts.
+
+    Args:
+        made: the slices; all that lie near the joint must be among them.
+        affine: [4,4], maps (column, row, slice) of them to LPS mm.
+    """
+    arrays = (np.asarray(each) for each in (made.volume, made.noise_free, made.labels, made.lesions))
+    volume, clean, labels, lesions = (joint_crop(each, affine).values for each in arrays)
     return volume.astype(np.float16), clean.astype(np.float16), part_labels(labels, lesions)
 
 
@@ -218,7 +225,12 @@ def simulate_pair(seed: int) -> TrainingPair:
     Raises:
         InputRefused: the seed is not of the training range.
     """
-    return training_pair(simulate_knee(require_training_seed(seed), grades=training_grades(seed)))
+    scan = Patient.draw(require_training_seed(seed), training_grades(seed)).scan()
+    affine = scan.placement.affine
+    _, y, _ = axes_mm((SLICES, MATRIX, MATRIX), affine)
+    numbers = np.flatnonzero(np.abs(y) <= HALF_DEPTH_MM).tolist()
+    affine[:3, 3] += numbers[0] * affine[:3, 2]
+    return training_pair(scan.slices(numbers), affine)
 
 
 def train_on_simulated_knees(

@@ -68,7 +68,7 @@ def test_cortex_goes_to_its_bone_and_lesions_to_their_part() -> None:
 
 
 def test_the_parts_of_a_knee_hold_its_lesions(lesioned_knee: SimulatedKnee) -> None:
-    _, _, parts = training_pair(lesioned_knee)
+    _, _, parts = training_pair(lesioned_knee, lesioned_knee.affine)
     assert set(np.unique(parts)) == set(Part)
 
 
@@ -98,14 +98,14 @@ def test_batches_are_the_same_for_the_same_seed_and_step() -> None:
 
 
 def test_it_learns(lesioned_knee: SimulatedKnee) -> None:
-    training = make_training(Batches([training_pair(lesioned_knee)], 24), 8)
+    training = make_training(Batches([training_pair(lesioned_knee, lesioned_knee.affine)], 24), 8)
     losses = [training.advance() for _ in range(24)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
 
 
 def test_a_resumed_training_gives_the_same_weights(lesioned_knee: SimulatedKnee, tmp_path: Path) -> None:
     def run(knees: Callable[[int], TrainingPair], seeds: Sequence[int]) -> Generator[TrainingPair, None, None]:
-        yield from [training_pair(lesioned_knee) for _ in seeds]
+        yield from [training_pair(lesioned_knee, lesioned_knee.affine) for _ in seeds]
 
     def train(folder: str, minutes: float | None = None) -> dict[str, Any]:
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -121,7 +121,7 @@ def test_a_resumed_training_gives_the_same_weights(lesioned_knee: SimulatedKnee,
 
 
 def test_the_shipped_network_names_the_bones_of_a_knee(knee: SimulatedKnee) -> None:
-    _, _, truth = training_pair(knee)
+    _, _, truth = training_pair(knee, knee.affine)
     found = part_probabilities(joint_crop(knee.volume, knee.affine)).argmax(0)
     for part in (Part.FEMUR, Part.TIBIA, Part.CARTILAGE):
         overlap = 2 * ((found == part) & (truth == part)).sum() / ((found == part).sum() + (truth == part).sum())
