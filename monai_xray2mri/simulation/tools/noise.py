@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -36,18 +38,40 @@ def smooth_noise(knots: Tensor, grid: Grid | Lattice, knot_mm: float = _KNOT_MM,
     return torch.matmul(torch.matmul(along_z, planes), along_x.transpose(-1, -2)) * NOISE_GAIN
 
 
-def noise_at(knots: Tensor, points: Points, knot_mm: float) -> Tensor:
-    """Smooth random fields [C,Y,Z,X] at any points, from ``knots`` [C,K,K,K] that are ``knot_mm`` apart.
+@dataclass(frozen=True)
+class FineNoise:
+    """Smooth random fields on a lattice so fine that linear interpolation between its points is enough.
 
-    Unlike in :func:`smooth_noise` the points need not form a grid, so the noise of a bone can rotate with the bone.
+    Attributes:
+        values: [C,N,N,N] about standard normal, along (y, z, x).
+        half_mm: distance of the last point from the middle, along each axis.
     """
-    x, y, z = torch.broadcast_tensors(points.x, points.y, points.z)
-    half = knot_mm * (knots.shape[-1] - 1) / 2
-    fine = torch.linspace(-half, half, _OVERSAMPLED * (knots.shape[-1] - 1) + 1)
-    values = smooth_noise(knots, Grid(fine, fine, fine), knot_mm, x.device)
-    place = torch.stack((x, z, y), -1) / half  # the order of grid_sample over [Y,Z,X]
-    found = F.grid_sample(values[None], place[None], mode="bilinear", padding_mode="border", align_corners=True)
-    return found[0]
+
+    values: Tensor
+    half_mm: float
+
+    @classmethod
+    def of(cls, knots: Tensor, knot_mm: float, device: torch.device = CPU) -> FineNoise:
+        """The fields of knots [C,K,K,K], ``knot_mm`` apart."""
+        half = knot_mm * (knots.shape[-1] - 1) / 2
+        fine = torch.linspace(-half, half, _OVERSAMPLED * (knots.shape[-1] - 1) + 1)
+        return cls(smooth_noise(knots, Grid(fine, fine, fine), knot_mm, device), half)
+
+    def at(self, points: Points) -> Tensor:
+        """The fields [C,Y,Z,X] at points.
+
+        Unlike in :func:`smooth_noise` the points need not form a grid, so the noise of a bone can rotate with the bone.
+        """
+        x, y, z = torch.broadcast_tensors(points.x, points.y, points.z)
+        place = torch.stack((x, z, y), -1) / self.half_mm  # the order of grid_sample over [Y,Z,X]
+        values = self.values.to(x.device)
+        found = F.grid_sample(values[None], place[None], mode="bilinear", padding_mode="border", align_corners=True)
+        return found[0]
+
+
+def noise_at(knots: Tensor, points: Points, knot_mm: float) -> Tensor:
+    """Smooth random fields [C,Y,Z,X], about standard normal, at points, from ``knots`` [C,K,K,K] ``knot_mm`` apart."""
+    return FineNoise.of(knots, knot_mm, points.x.device).at(points)
 
 
 def spline_weights(position: Tensor, count: int) -> Tensor:

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from monai_xray2mri.simulation.knee.anatomy.shape import DEFORMATION_KNOT_MM, ROUGHNESS_KNOT_MM, KneeShape, Pose
+from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 from monai_xray2mri.simulation.knee.anatomy.template import Template
 from monai_xray2mri.simulation.tools.lattice import Field, Lattice, Points, Range
-from monai_xray2mri.simulation.tools.noise import noise_at
 from monai_xray2mri.simulation.tools.primitives import ellipse, smooth_union, smoothstep, table
 
 STEP_MM = 2.0
@@ -29,6 +28,7 @@ TEMPLATE_LEAN = -3.0
 _LONG_MM = 110.0
 _TEMPLATE_MM = (-64.0, 74.0)
 """Range along z in which the template is used; beyond it the shafts have elliptical sections."""
+_SHAFT_SLACK_MM = 20.0
 _DEFORMATION_MM = 1.1
 _ROUGHNESS_MM = 0.22
 _UPPER, _LOWER = 0, 1
@@ -163,7 +163,9 @@ def tibia(
     """Signed distance of the tibia without osteophytes and attrition."""
     own = tibia_points(shape, lattice.points(device), pose, place)
     source = _varied_tibia(shape, _deformed(shape, own, _LOWER))
-    found = _continued(template.at("tibia", source), _tibial_shaft(source), smoothstep(-own.z, 46.0, -_TEMPLATE_MM[0]))
+    found = template.at("tibia", source)
+    if float(lattice.low[2]) < -46.0 + _SHAFT_SLACK_MM:  # near the joint there is nothing of the shaft
+        found = _continued(found, _tibial_shaft(source), smoothstep(-own.z, 46.0, -_TEMPLATE_MM[0]))
     return Field(lattice, found + _rough(shape, own, _LOWER))
 
 
@@ -258,12 +260,12 @@ def meniscus(
 def _deformed(shape: KneeShape, points: Points, part: int) -> Points:
     # Beyond the template's ends the displacement is that of the end: the shaft continues straight and without a step.
     place = Points(points.x, points.y, points.z.clamp(*_TEMPLATE_MM))
-    x, y, z = _DEFORMATION_MM * noise_at(shape.deformation[part], place, DEFORMATION_KNOT_MM)
+    x, y, z = _DEFORMATION_MM * shape.displacement[part].at(place)
     return points.moved(x, y, z)
 
 
 def _rough(shape: KneeShape, points: Points, part: int) -> Tensor:
-    return _ROUGHNESS_MM * noise_at(shape.roughness[part, None], points, ROUGHNESS_KNOT_MM)[0]
+    return _ROUGHNESS_MM * shape.bumps[part].at(points)[0]
 
 
 def _continued(near: Tensor, far: Tensor, share: Tensor) -> Tensor:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from monai_xray2mri.simulation.tools.noise import noise_knots
+from monai_xray2mri.simulation.tools.noise import FineNoise, noise_knots
 
 DEFORMATION_KNOT_MM = 18.0
 DEFORMATION_KNOTS = 14
@@ -80,6 +81,18 @@ class KneeShape:
     trabeculae: float = 1.0
     deformation: Tensor = field(default_factory=_still)
     roughness: Tensor = field(default_factory=_smooth)
+
+    @cached_property
+    def displacement(self) -> tuple[FineNoise, FineNoise]:
+        """The smooth displacement of (femur and patella, tibia and fibula) without its size in mm."""
+        upper, lower = (FineNoise.of(part, DEFORMATION_KNOT_MM) for part in self.deformation)
+        return upper, lower
+
+    @cached_property
+    def bumps(self) -> tuple[FineNoise, FineNoise]:
+        """The unevenness of the same surfaces without its size in mm."""
+        upper, lower = (FineNoise.of(part[None], ROUGHNESS_KNOT_MM) for part in self.roughness)
+        return upper, lower
 
 
 _SPREADS: Mapping[str, tuple[float, ...]] = {
