@@ -39,6 +39,15 @@ def add_measures(names: argparse._SubParsersAction[argparse.ArgumentParser], com
     realism.add_argument("--sheet", type=named_path, help="PNG of real and simulated regions, row by row")
     realism.set_defaults(run=measure_realism)
 
+    texture = names.add_parser(
+        "texture", parents=[common], help="marrow and outlines of MR slices beside a real series"
+    )
+    texture.add_argument("--real", type=named_path, required=True, help="folder of a coronal T1 series")
+    texture.add_argument("--marrow", type=named_path, required=True, help="CSV of slice, row, column of its marrow")
+    texture.add_argument("--split", choices=SEED_RANGES, default="validation", help="(default: %(default)s)")
+    texture.add_argument("--knees", type=int, default=6, help="(default: %(default)s)")
+    texture.set_defaults(run=measure_texture)
+
     visibility = names.add_parser("visibility", parents=[common], help="how well radiographs show the hidden features")
     visibility.add_argument("--knees", type=int, default=400, help="of the lesion-enriched range (default: 400)")
     visibility.add_argument("--visibility", type=float, nargs="+", default=[0.0, 0.5, 1.0], help="(default: 0 0.5 1)")
@@ -89,6 +98,18 @@ def measure_realism(options: argparse.Namespace) -> int:
     from monai_xray2mri.knee.realism.radiographs import report
 
     _print_json(report(options.real, options.knees, networks=not options.linear_only, sheet=options.sheet))
+    return ExitCode.DONE
+
+
+def measure_texture(options: argparse.Namespace) -> int:
+    """Print the look of the real series and of simulated knees as JSON.
+
+    Raises:
+        Xray2MRIError: no series, or a table that does not fit it.
+    """
+    from monai_xray2mri.knee.realism.texture import report
+
+    _print_json(report(options.real, options.marrow, options.split, options.knees))
     return ExitCode.DONE
 
 

@@ -16,6 +16,7 @@ from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy, bui
 from monai_xray2mri.simulation.knee.anatomy.pathology import Pathology, draw_pathology
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, draw_shape
 from monai_xray2mri.simulation.knee.mri import mr
+from monai_xray2mri.simulation.knee.mri.contrast import WATER_EXCITED_FLASH, Contrast
 from monai_xray2mri.simulation.knee.mri.painting import KneePainter
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, kellgren_lawrence, patient_grades
 from monai_xray2mri.simulation.knee.people.participants import participant_traits
@@ -178,15 +179,15 @@ class Patient:
         return cls(seed, *draw_patient_knee(seed, grades), torch.device(device))
 
     @one_thread()
-    def scan(self, nuisance: int = 0) -> Scan:
-        """Lay the knee into the scanner for MR examination number ``nuisance``."""
+    def scan(self, nuisance: int = 0, contrast: Contrast = WATER_EXCITED_FLASH) -> Scan:
+        """Lay the knee into the scanner for MR examination number ``nuisance`` with a sequence."""
         redrawn = f" {nuisance}" if nuisance else ""
         placement = mr.draw_placement(knee_generator(self.seed, f"mr placement{redrawn}"))
         pose = mr.draw_pose(knee_generator(self.seed, f"mr pose{redrawn}"))
         grid = mr.mr_grid(placement, self.shape.scale)
         low, high = grid.z_range
         anatomy = build_anatomy(self.shape, self.pathology, pose, (low - 2, high + 2), device=self.device)
-        painter = KneePainter.of(anatomy, grid, knee_generator(self.seed, f"mr texture{redrawn}"))
+        painter = KneePainter.of(anatomy, grid, knee_generator(self.seed, f"mr texture{redrawn}"), contrast)
         receiver = mr.Receiver.draw(grid, knee_generator(self.seed, f"mr{redrawn}"), self.device)
         return Scan(anatomy, placement, painter, receiver)
 
