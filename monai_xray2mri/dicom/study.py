@@ -17,6 +17,7 @@ from monai_xray2mri.dicom.patients import count_patients
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.rejection import Rejection, is_key_object_selection, rejection_of
 from monai_xray2mri.dicom.structured_report import text_value
+from monai_xray2mri.dicom.unopened import archive_kind, links_not_followed
 from monai_xray2mri.errors import InputRefused, UsageError
 
 OWN_RESULT = "result of an earlier synthesis"
@@ -45,11 +46,13 @@ class Study:
     Attributes:
         files: of each kind that was asked for, by the kind's name, in the order of their paths.
         passed_over: what else there is: a modality, or words for it, and how often.
+        unopened: archives and links to folders, which may hold more: ``study.zip (a zip archive)``.
         remarks: what was passed over and why.
     """
 
     files: Mapping[str, tuple[StudyFile, ...]]
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    unopened: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     def of(self, kind: Kind) -> tuple[StudyFile, ...]:
@@ -87,6 +90,8 @@ def read_study(path: Path, kinds: Sequence[Kind]) -> Study:
             sorting.found[kind.name].append(StudyFile(name, file))
         else:
             sorting.add(file, name)
+    for name, link in links_not_followed(path) if path.is_dir() else ():
+        sorting.leave_unopened(name, link, "was not followed")
     return sorting.study()
 
 
@@ -98,6 +103,7 @@ class _Sorting:
         kinds: what is wanted.
         found: of each kind, in the order of their paths.
         others: what else there is, and how often.
+        unopened: archives and links to folders, with what they are.
         remarks: on single files.
         rejections: what is rejected, and by which file.
     """
@@ -105,6 +111,7 @@ class _Sorting:
     kinds: Sequence[Kind]
     found: dict[str, list[StudyFile]]
     others: Counter[str] = field(default_factory=Counter)
+    unopened: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     rejections: dict[str, Rejection] = field(default_factory=dict)
 
@@ -112,6 +119,9 @@ class _Sorting:
         """Sort a file that may be DICOM."""
         require_bounded(file, name)
         header = read_header(file)
+        if header is None and (archive := archive_kind(file)):
+            self.leave_unopened(name, archive, "was not unpacked")
+            return
         if header is None:
             self.remarks.append(f"{name}: {_none_of(self.kinds)} and was passed over")
             return
@@ -130,6 +140,11 @@ class _Sorting:
         else:
             self.others[modality or "DICOM object without modality"] += 1
 
+    def leave_unopened(self, name: str, kind: str, why: str) -> None:
+        """Note what may hold more, and is not looked into."""
+        self.unopened.append(f"{name} ({kind})")
+        self.remarks.append(f"{name}: is {kind} and {why}")
+
     def study(self) -> Study:
         """What is left when all files are known."""
         used = _enumerate([modality for kind in self.kinds for modality in kind.modalities], "and")
@@ -142,7 +157,7 @@ class _Sorting:
             if kind.one_study:
                 _require_one(self.found[kind.name], kind)
         files = {name: tuple(files) for name, files in self.found.items()}
-        return Study(files, dict(sorted(self.others.items())), tuple(remarks))
+        return Study(files, dict(sorted(self.others.items())), tuple(self.unopened), tuple(remarks))
 
     def _pass_over_pictures(self, kind: Kind, remarks: list[str]) -> None:
         """Leave out what is not DICOM beside what is."""

@@ -64,7 +64,8 @@ def test_environment_variables_are_read_and_options_win(settings, monkeypatch):
     assert flat(settings.read_settings(OPTIONS)) == DEFAULTS | {
         "input": "a", "output": "b", "bundle": "c", "side": "R", "seed": "1", "steps": "2",
         "samples": "2", "sample_series": True, "parametric_map": True, "oai_table": "u.txt",
-        "features": "g.json", "codes": "d.json", "width_mm": "96.0", "label": "corner", "device": "auto", "allow_partial": True, "log_level": "WARN",
+        "features": "g.json", "codes": "d.json", "width_mm": "96.0",
+        "label": "corner", "device": "auto", "allow_partial": True, "log_level": "WARN",
         "force": True, "estimate": False,
     }  # fmt: skip
 

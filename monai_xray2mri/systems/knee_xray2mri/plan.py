@@ -60,12 +60,14 @@ def require_films(study: Study) -> tuple[StudyFile, ...]:
     films, reports = study.of(RADIOGRAPHS), len(study.of(REPORTS))
     if films:
         return films
-    found = ", ".join([*(f"{count} {what}" for what, count in study.passed_over.items()), f"{reports} SR"])
+    found = [*(f"{count} {what}" for what, count in study.passed_over.items()), f"{reports} SR"]
+    found = found if study.passed_over or reports else ["no DICOM object"]
+    unpack = "Unpack archives and replace links by what they lead to. " if study.unopened else ""
     raise InputRefused(
         "study",
         "needs a radiograph of the knee (modality CR, DX or RG, or PNG, JPEG)",
-        found if study.passed_over or reports else "no DICOM object",
-        "Send the study with its radiograph.",
+        ", ".join([*found, *study.unopened]),
+        f"{unpack}Send the study with its radiograph.",
     )
 
 

@@ -57,6 +57,31 @@ FIELD = {
     "voi_lut_8bit_packed": Expected(),
     "window_width_0": Expected(said=(r"Window Width \(0028,1051\) 0\) is not applied",)),
     "voi_function_two_values": Expected(said=(r"VOI LUT Function \(0028,1056\) has 2 values",)),
+    # sides
+    "laterality_written_out": Expected(),
+    "laterality_written_out_contradicts": Expected(
+        ExitCode.INPUT_REFUSED,
+        said=(r'ImageLaterality says left \("LEFT"\), SeriesDescription says right \("right"\)',),
+    ),
+    "spanish_leve_mild": Expected(),
+    # values that stand for none
+    "body_part_none": Expected(),
+    "body_part_genu": Expected(),
+    "imager_spacing_0_pixel_spacing_good": Expected(said=("ImagerPixelSpacing holds no spacing: PixelSpacing used",)),
+    "dummy_dates_equal": Expected(said=("the patient's age is unknown",)),
+    "patient_orientation_invalid": Expected(said=("Patient Orientation is no orientation",)),
+    # reports of others
+    "vendor_kl_report": Expected(said=(r"\(KL, 99VENDOR\) is not known; read as XRKL", r"\(JSW_MED, 99VENDOR\)")),
+    # pictures and folders
+    "jpeg_exif_mirrored/1000000L.jpg": Expected(
+        ExitCode.INPUT_REFUSED, said=("must look like a left knee",), options=(("assume_spacing", True),)
+    ),
+    "jpeg_exif_mirrored/exif3_9003126R.jpg": Expected(
+        films=(("right", "exif3_9003126R.jpg"),),
+        said=("turned or mirrored as its EXIF orientation says",),
+        options=(("side", "R"), ("assume_spacing", True)),
+    ),
+    "zip_only": Expected(ExitCode.INPUT_REFUSED, said=(r"study\.zip \(a zip archive\)", "Unpack")),
     # own results
     "own_result_report_without_0008001C": Expected(said=("1 result of an earlier synthesis",)),
 }
