@@ -117,7 +117,8 @@ def _by_range(values: np.ndarray, seen: np.ndarray) -> Shown:
 
 def _shows_something(shown: Shown, seen: np.ndarray) -> bool:
     values, low, high = shown
-    sample = values[::4, ::4][seen[::4, ::4]]
+    step = max(1, min(values.shape) // 256)  # a film has many more pixels than are needed
+    sample = values[::step, ::step][seen[::step, ::step]]
     if sample.size < FEWEST_GRAYS or high <= low:
         return False
     first, last = np.percentile(np.clip(sample, low, high), (1, 99))

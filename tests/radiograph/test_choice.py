@@ -59,7 +59,7 @@ CASES = {
         {**SHOWN, "AcquisitionDateTime": "20200102101112.5+0100"}, {**RAW}, "b: an image FOR PROCESSING",
     ),
     "one event of irradiation": (
-        {**SHOWN, "IrradiationEventUID": "1.9"}, {**RAW, **LATER, "IrradiationEventUID": "1.9", "AcquisitionTime": None},
+        {**SHOWN, "IrradiationEventUID": "1.9"}, {**RAW, "IrradiationEventUID": "1.9", "AcquisitionTime": None},
         "b: an image FOR PROCESSING",
     ),
     "a secondary copy": ({}, {"ImageType": ["DERIVED", "SECONDARY"]}, "b: a secondary copy"),
