@@ -102,16 +102,17 @@ def _planned(options: argparse.Namespace) -> Evaluation[Any, Any]:
     from monai_xray2mri.evaluation.evaluation import Evaluation
     from monai_xray2mri.evaluation.records import Shard
     from monai_xray2mri.evaluation.suite import CaseSource, choose_suite
-    from monai_xray2mri.runtime.devices import choose_device
     from monai_xray2mri.systems.registry import default_bundle, system_of
 
     for option, value in (("knees", options.cases), ("training-knees", options.training_cases)):
         if value is not None and value < 1:
             raise UsageError(f"option {option}", "must be at least 1", str(value))
     bundle = options.bundle or default_bundle()
-    suite = choose_suite(system_of(bundle).suites(), options.suite, options.studies)
+    system = system_of(bundle)
+    suite = choose_suite(system.suites(), options.suite, options.studies)
     source = CaseSource(options.seed, options.data, options.films, options.cases, options.other_simulator)
-    methods = suite.methods(bundle, choose_device(options.device), options.method)
+    predictor = system.predictor(bundle, options.device)
+    methods = suite.methods(predictor, bundle, options.method, options.device)
     suite.check(methods, source)
     profile, simulated = suite.profiles[options.profile], options.data is None
     setting = suite.setting(methods, next(iter(methods)), profile, options.seed, simulated)

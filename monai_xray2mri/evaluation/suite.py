@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
+from monai_xray2mri.core.system import Predictor
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.methods import class_method
 from monai_xray2mri.evaluation.protocols import C, Cohort, Method
@@ -86,9 +87,9 @@ class Suite(Generic[S, C]):
         title: of the report.
         studies: in the order in which they run.
         cohort: source, split and number to the cases.
-        bundle_method: bundle and device to the bundle's method.
+        bundle_method: the system's predictor of the bundle, and the bundle's folder, to the bundle's method.
         setting: what a study is run with: :class:`~.study.Setting` or the system's own kind of it.
-        method_of: text behind ``--method NAME=``, bundle and device to a method.
+        method_of: text behind ``--method NAME=``, bundle and name of the device to a method.
         check: refuses methods that do not go with the source of the cases.
         baselines: name to a method without weights, which every other must beat.
         training: source and number to the training cases of methods that ask for them.
@@ -108,9 +109,9 @@ class Suite(Generic[S, C]):
     title: str
     studies: Sequence[Study[S, C]]
     cohort: Callable[[CaseSource, str, int], Cohort[C]]
-    bundle_method: Callable[[Path, Any], Method]
+    bundle_method: Callable[[Any, Path], Method]
     setting: Callable[..., S]
-    method_of: Callable[[str, Path, Any], Method] = lambda source, bundle, device: class_method(source)
+    method_of: Callable[[str, Path, str], Method] = lambda source, bundle, device: class_method(source)
     check: Callable[[Mapping[str, Method], CaseSource], None] = no_check
     baselines: Mapping[str, Callable[[], Method]] = field(default_factory=dict)
     training: Callable[[CaseSource, int], Iterable[C]] = lambda source, number: ()
@@ -125,14 +126,22 @@ class Suite(Generic[S, C]):
     files: Callable[[Rows, S, Mapping[str, Any]], dict[str, Any]] | None = None
     recorded: Mapping[str, Any] = field(default_factory=dict)
 
-    def methods(self, bundle: Path, device: Any, sources: Sequence[str] = ()) -> dict[str, Method]:
+    def methods(
+        self, predictor: Predictor, bundle: Path, sources: Sequence[str] = (), device: str = "auto"
+    ) -> dict[str, Method]:
         """The bundle under its own name first, then the baselines, then what ``NAME=SOURCE`` texts name.
 
+        Args:
+            predictor: the system's predictor of the bundle.
+            bundle: folder of the bundle.
+            sources: texts ``NAME=SOURCE``.
+            device: name of the device on which the sources compute.
+
         Raises:
-            UsageError: a text is not that, or its name is taken.
-            WeightsError: a bundle's or a method's weights are missing or damaged.
+            UsageError: a text has another form, or its name is taken.
+            WeightsError: weights of a source are missing or damaged.
         """
-        methods = {bundle.resolve().name: self.bundle_method(bundle, device)}
+        methods = {bundle.resolve().name: self.bundle_method(predictor, bundle)}
         methods |= {name: kind() for name, kind in self.baselines.items()}
         for text in sources:
             name, _, source = text.partition("=")

@@ -149,7 +149,7 @@ def test_weights_are_in_half_precision_and_of_this_network(bundle: Path, network
     assert {value.dtype for value in state.values()} == {torch.float16}
 
 
-def test_trained_weights_beat_the_mean_slice(bundle: Path, network: SliceDiffusion) -> None:
+def test_trained_weights_beat_the_mean_slice(bundle: Path) -> None:
     """On unseen knees the one-step estimate, about the posterior mean, is nearer than the mean slice per depth.
 
     Six knees: single ones that lie near the mean are hit no better by anything (docs/README.md of the bundle).
@@ -159,7 +159,7 @@ def test_trained_weights_beat_the_mean_slice(bundle: Path, network: SliceDiffusi
     if trained_on != SIMULATOR_VERSION:
         pytest.skip(f"the weights know knees of simulator {trained_on}; this is {SIMULATOR_VERSION}: train them again")
     mean = mean_volume(simulated_case(simulate_knee(seed)).volume for seed in TRAINING[:20])
-    method, gains = NetworkMethod(network).with_sampler(steps=1), []
+    method, gains = NetworkMethod(Xray2MRI.from_bundle(bundle, "cpu")).with_sampler(steps=1), []
     for seed in TEST[:6]:
         knee = simulated_case(simulate_knee(seed))
         estimate = method.predict(knee.inputs, 1, 0)[0]

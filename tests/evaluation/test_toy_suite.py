@@ -17,12 +17,12 @@ from monai_xray2mri.evaluation.records import ALL_CASES, Shard
 from monai_xray2mri.evaluation.results import write_results
 from monai_xray2mri.evaluation.study import Setting
 from monai_xray2mri.evaluation.suite import CaseSource, choose_suite
-from tests.helpers.toy_suite import SIDE, SUITE, Blur, Pictures
+from tests.helpers.toy_suite import PREDICTOR, SIDE, SUITE, BlurMethod, Pictures
 
 
 def evaluation(output: Path, *methods: str, shard: Shard = ALL_CASES) -> Evaluation:
     source = CaseSource(seed=3)
-    named = SUITE.methods(Path("blur"), "cpu", methods)
+    named = SUITE.methods(PREDICTOR, Path("blur"), methods)
     setting = SUITE.setting(named, "blur", SUITE.profiles["cpu"], 3, True)
     return Evaluation.of(SUITE, setting, SUITE.choose(None, source), source, output / "records", shard)
 
@@ -63,7 +63,7 @@ def test_an_interrupted_run_goes_on_and_a_method_is_added(tmp_path: Path) -> Non
     theirs.mkdir()
     for name in ("3", "4", "5"):  # and none of picture 6
         np.save(theirs / f"{name}.npy", np.full((SIDE, SIDE), 0.5, np.float32))
-    methods = SUITE.methods(Path("blur"), "cpu")
+    methods = SUITE.methods(PREDICTOR, Path("blur"))
     methods["theirs"] = FolderMethod(theirs)
     run = evaluation(tmp_path)
     added = Evaluation.of(
@@ -82,7 +82,7 @@ def test_an_interrupted_run_goes_on_and_a_method_is_added(tmp_path: Path) -> Non
     assert len(run.rows["comparison"]) == 8
 
 
-class Wrong(Blur):
+class Wrong(BlurMethod):
     """Gives what was not asked for."""
 
     def __init__(self, result: np.ndarray) -> None:
@@ -106,10 +106,10 @@ def test_a_result_has_the_shape_that_its_case_states(result: np.ndarray, words: 
     case = Pictures(CaseSource(), "test", 1)[0]
     with pytest.raises(InputRefused, match=f"picture 0.*{words}"):
         generate(Wrong(result), case.inputs, 2, 0)
-    assert generate(Blur(), case.inputs, 2, 0).shape == (1, SIDE, SIDE)
+    assert generate(BlurMethod(PREDICTOR), case.inputs, 2, 0).shape == (1, SIDE, SIDE)
 
 
-class Weighted(Blur):
+class Weighted(BlurMethod):
     """States what determines its results."""
 
     def settings(self) -> dict[str, object]:
@@ -117,17 +117,17 @@ class Weighted(Blur):
 
 
 def test_what_a_run_must_have_in_common_with_an_earlier_one() -> None:
-    assert isinstance(Weighted(), RecordedMethod) and not isinstance(Blur(), RecordedMethod)
-    assert method_settings({"a": Blur(), "b": Weighted()}) == {"a": "Blur", "b": {"weights_sha256": "abc"}}
+    plain, weighted = BlurMethod(PREDICTOR), Weighted(PREDICTOR)
+    assert isinstance(weighted, RecordedMethod) and not isinstance(plain, RecordedMethod)
+    assert method_settings({"a": plain, "b": weighted}) == {"a": "BlurMethod", "b": {"weights_sha256": "abc"}}
 
 
 def test_methods_and_suites_by_name() -> None:
-    assert list(SUITE.methods(Path("folder/blur"), "cpu", ["mine=tests.helpers.toy_suite:Unchanged"])) == [
-        "blur", "unchanged", "mine",
-    ]  # fmt: skip
+    named = SUITE.methods(PREDICTOR, Path("folder/blur"), ["mine=tests.helpers.toy_suite:Unchanged"])
+    assert list(named) == ["blur", "unchanged", "mine"]
     for text, words in (("mine", "NAME=SOURCE"), ("blur=json:nothing", "name of its own"), ("mine=nowhere:X", "Class")):
         with pytest.raises(UsageError, match=words):
-            SUITE.methods(Path("blur"), "cpu", [text])
+            SUITE.methods(PREDICTOR, Path("blur"), [text])
     assert choose_suite({"quick": SUITE}, None, ["comparison"]) is SUITE
     with pytest.raises(UsageError, match="no suite"):
         choose_suite({}, None, None)

@@ -13,6 +13,7 @@ from monai_xray2mri.evaluation.study import Profile
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundle_method
 from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
 TINY = {
     "autoencoder_def": {"channels": [8, 8, 8], "groups": 4},
@@ -53,4 +54,5 @@ def make_tiny_bundle(folder: Path, shipped: Path) -> Path:
 
 def make_setting(bundle: Path, profile: Profile, **others: Method) -> KneeSetting:
     """The bundle and other methods on the CPU, seed 0."""
-    return KneeSetting({"tiny": bundle_method(bundle, torch.device("cpu")), **others}, "tiny", profile, 0, True)
+    method = bundle_method(Xray2MRI.from_bundle(bundle, "cpu"), bundle)
+    return KneeSetting({"tiny": method, **others}, "tiny", profile, 0, True)

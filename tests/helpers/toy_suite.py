@@ -8,7 +8,10 @@ from tests.helpers.toy_system import blocks
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding_a_system.md"
 
-exec(compile(blocks(PAGE.read_text(), "python")[1], str(PAGE), "exec"), globals())  # the names below come from there
-SIDE, SUITE, Blur, Pictures, Unchanged = (
-    globals()[name] for name in ("SIDE", "SUITE", "Blur", "Pictures", "Unchanged")
+_SYSTEM, _SUITE = (dict(__name__=__name__) for _ in range(2))  # the modules of the page
+for _module, _code in zip((_SYSTEM, _SUITE), blocks(PAGE.read_text(), "python"), strict=False):
+    exec(compile(_code, str(PAGE), "exec"), _module)
+SIDE, SUITE, BlurMethod, Pictures, Unchanged = (
+    _SUITE[name] for name in ("SIDE", "SUITE", "BlurMethod", "Pictures", "Unchanged")
 )
+PREDICTOR = _SYSTEM["Blurrer"]("blur 0.1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from monai.inferers import Inferer
 
 from monai_xray2mri.core.bundles import require_weights_of
 from monai_xray2mri.core.options import read_options, require_known
-from monai_xray2mri.core.random_streams import case_generator
-from monai_xray2mri.diffusion.precision import DTYPES
-from monai_xray2mri.systems.knee_xray2mri.options import SAMPLING_OPTIONS, KneeSampling, knee_sampling
+from monai_xray2mri.knee.grading.features import one_hot
+from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView, condition_of, draw_slices
+from monai_xray2mri.systems.knee_xray2mri.options import SAMPLING_OPTIONS, knee_sampling
 from monai_xray2mri.types import Side
 
 
@@ -54,49 +54,20 @@ class SliceDiffusionInferer(Inferer):
         if self.bundle_root is not None:
             require_weights_of(Path(self.bundle_root), network)
         volumes = []
-        for index, case in enumerate(_cases(inputs)):
-            known = case.features if features is None else features[index : index + 1]
-            with torch.inference_mode():
-                condition = network.condition(case.film, known)
+        for index, view in enumerate(_views(inputs)):
+            if features is not None:
+                view = replace(view, features=features[index])
+            condition = condition_of(network, view)
             mean = torch.zeros(())
             for sample in range(chosen.samples):
-                generator = case_generator(chosen.seed, case.identity, case.side, sample)
-                mean = mean + (_sample(network, condition, generator, chosen) - mean) / (sample + 1)  # [1,1,S,H,W]
-            volumes.append(mean.permute(0, 1, 3, 4, 2))
-        return torch.cat(volumes)
+                drawn = draw_slices(network, condition, view.generator(chosen.seed, sample), chosen)  # [S,H,W]
+                mean = mean + (drawn - mean) / (sample + 1)
+            volumes.append(mean.permute(1, 2, 0)[None])
+        return torch.stack(volumes)
 
 
-def _sample(network: Any, condition: Any, generator: torch.Generator, chosen: KneeSampling) -> torch.Tensor:
-    volume: torch.Tensor = network.sample_volume(
-        condition,
-        noise=network.draw_noise(generator, chosen.sampler),
-        settings=chosen.sampler,
-        slices=chosen.slices,
-        chunk=chosen.chunk,
-        dtype=DTYPES[chosen.dtype],
-    )
-    return volume
-
-
-@dataclass(frozen=True)
-class _Case:
-    """One radiograph of a batch.
-
-    Attributes:
-        film: [1,1,H,W].
-        identity: of the radiograph.
-        side: which knee it is.
-        features: [1,61]; None: unknown.
-    """
-
-    film: torch.Tensor
-    identity: str
-    side: Side
-    features: torch.Tensor | None
-
-
-def _cases(inputs: torch.Tensor) -> Iterator[_Case]:
-    """The radiographs of a batch [B,1,H,W], with what their meta data tell.
+def _views(inputs: torch.Tensor) -> Iterator[KneeView]:
+    """The radiographs of a batch [B,1,H,W], with identity, side and features from their meta data.
 
     MONAI's loader collates meta data; MONAI Label puts an axis before one radiograph and leaves its meta data alone.
     """
@@ -104,9 +75,8 @@ def _cases(inputs: torch.Tensor) -> Iterator[_Case]:
     metas: list[Mapping[str, Any]] = [{}] * len(inputs)
     if isinstance(inputs, MetaTensor):
         metas = [one.meta for one in decollate_batch(inputs)] if inputs.is_batch else [inputs.meta] * len(inputs)
-    for film, meta in zip(plain.split(1), metas, strict=True):
+    for film, meta in zip(plain[:, 0], metas, strict=True):  # [H,W]
         identity = meta.get("identity") or hashlib.sha256(film.cpu().numpy().tobytes()).hexdigest()
         features = meta.get("features")
-        if features is not None:
-            features = torch.as_tensor(features).to(film)[None]
-        yield _Case(film, str(identity), Side(meta.get("side", Side.RIGHT)), features)
+        known = torch.from_numpy(one_hot({})) if features is None else torch.as_tensor(features)
+        yield KneeView(film, known, str(identity), Side(meta.get("side", Side.RIGHT)))

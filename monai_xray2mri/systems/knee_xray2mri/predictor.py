@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from monai_xray2mri.core.bundles import bundle_version
 from monai_xray2mri.core.calibration import Calibration
 from monai_xray2mri.core.identity import package_version
-from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.system import Progress
 from monai_xray2mri.core.volumes import mean_and_spread, to_patient_space
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.diffusion.precision import DTYPES
 from monai_xray2mri.knee.grading.features import FEATURES, one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.knee_xray2mri.calibration import INTERVAL, knee_calibration
 from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
+from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView, condition_of, draw_slices
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
 from monai_xray2mri.systems.knee_xray2mri.options import (
     REQUEST_OPTIONS,
@@ -146,6 +148,49 @@ class Xray2MRI:
         """Slices of all samples."""
         return sampling.slices * sampling.samples
 
+    def samples(
+        self,
+        view: KneeView,
+        sampling: KneeSampling,
+        depths: Sequence[float] | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Draw the samples of a knee one after another, each with its own noise.
+
+        Args:
+            view: what the network is given.
+            sampling: see :meth:`resolve`.
+            depths: depths of the slices, 0 (posterior) to 1; None takes ``sampling.slices`` over the whole range. A
+                slice does not depend on the others.
+            progress: called with the number of slices done since the last call.
+
+        Yields:
+            [S,H,W] float32 in [-1,1], right-knee space, slice 0 posterior.
+
+        Raises:
+            OutOfMemory: the device has too little memory for ``sampling.chunk`` slices.
+        """
+        with memory_errors(sampling.chunk):
+            condition = condition_of(self.network, view)
+        places = None if depths is None else torch.tensor(depths)
+        for sample in range(sampling.samples):
+            generator = view.generator(sampling.seed, sample)
+            with memory_errors(sampling.chunk):
+                drawn = draw_slices(self.network, condition, generator, sampling, places, progress).cpu()
+            yield drawn.numpy()
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents [B,C,h,w] of MR slices [B,1,H,W] in [-1,1], on the predictor's device."""
+        return self.network.encode(images.to(self.network.null_context))
+
+    @torch.inference_mode()
+    def reconstruct(self, slices: np.ndarray) -> np.ndarray:
+        """MR slices [S,H,W] in [0,1] after encoding and decoding: the ceiling of the autoencoder."""
+        images = torch.from_numpy(slices)[:, None] * 2 - 1  # [S,1,H,W]
+        decoded = torch.cat([self.network.decode(self.encode(part)) for part in images.split(5)])
+        return np.asarray(((decoded[:, 0] + 1) / 2).cpu())
+
     def predict(self, case: KneeCase, sampling: KneeSampling, progress: Progress | None = None) -> KneeResult:
         """Synthesize one knee that has passed all checks.
 
@@ -158,30 +203,14 @@ class Xray2MRI:
             OutOfMemory: the device has too little memory for ``sampling.chunk`` slices.
         """
         start = time.monotonic()
-        # 1. Condition
-        size = self.network.image_size
-        film = torch.from_numpy(network_input(case.roi, size)).to(self.device)  # [1,1,H,W]
-        features = torch.from_numpy(one_hot(case.grading.grades))[None].to(self.device)  # [1,61]
-        with torch.inference_mode(), memory_errors(sampling.chunk):
-            condition = self.network.condition(film, features)
-        # 2. Samples, each with its own noise
-        samples = []
-        for sample in range(sampling.samples):
-            generator = case_generator(sampling.seed, case.radiograph.identity, case.side, sample)
-            with memory_errors(sampling.chunk):
-                volume = self.network.sample_volume(
-                    condition,
-                    noise=self.network.draw_noise(generator, sampling.sampler),
-                    settings=sampling.sampler,
-                    slices=sampling.slices,
-                    chunk=sampling.chunk,
-                    dtype=DTYPES[sampling.dtype],
-                    callback=progress,
-                )  # [1,1,S,H,W], slice 0 posterior, right-knee space
-            spacing, left = self.network.spacing(sampling.slices), case.side is Side.LEFT
-            voxels = volume[0, 0].cpu().numpy()
-            samples.append(to_patient_space(voxels, self.network.pixel_mm, spacing, mirrored=left))
-        # 3. Mean and spread
+        film = torch.from_numpy(network_input(case.roi, self.network.image_size))[0, 0]  # [H,W]
+        features = torch.from_numpy(one_hot(case.grading.grades))  # [61]
+        view = KneeView(film, features, case.radiograph.identity, case.side)
+        spacing, left = self.network.spacing(sampling.slices), case.side is Side.LEFT
+        samples = [
+            to_patient_space(voxels, self.network.pixel_mm, spacing, mirrored=left)
+            for voxels in self.samples(view, sampling, progress=progress)
+        ]
         mean, spread = mean_and_spread(samples)
         run = {"device": self.device.type, "seconds": round(time.monotonic() - start, 2)}
         return KneeResult(case, mean, spread, tuple(samples), self.provenance(case, sampling), run)

@@ -88,7 +88,7 @@ def networks_around(system: str, methods: Mapping[str, Method]) -> Networks:
 def systems(methods: Mapping[str, Method]) -> dict[str, str]:
     """Systems of the papers among methods: name to paper, ``Wang 2024a``, ``Wang 2024b``, or both."""
     return {
-        name: paper_of(method.network.describe)
+        name: paper_of(method.predictor.network.describe)
         for name, method in methods.items()
         if isinstance(method, NetworkMethod) and {FEATURES_INPUT, RADIOGRAPH_INPUT} <= method.given
     }

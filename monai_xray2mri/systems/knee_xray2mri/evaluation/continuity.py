@@ -28,8 +28,9 @@ from monai_xray2mri.knee.measures.lesions import lesion_response
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
+from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView
 from monai_xray2mri.systems.knee_xray2mri.evaluation.noise_fit import fit_noise
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
 HIDDEN: Final = ("XRCY", "XRCH", "XRATT")
 """Stems of cysts, chondrocalcinosis and attrition: what a radiograph shows badly (Wang 2024a, Table III)."""
@@ -83,17 +84,32 @@ def depth_spectrum(volume: np.ndarray, slice_mm: float) -> tuple[np.ndarray, np.
     return np.fft.rfftfreq(count, slice_mm), density
 
 
+class SeededView(KneeView):
+    """A view whose noise follows from the seed of the sampling alone."""
+
+    def generator(self, seed: int, sample: int) -> torch.Generator:
+        """Generator of the noise, on the CPU."""
+        return torch.Generator().manual_seed(seed)
+
+
 @dataclass
 class ContinuityKnee:
-    """A simulated knee as a bundle sees it, and its truth over the modelled slices, intensities 0..1."""
+    """A simulated knee with its truth over the modelled slices, intensities 0 to 1, and a predictor of its volume.
+
+    Attributes:
+        knee: the knee.
+        predictor: of the bundle.
+        steps: sampling steps; None takes the bundle's.
+    """
 
     knee: SimulatedKnee
-    network: SliceDiffusion
+    predictor: Xray2MRI
+    steps: int | None = None
 
     @property
     def modeled(self) -> slice:
         """The modelled slices of the acquired ones."""
-        first, last = self.network.modeled_slices
+        first, last = self.predictor.network.modeled_slices
         return slice(first, last + 1)
 
     @property
@@ -113,28 +129,22 @@ class ContinuityKnee:
 
     @cached_property
     def film(self) -> Tensor:
-        """[1,1,H,W] in [-1,1]."""
-        return torch.from_numpy(normalize_region(np.asarray(self.knee.radiograph), mirrored=False))[None, None]
+        """The radiograph region [H,W] in [-1,1]."""
+        return torch.from_numpy(normalize_region(np.asarray(self.knee.radiograph), mirrored=False))
 
     def truth(self, target: str) -> np.ndarray:
         """The true volume [S,H,W], see :data:`TARGETS`."""
         if target == "noise-free":
             return np.asarray(self.knee.noise_free[self.modeled])
         volume = np.asarray(self.knee.volume[self.modeled])
-        return self._reconstructed(volume) if target == "reconstructed" else volume
-
-    @torch.inference_mode()
-    def _reconstructed(self, volume: np.ndarray) -> np.ndarray:
-        images = torch.from_numpy(volume)[:, None] * 2 - 1  # [S,1,H,W]
-        parts = [self.network.decode(self.network.encode(part)) for part in images.split(5)]
-        return np.asarray((torch.cat(parts)[:, 0] + 1) / 2)
+        return self.predictor.reconstruct(volume) if target == "reconstructed" else volume
 
     def generated(self, kernel: Mapping[str, float], lesions: bool = True) -> np.ndarray:
-        """A sample [S,H,W] with noise of this kernel, see ``SamplerSettings``."""
-        features = torch.from_numpy(one_hot(self.knee.grades if lesions else self.without_lesions))[None]
-        sampler = self.network.settings.altered(**kernel)
-        noise = self.network.draw_noise(torch.Generator().manual_seed(self.knee.seed), sampler)
-        return np.asarray((self.network.generate(self.film, features, noise=noise)[0, 0] + 1) / 2)
+        """A sample [S,H,W] in [0,1] with noise of this kernel, by names of ``SamplerSettings``."""
+        features = torch.from_numpy(one_hot(self.knee.grades if lesions else self.without_lesions))
+        sampling = self.predictor.resolve(**kernel, steps=self.steps, seed=self.knee.seed)
+        view = SeededView(self.film, features, str(self.knee.seed))
+        return (next(self.predictor.samples(view, sampling)) + 1) / 2
 
 
 def describe(volume: np.ndarray, slice_mm: float) -> dict[str, object]:
@@ -170,7 +180,7 @@ def lesion_contrasts(knee: ContinuityKnee, kernel: Mapping[str, float]) -> dict[
     Raises:
         ValueError: the knee shows no lesion.
     """
-    healthy = ContinuityKnee(knee.healthy, knee.network)
+    healthy = ContinuityKnee(knee.healthy, knee.predictor)
     true, acquired = ((knee.truth(target), healthy.truth(target)) for target in ("noise-free", "acquired"))
     generated = knee.generated(kernel), knee.generated(kernel, lesions=False)
     return {
@@ -183,7 +193,6 @@ def report(
     knees: Sequence[ContinuityKnee], target: str, lengths_mm: Sequence[float], progress: Callable[[], object]
 ) -> dict[str, object]:
     """Fit the noise, and compare the paper's shared noise, independent noise and the fitted one with the truth."""
-    network = knees[0].network
 
     def correlations(aspect: float, length_mm: float) -> list[float]:
         progress()
@@ -197,7 +206,7 @@ def report(
         "independent": {"noise_shared": 0.0, "noise_length_mm": SHORTEST_MM, "noise_aspect": 0.0},
         "fitted": {"noise_shared": 0.0, "noise_length_mm": fit.length_mm, "noise_aspect": fit.aspect},
     }
-    spacing = network.spacing()
+    spacing = knees[0].predictor.network.spacing()
     volumes = {name: mean_of([describe(knee.truth(name), spacing) for knee in knees]) for name in TARGETS}
     for name, kernel in kernels.items():
         volumes[name] = mean_of([describe(knee.generated(kernel), spacing) for knee in knees])
@@ -237,16 +246,15 @@ def measure_bundle(
         steps: sampling steps; None takes the bundle's.
         progress: show a progress bar on stderr.
     """
-    network = load_slice_diffusion(bundle)
-    network.settings = network.settings.altered(steps=steps)
-    shown = [ContinuityKnee(simulate_knee(seed), network) for seed in SEED_RANGES[split][:knees]]
+    predictor = Xray2MRI.from_bundle(bundle, "cpu")
+    shown = [ContinuityKnee(simulate_knee(seed), predictor, steps) for seed in SEED_RANGES[split][:knees]]
     with tqdm(desc="kernels", disable=not progress) as bar:
         found = report(shown, target, lengths_mm, bar.update)
     return {
         "split": split,
         "knees": len(shown),
-        "steps": network.settings.steps,
-        "slice_mm": network.spacing(),
+        "steps": predictor.resolve(steps=steps).sampler.steps,
+        "slice_mm": predictor.network.spacing(),
         "simulator": SIMULATOR_VERSION,
         **found,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,6 @@ from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.evaluation.methods import FolderMethod, class_method
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.knee.data.arrays import GEOMETRY, MODELED_SLICES
-from monai_xray2mri.systems.knee_xray2mri.calibration import knee_calibration
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     FEATURES_INPUT,
     RADIOGRAPH_INPUT,
@@ -21,7 +21,8 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     modeled_slices,
     weights_record,
 )
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.training.configurations import configuration_files
 
@@ -29,32 +30,33 @@ GIVEN: Final = "given"
 """Entry of a baseline's configuration: which of radiograph and features it was trained with."""
 
 
-def bundle_method(bundle: Path, device: torch.device) -> NetworkMethod:
-    """The network of a bundle with its calibration, if it has one.
+def bundle_method(predictor: Xray2MRI, bundle: Path) -> NetworkMethod:
+    """The method of a bundle.
+
+    Args:
+        predictor: of the bundle.
+        bundle: its folder.
 
     Raises:
-        WeightsError: see :func:`~monai_xray2mri.systems.knee_xray2mri.network.load_slice_diffusion`.
-        UsageError: its geometry is another than that of the evaluated volumes.
+        UsageError: the geometry of the network is not that of the evaluated volumes.
     """
-    network = load_slice_diffusion(bundle)
-    check_geometry(network, bundle.name)
-    record = weights_record(bundle / "models" / "model.pt", bundle)
-    calibration = knee_calibration(bundle, str(record["weights_sha256"]))
-    return NetworkMethod(network.to(device), record=record, calibration=calibration)
+    check_geometry(predictor.network, bundle.name)
+    return NetworkMethod(predictor, record=weights_record(predictor.weights_sha256, bundle))
 
 
-def weights_method(weights: Path, bundle: Path, configuration: str | None, device: torch.device) -> NetworkMethod:
-    """The network that a training run with a bundle's configurations has left.
+def weights_method(weights: Path, bundle: Path, configuration: str | None, device: str) -> NetworkMethod:
+    """The network of a training run with a bundle's configurations.
 
     Args:
         weights: ``model.pt`` of the run.
-        bundle: with whose configurations it was trained.
-        configuration: of the bundle, or a file, behind ``train.json``; may say what the network is given.
+        bundle: the bundle with whose configurations it was trained.
+        configuration: configuration of the bundle, or a file, that follows ``train.json``; it may say what the network
+            is given.
         device: where to compute.
 
     Raises:
-        WeightsError: weights of another network.
-        UsageError: no such configuration, or another geometry.
+        WeightsError: the weights are of another network.
+        UsageError: the configuration does not exist, or the geometry is not that of the evaluated volumes.
     """
     names = [] if configuration is None else [configuration]
     files = configuration_files(bundle, names, default_bundle())
@@ -68,8 +70,9 @@ def weights_method(weights: Path, bundle: Path, configuration: str | None, devic
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"weights {weights.name}", "must be of the configured network", first) from error
     check_geometry(network, weights.name)
-    record = weights_record(weights, bundle) | {"configuration": configuration, GIVEN: sorted(given)}
-    return NetworkMethod(network.eval().to(device), frozenset(given), record=record)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    record = weights_record(digest, bundle) | {"configuration": configuration, GIVEN: sorted(given)}
+    return NetworkMethod(Xray2MRI(network, weights.name, digest, device), frozenset(given), record=record)
 
 
 def check_geometry(network: SliceDiffusion, name: str) -> None:
@@ -84,7 +87,7 @@ def check_geometry(network: SliceDiffusion, name: str) -> None:
         raise UsageError(f"network {name}", f"must have side, pixel, slice and range {wanted}", f"{found}")
 
 
-def method_of(source: str, bundle: Path, device: torch.device) -> Method:
+def method_of(source: str, bundle: Path, device: str) -> Method:
     """The method behind the right side of ``--method NAME=SOURCE``.
 
     Args:
@@ -101,7 +104,7 @@ def method_of(source: str, bundle: Path, device: torch.device) -> Method:
     if Path(path).is_file():
         return weights_method(Path(path), bundle, after or None, device)
     if (Path(source) / "configs" / "inference.json").is_file():
-        return bundle_method(Path(source), device)
+        return bundle_method(Xray2MRI.from_bundle(source, device), Path(source))
     if Path(source).is_dir():
         return FolderMethod(Path(source), modeled_slices)
     return class_method(source)

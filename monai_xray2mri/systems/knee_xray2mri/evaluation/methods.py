@@ -7,7 +7,6 @@ with ``predict``, and ``--method NAME=FOLDER`` takes volumes that were generated
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,21 +15,17 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from monai_xray2mri.core.calibration import Calibration
-from monai_xray2mri.core.random_streams import case_generator
-from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation.conformal import NOMINAL
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import simulate_knee
+from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView
 from monai_xray2mri.systems.knee_xray2mri.evaluation.baselines import NearestRadiograph, mean_volume
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import MODELED, EvaluationKnee, KneeInputs
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
-from monai_xray2mri.types import Side
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 
 RADIOGRAPH_INPUT: Final = "radiograph"
 FEATURES_INPUT: Final = "features"
@@ -105,78 +100,58 @@ def modeled_slices(volume: np.ndarray, knee: KneeInputs) -> np.ndarray:
 
 @dataclass(frozen=True)
 class NetworkMethod:
-    """A trained network with its sampler.
+    """A trained network, run by its predictor.
 
     Attributes:
-        network: on its device.
-        given: which of ``"radiograph"`` and ``"features"`` it is given; a baseline that was trained without one is not
-            given it.
-        sampler: settings; None = the network's own.
+        predictor: of the network.
+        given: which of ``"radiograph"`` and ``"features"`` the network is given; a baseline that was trained without
+            one of them is not given it.
+        options: sampling options in place of the network's own.
         record: name, version and hash of its weights.
-        calibration: of its uncertainty, see :mod:`~monai_xray2mri.core.calibration`; None: not calibrated.
     """
 
-    network: SliceDiffusion
+    predictor: Xray2MRI
     given: frozenset[str] = frozenset((RADIOGRAPH_INPUT, FEATURES_INPUT))
-    sampler: SamplerSettings | None = None
-    record: dict[str, Any] = field(default_factory=dict)
-    calibration: Calibration | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     def restrict(self, *given: str) -> NetworkMethod:
         """The same network, given no more than this."""
         return replace(self, given=self.given.intersection(given))
 
-    def with_sampler(self, **settings: Any) -> NetworkMethod:
-        """The same network with other settings of its sampler."""
-        return replace(self, sampler=self.sampler_settings.altered(**settings))
+    def with_sampler(self, **options: Any) -> NetworkMethod:
+        """The same network with other sampling options."""
+        return replace(self, options={**self.options, **options})
 
     @property
     def sampler_settings(self) -> SamplerSettings:
-        """The sampler's settings: its own, else the network's."""
-        return self.sampler or self.network.settings
-
-    def sampling(self) -> dict[str, float]:
-        """The sampler's settings by name."""
-        return asdict(self.sampler_settings)
+        """Settings of the sampler."""
+        return self.predictor.resolve(**self.options).sampler
 
     def settings(self) -> dict[str, Any]:
         """What determines its volumes, for the records."""
-        return self.record | {"sampling": self.sampling()}
+        return {**self.record, "sampling": asdict(self.sampler_settings)}
 
-    @torch.inference_mode()
-    def encode(self, images: Tensor) -> Tensor:
-        """Latents [B,C,h,w] of slices [B,1,H,W] in [-1,1]."""
-        return self.network.encode(images.to(self.network.null_context))
-
-    @torch.inference_mode()
-    def condition(self, knee: KneeInputs) -> Condition:
-        """Encode what is given of a knee; what is not is the null condition."""
-        network, null = self.network, self.network.null_condition(1)
-        features = None
-        if FEATURES_INPUT in self.given:
-            features = torch.from_numpy(one_hot(knee.grades))[None].to(null.context)  # [1,61]
-        if knee.radiograph is None or RADIOGRAPH_INPUT not in self.given:
-            return network.null_condition(1, features)
-        film = torch.from_numpy(knee.radiograph)[None, None].to(null.context)  # [1,1,H,W]
-        whole = network.condition(film, features)
-        # Wang 2024b reads its guide in the radiograph, so that it comes and goes with it.
-        return whole if FEATURES_INPUT in self.given else whole._replace(guide=null.guide)
+    def view(self, knee: KneeInputs) -> KneeView:
+        """What the network is given of a knee."""
+        film = None if knee.radiograph is None else torch.from_numpy(knee.radiograph)  # [H,W]
+        features = torch.from_numpy(one_hot(knee.grades))  # [61]
+        return KneeView(
+            film if RADIOGRAPH_INPUT in self.given else None,
+            features if FEATURES_INPUT in self.given else None,
+            knee.name,
+        )
 
     def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
         """Sample, each volume with its own noise."""
-        condition, network, depths = self.condition(knee), self.network, torch.tensor(knee.depths)
-        volumes = []
-        for sample in range(samples):
-            generator = case_generator(seed, knee.name, Side.RIGHT, sample)
-            noise = network.draw_noise(generator, self.sampler)
-            volume = network.sample_volume(condition, noise=noise, settings=self.sampler, depths=depths)
-            volumes.append(((volume[0, 0] + 1) / 2).cpu().numpy())
-        return np.stack(volumes)
+        sampling = self.predictor.resolve(**self.options, samples=samples, seed=seed)
+        drawn = self.predictor.samples(self.view(knee), sampling, knee.depths)
+        return np.stack([(volume + 1) / 2 for volume in drawn])
 
 
 def bounds_of(method: Method) -> tuple[float, float]:
     """Scale and floor of a method's interval at 90 %: of its calibration, else 1.64 standard deviations of samples."""
-    calibration = method.calibration if isinstance(method, NetworkMethod) else None
+    calibration = method.predictor.calibration if isinstance(method, NetworkMethod) else None
     return (NOMINAL, 0.0) if calibration is None else (calibration.scale, calibration.floor)
 
 
@@ -191,14 +166,19 @@ def radiograph_of(knee: KneeInputs) -> np.ndarray:
     return knee.radiograph
 
 
-def weights_record(weights: Path, bundle: Path) -> dict[str, Any]:
-    """Name, version and hash of weights."""
+def weights_record(weights_sha256: str, bundle: Path) -> dict[str, Any]:
+    """Name, version and hash of weights, with the simulator of their training.
+
+    Args:
+        weights_sha256: hash of the weights.
+        bundle: the bundle whose configurations they go with.
+    """
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     return {
         "bundle": bundle.resolve().name,
         "version": metadata["version"],
         "simulator": metadata.get("simulator_version"),
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "weights_sha256": weights_sha256,
     }
 
 

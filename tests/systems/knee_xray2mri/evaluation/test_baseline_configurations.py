@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from monai.bundle import ConfigParser
 
 from monai_xray2mri.cli import main
@@ -48,6 +47,6 @@ def test_the_structural_baseline_trains_and_is_a_method(
     both.write_text(json.dumps(json.loads(small_configuration.read_text()) | overlay))
     options = ["--bundle", bundle, "--config", both, "--data", knees, "--iterations", 1, "--output", tmp_path / "out"]
     assert main(["train", *map(str, options), "--device", "cpu", "-q"]) == ExitCode.DONE
-    method = weights_method(tmp_path / "out" / "model.pt", bundle, str(both), torch.device("cpu"))
+    method = weights_method(tmp_path / "out" / "model.pt", bundle, str(both), "cpu")
     assert method.given == {"radiograph"} and len(method.record["weights_sha256"]) == 64
-    assert isinstance(method.network.radiograph_encoder, StructuralImageEncoder)
+    assert isinstance(method.predictor.network.radiograph_encoder, StructuralImageEncoder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Describe:
 
 
 def network(*given: str, describe: Any = None) -> NetworkMethod:
-    return NetworkMethod(Network(describe), frozenset(given))  # type: ignore[arg-type]
+    return NetworkMethod(SimpleNamespace(network=Network(describe)), frozenset(given))  # type: ignore[arg-type]
 
 
 METHODS: dict[str, Method] = {

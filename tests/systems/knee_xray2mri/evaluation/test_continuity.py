@@ -136,6 +136,7 @@ def small_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
     config["encoder_def"]["image_size"] = 256
     config["network_def"].update({"image_size": 256, "pixel_mm": 0.625, "modeled_slices": [28, 47], "steps": 1})
     (folder / "configs" / "inference.json").write_text(json.dumps(config))
+    (folder / "configs" / "metadata.json").write_bytes((tiny_bundle / "configs" / "metadata.json").read_bytes())
     torch.save(ConfigParser(config).get_parsed_content("network_def").state_dict(), folder / "models" / "model.pt")
     return folder
 

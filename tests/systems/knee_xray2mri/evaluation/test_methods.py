@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.errors import InputRefused, UsageError, WeightsError
 from monai_xray2mri.evaluation.methods import FolderMethod, generate
 from monai_xray2mri.knee.data.arrays import KneeStore, knee_arrays
@@ -16,6 +17,7 @@ from monai_xray2mri.knee.data.simulated import simulated_index
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 from monai_xray2mri.simulation.knee.people.seeds import VALIDATION
+from monai_xray2mri.systems.knee_xray2mri.drawing import condition_of
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     WHOLE,
     EvaluationKnee,
@@ -34,9 +36,10 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     at_depths,
     modeled_slices,
 )
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from tests.helpers.bundles import make_tiny_bundle
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def network(tiny: Path) -> NetworkMethod:
-    return bundle_method(tiny, CPU)
+    return bundle_method(Xray2MRI.from_bundle(tiny, CPU), tiny)
 
 
 def inputs(name: str = "3000001", **grades: int) -> KneeInputs:
@@ -92,17 +95,30 @@ def test_a_network_is_sampled_slice_by_slice_and_knee_by_knee(network: NetworkMe
 
 
 def test_what_a_network_is_not_given_is_the_null_condition(network: NetworkMethod) -> None:
-    null = network.network.null_condition(1)
-    whole = network.condition(inputs(XRKL=3))
+    encoder = network.predictor.network
+
+    def condition(method: NetworkMethod, knee: KneeInputs) -> Condition:
+        return condition_of(encoder, method.view(knee))
+
+    null, whole = encoder.null_condition(1), condition(network, inputs(XRKL=3))
     assert whole.guide.sum() == 1 and whole.image_latent.abs().sum() > 0
-    no_film = network.condition(KneeInputs("k", None, {"XRKL": 3}, (0.5,)))
+    no_film = condition(network, KneeInputs("k", None, {"XRKL": 3}, (0.5,)))
     torch.testing.assert_close(no_film.image_latent, null.image_latent)
     torch.testing.assert_close(no_film.guide, whole.guide)
-    bare = network.restrict("radiograph").condition(inputs(XRKL=3))
+    bare = condition(network.restrict("radiograph"), inputs(XRKL=3))
     assert bare.guide.sum() == 0
     torch.testing.assert_close(bare.image_latent, whole.image_latent)
-    nothing = network.restrict().condition(inputs(XRKL=3))
+    nothing = condition(network.restrict(), inputs(XRKL=3))
     assert nothing.guide.sum() == 0 and nothing.image_latent.abs().sum() == 0
+
+
+def test_a_method_draws_what_the_predictor_draws(network: NetworkMethod) -> None:
+    """Slices at chosen depths are those of the whole volume, which the predictor makes for a user."""
+    predictor, knee = network.predictor, inputs(XRKL=3).at((0, 30))
+    volume = next(predictor.samples(network.view(knee), predictor.resolve(seed=4)))
+    assert volume.shape == (50, 256, 256)
+    found = generate(network, knee, 1, 4)[0]
+    np.testing.assert_allclose(found, (volume[[0, 30]] + 1) / 2, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +171,7 @@ def test_sources_of_methods(tiny: Path, tmp_path: Path) -> None:
 
 def test_a_network_of_another_geometry_is_refused(tiny_bundle: Path) -> None:
     with pytest.raises(UsageError, match="range"):
-        bundle_method(tiny_bundle, CPU)
+        bundle_method(Xray2MRI.from_bundle(tiny_bundle, CPU), tiny_bundle)
 
 
 def test_cohorts_by_seed_do_not_meet() -> None:

@@ -337,7 +337,7 @@ class CountingMethod(NetworkMethod):
     counted: ClassVar[list[float]] = []
 
     def predict(self, knee: KneeInputs, samples: int, seed: int) -> np.ndarray:
-        setting = KneeSetting({"own": replace(self, sampler=None)}, "own", FAST, 0, True)
+        setting = KneeSetting({"own": replace(self, options={})}, "own", FAST, 0, True)
         work = sampling_work(setting, len(knee.depths), **asdict(self.sampler_settings))
         self.counted.append(samples * work)
         return np.full((samples, *knee.shape), 0.2, np.float32)
@@ -354,7 +354,7 @@ def test_a_study_costs_what_it_draws(
         return
     monkeypatch.setattr(alignment, "_STEPS", 1)
     CountingMethod.counted.clear()
-    bundle = CountingMethod(setting.bundle.network, record=setting.bundle.record)
+    bundle = CountingMethod(setting.bundle.predictor, record=setting.bundle.record)
     counting = replace(setting, methods={**setting.methods, setting.main: bundle}, simulated=simulated)
     list(study.measure(counting, case if simulated else replace(case, simulated=None)))
     drawn, said = sum(CountingMethod.counted), study.work(counting)
@@ -363,7 +363,7 @@ def test_a_study_costs_what_it_draws(
 
 def test_the_papers_fit_the_stated_budget(setting: KneeSetting, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 300 volumes with the profile of a CPU; the films of patients are asked for by an option of their own."""
-    network = setting.bundle.network
+    network = setting.bundle.predictor.network
     monkeypatch.setattr(network, "settings", network.settings.altered(steps=10))
     profile = replace(setting, profile=Profile("cpu", 5))
     chosen = PAPERS.choose(None, CaseSource())

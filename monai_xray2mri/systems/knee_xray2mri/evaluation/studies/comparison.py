@@ -104,7 +104,7 @@ def _every(profile: Profile) -> int:
 
 def _features(setting: KneeSetting, volume: np.ndarray) -> list[list[float]]:
     chosen = volume[list(setting.few)][:: max(1, 5 // setting.profile.stride)]  # neighbors add little
-    return [[float(f"{x:.4g}") for x in one] for one in picture_features(setting.bundle.encode, chosen)]
+    return [[float(f"{x:.4g}") for x in one] for one in picture_features(setting.bundle.predictor.encode, chosen)]
 
 
 def _of_samples(samples: np.ndarray, truth: np.ndarray, method: Method) -> Row:

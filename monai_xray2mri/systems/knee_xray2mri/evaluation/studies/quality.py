@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-import torch
 
 from monai_xray2mri.diffusion.sampler_settings import SHORTEST_MM, SamplerSettings
 from monai_xray2mri.evaluation.alignment import psnr_aligned
@@ -21,7 +20,6 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import WHOLE, Evaluat
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import RADIOGRAPH_INPUT, NetworkMethod
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import RANGE, KneeRuler
 from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import SAMPLES, KneeSetting, condition_table, sampling_work
-from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 WINDOWS: Final = ((5, 11), (17, 23), (27, 33), (39, 45))
 """Runs of neighbouring slices that continuity is measured on in the profile of a CPU."""
@@ -47,18 +45,10 @@ MEASURES: Final = {
 }
 
 
-@torch.inference_mode()
-def reconstruction(network: SliceDiffusion, slices: np.ndarray) -> np.ndarray:
-    """Slices [S,H,W] in 0 to 1 through the network's autoencoder."""
-    images = torch.from_numpy(slices)[:, None].to(network.null_context) * 2 - 1
-    decoded = torch.cat([network.decode(network.encode(part)) for part in images.split(5)])
-    return np.asarray(((decoded[:, 0] + 1) / 2).cpu())
-
-
 def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """Rows of all conditions for one knee; the PSNR of few slices compares only with that of the same slices."""
     few, bundle, ruler = setting.few, setting.bundle, KneeRuler(knee)
-    parts = reconstruction(bundle.network, knee.volume[list(few)])
+    parts = bundle.predictor.reconstruct(knee.volume[list(few)])
     yield {"condition": "autoencoder (few slices)", **_against(parts, knee, few)}
     samples = generate(bundle, knee.inputs.at(few), SAMPLES, setting.seed)
     yield {"condition": "one sample (few slices)", **_against(samples[0], knee, few)}
