@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,38 +62,9 @@ def tiny_network() -> SliceDiffusion:
     return make_tiny_network()
 
 
-TINY = {
-    "autoencoder_def": {"channels": [8, 8, 8], "groups": 4},
-    "diffusion_def": {
-        "channels": [8, 8, 16, 16],
-        "context": 8,
-        "heads": 2,
-        "groups": 4,
-        "sample_size": 8,
-        "guide": {
-            "_target_": "monai_xray2mri.networks.condition.FeatureEmbedding",
-            "features": 61,
-            "embedding": 32,
-        },
-    },
-    "encoder_def": {"channels": [8, 8, 8, 8], "context": 8, "image_size": 64},
-    "network_def": {"image_size": 64, "pixel_mm": 2.5, "modeled_slices": [13, 17], "steps": 2},
-}
-
-
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
-    """The shipped bundle's configuration with a tiny network of random weights."""
-    import torch
+    """The shipped bundle with a tiny network: 5 slices of 64 x 64 pixels, random weights."""
+    from tests.helpers.bundles import make_tiny_bundle
 
-    folder = tmp_path_factory.mktemp("bundles") / "tiny"
-    (folder / "configs").mkdir(parents=True)
-    (folder / "models").mkdir()
-    config = json.loads((bundle / "configs" / "inference.json").read_text())
-    for name, options in TINY.items():
-        config[name].update(options)
-    (folder / "configs" / "inference.json").write_text(json.dumps(config))
-    (folder / "configs" / "metadata.json").write_bytes((bundle / "configs" / "metadata.json").read_bytes())
-    torch.manual_seed(0)
-    torch.save(make_tiny_network().state_dict(), folder / "models" / "model.pt")
-    return folder
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny", bundle, five_slices=True)

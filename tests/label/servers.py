@@ -15,10 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-from monai.bundle import ConfigParser
-
-from tests.conftest import TINY
+from tests.helpers.bundles import tiny_configuration, write_bundle
 
 PATIENCE = 900  # seconds; a start imports much, and CI machines are slow and shared
 STUBS = Path(__file__).parent / "stubs"
@@ -81,23 +78,8 @@ def _wait(server: RunningServer, process: subprocess.Popen[bytes]) -> None:
 
 
 def tiny_copy(bundle: Path, folder: Path) -> Path:
-    """A bundle's configuration with a tiny network of random weights."""
-    for name in ("configs", "models"):
-        (folder / name).mkdir(parents=True)
-    config = json.loads((bundle / "configs" / "inference.json").read_text())
-    for name, options in TINY.items():
-        guide = {**config[name].get("guide", {}), "embedding": 32} if name == "diffusion_def" else None
-        config[name].update(options)
-        if guide is not None:
-            config[name]["guide"] = guide
-    load, place = config["preprocessing"]["transforms"][1], config["postprocessing"]["transforms"][0]
-    load["image_size"] = 64
-    place.update(pixel_mm=2.5, slices=5)
+    """A shipped bundle with a tiny network: 5 slices of 64 x 64 pixels, random weights."""
+    config = tiny_configuration(bundle, five_slices=True)
+    config["preprocessing"]["transforms"][1]["image_size"] = 64
     config["displayable_configs"]["slices"] = 5
-    (folder / "configs" / "inference.json").write_text(json.dumps(config))
-    (folder / "configs" / "metadata.json").write_bytes((bundle / "configs" / "metadata.json").read_bytes())
-    parser = ConfigParser()
-    parser.read_config(str(folder / "configs" / "inference.json"))
-    torch.manual_seed(0)
-    torch.save(parser.get_parsed_content("network_def").state_dict(), folder / "models" / "model.pt")
-    return folder
+    return write_bundle(folder, config, bundle)

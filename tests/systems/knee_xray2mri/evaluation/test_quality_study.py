@@ -17,7 +17,8 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.figures import FIGURES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import MeanSliceMethod
 from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies import quality, sampler
-from tests.helpers.bundles import make_setting, make_tiny_bundle
+from tests.helpers.bundles import make_tiny_bundle
+from tests.helpers.knee_settings import make_setting
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,8 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.studies import (
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.real_films import FilmCohort, film_gap_mm
 from monai_xray2mri.systems.knee_xray2mri.evaluation.suites import PAPERS, QUICK, SUITES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.summary import comparison_metrics
-from tests.helpers.bundles import make_setting, make_tiny_bundle
+from tests.helpers.bundles import make_tiny_bundle
+from tests.helpers.knee_settings import make_setting
 
 FAST = Profile("cpu", 25)
 Rows = list[dict[str, Any]]
