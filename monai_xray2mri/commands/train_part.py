@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from monai_xray2mri.commands.options import named_path, show_progress
 from monai_xray2mri.errors import ExitCode
@@ -77,7 +78,10 @@ def _add_koa(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget:
 
 def _add_segmenter(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
     parser = parts.add_parser("segmenter", parents=[budget], help="names the tissues of the joint in a volume")
-    parser.add_argument("--output", type=named_path, help="folder for the weights (default: in the package)")
+    parser.add_argument(
+        "--output", type=named_path, default=Path("segmenter"),
+        help="folder for weights, checkpoint and log (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--knees", type=int, default=200, help="simulated knees (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="passes over them (default: %(default)s)")
     parser.add_argument("--slices", type=int, default=12, help="of each knee in an epoch (default: %(default)s)")
@@ -172,7 +176,7 @@ def train_segmenter(options: argparse.Namespace) -> int:
     from monai_xray2mri.runtime.workers import Workers, with_progress
 
     record = segmentation_training.train_on_simulated_knees(
-        options.output or segmentation_training.SHIPPED_FOLDER,
+        options.output,
         options.knees,
         options.epochs,
         options.slices,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from monai_xray2mri.cli import main
 from monai_xray2mri.commands import measure_networks, measure_simulator, simulate_set
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.knee.data import simulated
+from monai_xray2mri.knee.measures import segmentation_training
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES
 from monai_xray2mri.systems.knee_xray2mri.evaluation import ceilings, continuity
 
@@ -38,3 +40,13 @@ except SystemExit:
 def test_a_refusal_is_told_in_words(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
     assert main(["measure", "koa", "--weights", str(tmp_path / "none.pt")]) == ExitCode.USAGE
     assert "none.pt" in capsys.readouterr().err
+
+
+def test_a_trained_segmenter_lies_in_a_folder_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the package, which may be shared or read-only."""
+    used = []
+    monkeypatch.setattr(
+        segmentation_training, "train_on_simulated_knees", lambda output, *_, **__: used.append(output) or {}
+    )
+    assert main(["train-part", "segmenter"]) == main(["train-part", "segmenter", "--output", "mine"]) == ExitCode.DONE
+    assert used == [Path("segmenter"), Path("mine")]

@@ -1,8 +1,8 @@
 """Training of the joint segmenter on simulated knees.
 
-``xray2mri train-part segmenter`` trains the network again after a change of the simulator; with ``--continue`` it
-starts from the shipped weights. After it, ``xray2mri measure lesions --choose-thresholds N`` chooses the thresholds of
-the lesion reading.
+``xray2mri train-part segmenter --output FOLDER`` trains the network again after a change of the simulator; with
+``--continue`` it starts from the shipped weights. The new weights replace ``joint_segmenter.pt`` next to this module by
+a copy. After that, ``xray2mri measure lesions --choose-thresholds N`` chooses the thresholds of the lesion reading.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from monai_xray2mri.knee.measures.crop import COLUMNS, HALF_DEPTH_MM, ROWS, SPACING_MM, axes_mm, joint_crop
 from monai_xray2mri.knee.measures.parts import Part, part_labels
 from monai_xray2mri.knee.measures.segmentation import WEIGHTS, JointSegmenter, shipped_segmenter
+from monai_xray2mri.runtime.files import require_free
 from monai_xray2mri.runtime.workers import Runner
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
@@ -38,8 +39,6 @@ TrainingPair = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Crops [S,H,W] of the acquired volume and of the noise-free one, and parts [S,H,W]."""
 
 _WEIGHTS_OF_PARTS: Final = (0.5, 1.0, 1.0, 2.0, 4.0, 4.0, 5.0, 3.0)
-SHIPPED_FOLDER: Final = Path(__file__).parent
-"""Where the shipped weights lie."""
 _BATCH: Final = 8
 _SLAB_SHARE: Final = 0.08
 _MEAN_SHARE: Final = 0.08
@@ -247,7 +246,7 @@ def train_on_simulated_knees(
     """Simulate knees, train, and write the weights.
 
     Args:
-        output: folder for weights, checkpoint and log.
+        output: folder for weights, checkpoint and log; it is made if it is missing.
         knees: number of knees, from the end of the training range; synthesis networks are trained from its start.
         epochs: number of passes over them.
         slices: number of slices of each knee in an epoch.
@@ -262,6 +261,7 @@ def train_on_simulated_knees(
     Raises:
         Xray2MRIError: the checkpoint belongs to another run, or a file cannot be written.
     """
+    require_free(output, ())  # before the long simulation
     pairs = list(run(simulate_pair, TRAINING[-knees:]))
     training = make_training(Batches(pairs, slices), epochs, copy_of_shipped if from_shipped else JointSegmenter)
     complete = training.run(output / WEIGHTS, minutes, progress=progress)
