@@ -11,9 +11,9 @@ from typing import Any
 
 from monai_xray2mri.core.options import Option, add_options
 from monai_xray2mri.core.system import OUTPUT_OPTIONS, Outputs, System
+from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import WeightsError
 
-BUNDLE = "knee_xray2mri"
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "CRITICAL")
 DEVICE = Option("device", str, "auto, cuda, mps or cpu", "auto", metavar="NAME")
 ALLOW_PARTIAL = Option(
@@ -83,31 +83,32 @@ def find_bundle(model: Path | None) -> Path:
     Returns:
         The bundle, or ``model`` if it holds none (loading it says then what is missing).
     """
-    if model is None:
-        from monai_xray2mri.core.bundles import shipped_bundle  # torch takes seconds to import
+    from monai_xray2mri.systems.registry import DEFAULT_BUNDLE, default_bundle
 
-        model = Path("models") if Path("models").is_dir() else shipped_bundle(BUNDLE)
+    if model is None:
+        model = Path("models") if Path("models").is_dir() else default_bundle()
     if (model / "configs").is_dir():
         return model
-    inside = [model / BUNDLE] if (model / BUNDLE / "configs").is_dir() else sorted(model.glob("*/configs/.."))
+    usual = model / DEFAULT_BUNDLE
+    inside = [usual] if (usual / "configs").is_dir() else sorted(model.glob("*/configs/.."))
     return inside[0].resolve() if len(inside) == 1 else model
 
 
 def _system(bundle: Path) -> System:
     """The system whose options are offered; a bundle that is missing is refused when it is loaded."""
-    from monai_xray2mri.systems.registry import find_system, system_of
+    from monai_xray2mri.systems.registry import default_system, system_of
 
     try:
         return system_of(bundle)
     except WeightsError:
-        return find_system(BUNDLE)
+        return default_system()
 
 
 def _platform_parser(add_help: bool) -> argparse.ArgumentParser:
     """The options of every MONAI Deploy app."""
     parser = argparse.ArgumentParser(
         prog="app_package",
-        description="Synthetic images from the studies that a bundle's system takes. Not for clinical use.",
+        description=f"Synthetic images from the studies that a bundle's system takes. {DISCLAIMER}",
         epilog="An option wins over its environment variable, which stands behind it.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,

@@ -34,7 +34,7 @@ def budget_minutes(text: str) -> float:
     """Minutes of a time like ``90s``, ``9m`` or ``1.5h``.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not a time with a unit.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
     if match is None or not float(match[1]):
@@ -58,14 +58,14 @@ def named_system(arguments: Sequence[str]) -> System:
 
     A bundle that is missing or damaged is refused when it is loaded; until then the default system stands for it.
     """
-    from monai_xray2mri.systems.registry import find_system, system_of
+    from monai_xray2mri.systems.registry import default_system, system_of
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--bundle", type=Path)
     try:
         return system_of(parser.parse_known_args(arguments)[0].bundle)
     except (WeightsError, argparse.ArgumentError, SystemExit):
-        return find_system("knee_xray2mri")
+        return default_system()
 
 
 def values_of(options: argparse.Namespace, asked: Iterable[Option]) -> dict[str, Any]:

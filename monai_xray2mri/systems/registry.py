@@ -44,6 +44,11 @@ def system_names() -> tuple[str, ...]:
     return (*_OWN, *others)
 
 
+def default_system() -> System:
+    """The system whose options a command line may hold as long as its bundle cannot be read."""
+    return find_system(system_names()[0])
+
+
 def find_system(name: str) -> System:
     """The system of a name.
 
