@@ -9,22 +9,41 @@ import pytest
 
 from monai_xray2mri.core.wording import DISCLAIMER, SHORT_DISCLAIMER
 
-WORDS = re.compile(r"not acquired|[Nn]ot for clinical use\.")
-COPIES = ("core/wording.py", "label/slicer_module/Xray2MRI/Xray2MRILib/server.py")
+WORDS = re.compile(r"not acquired|[Nn]ot (meant )?for clinical use[.,*]")
+MODULES = ("monai_xray2mri/core/wording.py", "monai_xray2mri/label/slicer_module/Xray2MRI/Xray2MRILib/server.py")
 """The module for 3D Slicer runs where this package is not installed and holds a copy."""
+PAGES = (
+    "README.md",
+    "docs/label/slicer.md",
+    "bundle/knee_xray2mri/configs/metadata.json",
+    "bundle/knee_xray2mri/docs/README.md",
+    "bundle/knee_xray2mri_koa/configs/metadata.json",
+    "bundle/knee_xray2mri_koa/docs/README.md",
+)
+"""Files that are read without the package hold copies, too."""
 
 
 def test_nobody_words_the_sentence_anew(repository: Path) -> None:
-    package = repository / "monai_xray2mri"
-    others = [path for path in package.rglob("*.py") if "simulation" not in path.parts]
-    found = {str(path.relative_to(package)) for path in others if WORDS.search(path.read_text())}
-    assert found == set(COPIES)
+    rooms = (
+        ("monai_xray2mri", "*.py"),
+        ("app_package", "*.py"),
+        ("bundle", "*.json"),
+        ("bundle", "*.md"),
+        ("docs", "*.md"),
+    )
+    files = [repository / "README.md", *(path for room, kind in rooms for path in (repository / room).rglob(kind))]
+    found = {
+        str(path.relative_to(repository))
+        for path in files
+        if "simulation" not in path.parts and WORDS.search(" ".join(path.read_text().split()))
+    }
+    assert found == {*MODULES, *PAGES}
 
 
-@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("copy", [*MODULES, *PAGES])
 def test_copies_say_the_same(repository: Path, copy: str) -> None:
-    text = (repository / "monai_xray2mri" / copy).read_text()
-    assert DISCLAIMER in text.replace('"\n    "', "")
+    text = (repository / copy).read_text().replace('"\n    "', "").replace("\n> ", "\n")
+    assert " ".join(text.split()).count(DISCLAIMER) == 1
 
 
 def test_the_short_sentence_fits_a_nifti_header() -> None:
