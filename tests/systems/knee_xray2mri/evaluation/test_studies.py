@@ -50,6 +50,7 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.studies import (
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.real_films import FilmCohort, film_gap_mm
 from monai_xray2mri.systems.knee_xray2mri.evaluation.suites import PAPERS, QUICK, SUITES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.summary import comparison_metrics
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from tests.helpers.bundles import make_tiny_bundle
 from tests.helpers.knee_settings import make_setting
 
@@ -277,7 +278,8 @@ def test_knees_that_nobody_graded(case: EvaluationKnee, setting: KneeSetting) ->
 
     def inside(scale: float) -> Rows:
         known = Calibration(0.9, scale, scale, 0.1, 0.1, 0.02, 8, {}, 200, ("a", "b"), "1.0", "abc")
-        bundle = replace(setting.bundle, calibration=known)
+        predictor = Xray2MRI(setting.bundle.predictor.network, "tiny 1", "abc", "cpu", known)
+        bundle = replace(setting.bundle, predictor=predictor)
         return recorded(ungraded.measure(replace(setting, methods={setting.main: bundle}), case), case)
 
     wide, narrow = inside(50.0), inside(0.05)
