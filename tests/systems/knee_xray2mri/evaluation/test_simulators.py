@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.protocols import Method
@@ -15,6 +14,7 @@ from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.systems.knee_xray2mri.evaluation.method_sources import bundle_method
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import MeanSliceMethod
 from monai_xray2mri.systems.knee_xray2mri.evaluation.simulators import check_simulators
+from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from tests.helpers.bundles import make_tiny_bundle
 
 
@@ -24,7 +24,7 @@ def methods(tmp_path: Path, bundle: Path) -> dict[str, Method]:
     old = make_tiny_bundle(tmp_path / "old", bundle)
     metadata = json.loads((old / "configs" / "metadata.json").read_text())
     (old / "configs" / "metadata.json").write_text(json.dumps({**metadata, "simulator_version": "1.0"}))
-    return {"mean slice": MeanSliceMethod(), "old": bundle_method(old, torch.device("cpu"))}
+    return {"mean slice": MeanSliceMethod(), "old": bundle_method(Xray2MRI.from_bundle(old, "cpu"), old)}
 
 
 def prepared_of(folder: Path, monkeypatch: pytest.MonkeyPatch, simulator: str | None) -> Path:
