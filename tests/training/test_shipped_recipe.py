@@ -14,6 +14,7 @@ from monai_xray2mri.errors import ExitCode
 from tests.helpers.cached_knees import BlobPatient, blob_knee
 from tests.training.conftest import SMALL
 
+KNEES = {1000: 2, 8000: 4}
 SIBLINGS = ("ldm", "xdiffusion", "coladiff")
 FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 0.0, "epoch_length": 5, "save_interval": 1}
 
@@ -27,10 +28,11 @@ def small(stage: dict[str, Any], place: str) -> dict[str, Any]:
             network = {key: value for key, value in network.items() if "guide" not in key}
         stage["iterations"] = 1
         stage["options"] |= {**FEW, **network, "cached_slices": 2, "cached_shard": 2, "picture_interval": 1000}
+        stage["options"]["cached_knees"] = KNEES[stage["options"]["cached_knees"]]
     elif stage["_target_"].endswith("SimulateKnees"):
-        stage |= {"slices": 2, "shard": 2}
+        stage |= {"slices": 2, "shard": 2, "knees": KNEES[stage["knees"]]}
     elif stage["_target_"].endswith("EncodeKnees"):
-        stage["options"] = {"slices": 2, "shard": 2}
+        stage |= {"options": {"slices": 2, "shard": 2}, "knees": KNEES[stage["knees"]]}
         stage["configurations"].append(place)
     elif stage["_target_"].endswith("SimulateWholeKnees"):
         stage["knees"] = 1
@@ -45,7 +47,7 @@ def recipe(bundle: Path, tmp_path: Path) -> Path:
     file = tmp_path / "recipe.json"
     # The siblings' stages differ by a configuration that other tests run.
     stages = [small(stage, str(network)) for stage in shipped["stages"] if stage["name"] not in SIBLINGS]
-    file.write_text(json.dumps({**shipped, "nice": 0, "first_knees": 2, "knees": 4, "stages": stages}))
+    file.write_text(json.dumps({**shipped, "nice": 0, "stages": stages}))
     return file
 
 

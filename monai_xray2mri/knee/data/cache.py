@@ -41,6 +41,7 @@ from monai_xray2mri.knee.data.slices import require_split
 from monai_xray2mri.knee.data.twins import even_positions, hidden_grades
 from monai_xray2mri.knee.grading.features import ONE_HOT_WIDTH
 from monai_xray2mri.simulation.knee.patient import Patient
+from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.people.participants import participant_traits
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
 from monai_xray2mri.training.store import ArraySpec, ArrayStore
@@ -157,6 +158,7 @@ def count_done(folders: Sequence[Path]) -> int:
     return sum(int(np.load(file).sum()) for file in files if file.is_file())
 
 
+@one_thread()
 def cached_knee(seed: int, slices: int, visibility: float = 0.5) -> dict[str, np.ndarray]:
     """A simulated knee and its twin as a shard keeps them.
 
