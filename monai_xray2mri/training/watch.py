@@ -69,7 +69,7 @@ class KeepBest:
         interval: steps between two validations.
         accumulate: micro-batches per step.
         resume: whether the run goes on, and an earlier best one counts.
-        minutes: minutes between two validations, instead of steps; None: steps.
+        minutes: minutes between two validations, instead of steps, and one at the end of the run; None: steps.
     """
 
     def __init__(
@@ -93,6 +93,8 @@ class KeepBest:
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer."""
         engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.accumulate), self._judge_if_due)
+        if self.minutes is not None:
+            engine.add_event_handler(Events.COMPLETED, self._judge)
 
     def _judge_if_due(self, engine: Engine) -> None:
         if self.minutes is None:
@@ -100,11 +102,11 @@ class KeepBest:
         else:
             due = processes.any_of(time.monotonic() - self._last >= 60 * self.minutes)
         if due:
-            self.validator.run(engine.state.epoch)  # type: ignore[arg-type]
             self._judge(engine)
-            self._last = time.monotonic()
 
     def _judge(self, engine: Engine) -> None:
+        self.validator.run(engine.state.epoch)  # type: ignore[arg-type]
+        self._last = time.monotonic()
         step, loss = engine.state.iteration // self.accumulate, float(self.validator.state.metrics["loss"])
         self.log.add(step, {"validation_loss": loss})
         if loss < self.best:

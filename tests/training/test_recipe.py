@@ -37,7 +37,7 @@ class Run:
         self.folder, self.file = folder / "state", folder / "some.json"
 
     def recipe(self, *stages: dict[str, Any], **entries: Any) -> TrainingRecipe:
-        self.file.write_text(json.dumps({"nice": 0, **entries, "stages": list(stages)}))
+        self.file.write_text(json.dumps({"nice": None, **entries, "stages": list(stages)}))
         return TrainingRecipe(self.file, {"output_dir": str(self.folder)})
 
     def __call__(self, *stages: dict[str, Any], minutes: float | None = None, **entries: Any) -> bool:
@@ -169,7 +169,7 @@ def training_recipe(folder: Path, knees: Path, validation: Path) -> Path:
                 "epoch_length": 15,
                 "save_interval": 3,
                 "val_slices": 2,
-                "val_minutes": 0.02,
+                "val_minutes": 60,
                 "picture_interval": 1000,
                 **options,
             },
@@ -180,7 +180,7 @@ def training_recipe(folder: Path, knees: Path, validation: Path) -> Path:
         stage("images", "autoencoder"),
         stage("latents", "denoiser", autoencoder_weights="$@output_dir + '/images/autoencoder.pt'"),
     ]
-    file.write_text(json.dumps({"nice": 0, "stages": stages}))
+    file.write_text(json.dumps({"nice": None, "stages": stages}))
     return file
 
 

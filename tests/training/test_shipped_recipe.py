@@ -16,7 +16,7 @@ from tests.training.conftest import SMALL
 
 KNEES = {1000: 2, 8000: 4}
 SIBLINGS = ("ldm", "xdiffusion", "coladiff")
-FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 0.0, "epoch_length": 5, "save_interval": 1}
+FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 60, "epoch_length": 5, "save_interval": 1}
 
 
 def small(stage: dict[str, Any], place: str) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def recipe(bundle: Path, tmp_path: Path) -> Path:
     file = tmp_path / "recipe.json"
     # The siblings' stages differ by a configuration that other tests run.
     stages = [small(stage, str(network)) for stage in shipped["stages"] if stage["name"] not in SIBLINGS]
-    file.write_text(json.dumps({**shipped, "nice": 0, "stages": stages}))
+    file.write_text(json.dumps({**shipped, "nice": None, "stages": stages}))
     return file
 
 

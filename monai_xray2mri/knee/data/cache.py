@@ -40,8 +40,8 @@ from monai_xray2mri.knee.data.arrays import (
 from monai_xray2mri.knee.data.slices import require_split
 from monai_xray2mri.knee.data.twins import even_positions, hidden_grades
 from monai_xray2mri.knee.grading.features import ONE_HOT_WIDTH
-from monai_xray2mri.simulation.knee.patient import Patient
 from monai_xray2mri.runtime.threads import one_thread
+from monai_xray2mri.simulation.knee.patient import Patient
 from monai_xray2mri.simulation.knee.people.participants import participant_traits
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION
 from monai_xray2mri.training.store import ArraySpec, ArrayStore

@@ -54,9 +54,10 @@ class TrainingRecipe:
         return int(self.content.get("threads", 1))
 
     @property
-    def niceness(self) -> int:
-        """How far other programs of the machine go first, 0 to 19."""
-        return int(self.content.get("nice", 10))
+    def niceness(self) -> int | None:
+        """How far other programs of the machine go first, 0 to 19; None leaves it as it is."""
+        wanted = self.content.get("nice", 10)
+        return None if wanted is None else int(wanted)
 
     def stage(self, name: str) -> Stage:
         """Make a stage.

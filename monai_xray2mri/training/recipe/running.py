@@ -84,5 +84,5 @@ def _make(folder: Path) -> None:
 def _use_machine(recipe: TrainingRecipe) -> None:
     """Few threads, and other programs first: a training lasts for days."""
     torch.set_num_threads(recipe.threads)
-    if hasattr(os, "nice"):
+    if recipe.niceness is not None and hasattr(os, "nice"):
         os.nice(max(recipe.niceness - os.nice(0), 0))
