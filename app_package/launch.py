@@ -13,6 +13,8 @@ from monai_xray2mri.deploy.command import raise_stack_limit, require_sdk
 from monai_xray2mri.errors import ExitCode, UsageError, Xray2MRIError, describe_unexpected
 from settings import Settings, read_settings
 
+OWN = ("xray2mri", "monai_xray2mri")
+"""Roots of our own loggers."""
 TALKATIVE = ("monai.deploy", "pydicom", "highdicom")
 """Loggers whose records quote headers: the SDK logs UIDs and descriptions at INFO and whole datasets at DEBUG,
 pydicom the values that it finds invalid."""
@@ -83,16 +85,23 @@ def run_app(settings: Settings) -> None:
 
 
 def set_up_logging(level: str) -> None:
-    """Log to stderr, at no level with patient data.
+    """Log to stderr, at no level with patient data, and of other libraries only errors.
 
     Args:
         level: of this app's own records; those of the libraries that quote headers are dropped whatever it is.
     """
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_concerns_the_user)
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
     warnings.simplefilter("ignore")  # pydicom's quote values
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logging.getLogger().addFilter(_not_of_the_sdk)
+
+
+def _concerns_the_user(record: logging.LogRecord) -> bool:
+    """Whether a record is ours or an error; a font library alone writes 76 lines into a run at INFO."""
+    return record.name.partition(".")[0] in OWN or record.levelno >= logging.ERROR
 
 
 def _not_of_the_sdk(record: logging.LogRecord) -> bool:

@@ -27,9 +27,13 @@ REQUEST_OPTIONS: Final = (
     Option("features", Path, "JSON or CSV with radiographic features; replaces reports", metavar="FILE"),
     Option("codes", Path, "JSON: what the codes of a hospital's own reports mean", metavar="FILE"),
     Option("oai_table", Path, "OAI's kXR_SQ_BUxx, for films without a report", metavar="FILE"),
-    Option("width_mm", float, "width of a picture without pixel spacing in mm", low=20, high=1500, zero_is_unset=True),
     Option(
-        "pixel_spacing", float, "pixel spacing of a picture without one in mm", low=0.01, high=2, zero_is_unset=True
+        "width_mm", float, "width of a picture without pixel spacing in mm", low=20, high=1500, metavar="MM",
+        zero_is_unset=True,
+    ),
+    Option(
+        "pixel_spacing", float, "pixel spacing of a picture without one in mm", low=0.01, high=2, metavar="MM",
+        zero_is_unset=True,
     ),
     Option("assume_spacing", bool, "research: take a picture without pixel spacing as one joint region", default=False),
     Option("force", bool, "use also a picture that the checks doubt; recorded", default=False),
