@@ -73,7 +73,7 @@ def decode_stored_values(dataset: Dataset, name: str) -> tuple[np.ndarray, tuple
         decoded = _decode_with_gdcm(frame, name)
     if decoded.shape != (frame.Rows, frame.Columns):
         raise cut_off(name, "the decoded image has another size than Rows and Columns say")
-    codes = decoded.astype(np.int32) & ((1 << layout.container) - 1) & ~_overlays(dataset, layout)
+    codes = decoded.astype(np.int32) & (((1 << layout.container) - 1) & ~_overlays(dataset, layout))
     if precision is None:
         codes, moved = _to_the_low_bits(codes, dataset, name)
         remarks += moved

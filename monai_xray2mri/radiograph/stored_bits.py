@@ -52,6 +52,8 @@ def read_values(codes: np.ndarray, declared: Layout, dataset: Dataset) -> tuple[
     Returns:
         [H,W] int32 values, padding as the header names it; and remarks where the declared layout was not followed.
     """
+    if not declared.signed and not int(codes.max()) >> declared.bits:
+        return codes, ()  # nearly every film
     whole = replace(declared, bits=declared.container)
     everything = whole.values(codes)
     empty = padding_of(everything, dataset)
@@ -72,9 +74,9 @@ def _chosen(codes: np.ndarray, declared: Layout, whole: Layout) -> Layout:
 
 
 def _candidates(codes: np.ndarray, declared: Layout, whole: Layout) -> list[Layout]:
-    """What the stored bits can mean: what is declared, where an unsigned image fits into it."""
+    """What stored bits can mean that are signed, or more than are declared."""
     if np.array_equal(declared.values(codes), whole.values(codes)):
-        return [declared, replace(whole, signed=False)] if declared.signed else [declared]
+        return [declared, *([replace(whole, signed=False)] if declared.signed else [])]
     above = np.unique(codes >> declared.bits)
     needed = declared.bits + int(above.max()).bit_length()
     widest = declared.container if declared.signed else needed

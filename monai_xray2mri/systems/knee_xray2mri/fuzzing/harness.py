@@ -25,6 +25,7 @@ from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import ExitCode, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.benign import BENIGN
+from monai_xray2mri.systems.knee_xray2mri.fuzzing.field import BENIGN_FIELD, HARMFUL_FIELD
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.film import IDENTIFIERS, make_film, save
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.harmful import HARMFUL
 from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
@@ -36,6 +37,8 @@ from monai_xray2mri.systems.running import write_results
 
 BENIGN_SHARE: Final = 0.4
 """Share of studies that must be used, with unchanged pixels."""
+FIELD, FIELD_SHARE = 34, 0.3
+"""Number of the random stream, and share of studies, of the mutations after reports from the field."""
 ATTEMPTS: Final = 20
 """pydicom cannot write a few values: others are drawn then."""
 UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -76,7 +79,8 @@ class Corpus:
     def write(self, number: int, folder: Path) -> tuple[str, bool]:
         """Write a study into a folder; returns the mutation's name and whether it is benign."""
         benign = bool(np.random.default_rng((self.seed, number)).random() < BENIGN_SHARE)
-        mutations = BENIGN if benign else HARMFUL
+        of_field = bool(np.random.default_rng((self.seed, number, FIELD)).random() < FIELD_SHARE)
+        mutations = (BENIGN_FIELD if of_field else BENIGN) if benign else (HARMFUL_FIELD if of_field else HARMFUL)
         name = list(mutations)[number % len(mutations)]
         with _any_value_may_be_written():
             for attempt in range(ATTEMPTS):

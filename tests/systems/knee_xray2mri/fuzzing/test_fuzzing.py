@@ -9,6 +9,7 @@ import pytest
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.runtime.memory import peak_memory_mb
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.benign import BENIGN
+from monai_xray2mri.systems.knee_xray2mri.fuzzing.field import BENIGN_FIELD, HARMFUL_FIELD
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.harmful import HARMFUL
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.harness import Corpus, Harness, Outcome, tiny_predictor
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.table import count_outcomes, table
@@ -53,7 +54,7 @@ def test_at_least_thirty_per_cent_are_benign_and_used(outcomes):
 
 def test_every_mutation_occurs_and_some_are_refused(outcomes):
     kinds = Counter(outcome.mutation for outcome in outcomes)
-    assert set(kinds) == {*BENIGN, *HARMFUL}
+    assert set(kinds) == {*BENIGN, *BENIGN_FIELD, *HARMFUL, *HARMFUL_FIELD}
     refused = [outcome for outcome in outcomes if outcome.code == ExitCode.INPUT_REFUSED]
     assert len(refused) > 0.2 * STUDIES
     assert all(outcome.message for outcome in refused)
