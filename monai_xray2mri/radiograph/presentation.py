@@ -36,8 +36,9 @@ def present_bone_bright(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarra
         [H,W] float32 in [0,1], padding 0; and remarks.
     """
     padding = padding_of(stored, dataset)
-    values, modality_remarks = _modality(stored, dataset)
-    (shown, low, high), voi_remarks = _voi(values, dataset, ~padding if not padding.all() else padding)
+    seen = padding if padding.all() else ~padding
+    values, modality_remarks = _modality(stored, dataset, seen)
+    (shown, low, high), voi_remarks = _voi(values, dataset, seen)
     scaled = np.clip((shown - low) / max(high - low, 1e-12), 0, 1)
     inverted, remarks = _polarity(dataset)
     bright = 1 - scaled if inverted else scaled
@@ -45,16 +46,18 @@ def present_bone_bright(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarra
     return bright.astype(np.float32), (*remarks, *modality_remarks, *voi_remarks)
 
 
-def _modality(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
+def _modality(stored: np.ndarray, dataset: Dataset, seen: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """Apply the first Modality LUT that can be, else the rescale: [H,W] float64 values."""
     remarks = list[str]()
     for number, item in enumerate(dataset.get("ModalityLUTSequence") or [], start=1):
         try:
             table = read_table(item, _is_little_endian(dataset)).shifted(stored)
+            values = table.apply(stored)
+            _require_something(_by_range(values, seen), stored, seen)
         except Unusable as error:
             remarks.append(f"Modality LUT Sequence (0028,3000), item {number}, is not applied: {error}")
         else:
-            return table.apply(stored), (*remarks, *table.remarks)
+            return values, (*remarks, *table.remarks)
     values, rescale_remarks = rescale(stored, dataset)
     return values, (*remarks, *rescale_remarks)
 
@@ -75,8 +78,7 @@ def _voi(values: np.ndarray, dataset: Dataset, seen: np.ndarray) -> tuple[Shown,
     for name, apply in _transformations(dataset, windows):
         try:
             shown, own_remarks = apply(values)
-            if not _shows_something(shown, seen) and _shows_something(_by_range(values, seen), seen):
-                raise Unusable("it leaves nothing to see of what the pixels show")
+            _require_something(shown, values, seen)
         except Unusable as error:
             said.append(f"{name} is not applied: {error}")
         else:
@@ -113,6 +115,12 @@ def _transformations(
 def _by_range(values: np.ndarray, seen: np.ndarray) -> Shown:
     shown = values[seen]
     return values, float(shown.min()), float(shown.max())
+
+
+def _require_something(shown: Shown, values: np.ndarray, seen: np.ndarray) -> None:
+    """Raise Unusable for a picture that shows nothing, if the values that it was made of do."""
+    if not _shows_something(shown, seen) and _shows_something(_by_range(values, seen), seen):
+        raise Unusable("it leaves nothing to see of what the pixels show")
 
 
 def _shows_something(shown: Shown, seen: np.ndarray) -> bool:
