@@ -74,7 +74,7 @@ class ConditionedNetwork(Protocol):
 
 
 class ConditionalDenoising(nn.Module):
-    """What is trained of a network: its denoiser and image encoder, under the network's names for them.
+    """What is trained of a network: denoiser, image encoder and reader, if there is one, under the network's names.
 
     The autoencoder stays frozen, and so does whatever reads a guide in the image: neither is a part of this module.
     """
@@ -82,7 +82,7 @@ class ConditionalDenoising(nn.Module):
     def __init__(self, network: ConditionedNetwork) -> None:
         super().__init__()
         self._network = [network]  # in a list, so that it does not become a submodule
-        trained = {id(network.denoiser), id(network.image_encoder)}
+        trained = {id(network.denoiser), id(network.image_encoder), id(getattr(network, "reader", None))}
         for name, part in network.named_children():  # type: ignore[attr-defined]
             if id(part) in trained:
                 self.add_module(name, part)
@@ -104,19 +104,23 @@ class ConditionalDenoising(nn.Module):
         guide: Tensor,
         keep: Tensor,
         image_of: Tensor | None = None,
-    ) -> Tensor:
+        read: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Prediction [B,C,h,w].
 
         Where ``keep`` [B,3] is 0 the null condition stands for the context, the image's latent and the guide. With
-        ``image_of`` [B] images are [F,1,H,W], everything else is of B.
+        ``image_of`` [B] images are [F,1,H,W], everything else is of B. With ``read`` [R,1,H,W], further images, the
+        reading of all F + R comes with the prediction (:mod:`monai_xray2mri.training.reading`).
         """
         (network,) = self._network
         keep_context, keep_latent, keep_guide = keep[..., None].unbind(dim=1)  # [B,1] each
-        tokens = network.image_encoder(image)  # [F,N,width]
+        all_tokens = network.image_encoder(image if read is None else torch.cat([image, read]))  # [F,N,width]
+        tokens = all_tokens if read is None else all_tokens[: len(image)]
         tokens = tokens if image_of is None else tokens[image_of]
         context = torch.where(keep_context[..., None] > 0, tokens, network.null_context)
         condition = Condition(image_latent * keep_latent[..., None, None], context, guide * keep_guide)
-        return network.denoise(noisy, t, condition, place)
+        prediction = network.denoise(noisy, t, condition, place)
+        return prediction if read is None else (prediction, network.reader(all_tokens))  # type: ignore[attr-defined]
 
 
 class ForwardDiffusion:

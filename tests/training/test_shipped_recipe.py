@@ -45,6 +45,10 @@ def recipe(bundle: Path, tmp_path: Path) -> Path:
     network = tmp_path / "small.json"
     network.write_text(json.dumps({key: value for key, value in SMALL.items() if "autoencoder" in key}))
     file = tmp_path / "recipe.json"
+    further = json.loads(json.dumps(next(stage for stage in shipped["stages"] if stage["name"] == "features")))
+    further |= {"name": "conditions", "folder": "$@output_dir + '/conditions'"}
+    further["configurations"].append("train_conditions")
+    shipped["stages"].append(further)
     # The siblings' stages differ by a configuration that other tests run.
     stages = [small(stage, str(network)) for stage in shipped["stages"] if stage["name"] not in SIBLINGS]
     file.write_text(json.dumps({**shipped, "nice": None, "stages": stages}))
@@ -63,10 +67,11 @@ def test_all_stages_follow_each_other(recipe: Path, tmp_path: Path, monkeypatch:
     choice = json.loads((state / "autoencoder" / "choice.json").read_text())
     channels = (4, 8)[choice["chosen"]]
     frozen = torch.load(state / "autoencoder" / "weights.pt", weights_only=True)
-    for name in ("denoiser", "features", "koa", "both"):
+    for name in ("denoiser", "features", "koa", "both", "conditions"):
         model = torch.load(state / name / "model.pt", weights_only=True)
         assert model["denoiser.unet.conv_in.weight"].shape[1] == 2 * channels
         key = "kl.encoder.conv_in.weight"
         assert torch.equal(model[f"autoencoder.{key}"], frozen[key].half())
+        assert ("reader.heads.0.0.weight" in model) == (name == "conditions")
         best = json.loads((state / name / "model_best.json").read_text())
         assert best["validation_loss"] > 0

@@ -23,14 +23,19 @@ from monai_xray2mri.knee.data.cache import CacheShard, KneeCache, count_done
 from monai_xray2mri.knee.data.film_styles import FilmStyle
 from monai_xray2mri.knee.data.jitter import BoxJitter
 from monai_xray2mri.knee.data.latents import SliceEncoder, SliceNetwork, state_digest
+from monai_xray2mri.knee.grading.features import FEATURES
+from monai_xray2mri.knee.grading.guide_numbers import joint_space_code, trait_code
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.radiograph.resampling import cut_box
 from monai_xray2mri.training.recipe.stage import Turn
 from monai_xray2mri.training.store import ArraySpec
 from monai_xray2mri.training.weights import freeze_autoencoder
 
+GUIDES: Final = ("features", "traits", "joint_space")
 AS_DRAWN: Final = 0
 TWIN: Final = 1
+_BEFORE_KL: Final = sum(feature.width for feature in FEATURES[: [feature.stem for feature in FEATURES].index("XRKL")])
+_KL: Final = slice(_BEFORE_KL, _BEFORE_KL + 5)
 
 
 def frozen_network(bundle: Path, configurations: Sequence[str], autoencoder: Path) -> Any:
@@ -182,12 +187,28 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
         seed: of which look at a film an item shows.
         twins: whether twins are seen.
         lesion_weight: added to the weight of 1 where a lesion of the knee as drawn or of its twin lies.
+        guide: what guides, in this order: ``"features"``, ``"traits"``, ``"joint_space"`` of the film
+            (:mod:`~monai_xray2mri.knee.grading.guide_numbers`).
+        joint_space_error_mm: standard deviation of the error that the guide's joint spaces are given, as those that are
+            read in a film have it.
 
     Raises:
-        UsageError: some knees are not encoded.
+        UsageError: some knees are not encoded, or a guide of another name.
     """
 
-    def __init__(self, latents: LatentCache, *, seed: int = 0, twins: bool = True, lesion_weight: float = 0.0) -> None:
+    def __init__(
+        self,
+        latents: LatentCache,
+        *,
+        seed: int = 0,
+        twins: bool = True,
+        lesion_weight: float = 0.0,
+        guide: Sequence[str] = ("features",),
+        joint_space_error_mm: float = 0.5,
+    ) -> None:
+        if unknown := set(guide) - set(GUIDES):
+            raise UsageError("guide", f"must be of {', '.join(GUIDES)}", ", ".join(sorted(unknown)))
+        self.guide, self.joint_space_error_mm = tuple(guide), joint_space_error_mm
         cache = latents.cache
         if (done := latents.done()) < len(cache):
             raise UsageError(
@@ -235,19 +256,32 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
         return self._knees[number], self._latents[number], row, place
 
     def _film(self, item: int) -> dict[str, Any]:
-        _, latents, row, _ = self._place(item)
+        knees, latents, row, _ = self._place(item)
+        grade = np.argmax(knees.array("features")[row, AS_DRAWN][_KL])
         view = int(draw_generator("look", self.seed, self.epoch, item).integers(self.views))
-        return {"image": latents.array("views")[row, view], "image_latent": latents.array("view_latents")[row, view]}
+        return {
+            "image": latents.array("views")[row, view],
+            "image_latent": latents.array("view_latents")[row, view],
+            "reading": np.array([*knees.array("film_joint_space")[row], grade], np.float32),
+        }
 
     def _slice(self, item: int, kind: int) -> dict[str, Any]:
         knees, latents, row, place = self._place(item)
         return {
             "latent": latents.array("latents")[row, kind, place],
-            "guide": knees.array("features")[row, kind],
+            "guide": np.concatenate([self._guide(name, knees, row, kind, item) for name in self.guide]),
             "place": knees.array("positions")[row, place],
             "weight": knees.array("lesions")[row, place],
             "counterfactual": np.float32(kind == TWIN),
         }
+
+    def _guide(self, name: str, knees: CacheShard, row: int, kind: int, item: int) -> np.ndarray:
+        if name == "features":
+            return knees.array("features")[row, kind]
+        if name == "traits":
+            return trait_code(*knees.array("traits")[row].tolist())
+        error = draw_generator("joint space", self.seed, self.epoch, item).standard_normal(2)
+        return joint_space_code(knees.array("film_joint_space")[row] + self.joint_space_error_mm * error)
 
 
 def _stacked(parts: Sequence[dict[str, Any]]) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
+from monai_xray2mri.networks.token_reader import TokenReader
 
 
 class SliceDiffusion(LatentDiffusion):
@@ -39,6 +40,9 @@ class SliceDiffusion(LatentDiffusion):
         describe: reads the guide of the up path in the radiograph itself, [B,1,H,W] to [B,G] (Wang 2024b: KOA
             probability and intensity distribution). Its first ``feature_width`` numbers, an attribute, are zeros, in
             the place of the features. Without it the features alone guide, zeros where they are unknown.
+        reader: reads joint spaces and KL grade in the radiograph's tokens (:mod:`monai_xray2mri.training.reading`).
+        read_guide: the guide ends with the joint spaces' code (:mod:`monai_xray2mri.knee.grading.guide_numbers`); what
+            is not given of it is read in the radiograph.
         region_mm: side of the radiograph region at the detector in mm.
         magnification: of the joint plane onto the detector; with ``align`` the radiograph is drawn to the MR's scale.
         align: resample the radiograph to the field of view of the slices before E2, so that both latents lie on one
@@ -66,6 +70,8 @@ class SliceDiffusion(LatentDiffusion):
         schedule: NoiseSchedule,
         *,
         describe: nn.Module | None = None,
+        reader: TokenReader | None = None,
+        read_guide: bool = False,
         region_mm: float = 110.0,
         magnification: float = 1.08,
         align: bool = True,
@@ -106,6 +112,8 @@ class SliceDiffusion(LatentDiffusion):
         )
         self.radiograph_encoder: Any = radiograph_encoder
         self.describe: Any = describe
+        self.reader: Any = reader
+        self.read_guide = read_guide
         self.region_mm, self.magnification, self.align = region_mm, magnification, align
         self.scale_radiograph_latent, self.slice_mm = scale_radiograph_latent, slice_mm
         self.acquired_slices, self.modeled_slices = acquired_slices, (first, last)
@@ -174,17 +182,33 @@ class SliceDiffusion(LatentDiffusion):
         they stand next to it.
         """
         if self.describe is None:
-            return radiograph.new_zeros(len(radiograph), self.guide_width) if features is None else features
+            return self._completed(radiograph, features)
         described: Tensor = self.describe(radiograph)
         width = self._feature_width
         return described if features is None or not width else torch.cat([features, described[:, width:]], dim=1)
+
+    def _completed(self, radiograph: Tensor, given: Tensor | None) -> Tensor:
+        """A guide [B,G] of what is given of its first numbers; the rest is unknown, or read in the radiograph."""
+        if given is not None and given.shape[1] == self.guide_width and not self.read_guide:
+            return given
+        guide = radiograph.new_zeros(len(radiograph), self.guide_width)
+        if given is not None:
+            guide[:, : given.shape[1]] = given
+        if self.read_guide:
+            pairs = guide[:, -2 * self.reader.numbers :].unflatten(1, (-1, 2))  # [B,V,(number, known)]
+            unknown = pairs[..., 1] == 0
+            if unknown.any():
+                read = self.reader(self.radiograph_encoder(radiograph))[:, : self.reader.numbers]
+                pairs[..., 0] = torch.where(unknown, read.to(guide), pairs[..., 0])
+                pairs[..., 1] = 1
+        return guide
 
     def null_condition(self, batch: int, features: Tensor | None = None) -> Condition:
         """The condition of dropout and guidance: no radiograph; features r [B,61] if given, else unknown."""
         context = self.null_context.expand(batch, -1, -1)
         guide = context.new_zeros(batch, self.guide_width)
         if features is not None and self._feature_width:
-            guide[:, : self._feature_width] = features
+            guide[:, : features.shape[1]] = features
         return Condition(context.new_zeros(batch, *self.latent_shape()), context, guide)
 
     def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:

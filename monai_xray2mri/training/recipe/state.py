@@ -58,7 +58,11 @@ class RecipeState:
         if order != list(self.begun):
             found = f"{', '.join(self.begun)} instead of {', '.join(order)}"
             raise UsageError(self._what, "must have the stages in this order", found, _REMEDY)
-        self._compare("the recipe", self.common, recipe.common())
+        ours = recipe.common()
+        # What only one of the two has is used by no stage that has begun, or its settings differ.
+        shared = self.common.keys() & ours.keys()
+        theirs, ours = ({key: entries[key] for key in sorted(shared)} for entries in (self.common, ours))
+        self._compare("the recipe", theirs, ours)
         for name, settings in self.begun.items():
             self._compare(f"stage {name}", settings, recipe.settings(name))
 

@@ -123,6 +123,14 @@ def test_batches_hold_latents_conditions_and_which_is_a_twin(cache: KneeCache, l
         batches.set_epoch(epoch)
         looks.append(batches[[item]]["image"])
     assert 1 < len({float(look.sum()) for look in looks}) <= 3
+    more = CachedLatents(latents, guide=("traits", "features", "joint_space"), joint_space_error_mm=0.0)[[item]]
+    assert torch.equal(more["guide"][:, 6:67], batch["guide"][::2])
+    spaces = shard.array("film_joint_space")[1]
+    assert more["guide"][0, 67:].tolist() == pytest.approx([(spaces[0] - 4.5) / 1.5, 1, (spaces[1] - 4.5) / 1.5, 1])
+    assert more["reading"][0, :2].tolist() == pytest.approx(spaces.tolist())
+    assert more["guide"][0, 2] == pytest.approx((shard.array("traits")[1, 1] - 61) / 9)
+    with pytest.raises(UsageError, match="strange"):
+        CachedLatents(latents, guide=("strange",))
     alone = CachedLatents(latents, twins=False)[[item, 0]]
     assert "image_of" not in alone and torch.equal(alone["latent"], batch["latent"][:2])
 
