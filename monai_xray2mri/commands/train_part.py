@@ -50,14 +50,18 @@ def _add_detector(parts: argparse._SubParsersAction[argparse.ArgumentParser], bu
 
 def _add_judge(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
     parser = parts.add_parser("judge", parents=[budget], help="tells whether a region shows a knee, and its side")
-    parser.add_argument("--real", type=named_path, required=True, help="public crops with the folders train and val")
-    parser.add_argument("--knees", type=named_path, required=True, help="training set of simulated knees")
-    parser.add_argument("--films", type=named_path, required=True, help="folder of simulated films")
+    parser.add_argument(
+        "--real",
+        type=named_path,
+        action="append",
+        required=True,
+        help="public crops with the folders train and val; give the option for enhanced and for unenhanced ones",
+    )
+    parser.add_argument("--films", type=named_path, help="folder of simulated films, for their shafts")
+    parser.add_argument("--simulated", type=int, default=20, help="number of simulated knees (default: %(default)s)")
     _add_pictures(parser)
     parser.add_argument("--unseen", type=named_path, action="append", default=[], help="such pictures to judge by")
-    parser.add_argument(
-        "--crops", type=int, default=1500, help="public crops that are learned from (default: %(default)s)"
-    )
+    parser.add_argument("--refit", action="store_true", help="keep the shipped network, fit its known knees again")
     parser.add_argument("--iterations", type=int, default=400, help="steps (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
@@ -128,12 +132,12 @@ def train_judge(options: argparse.Namespace) -> int:
 
     train_from_folders(
         options.real,
-        options.knees,
-        options.films,
         options.output,
+        films=options.films,
+        simulated=options.simulated,
         others=options.other,
         unseen=options.unseen,
-        crops=options.crops,
+        refit=options.refit,
         iterations=options.iterations,
         seed=options.seed,
         minutes=options.minutes,

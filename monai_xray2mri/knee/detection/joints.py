@@ -5,6 +5,8 @@ How it was trained and what it reaches: docs/knee/detection.md. Weights: ``joint
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 
 from monai_xray2mri.knee.detection.networks.yolo import STRIDE, KneeYOLO, detect
-from monai_xray2mri.radiograph.knee.region import FoundJoint
+from monai_xray2mri.radiograph.knee.region import LEAST_CONFIDENCE, FoundJoint
 from monai_xray2mri.radiograph.resampling import resize, stretch
 from monai_xray2mri.runtime.shipped import load_shipped
 
@@ -25,6 +27,16 @@ ANCHORS: Final = ((33.0, 33.0), (41.0, 41.0))
 """A region of 110 mm is 37 pixels; films of a wrong pixel spacing show it somewhat smaller or larger."""
 LEAST_SHOWN: Final = 0.2
 """Least confidence of a joint that is given back at all; callers refuse what lies below their own limit."""
+BAND_MM: Final = 330.0
+"""Height of the part of a long film that is looked at again, about that of the films that the network knows."""
+LONG_MM: Final = 400.0
+"""Height from which on a film is long: it shows more than knees, and hips and ankles take up its grey range."""
+LEAST_SUSPECTED: Final = 0.05
+"""Confidence from which on a place of a long film is looked at again."""
+MOST_BANDS: Final = 3
+"""Places that are looked at again."""
+_APART_MM: Final = 60.0
+"""Joints nearer to each other than that are one."""
 WEIGHTS: Final = "joints.pt"
 
 
@@ -48,6 +60,9 @@ def find_joints(
 ) -> list[FoundJoint]:
     """Find the knee joints of a film; a :data:`~monai_xray2mri.radiograph.knee.region.Locator`.
 
+    On a film of the whole leg the joint is a small part of what is shown, and the grey range is that of hip and ankle.
+    Where the network is unsure there, it looks again at the band of the film around the place.
+
     Args:
         pixels: [H,W] in any grey range, usual display.
         spacing: (row, column) distance of pixels at the detector in mm.
@@ -57,8 +72,32 @@ def find_joints(
     Returns:
         The joints, the most confident first; their boxes hardly overlap.
     """
+    network, height = network or shipped_detector(), pixels.shape[0] * spacing[0]
+    if height < LONG_MM:
+        return _look(pixels, spacing, network, threshold)
+    suspected = _look(pixels, spacing, network, min(threshold, LEAST_SUSPECTED))
+    found = [joint for joint in suspected if joint.confidence >= LEAST_CONFIDENCE]
+    unsure = [joint for joint in suspected if joint.confidence < LEAST_CONFIDENCE]
+    seen = [joint for place in (found or unsure)[:MOST_BANDS] for joint in _look_again(pixels, spacing, place, network)]
+    for joint in sorted([*seen, *unsure], key=lambda one: -one.confidence):
+        if all(math.hypot(joint.row - one.row, joint.column - one.column) >= _APART_MM for one in found):
+            found.append(joint)
+    return sorted((joint for joint in found if joint.confidence >= threshold), key=lambda one: -one.confidence)
+
+
+def _look_again(
+    pixels: np.ndarray, spacing: tuple[float, float], place: FoundJoint, network: KneeYOLO
+) -> list[FoundJoint]:
+    """The joints on the band of a film around a place, at the height of that place."""
+    middle, half = place.row / spacing[0], BAND_MM / 2 / spacing[0]
+    top, bottom = max(round(middle - half), 0), min(round(middle + half), pixels.shape[0])
+    joints = _look(pixels[top:bottom], spacing, network, LEAST_SHOWN)
+    return [replace(joint, row=joint.row + top * spacing[0]) for joint in joints]
+
+
+def _look(pixels: np.ndarray, spacing: tuple[float, float], network: KneeYOLO, threshold: float) -> list[FoundJoint]:
     film, (top, left) = film_view(pixels, spacing)
-    found = detect(network or shipped_detector(), torch.from_numpy(film)[None, None], threshold=threshold)
+    found = detect(network, torch.from_numpy(film)[None, None], threshold=threshold)
     return [
         FoundJoint(
             row=(each.center[0] - top) * FILM_MM,

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from monai_xray2mri.errors import DoubtfulInput
 from monai_xray2mri.knee.detection.networks.region_judge import RegionJudge, judged_view
@@ -22,9 +23,11 @@ from monai_xray2mri.runtime.shipped import load_shipped
 from monai_xray2mri.types import Side
 
 WEIGHTS: Final = "region.pt"
-LARGEST_DISTANCE: Final = 12.0
+LARGEST_DISTANCE: Final = 18.0
 """Distance from the known knees above which a region is doubted (docs/knee/detection.md has what it accepts and
 refuses)."""
+LEAST_KNEE: Final = 0.2
+"""Probability of a frontal knee below which a region is doubted."""
 OTHER_SIDE: Final = 0.05
 """Probability of the stated side below which the picture contradicts it."""
 
@@ -36,11 +39,13 @@ class Likeness:
     Attributes:
         distance: Mahalanobis distance of its features from those of known knees of that side; 5 is usual.
         mirrored: the same distance from known knees of the other side.
+        knee: probability that it shows an upright frontal knee and nothing else.
         side: probability that it shows the side that it is said to be, by fibula and condyles.
     """
 
     distance: float
     mirrored: float
+    knee: float
     side: float
 
 
@@ -66,7 +71,21 @@ def judge_region(roi: KneeROI, network: RegionJudge | None = None) -> Likeness:
     view = judged_view(torch.from_numpy(network_input(roi)), roi.width_mm)
     features = network.describe(torch.cat([view, view.flip(-1)]))  # [2,N]
     distance, mirrored = network.distance(features).tolist()
-    return Likeness(distance, mirrored, float(network.head(features)[0, 1].sigmoid()))
+    knee, right = network.head(features)[0].sigmoid().tolist()
+    return Likeness(distance, mirrored, knee, right)
+
+
+def is_known(distance: Tensor, knee: Tensor) -> Tensor:
+    """Whether regions are taken for frontal knees.
+
+    Args:
+        distance: from known knees of either side, the smaller one, [B].
+        knee: probability of a frontal knee, [B].
+
+    Returns:
+        [B] bool.
+    """
+    return (distance <= LARGEST_DISTANCE) & (knee >= LEAST_KNEE)
 
 
 def likeness_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
@@ -78,7 +97,8 @@ def likeness_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
     """
     what = f"{roi.side.word} knee of {name}" if name else f"{roi.side.word} knee"
     seen = judge_region(roi)
-    if seen.side < OTHER_SIDE and min(seen.distance, seen.mirrored) <= LARGEST_DISTANCE:
+    near = min(seen.distance, seen.mirrored) <= LARGEST_DISTANCE
+    if seen.side < OTHER_SIDE and seen.knee >= LEAST_KNEE and near:
         return [
             DoubtfulInput(
                 what,
@@ -87,12 +107,13 @@ def likeness_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
                 "Check the side in the header and Patient Orientation (0020,0020).",
             )
         ]
-    if seen.distance > LARGEST_DISTANCE:
+    if seen.distance > LARGEST_DISTANCE or seen.knee < LEAST_KNEE:
         return [
             DoubtfulInput(
                 what,
-                f"must look like a frontal radiograph of a knee (distance of known ones at most {LARGEST_DISTANCE:g})",
-                f"distance {seen.distance:.1f}",
+                f"must look like a frontal radiograph of a knee (probability {LEAST_KNEE:g} or more, distance of known "
+                f"ones at most {LARGEST_DISTANCE:g})",
+                f"probability {seen.knee:.2f}, distance {seen.distance:.1f}",
                 "Give a frontal (AP or PA) radiograph of a knee.",
             )
         ]

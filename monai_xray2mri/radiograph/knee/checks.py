@@ -15,6 +15,7 @@ from monai_xray2mri.radiograph.knee.joint import (
     looks_like_a_joint,
     measure_joint,
 )
+from monai_xray2mri.radiograph.knee.metal import metal_step
 from monai_xray2mri.radiograph.knee.quality import measure_quality
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.radiograph.laterality import sides_to_use
@@ -33,11 +34,15 @@ LARGEST_BURNT_OUT, LARGEST_EMPTY = 0.25, 0.6
 """Fractions of a region at its largest value (burnt-out bone) and at its smallest (air, beyond the film) above which
 too little is left. The OAI crops have at most 0.01 of either."""
 
-LARGEST_NOISE, LEAST_SHARPNESS = 0.03, 1.1
+LARGEST_NOISE, LEAST_SHARPNESS = 0.03, 1.085
 """Limits of :func:`~monai_xray2mri.radiograph.knee.quality.measure_quality`; real crops have at most 0.012 and at least
-1.16 (docs/knee/detection.md)."""
-LARGEST_PROSTHESIS = 0.5
-"""Probability of the detector above which a joint is taken for a prosthesis."""
+1.09 (docs/knee/detection.md)."""
+LARGEST_STEP = 0.2
+"""Step of grey values at the outline of what is bright above which it is metal
+(:func:`~monai_xray2mri.radiograph.knee.metal.metal_step`); natural knees have at most 0.19 (docs/knee/detection.md)."""
+SUSPECTED_STEP, LARGEST_PROSTHESIS = 0.16, 0.5
+"""A smaller step suffices where the detector gives more than this probability to a prosthesis. Alone the detector calls
+natural knees of other departments one."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ class RegionCheck:
 def check_region(roi: KneeROI, name: str = "") -> RegionCheck:
     """Check that a region shows a frontal knee joint that can be used, by measures of its grey values.
 
-    Doubtful is a region that is saturated, blurred, drowned in noise, a prosthesis, of inverted polarity, or that does
+    Doubtful is a region that is saturated, blurred, drowned in noise, of metal, of inverted polarity, or that does
     not measure like a joint (:func:`~monai_xray2mri.radiograph.knee.joint.looks_like_a_joint` has the limits and what
     they were fitted on). A faint joint line is a warning.
 
@@ -113,8 +118,8 @@ def check_region(roi: KneeROI, name: str = "") -> RegionCheck:
     doubts = (
         _saturation(roi.pixels, what),
         _quality(roi.pixels, what),
-        _prosthesis(roi, what),
         _joint(measures, what),
+        _metal(roi, what),
     )
     faint = (f"the {roi.side.word} knee's joint line is faint: check its region",) if measures.gap < FAINT_GAP else ()
     return RegionCheck(tuple(doubt for doubt in doubts if doubt is not None), faint)
@@ -157,8 +162,9 @@ def _quality(pixels: np.ndarray, what: str) -> DoubtfulInput | None:
     return None
 
 
-def _prosthesis(roi: KneeROI, what: str) -> DoubtfulInput | None:
-    if roi.prosthesis <= LARGEST_PROSTHESIS:
+def _metal(roi: KneeROI, what: str) -> DoubtfulInput | None:
+    step = metal_step(roi.pixels, roi.width_mm)
+    if step <= (SUSPECTED_STEP if roi.prosthesis > LARGEST_PROSTHESIS else LARGEST_STEP):
         return None
-    found = f"probability {roi.prosthesis:.2f}"
-    return DoubtfulInput(what, "must be without prosthesis", found, "The networks know natural knees only.")
+    found = f"a large bright part with a step of {100 * step:.0f} % of the grey range at its outline"
+    return DoubtfulInput(what, "must be without metal", found, "The networks know natural knees only.")

@@ -76,6 +76,20 @@ def test_half_a_film_shows_one_knee(film):
     assert np.hypot(joint.row - row, joint.column - column) < 15
 
 
+def test_a_long_film_is_looked_at_again_where_a_joint_is_suspected(monkeypatch):
+    """Hips and ankles take up the grey range of a whole leg; on the band around a faint knee it is seen well."""
+
+    def look(pixels, spacing, network, threshold):
+        assert spacing == (2.0, 2.0)
+        if pixels.shape[0] == 500:
+            return [FoundJoint(500, 120, 110, 0.3, 0), FoundJoint(920, 120, 110, 0.06, 0)]
+        return [FoundJoint(165, 122, 110, 0.9, 0), FoundJoint(165, 300, 110, 0.8, 0)] if len(pixels) == 164 else []
+
+    monkeypatch.setattr(joints, "_look", look)
+    found = find_joints(np.zeros((500, 200)), (2.0, 2.0))
+    assert [(joint.row, joint.column, joint.confidence) for joint in found] == [(501, 122, 0.9), (501, 300, 0.8)]
+
+
 @pytest.mark.parametrize("kind", ["black", "noise", "shafts"])
 def test_nothing_is_found_where_no_knee_is(film, kind):
     shape = (700, 860)

@@ -12,7 +12,7 @@ from monai_xray2mri.errors import DoubtfulInput, WeightsError
 from monai_xray2mri.knee.detection import likeness
 from monai_xray2mri.knee.detection.likeness import (
     LARGEST_DISTANCE,
-    OTHER_SIDE,
+    LEAST_KNEE,
     judge_region,
     likeness_doubts,
     shipped_judge,
@@ -62,18 +62,22 @@ def unlike() -> dict[str, np.ndarray]:
 def test_what_is_no_knee_is_doubted_with_its_distance(kind):
     (doubt,) = likeness_doubts(region(unlike()[kind]))
     assert "must look like a frontal radiograph of a knee" in str(doubt) and "distance" in doubt.found
-    assert judge_region(region(unlike()[kind])).distance > LARGEST_DISTANCE
+    seen = judge_region(region(unlike()[kind]))
+    assert seen.distance > LARGEST_DISTANCE or seen.knee < LEAST_KNEE
 
 
-def test_real_knees_pass_and_turned_ones_do_not(shared_data):
-    files = sorted((shared_data / "knee_xray_rois" / "val").rglob("*.jpg"))[::12]
-    crops = [(read_picture(file), Side(file.stem[-1])) for file in files]
-    seen = [judge_region(region(crop, side, 95.0)) for crop, side in crops]
-    near = [one.distance <= LARGEST_DISTANCE for one in seen]
-    assert np.mean(near) >= 0.95
-    assert np.mean([one.side > OTHER_SIDE for one in seen]) >= 0.98
-    turned = [judge_region(region(np.rot90(crop), side, 95.0)) for crop, side in crops]
-    assert np.mean([one.distance > LARGEST_DISTANCE for one in turned]) >= 0.95
+@pytest.mark.parametrize("folder", ["knee_xray_rois", "knee_xray_rois_299"])
+def test_real_knees_pass_and_turned_ones_do_not(shared_data, folder):
+    files = sorted((shared_data / folder / "val").rglob("*.jpg"))[::12]
+    severe = sorted((shared_data / folder / "val" / "4").glob("*.jpg"))
+    assert np.mean([passes(file) for file in files]) >= 0.97  # 1.7 % are stored as negatives
+    assert np.mean([passes(file) for file in severe]) >= 0.96  # one of 27 is
+    assert np.mean([passes(file, 1) for file in files]) <= 0.02
+
+
+def passes(file: Path, quarter_turns: int = 0) -> bool:
+    picture = np.rot90(read_picture(file), quarter_turns)
+    return likeness_doubts(region(picture, Side(file.stem[-1]), 95.0)) == []
 
 
 def test_distance_is_that_of_mahalanobis():

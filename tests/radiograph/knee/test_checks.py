@@ -12,14 +12,23 @@ from pydicom import Dataset, dcmread
 
 from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, NotAKnee
 from monai_xray2mri.radiograph.decoding import decode_stored_values
-from monai_xray2mri.radiograph.knee.checks import FilmCheck, RegionCheck, check_radiograph, check_region
+from monai_xray2mri.radiograph.knee.checks import (
+    LARGEST_STEP,
+    SUSPECTED_STEP,
+    FilmCheck,
+    RegionCheck,
+    check_radiograph,
+    check_region,
+)
 from monai_xray2mri.radiograph.knee.joint import looks_like_a_joint, measure_joint
+from monai_xray2mri.radiograph.knee.metal import metal_step
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset
 from monai_xray2mri.radiograph.resampling import smooth
 from monai_xray2mri.simulation.knee.knee import simulate_radiograph
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES
 from monai_xray2mri.types import Box, Radiograph, Side
+from tests.helpers.films import read_picture
 
 
 def coded(value: str, meaning: str) -> list[Dataset]:
@@ -181,11 +190,38 @@ def test_blurred_and_noisy_regions_are_doubted(knee_crop):
         assert rule in " ".join(str(doubt) for doubt in check_region(region_of(pixels)).doubts)
 
 
-def test_a_prosthesis_is_doubted_with_its_probability(knee_crop):
-    (doubt,) = check_region(replace(region_of(knee_crop), prosthesis=0.83), "film.dcm").doubts
+def with_plate(pixels: np.ndarray, brightness: float) -> np.ndarray:
+    """A region with a plate of 30 x 30 mm at the joint, bone and soft tissue darker by its window."""
+    bright = 0.6 * pixels
+    bright[130:212, 110:192] = brightness
+    return bright
+
+
+def test_metal_is_doubted_by_its_outline_and_by_less_of_it_where_the_detector_says_prosthesis(knee_crop):
+    (doubt,) = check_region(region_of(with_plate(knee_crop, 1.0)), "film.dcm").doubts
     assert isinstance(doubt, DoubtfulInput)
-    assert "without prosthesis" in str(doubt) and "0.83" in str(doubt) and "--force" in str(doubt)
+    assert (
+        "without metal" in str(doubt) and "of the grey range at its outline" in doubt.found and "--force" in str(doubt)
+    )
     assert pickle.loads(pickle.dumps(doubt)).args == doubt.args
+    natural = region_of(knee_crop)
+    assert metal_step(knee_crop, 110.0) < SUSPECTED_STEP
+    assert check_region(natural).doubts == check_region(replace(natural, prosthesis=0.97)).doubts == ()
+
+
+def test_the_step_of_metal_is_that_of_its_outline():
+    rows, columns = np.mgrid[:299, :299] - 149.5
+    within = np.hypot(rows, columns) < 55  # 20 mm
+    assert metal_step(np.where(within, 0.9, 0.4), 110.0) == pytest.approx(1, abs=0.05)
+    soft = np.exp(-(rows**2 + columns**2) / 2 / 70**2)
+    assert metal_step(soft, 110.0) < 0.1
+    assert metal_step(np.where(np.hypot(rows, columns) < 20, 0.9, 0.4), 110.0) == 0  # too small
+
+
+@pytest.mark.parametrize("folder", ["knee_xray_rois", "knee_xray_rois_299"])
+def test_natural_knees_have_no_metal(shared_data, folder):
+    files = sorted((shared_data / folder / "val").rglob("*.jpg"))[::16]
+    assert max(metal_step(read_picture(file), 95.0) for file in files) <= LARGEST_STEP
 
 
 def random_images() -> list[np.ndarray]:

@@ -20,6 +20,9 @@ from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, VIEW_M
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box
+from monai_xray2mri.simulation.knee.knee import simulate_radiograph
+from monai_xray2mri.simulation.knee.patient import draw_patient_knee
+from monai_xray2mri.simulation.knee.people.seeds import TRAINING
 from monai_xray2mri.types import Box
 
 CROP_SIZE: Final = 160
@@ -136,6 +139,20 @@ def load_simulated_crops(directory: Path, knees: int | None = None) -> GradedCro
     crops = [_stored(cut_box(films[row].astype(np.float32) / 65535, box), mirrored=False) for row in rows]
     people = tuple(str(store.index["knees"][row]) for row in rows)
     return GradedCrops(np.stack(crops), code[rows].argmax(axis=1), people)
+
+
+def simulated_crops(knees: int) -> GradedCrops:
+    """The middle 95 mm of the radiographs of simulated knees of the training range, a second of one core each.
+
+    Args:
+        knees: how many, from the first seed on.
+    """
+    seeds, side = TRAINING[:knees], REGION_SIZE * VIEW_MM / GEOMETRY["region_mm"]
+    box = Box((REGION_SIZE - side) / 2, (REGION_SIZE - side) / 2, side, side)
+    crops = [_stored(cut_box(simulate_radiograph(seed), box), mirrored=False) for seed in seeds]
+    grades = np.array([draw_patient_knee(seed)[1].grade("XRKL") for seed in seeds], dtype=np.int64)
+    images = np.stack(crops) if crops else np.empty((0, CROP_SIZE, CROP_SIZE), np.uint8)
+    return GradedCrops(images, grades, tuple(f"simulated {seed}" for seed in seeds))
 
 
 def _stored(pixels: np.ndarray, mirrored: bool) -> np.ndarray:

@@ -11,13 +11,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monai_xray2mri.knee.detection.networks.region_judge import JUDGED_SIZE
-from monai_xray2mri.knee.detection.training.crops import CROP_SIZE
+from monai_xray2mri.knee.detection.training.crops import CROP_SIZE, GradedCrops
 from monai_xray2mri.knee.detection.training.films import STORED_MM, Film
 from monai_xray2mri.radiograph.resampling import stretch
 
 JudgeBatch = tuple[Tensor, Tensor, Tensor]
 """Views [2N,1,64,64], knees first; whether each is a knee [2N]; whether each knee is a right one [N]."""
-_REAL, _SIMULATED = 20, 8
+_REAL, _SIMULATED = 22, 6
+GRADE_WEIGHTS: Final = (1.0, 1.0, 1.0, 2.0, 6.0)
+"""How often a knee of each Kellgren-Lawrence grade is shown, relative to the others: 3 and 4 are rare and vary most."""
 _KNOWN = 2**31
 """Number of the random stream by which known knees are turned; no step has it."""
 SHAFT_MM: Final = 110
@@ -28,7 +30,7 @@ class Pictures:
     """What the network is shown: knees, and everything else with the same probability.
 
     Args:
-        real: public crops [N,160,160] uint8 in right-knee space.
+        real: public crops in right-knee space with their grades.
         simulated: simulated ones, the same.
         shafts: parts of shafts, the same.
         others: pictures of something else, [H,W] in [0,1].
@@ -37,13 +39,15 @@ class Pictures:
 
     def __init__(
         self,
-        real: np.ndarray,
+        real: GradedCrops,
         simulated: np.ndarray,
         shafts: np.ndarray,
         others: Sequence[np.ndarray],
         seed: int = 0,
     ) -> None:
-        self.real, self.simulated, self.shafts = (to_gray(crops) for crops in (real, simulated, shafts))
+        self.real, self.simulated, self.shafts = (to_gray(crops) for crops in (real.images, simulated, shafts))
+        weight = np.array(GRADE_WEIGHTS)[real.grades]
+        self._share = (weight / weight.sum()).cumsum()
         self.others, self.seed = others, seed
         self._random = np.random.default_rng(seed)
 
@@ -55,52 +59,79 @@ class Pictures:
     def batch(self, step: int) -> JudgeBatch:
         """What a step sees, the same whenever it is asked for."""
         self._random = np.random.default_rng([self.seed, step])
-        knees = torch.cat([self._some(self.real, _REAL), self._some(self.simulated, _SIMULATED)])
+        knees = torch.cat([self._real(_REAL), self._some(self.simulated, _SIMULATED)])
         right = torch.from_numpy(self._random.random(len(knees)) < 0.5)
         knees = torch.where(right[:, None, None, None], knees, knees.flip(-1))
         other = torch.stack([self._other() for _ in range(len(knees))])
         is_knee = torch.cat([torch.ones(len(knees)), torch.zeros(len(other))])
         return self._present(self.turn(torch.cat([knees, other]))), is_knee, right.float()
 
+    def _real(self, count: int) -> Tensor:
+        """Real knees, the severe grades more often than they occur."""
+        return self.real[torch.from_numpy(np.searchsorted(self._share, self._random.random(count)))]
+
     def _some(self, crops: Tensor, count: int) -> Tensor:
         return crops[torch.from_numpy(self._random.integers(len(crops), size=count))]
 
-    def turn_known(self, crops: Tensor) -> Tensor:
-        """Known knees, turned a little less than in training, the same whenever it is asked for."""
+    def known(self, count: int) -> Tensor:
+        """Known right knees [2N,1,64,64] as they are and as other departments show them, always the same."""
         self._random = np.random.default_rng([self.seed, _KNOWN])
-        return self.turn(crops, 0.85, 5.0)
+        knees = torch.cat([self._real(count), self.simulated])
+        plain = F.interpolate(knees, (JUDGED_SIZE, JUDGED_SIZE), mode="bilinear", antialias=True)
+        return torch.cat([plain, self._present(self.turn(knees, 0.85, 6.0), 0.5)])
 
     def turn(self, crops: Tensor, smallest: float = 0.8, degrees: float = 8.0) -> Tensor:
-        """Parts of crops [B,1,160,160], turned a little: [B,1,64,64]."""
+        """Parts of crops [B,1,160,160], turned a little: [B,1,64,64].
+
+        Height and width change apart from each other by up to 10 %: the tilt of the beam changes the height of what
+        shows between femur and tibia, and standing films are less tilted than those of bent knees.
+        """
         random, count = self._random, len(crops)
         angle = torch.from_numpy(np.deg2rad(random.uniform(-degrees, degrees, count))).float()
-        scale = torch.from_numpy(random.uniform(smallest, 1.0, count)).float()
-        shift = (1.02 - scale) * torch.from_numpy(random.uniform(-1, 1, (2, count))).float()
+        scale = torch.from_numpy(random.uniform(smallest, 1.05, count)).float()
+        tilt = torch.from_numpy(random.uniform(0.9, 1.1, count)).float()
+        shift = (1.05 - scale + 0.02) * torch.from_numpy(random.uniform(-1, 1, (2, count))).float()
         rows = [
             torch.stack([scale * angle.cos(), -scale * angle.sin(), shift[0]], 1),
-            torch.stack([scale * angle.sin(), scale * angle.cos(), shift[1]], 1),
+            torch.stack([scale * tilt * angle.sin(), scale * tilt * angle.cos(), shift[1]], 1),
         ]
         grid = F.affine_grid(torch.stack(rows, 1), [count, 1, JUDGED_SIZE, JUDGED_SIZE], align_corners=False)
         return F.grid_sample(F.avg_pool2d(crops, 3, 1, 1), grid, padding_mode="border", align_corners=False)
 
-    def _present(self, views: Tensor) -> Tensor:
-        """Vary contrast and noise."""
-        gamma = torch.from_numpy(np.exp(self._random.normal(0, 0.35, len(views)))).float()
-        level = torch.from_numpy(self._random.uniform(0, 0.05, len(views))).float()
-        noise = torch.from_numpy(self._random.standard_normal(tuple(views.shape))).float()
-        return ((views + 1) / 2).clamp(0, 1) ** gamma[:, None, None, None] + level[:, None, None, None] * noise
+    def _present(self, views: Tensor, strength: float = 1.0) -> Tensor:
+        """Vary gamma, exposure, haze, sharpness and noise.
+
+        Args:
+            views: [B,1,64,64] in [-1,1].
+            strength: share of the variation of training.
+        """
+        random, count = self._random, len(views)
+
+        def draw(numbers: np.ndarray) -> Tensor:
+            return torch.from_numpy(numbers * strength).float()[:, None, None, None]
+
+        image = ((views + 1) / 2).clamp(0, 1)
+        image = image ** draw(random.normal(0, 0.4, count)).exp()
+        image = (image * (1 + draw(random.uniform(0, 0.35, count) * (random.random(count) < 0.2)))).clamp(max=1)
+        ramp = torch.linspace(-1, 1, views.shape[-1])
+        haze = draw(random.normal(0, 0.12, count)) * ramp + draw(random.normal(0, 0.12, count)) * ramp[:, None]
+        image = image + haze
+        smooth = F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        image = image + draw(random.uniform(-0.8, 0.8, count)) * (image - smooth)
+        noise = torch.from_numpy(random.standard_normal(tuple(views.shape))).float()
+        return image + draw(random.uniform(0, 0.03, count)) * noise
 
     def _other(self) -> Tensor:
         """[1,160,160]: a knee turned, upside down, inverted or shuffled; a shaft; something else; noise."""
         random, choice = self._random, self._random.random()
-        knee = self._some(self.real if random.random() < 0.7 else self.simulated, 1)[0]
+        knee = self._real(1)[0] if random.random() < 0.8 else self._some(self.simulated, 1)[0]
         if choice < 0.15:
             return knee.rot90(int(random.choice([1, 3])), (1, 2))
         if choice < 0.35:
             return knee.flip(1) if random.random() < 0.5 else knee.rot90(2, (1, 2))
         if choice < 0.45:
             return -knee
-        if choice < 0.55:
+        if choice < 0.55 and len(self.shafts):
             return self._some(self.shafts, 1)[0]
         if choice < 0.85:
             return self._part_of_other()
@@ -133,8 +164,8 @@ def to_gray(crops: np.ndarray) -> Tensor:
 
 
 def cut_shafts(films: Sequence[Film]) -> np.ndarray:
-    """Parts of femur and tibia beyond the joint, [N,160,160] uint8."""
-    side, found = round(95 / STORED_MM), []
+    """Parts of femur and tibia beyond the joint, [N,160,160] uint8; N is 0 without films."""
+    side, found = round(95 / STORED_MM), list[np.ndarray]()
     for film in films:
         for row, column in film.joints:
             for middle in (row - SHAFT_MM, row + SHAFT_MM):
@@ -142,7 +173,7 @@ def cut_shafts(films: Sequence[Film]) -> np.ndarray:
                 if 0 <= top <= film.pixels.shape[0] - side and 0 <= left <= film.pixels.shape[1] - side:
                     part = film.pixels[top : top + side, left : left + side]
                     found.append(as_crop((2 * stretch(part) - 1).astype(np.float32)))
-    return np.stack(found)
+    return np.stack(found) if found else np.empty((0, CROP_SIZE, CROP_SIZE), np.uint8)
 
 
 def as_crop(part: np.ndarray) -> np.ndarray:

@@ -1,15 +1,17 @@
 """Training of the network that looks at joint regions (:mod:`monai_xray2mri.knee.detection.networks.region_judge`).
 
-``xray2mri train-part judge --real knee_xray_rois --knees SET --films DIR --other PICTURES --output region.pt`` trains
-it to tell upright frontal knees from everything else, and right from left ones, on public crops and simulated knees;
-fits the distribution of known knees; and writes the weights and ``region.json`` with what is accepted and refused on
-the validation split and on pictures that it has not seen.
+``xray2mri train-part judge --real ENHANCED --real RAW --films DIR --other PICTURES --output region.pt`` trains it to
+tell upright frontal knees from everything else, and right from left ones, on public crops and simulated knees; fits
+the distribution of known knees; and writes the weights and ``region.json`` with what is accepted and refused on the
+validation split and on pictures that it has not seen. ``--refit`` keeps the shipped network and fits the distribution
+alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from monai_xray2mri.knee.detection.likeness import LARGEST_DISTANCE, OTHER_SIDE
+from monai_xray2mri.knee.detection.likeness import OTHER_SIDE, is_known, shipped_judge
+from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES
 from monai_xray2mri.knee.detection.networks.region_judge import JUDGED_SIZE, RegionJudge
-from monai_xray2mri.knee.detection.training.crops import load_public_crops, load_simulated_crops
+from monai_xray2mri.knee.detection.training.crops import load_public_crops, simulated_crops
 from monai_xray2mri.knee.detection.training.joints import read_films, read_others
 from monai_xray2mri.knee.detection.training.judge_pictures import (
     JudgeBatch,
@@ -51,10 +54,9 @@ def _loss_of_batch(network: RegionJudge, batch: JudgeBatch) -> Tensor:
     return loss + F.binary_cross_entropy_with_logits(right[: len(is_right)], is_right)
 
 
-def fit_known_knees(network: RegionJudge, pictures: Pictures) -> None:
-    """Fit the distribution of known knees' features, of crops as they are and a little turned."""
-    known = [(crops, pictures.turn_known(crops)) for crops in (pictures.real, pictures.simulated)]
-    network.fit_distance(torch.cat([describe(network, view) for pair in known for view in pair]))
+def fit_known_knees(network: RegionJudge, pictures: Pictures, count: int = 2000) -> None:
+    """Fit the distribution of known knees' features, of crops as they are and as other departments show them."""
+    network.fit_distance(describe(network, pictures.known(count)))
 
 
 @torch.inference_mode()
@@ -69,42 +71,46 @@ def describe(network: RegionJudge, crops: Tensor) -> Tensor:
 def acceptance(network: RegionJudge, crops: np.ndarray) -> dict[str, float]:
     """Shares of crops [N,160,160] uint8 in right-knee space that are taken for knees, and whose side is right."""
     features = describe(network, to_gray(crops))
-    right = network.head(features)[:, 1].sigmoid()
+    knee, right = network.head(features).sigmoid().unbind(1)
     return {
         "crops": len(crops),
-        "accepted": round(float((network.distance(features) <= LARGEST_DISTANCE).float().mean()), 4),
+        "accepted": round(float(is_known(network.distance(features), knee).float().mean()), 4),
         "side right": round(float((right > 0.5).float().mean()), 4),
         "side contradicted": round(float((right < OTHER_SIDE).float().mean()), 4),
     }
 
 
 def acceptance_of_sets(
-    network: RegionJudge, folder: Path, unseen: Sequence[np.ndarray], seed: int
+    network: RegionJudge, folders: Sequence[Path], unseen: Sequence[np.ndarray], seed: int
 ) -> dict[str, dict[str, float]]:
     """What is accepted of the validation split, and of things that are no upright frontal knee."""
-    random = np.random.default_rng(seed)
-    knees = load_public_crops(folder / "val").images
+    random, found = np.random.default_rng(seed), dict[str, dict[str, float]]()
+    for number, folder in enumerate(folders, 1):
+        crops = load_public_crops(folder / "val")
+        found[f"validation {number}"] = acceptance(network, crops.images)
+        severe = crops.images[crops.grades == GRADES - 1]
+        found[f"validation {number}, grade 4"] = acceptance(network, severe)
+    knees = crops.images
     parts = np.stack([as_crop(random_part(unseen, random)) for _ in range(400)])
     sets = {
-        "validation": knees,
         "validation mirrored": np.ascontiguousarray(knees[:, :, ::-1]),
         "turned by 90 degrees": np.ascontiguousarray(np.rot90(knees[:300], axes=(1, 2))),
         "upside down": np.ascontiguousarray(knees[:300, ::-1]),
         "inverted": 255 - knees[:300],
         "parts of unseen pictures": parts,
     }
-    return {name: acceptance(network, crops) for name, crops in sets.items()}
+    return {**found, **{name: acceptance(network, crops) for name, crops in sets.items()}}
 
 
 def train_from_folders(
-    real: Path,
-    knees: Path,
-    films: Path,
+    real: Sequence[Path],
     output: Path,
     *,
+    films: Path | None = None,
+    simulated: int = 20,
     others: Sequence[Path] = (),
     unseen: Sequence[Path] = (),
-    crops: int = 1500,
+    refit: bool = False,
     iterations: int = 400,
     seed: int = 0,
     minutes: float | None = None,
@@ -113,13 +119,13 @@ def train_from_folders(
     """Read what is learned from, train, write the weights and ``<output>.json`` with what they reach.
 
     Args:
-        real: public crops with the folders ``train`` and ``val``.
-        knees: training set of simulated knees.
-        films: folder of simulated films.
+        real: folders of public crops, enhanced and not, each with the folders ``train`` and ``val``.
         output: file of the weights.
+        films: folder of simulated films, whose shafts are shown as what is no knee.
+        simulated: number of simulated knees.
         others: folders of pictures of something else.
         unseen: such folders to judge by.
-        crops: number of public crops that are learned from.
+        refit: keep the shipped network, and fit only the distribution of known knees.
         iterations: steps.
         seed: of everything random.
         minutes: how long at most.
@@ -131,18 +137,21 @@ def train_from_folders(
     Raises:
         Xray2MRIError: pictures that cannot be read, another run's checkpoint, a file that cannot be written.
     """
-    images = load_public_crops(real / "train").images
-    images = images[np.random.default_rng(seed).permutation(len(images))[:crops]]
-    simulated = load_simulated_crops(knees, 400).images
-    pictures = Pictures(images, simulated, cut_shafts(read_films(films)), read_others(others), seed)
-    training = make_training(pictures, iterations, seed)
-    if not training.run(output, minutes, progress=progress):
-        return False
-    network = training.average
+    first, *more = (load_public_crops(folder / "train") for folder in real)
+    shafts = cut_shafts(read_films(films) if films else [])
+    knees = simulated_crops(simulated).images
+    pictures = Pictures(sum(more, first), knees, shafts, read_others(others), seed)
+    if refit:
+        network = deepcopy(shipped_judge())
+    else:
+        training = make_training(pictures, iterations, seed)
+        if not training.run(output, minutes, progress=progress):
+            return False
+        network = training.average
     fit_known_knees(network, pictures)
     write_saved({name: v if name in EXACT else v.half() for name, v in network.state_dict().items()}, output)
     record = {
-        "iterations": iterations,
+        "iterations": "of the weights before" if refit else iterations,
         **pictures.counts(),
         "seed": seed,
         "judged": acceptance_of_sets(network, real, read_others(unseen), seed),

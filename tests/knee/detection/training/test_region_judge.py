@@ -11,11 +11,13 @@ import torch
 from PIL import Image
 
 from monai_xray2mri.cli import main
+from monai_xray2mri.knee.detection.likeness import shipped_judge
 from monai_xray2mri.knee.detection.networks.region_judge import JUDGED_SIZE, RegionJudge
-from monai_xray2mri.knee.detection.training.crops import CROP_SIZE
+from monai_xray2mri.knee.detection.training.crops import CROP_SIZE, GradedCrops
 from monai_xray2mri.knee.detection.training.films import FIRST_TRAINING, Film
 from monai_xray2mri.knee.detection.training.judge_pictures import Pictures, cut_shafts, random_part
 from monai_xray2mri.knee.detection.training.region_judge import (
+    EXACT,
     acceptance,
     describe,
     fit_known_knees,
@@ -29,7 +31,7 @@ def knees_of(count: int, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     crops = np.full((count, CROP_SIZE, CROP_SIZE), 60.0)
     crops[:, :72, 40:120] = crops[:, 80:, 45:115] = 180
-    crops[:, 100:, 125:140] = 140
+    crops[:, 100:, 125:140] = 220
     return (crops + random.normal(0, 6, crops.shape)).clip(0, 255).astype(np.uint8)
 
 
@@ -42,20 +44,33 @@ def film_of(joint: tuple[float, float]) -> Film:
 @pytest.fixture
 def pictures() -> Pictures:
     others = [np.random.default_rng(2).random((50, 80)).astype(np.float32)]
-    return Pictures(knees_of(30), knees_of(10, seed=1), cut_shafts([film_of((175.0, 200.0))]), others, seed=3)
+    real = GradedCrops(knees_of(30), np.arange(30) % 5, tuple(map(str, range(30))))
+    return Pictures(real, knees_of(10, seed=1), cut_shafts([film_of((175.0, 200.0))]), others, seed=3)
 
 
 def test_half_of_a_batch_are_knees_of_either_side(pictures: Pictures) -> None:
     views, is_knee, is_right = pictures.batch(0)
     assert views.shape == (56, 1, JUDGED_SIZE, JUDGED_SIZE) and views.isfinite().all()
     assert is_knee.tolist() == [1] * 28 + [0] * 28 and len(is_right) == 28
-    right = views[:28, :, 45:, 48:58].mean(dim=(1, 2, 3)) > views[:28, :, 45:, 6:16].mean(dim=(1, 2, 3))
-    assert (right.float() == is_right).float().mean() > 0.9  # the third bone lies where the side says
+    shown = [pictures.batch(step) for step in range(3)]
+    right = [
+        views[:28, :, 45:, 48:58].mean((1, 2, 3)) > views[:28, :, 45:, 6:16].mean((1, 2, 3)) for views, _, _ in shown
+    ]
+    told = torch.cat([side for _, _, side in shown])
+    assert (torch.cat(right).float() == told).float().mean() > 0.9  # the third bone lies where the side says
 
 
 def test_shafts_are_parts_away_from_the_joint() -> None:
     assert cut_shafts([film_of((175.0, 200.0))]).shape == (2, CROP_SIZE, CROP_SIZE)
     assert len(cut_shafts([film_of((80.0, 200.0))])) == 1  # above the joint is no film any more
+    assert len(cut_shafts([])) == 0
+
+
+def test_severe_grades_are_shown_more_often_than_they_occur(pictures: Pictures) -> None:
+    shown = pictures._real(4000)[:, 0, 100, 100]
+    by_grade = [pictures.real[grade::5, 0, 100, 100] for grade in (0, 4)]
+    often = [float(torch.isin(shown, values).float().mean()) for values in by_grade]
+    assert often[1] > 2 * often[0]
 
 
 def test_parts_of_pictures_are_square_and_differ() -> None:
@@ -91,7 +106,7 @@ def test_a_resumed_training_gives_the_same_weights(pictures: Pictures, tmp_path:
     assert all(torch.equal(one[name], same[name]) for name in one)
 
 
-def test_the_command_writes_weights_and_what_they_reach(tmp_path: Path, knees: Path) -> None:
+def test_the_command_writes_weights_and_what_they_reach(tmp_path: Path) -> None:
     for split, count in (("train", 8), ("val", 4)):
         for number, crop in enumerate(knees_of(count, seed=count)):
             side = "RL"[number % 2]
@@ -109,12 +124,18 @@ def test_the_command_writes_weights_and_what_they_reach(tmp_path: Path, knees: P
         Image.fromarray(np.random.default_rng(len(name)).integers(0, 255, (90, 70)).astype(np.uint8)).save(
             tmp_path / name / "other.png"
         )
-    folders = {"--real": "real", "--films": "films", "--other": "seen", "--unseen": "unseen", "--output": "region.pt"}
+    folders = {"--real": "real", "--films": "films", "--other": "seen", "--unseen": "unseen"}
     named = [part for option, name in folders.items() for part in (option, str(tmp_path / name))]
-    call = ["train-part", "judge", *named, "--knees", str(knees), "--crops", "6", "--iterations", "4"]
-    assert main(call) == 0
+    call = ["train-part", "judge", *named, "--real", str(tmp_path / "real"), "--simulated", "1", "--iterations", "4"]
+    assert main([*call, "--output", str(tmp_path / "region.pt")]) == 0
     network = RegionJudge()
     network.load_state_dict(torch.load(tmp_path / "region.pt", weights_only=True))
     record = json.loads((tmp_path / "region.json").read_text())
-    assert (record["iterations"], record["crops"], record["simulated"], record["shafts"]) == (4, 6, 2, 2)
-    assert record["judged"]["validation"]["crops"] == 4 and record["judged"]["parts of unseen pictures"]["crops"] == 400
+    assert (record["iterations"], record["crops"], record["simulated"], record["shafts"]) == (4, 16, 1, 2)
+    assert record["judged"]["validation 2"]["crops"] == 4
+    assert record["judged"]["parts of unseen pictures"]["crops"] == 400
+
+    assert main([*call, "--refit", "--output", str(tmp_path / "again.pt")]) == 0
+    again, shipped = torch.load(tmp_path / "again.pt", weights_only=True), shipped_judge().state_dict()
+    kept = {name: torch.equal(value.float(), shipped[name]) for name, value in again.items()}
+    assert {name for name, equal in kept.items() if not equal} == set(EXACT)
