@@ -19,6 +19,7 @@ from pydicom.uid import (
 from monai_xray2mri.dicom.rejection import REASONS
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.benign import Study, edited
 from monai_xray2mri.systems.knee_xray2mri.fuzzing.film import save, stored_values
+from monai_xray2mri.systems.knee_xray2mri.fuzzing.words import BENIGN_WORDS, HARMFUL_WORDS
 
 
 def _second(film: Dataset, random: np.random.Generator, **attributes: object) -> Dataset:
@@ -140,11 +141,13 @@ BENIGN_FIELD: Final[dict[str, Study]] = {
     "fewer bits declared": edited(_declare_fewer_bits),
     "drawing in unused bits": edited(_draw_in_unused_bits),
     "window of no use": edited(_tell_useless_windows),
+    **BENIGN_WORDS,
 }
 HARMFUL_FIELD: Final[dict[str, Study]] = {
     "another patient's name": _add_another_name,
     "every film rejected": _reject_everything,
     "random look-up table": edited(_tell_random_table),
     "random bits": edited(_tell_random_bits),
+    **HARMFUL_WORDS,
 }
 """Name to mutation, as in ``BENIGN`` and ``HARMFUL``."""

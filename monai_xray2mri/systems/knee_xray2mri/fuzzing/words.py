@@ -35,6 +35,8 @@ def _chosen(random: np.random.Generator, values: tuple[str, ...]) -> str:
 
 def _write_side_out(film: Dataset, random: np.random.Generator) -> None:
     film.ImageLaterality = _chosen(random, RIGHT)
+    if random.integers(2):
+        _code_side(film, random)
 
 
 def _describe(film: Dataset, random: np.random.Generator) -> None:
@@ -104,8 +106,7 @@ def _say_an_unknown_side(film: Dataset, random: np.random.Generator) -> None:
 
 
 BENIGN_WORDS: Final[dict[str, Study]] = {
-    "side written out": edited(_write_side_out),
-    "side in codes": edited(_code_side),
+    "side in words and codes": edited(_write_side_out),
     "descriptions without a side": edited(_describe),
     "values that stand for none": edited(_say_nothing),
     "archive and link": _pack,
