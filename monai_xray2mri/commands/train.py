@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monai_xray2mri.commands.options import add_bundle, budget_minutes, named_path
 from monai_xray2mri.commands.train_recipe import run_by_recipe
 from monai_xray2mri.errors import ExitCode, UsageError
+from monai_xray2mri.runtime.memory_pages import use_huge_pages
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -126,6 +127,7 @@ def run(options: argparse.Namespace) -> int:
         Xray2MRIError: an error of a stage.
     """
     clock = time.monotonic()
+    use_huge_pages()
     if find_spec("ignite") is None:
         raise UsageError("training", "needs the extra bundle", "no ignite", "pip install monai-xray2mri[bundle]")
     if options.recipe is not None:
