@@ -1,7 +1,8 @@
-"""Simulated knees with known anatomy and known truth: the project's own training data.
+"""Simulated bodies with known truth: the project's own training data.
 
 ========================================== ============================================================================
 ``simulation/knee/``                       a knee; its folders people, anatomy, mri, xray, film, release in that order
+``simulation/cones.py``                    cones as functions: volumes that are no body
 ``simulation/tools/``                      tools for any body part: lattices, distances, noise, solids, lettering
 ========================================== ============================================================================
 
