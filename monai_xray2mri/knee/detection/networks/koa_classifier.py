@@ -1,13 +1,14 @@
 """Classifier C of Wang 2024b: the Kellgren-Lawrence grade of a knee radiograph, as a probability of each grade.
 
-The paper takes C from its reference [31], a vision transformer whose code and weights are not public. This is a small
-convolutional network with the same input and output, trained by :mod:`monai_xray2mri.knee.detection.training.koa`.
+The paper takes C from its reference [31], a vision transformer whose code and weights are not public. This is the
+first half of EfficientNet-Lite0 (Tan and Le, "EfficientNet", ICML 2019; Liu, "Higher accuracy on vision models with
+EfficientNet-Lite", 2020) with the same input and output, trained by
+:mod:`monai_xray2mri.knee.detection.training.koa`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +18,40 @@ from monai_xray2mri.networks.contrast import local_contrast
 
 GRADES: Final = 5
 """Kellgren-Lawrence grades 0 to 4."""
-VIEW_SIZE: Final = 128
-"""Pixels per side of what the classifier sees."""
+VIEW_SIZE: Final = 192
+"""Pixels per side of what the classifier sees, 0.5 mm each."""
 VIEW_MM: Final = 95.0
-"""Side of what the classifier sees, at the detector: about the field of the public crops that it was trained on."""
-_ROWS: Final = slice(24, 120)
+"""Side of what the classifier sees, at the detector: the field of the public crops that it was trained on."""
+_ROWS: Final = slice(36, 180)
 """Rows of the view that are graded: 71 mm around the joint line; the shafts beyond show no sign of osteoarthritis."""
+_NEIGHBORHOOD: Final = 23
+"""Width in pixels, 11 mm, of the neighborhood that local contrast is relative to."""
+
+
+class Stage(NamedTuple):
+    """A block of EfficientNet-Lite0: numbers of channels, width of the depthwise kernel, stride, expansion."""
+
+    inputs: int
+    outputs: int
+    kernel: int
+    stride: int
+    expansion: int
+
+
+STAGES: Final = (
+    Stage(32, 16, 3, 1, 1),
+    Stage(16, 24, 3, 2, 6),
+    Stage(24, 24, 3, 1, 6),
+    Stage(24, 40, 5, 2, 6),
+    Stage(40, 40, 5, 1, 6),
+    Stage(40, 80, 3, 2, 6),
+    Stage(80, 80, 3, 1, 6),
+    Stage(80, 80, 3, 1, 6),
+    Stage(80, 112, 5, 1, 6),
+    Stage(112, 112, 5, 1, 6),
+    Stage(112, 112, 5, 1, 6),
+)
+"""The first eleven of its sixteen blocks; the other five hold four fifths of its weights."""
 
 
 def classifier_view(region: Tensor, region_mm: float = 110.0) -> Tensor:
@@ -36,7 +65,7 @@ def classifier_view(region: Tensor, region_mm: float = 110.0) -> Tensor:
         region_mm: their side at the detector in mm.
 
     Returns:
-        [B,1,128,128], anti-aliased; the side is exact to one pixel of ``region``.
+        [B,1,192,192], anti-aliased; the side is exact to one pixel of ``region``.
 
     Raises:
         ValueError: the region is narrower than the view.
@@ -51,56 +80,53 @@ def classifier_view(region: Tensor, region_mm: float = 110.0) -> Tensor:
     return view
 
 
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with group normalization before each, and the input added: [B,C,H,W] to [B,C,H,W]."""
+class InvertedResidual(nn.Module):
+    """Expand, filter each channel, project (Sandler et al., "MobileNetV2", CVPR 2018): [B,C,H,W] to [B,D,h,w].
 
-    def __init__(self, channels: int) -> None:
+    Normalization is part of the convolutions (:mod:`monai_xray2mri.knee.detection.training.imagenet`), so that the
+    answer does not depend on the batch, in training and evaluation of the denoiser alike.
+    """
+
+    def __init__(self, stage: Stage) -> None:
         super().__init__()
-        self.body = nn.Sequential(*_convolution(channels, channels), *_convolution(channels, channels))
+        middle = stage.inputs * stage.expansion
+        layers: list[nn.Module] = []
+        if stage.expansion > 1:
+            layers += [nn.Conv2d(stage.inputs, middle, 1), nn.ReLU()]
+        layers += [
+            nn.Conv2d(middle, middle, stage.kernel, stage.stride, stage.kernel // 2, groups=middle),
+            nn.ReLU(),
+            nn.Conv2d(middle, stage.outputs, 1),
+        ]
+        self.body = nn.Sequential(*layers)
+        self.residual = stage.inputs == stage.outputs and stage.stride == 1
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Add what the convolutions find."""
-        out: Tensor = hidden + self.body(hidden)
-        return out
-
-
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, ...]:
-    return nn.GroupNorm(8, inputs), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+        """Filter; add the input where its shape is that of the result."""
+        found: Tensor = self.body(hidden)
+        return hidden + found if self.residual else found
 
 
 class KOAClassifier(nn.Module):
-    """Residual network from a view of the knee to the probability of each Kellgren-Lawrence grade.
-
-    Group normalization keeps it free of batch statistics: it answers the same in training and evaluation of the
-    denoiser, for any batch.
+    """Network from a view of the knee to the probability of each Kellgren-Lawrence grade.
 
     Args:
-        channels: at 1/4, 1/8, 1/16 of the view's resolution.
-        blocks: residual blocks at each.
         dropout: share of pooled features that is dropped while the classifier itself is trained.
     """
 
     temperature: Tensor
 
-    def __init__(
-        self, channels: Sequence[int] = (24, 48, 96), blocks: Sequence[int] = (1, 1, 1), dropout: float = 0.3
-    ) -> None:
+    def __init__(self, dropout: float = 0.3) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(16, channels[0], 3, padding=1)]
-        before = channels[0]
-        for width, count in zip(channels, blocks, strict=True):
-            if width != before:
-                layers += _convolution(before, width, stride=2)
-            layers += [ResidualBlock(width) for _ in range(count)]
-            before = width
-        self.trunk = nn.Sequential(*layers, nn.GroupNorm(8, before), nn.SiLU())
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * before, GRADES))
+        first, width = STAGES[0].inputs, STAGES[-1].outputs
+        stem = nn.Sequential(nn.Conv2d(2, first, 3, stride=2, padding=1), nn.ReLU())
+        self.trunk = nn.Sequential(stem, *(InvertedResidual(stage) for stage in STAGES))
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, GRADES))
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, view: Tensor) -> Tensor:
-        """Logits [B,5] of views [B,1,128,128] (:func:`classifier_view`), before the temperature."""
-        graded = local_contrast(view)[..., _ROWS, :]  # [B,1,96,128]
-        hidden = self.trunk(F.pixel_unshuffle(graded, 4))  # [B,C,h,w]
+        """Logits [B,5] of views [B,1,192,192] (:func:`classifier_view`), before the temperature."""
+        hidden = self.trunk(graded_part(view))  # [B,C,9,12]
         pooled = torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)
         logits: Tensor = self.head(pooled)
         return logits
@@ -108,3 +134,9 @@ class KOAClassifier(nn.Module):
     def probability(self, view: Tensor) -> Tensor:
         """Probabilities p [B,5] of grades 0 to 4, calibrated by the temperature (Guo et al., ICML 2017)."""
         return (self(view).float() / self.temperature).softmax(dim=1)
+
+
+def graded_part(view: Tensor) -> Tensor:
+    """The rows around the joint line of views [B,1,192,192], as grey values and as local contrast: [B,2,144,192]."""
+    both = torch.cat([view, local_contrast(view, _NEIGHBORHOOD).clamp(-3, 3) / 1.5], dim=1)[..., _ROWS, :]
+    return both.contiguous(memory_format=torch.channels_last)  # depthwise filters are several times as fast

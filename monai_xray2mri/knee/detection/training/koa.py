@@ -1,12 +1,15 @@
 """Training of the classifier C of Wang 2024b on public crops and simulated knees.
 
-``xray2mri train-part koa --real DIR --simulated DIR --output koa.pt --minutes 30`` trains, and goes on where it was
-interrupted: every batch and all its variation follow from the seed and the number of the step alone.
+``xray2mri train-part koa --start efficientnet-lite0.pth --real ENHANCED --real RAW --simulated 60 --output koa.pt``
+trains, and goes on where it was interrupted: every batch and all its variation follow from the seed and the number of
+the step alone.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +23,19 @@ from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, VIEW_S
 from monai_xray2mri.knee.detection.training.crops import (
     GradedCrops,
     load_public_crops,
-    load_simulated_crops,
-    public_crop_files,
+    simulated_crops,
 )
+from monai_xray2mri.knee.detection.training.imagenet import pretrained_classifier
 from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.training.small_networks import Recipe, SmallTraining
 from monai_xray2mri.training.weights import write_saved
 
+STORED_SIZE: Final = 224
+"""Pixels per side of the crops that are kept for training: those of the enhanced ones."""
+WATCHED: Final = (0, 8)
+"""Of the people to train on, those whose number is a multiple of eight choose epoch and temperature instead."""
+SIMULATED_SHARE: Final = 5
+"""How often a simulated knee is shown in an epoch."""
 _SMOOTHING: Final = ((1, 2, 1), (2, 4, 2), (1, 2, 1))
 
 
@@ -55,11 +64,11 @@ def vary_views(images: Tensor, generator: torch.Generator) -> Tensor:
     strongly enhanced, blur and noise. They are not mirrored: medial stays medial.
 
     Args:
-        images: crops [B,160,160] uint8.
+        images: crops [B,S,S] uint8.
         generator: of all variation.
 
     Returns:
-        [B,1,128,128] float32 about in [0,1].
+        [B,1,192,192] float32 about in [-1,1].
     """
 
     def draw(low: float, high: float) -> Tensor:
@@ -78,11 +87,12 @@ def vary_views(images: Tensor, generator: torch.Generator) -> Tensor:
     views = torch.lerp(views, smooth, draw(-0.3, 1.0)[:, None, None, None])
     detail = (views - coarse).std(dim=(1, 2, 3), keepdim=True)  # noise beyond it would hide what there is to grade
     noise = torch.randn(views.shape, generator=generator)
-    return views + draw(0.0, 0.35)[:, None, None, None] * detail * noise
+    views = views + draw(0.0, 0.35)[:, None, None, None] * detail * noise
+    return 2 * views - 1
 
 
 def plain_views(images: Tensor) -> Tensor:
-    """Crops [B,160,160] uint8 as the classifier sees them without variation: [B,1,128,128] in [-1,1]."""
+    """Crops [B,S,S] uint8 as the classifier sees them without variation: [B,1,192,192] in [-1,1]."""
     shape = (VIEW_SIZE, VIEW_SIZE)
     views: Tensor = F.interpolate(
         images[:, None].float() / 127.5 - 1, shape, mode="bilinear", align_corners=False, antialias=True
@@ -118,7 +128,7 @@ class GradedBatches:
         seed: of order and variation.
     """
 
-    def __init__(self, crops: GradedCrops, size: int = 48, seed: int = 0) -> None:
+    def __init__(self, crops: GradedCrops, size: int = 32, seed: int = 0) -> None:
         self.crops, self.size, self.seed = crops, size, seed
 
     def __len__(self) -> int:
@@ -126,7 +136,7 @@ class GradedBatches:
         return -(-len(self.crops) // self.size)
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Views [B,1,128,128] and grades [B] of a step."""
+        """Views [B,1,192,192] and grades [B] of a step."""
         epoch, position = divmod(step, len(self))
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.crops))
         rows = np.sort(order[position * self.size : (position + 1) * self.size])
@@ -142,27 +152,37 @@ class KOATraining(SmallTraining[KOAClassifier, tuple[Tensor, Tensor]]):
         batches: to train on.
         watched: to choose the epoch and the temperature by.
         recipe: how to train; an interval is an epoch.
+        make: makes the network that the run begins with.
 
     Raises:
         UsageError: somebody is among both.
     """
 
-    def __init__(self, batches: GradedBatches, watched: GradedCrops, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        batches: GradedBatches,
+        watched: GradedCrops,
+        recipe: Recipe,
+        make: Callable[[], KOAClassifier] = KOAClassifier,
+    ) -> None:
         if both := set(batches.crops.people) & set(watched.people):
             raise UsageError("training crops", "must show other people than those watched", f"{len(both)} in both")
         settings = {"crops": len(batches.crops), "watched": len(watched), "batch size": batches.size}
-        super().__init__(KOAClassifier, batches, _loss_of_batch, recipe, settings)
+        super().__init__(make, batches, _loss_of_batch, recipe, settings)
         self.watched = watched
 
     @classmethod
-    def of_epochs(cls, crops: GradedCrops, watched: GradedCrops, epochs: int = 12, seed: int = 0) -> KOATraining:
-        """The training of the shipped classifier."""
+    def from_photographs(
+        cls, start: Path, crops: GradedCrops, watched: GradedCrops, epochs: int = 4, seed: int = 0
+    ) -> KOATraining:
+        """The training of the shipped classifier, which begins with the filters of photographs."""
         batches = GradedBatches(crops, seed=seed)
         recipe = Recipe(
-            epochs * len(batches), learning_rate=2e-3, weight_decay=0.02, averaging=0.99, largest_gradient=1.0,
+            epochs * len(batches), learning_rate=6e-4, weight_decay=0.05, averaging=0.995, largest_gradient=1.0,
             interval=len(batches), seed=seed,
         )  # fmt: skip
-        return cls(batches, watched, recipe)
+        statistics = [batches(step)[0] for step in range(3)]
+        return cls(batches, watched, recipe, partial(pretrained_classifier, start, statistics))
 
     def train(self, output: Path, minutes: float | None = None, progress: bool = False) -> bool:
         """Go on until the last step or until the time is over, and write the best weights with their temperature.
@@ -201,13 +221,12 @@ def _loss_of_batch(network: KOAClassifier, batch: tuple[Tensor, Tensor]) -> Tens
 
 
 def train_from_folders(
-    real: Path,
+    start: Path,
+    real: Sequence[Path],
     output: Path,
     *,
-    simulated: Path | None = None,
-    knees: int | None = None,
-    exclude: Path | None = None,
-    epochs: int = 12,
+    simulated: int = 60,
+    epochs: int = 4,
     seed: int = 0,
     minutes: float | None = None,
     progress: bool = False,
@@ -215,11 +234,10 @@ def train_from_folders(
     """Read the crops, train, write the weights; where the run stands, ready for JSON.
 
     Args:
-        real: public crops, with the folders ``train`` and ``val``.
+        start: weights of EfficientNet-Lite0 (:func:`pretrained_classifier`).
+        real: folders of public crops, each with the folder ``train``; one person may be in several.
         output: file of the weights.
-        simulated: a training set of simulated knees.
-        knees: of the simulated set, only the first ones.
-        exclude: public crops whose people are kept out of the training.
+        simulated: number of simulated knees.
         epochs: passes over the crops.
         seed: of start, order and variation.
         minutes: how long at most.
@@ -228,19 +246,18 @@ def train_from_folders(
     Raises:
         Xray2MRIError: crops that cannot be read, or what :meth:`KOATraining.train` refuses.
     """
-    excluded = {path.stem[:-1] for path in public_crop_files(exclude)} if exclude else set()
-    crops = load_public_crops(real / "train", excluded)
+    first, *others = (load_public_crops(folder / "train", size=STORED_SIZE) for folder in real)
+    watched, crops = sum(others, first).part(*WATCHED)
     count = len(crops)
     if simulated:
-        crops += load_simulated_crops(simulated, knees)
-    watched, _ = load_public_crops(real / "val").halves()
-    training = KOATraining.of_epochs(crops, watched, epochs, seed)
+        crops = sum([simulated_crops(simulated, STORED_SIZE)] * SIMULATED_SHARE, crops)
+    training = KOATraining.from_photographs(start, crops, watched, epochs, seed)
     complete = training.train(output, minutes, progress)
     return {
         "complete": complete,
         "step": training.step,
         "steps": training.recipe.iterations,
         "real": count,
-        "simulated": len(crops) - count,
+        "simulated": simulated,
         "watched": len(watched),
     }

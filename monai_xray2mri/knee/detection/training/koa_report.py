@@ -1,8 +1,8 @@
 """How good the KOA classifier is: on public crops, enhanced and raw, and on simulated knees.
 
-``xray2mri measure koa --real DIR --raw DIR --knees 100`` prints accuracy, balanced accuracy, quadratic weighted kappa,
-calibration and confusion matrices as JSON. Epoch and temperature were
-chosen on the validation crops of people of even number; those of odd number judge.
+``xray2mri measure koa --real ENHANCED --real RAW --knees 100`` prints accuracy, balanced accuracy, quadratic weighted
+kappa, calibration and confusion matrices as JSON. Epoch and temperature were chosen on people of the training split;
+the validation split judges.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.knee.detection.koa import koa_probability, shipped_classifier
 from monai_xray2mri.knee.detection.networks.koa_classifier import GRADES, KOAClassifier
 from monai_xray2mri.knee.detection.training.crops import GradedCrops, load_public_crops
-from monai_xray2mri.knee.detection.training.koa import predict
+from monai_xray2mri.knee.detection.training.koa import STORED_SIZE, predict
 from monai_xray2mri.radiograph.knee.region import normalize_region
 from monai_xray2mri.simulation.knee.knee import simulate_radiograph
 from monai_xray2mri.simulation.knee.patient import draw_patient_knee
@@ -72,6 +72,7 @@ def measures(probability: np.ndarray, grades: np.ndarray, seed: int = 0) -> dict
     matrix = confusion_matrix(grades, estimates)
     draws = np.random.default_rng(seed).integers(0, len(grades), (_RESAMPLES, len(grades)))
     again = [confusion_matrix(grades[rows], estimates[rows]) for rows in draws]
+    balanced = [balanced_accuracy(each) for each in again]
     accuracy = [np.trace(each) / len(grades) for each in again]
     kappa = [quadratic_weighted_kappa(each) for each in again]
     return {
@@ -80,6 +81,7 @@ def measures(probability: np.ndarray, grades: np.ndarray, seed: int = 0) -> dict
         "accuracy_95": [_rounded(value) for value in np.percentile(accuracy, (2.5, 97.5))],
         "within_one_grade": _rounded((np.abs(estimates - grades) <= 1).mean()),
         "balanced_accuracy": _rounded(balanced_accuracy(matrix)),
+        "balanced_accuracy_95": [_rounded(value) for value in np.percentile(balanced, (2.5, 97.5))],
         "quadratic_weighted_kappa": _rounded(quadratic_weighted_kappa(matrix)),
         "quadratic_weighted_kappa_95": [_rounded(value) for value in np.nanpercentile(kappa, (2.5, 97.5))],
         "expected_calibration_error": _rounded(expected_calibration_error(probability, grades)),
@@ -108,14 +110,11 @@ def judge_simulated(network: KOAClassifier, seeds: Sequence[int]) -> dict[str, A
     return measures(np.stack(found), np.array(grades))
 
 
-def report(
-    real: Path | None = None, raw: Path | None = None, knees: int = 0, weights: Path | None = None
-) -> dict[str, Any]:
+def report(real: Sequence[Path] = (), knees: int = 0, weights: Path | None = None) -> dict[str, Any]:
     """What a classifier reaches, ready for JSON.
 
     Args:
-        real: public crops, with the folder ``val``.
-        raw: public crops without enhancement, of people that it was not trained on.
+        real: folders of public crops, enhanced or not, each with the folder ``val``.
         knees: simulated knees of the validation range.
         weights: of the classifier; None takes the shipped ones.
 
@@ -124,12 +123,10 @@ def report(
     """
     network = shipped_classifier() if weights is None else _load(weights)
     found: dict[str, Any] = {"temperature": _rounded(float(network.temperature))}
-    if real:
-        chosen_by, judged_by = load_public_crops(real / "val").halves()
-        found["public crops, people of odd number"] = judge(network, judged_by)
-        found["public crops, all (half of them chose epoch and temperature)"] = judge(network, chosen_by + judged_by)
-    if raw:
-        found["raw public crops"] = judge(network, load_public_crops(raw))
+    for folder in real:
+        found[f"validation crops of {folder.name}"] = judge(
+            network, load_public_crops(folder / "val", size=STORED_SIZE)
+        )
     if knees:
         found["simulated validation knees"] = judge_simulated(network, VALIDATION[:knees])
     return found

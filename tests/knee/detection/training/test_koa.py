@@ -12,7 +12,9 @@ from PIL import Image
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.knee.detection.networks.koa_classifier import KOAClassifier, graded_part
 from monai_xray2mri.knee.detection.training.crops import CROP_SIZE, GradedCrops, load_public_crops
+from monai_xray2mri.knee.detection.training.imagenet import FROZEN, _names, pretrained_classifier
 from monai_xray2mri.knee.detection.training.koa import (
     GradedBatches,
     KOATraining,
@@ -60,9 +62,22 @@ def test_variation_follows_the_generator_and_keeps_the_side() -> None:
     assert (first[..., :20].mean(dim=(1, 2, 3)) > first[..., 80:].mean(dim=(1, 2, 3))).all()
 
 
+class SmallClassifier(KOAClassifier):
+    """Grades by the mean grey values of a view's rows."""
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+        self.head = torch.nn.Linear(24, 5)
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, view: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.nn.functional.adaptive_avg_pool2d(view, (24, 1)).flatten(1))
+
+
 def make_training(epochs: int) -> KOATraining:
-    recipe = Recipe(2 * epochs, learning_rate=3e-3, weight_decay=0.02, averaging=0.5, largest_gradient=1.0, interval=2)
-    return KOATraining(GradedBatches(drawn_crops(40), size=20), drawn_crops(10, first=100), recipe)
+    recipe = Recipe(2 * epochs, learning_rate=3e-2, weight_decay=0.02, averaging=0.5, largest_gradient=1.0, interval=2)
+    batches = GradedBatches(drawn_crops(40), size=20)
+    return KOATraining(batches, drawn_crops(10, first=100), recipe, SmallClassifier)
 
 
 def test_it_learns_what_the_grades_look_like_and_resumes_bit_by_bit(tmp_path: Path) -> None:
@@ -94,7 +109,7 @@ def test_every_crop_is_seen_once_in_an_epoch() -> None:
 
 def test_nobody_is_trained_on_and_judged() -> None:
     with pytest.raises(UsageError, match="other people"):
-        KOATraining.of_epochs(drawn_crops(10), drawn_crops(5, first=9))
+        KOATraining(GradedBatches(drawn_crops(10)), drawn_crops(5, first=9), Recipe(2, 1e-3), SmallClassifier)
 
 
 def test_the_temperature_undoes_overconfidence() -> None:
@@ -118,22 +133,55 @@ def test_public_crops_are_read_as_right_knees_with_grade_and_person(tmp_path: Pa
     assert crops.grades.tolist() == [0, 3, 4]
     assert crops.people == ("12", "12", "13")
     assert np.abs(crops.images[0].astype(int) - crops.images[1]).max() <= 1  # the left knee is mirrored
-    even, odd = crops.halves()
+    even, odd = crops.part(0, 2)
     assert (even.people, odd.people) == (("12", "12"), ("13",))
     assert len(load_public_crops(tmp_path, excluded=["12"])) == 1
     views = plain_views(torch.from_numpy(crops.images))
-    assert views.shape == (3, 1, 128, 128)
+    assert views.shape == (3, 1, 192, 192)
     with pytest.raises(InputRefused, match="grade 0 to 4"):
         load_public_crops(tmp_path / "nowhere")
 
 
-def test_the_command_trains_and_leaves_out_whom_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_crops(tmp_path / "real" / "train", {"1R": 0, "2R": 1, "3L": 4})
-    write_crops(tmp_path / "real" / "val", {"4R": 0, "5R": 1})
-    write_crops(tmp_path / "raw", {"3L": 4})
-    real, raw, output = (str(tmp_path / name) for name in ("real", "raw", "koa.pt"))
-    call = ["train-part", "koa", "--real", real, "--exclude", raw, "--output", output, "--epochs", "1"]
-    assert main(call) == 0
+def photograph_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Random weights of the shapes of EfficientNet-Lite0, as its package names them."""
+    torch.manual_seed(0)
+    state, network = dict[str, torch.Tensor](), KOAClassifier()
+    for index, block in enumerate(network.trunk):
+        layers = [layer for layer in block.modules() if isinstance(layer, torch.nn.Conv2d)]
+        for layer, (convolution, norm) in zip(layers, _names(index), strict=True):
+            shape = (32, 3, 3, 3) if index == 0 else layer.weight.shape
+            state[f"{convolution}.weight"] = torch.randn(shape) / layer.weight[0].numel() ** 0.5
+            state[f"{norm}.weight"], state[f"{norm}.bias"] = (
+                torch.rand(len(layer.weight)) + 0.5,
+                torch.randn(len(layer.weight)),
+            )
+    torch.save(state, path)
+    return state
+
+
+def test_the_start_has_the_filters_of_photographs_normalized_for_radiographs(tmp_path: Path) -> None:
+    state = photograph_weights(tmp_path / "lite0.pth")
+    views = torch.rand(4, 1, 192, 192, generator=torch.Generator().manual_seed(1))
+    network = pretrained_classifier(tmp_path / "lite0.pth", [views])
+    stem = network.trunk[0]
+    with torch.no_grad():
+        found = stem[0](graded_part(views))
+    torch.testing.assert_close(found.mean((0, 2, 3)), state["_bn0.bias"], atol=1e-3, rtol=0)
+    torch.testing.assert_close(found.std((0, 2, 3)), state["_bn0.weight"], atol=0.02, rtol=0.02)
+    trained = {name.split(".")[0] for name, weight in network.trunk.named_parameters() if weight.requires_grad}
+    assert trained == {str(block) for block in range(FROZEN, len(network.trunk))}
+    torch.save({"_fc.weight": torch.zeros(2)}, tmp_path / "other.pth")
+    with pytest.raises(UsageError, match="EfficientNet-Lite0"):
+        pretrained_classifier(tmp_path / "other.pth", [views])
+
+
+def test_the_command_trains_on_folders_of_crops(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photograph_weights(tmp_path / "lite0.pth")
+    for folder in ("enhanced", "raw"):
+        write_crops(tmp_path / folder / "train", {"1R": 0, "2R": 1, "8L": 4})
+    start, one, two, output = (str(tmp_path / name) for name in ("lite0.pth", "enhanced", "raw", "koa.pt"))
+    call = ["train-part", "koa", "--start", start, "--real", one, "--real", two, "--simulated", "0", "--epochs", "1"]
+    assert main([*call, "--output", output]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert record == {"complete": True, "step": 1, "steps": 1, "real": 2, "simulated": 0, "watched": 1}
+    assert record == {"complete": True, "step": 1, "steps": 1, "real": 4, "simulated": 0, "watched": 2}
     assert (tmp_path / "koa.pt").is_file()

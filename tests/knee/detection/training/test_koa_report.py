@@ -71,4 +71,4 @@ def test_the_command_judges_the_shipped_classifier(tmp_path: Path, capsys: pytes
     assert main(call) == 0
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads((tmp_path / "report.json").read_text())
-    assert report["public crops, people of odd number"]["knees"] == 2
+    assert report["validation crops of real"]["knees"] == 4
