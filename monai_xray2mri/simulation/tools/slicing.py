@@ -164,7 +164,7 @@ class SlicedField:
         low = (plane < reach).cpu().numpy()
         found = []
         for along, ends, part in ((low.any(1), self.layout.ends[0], box[0]), (low.any(0), self.layout.ends[1], box[1])):
-            hit = along.nonzero()[0]
+            hit = np.flatnonzero(along)
             if not len(hit):
                 return None
             found.append(_common(_spanned(ends, hit[0], hit[-1]), part))
