@@ -42,7 +42,7 @@ def pretrained_classifier(path: Path, views: Iterable[Tensor]) -> KOAClassifier:
     with torch.no_grad():
         for index, block in enumerate(network.trunk):
             before = hidden
-            layers = block if isinstance(block, nn.Sequential) else block.body
+            layers = (block if isinstance(block, nn.Sequential) else block.get_submodule("body")).children()
             for layer, (convolution, norm) in zip(
                 (layer for layer in layers if isinstance(layer, nn.Conv2d)), _names(index), strict=True
             ):
@@ -54,9 +54,9 @@ def pretrained_classifier(path: Path, views: Iterable[Tensor]) -> KOAClassifier:
                     hidden = hidden.relu()
             if getattr(block, "residual", False):
                 hidden = hidden + before
-    for block in network.trunk[:FROZEN]:
+    for block in list(network.trunk.children())[:FROZEN]:
         block.requires_grad_(False)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _fold(layer: nn.Conv2d, weight: Tensor, gain: Tensor, offset: Tensor, hidden: Tensor) -> Tensor:

@@ -57,15 +57,18 @@ def paint_fat_pad(slice_: SliceScene, pieces: Sequence[Piece]) -> None:
 
 def paint_muscles(slice_: SliceScene, muscles: Sequence[SlicedField]) -> None:
     """Muscles, each in fat of varying width, one displacing the other."""
-    flesh = fat = around = None
+    tissues = None
     for muscle in muscles:
         known = muscle.box(slice_.number, slice_.columns)
-        plane = None if known is None else muscle.plane(slice_.number)
-        box = None if known is None else muscle.near(plane, known, 2.0)
+        if known is None:
+            continue
+        plane = muscle.plane(slice_.number)
+        box = muscle.near(plane, known, 2.0)
         if box is None:
             continue
-        if flesh is None:
-            flesh, fat, around = _flesh(slice_)
+        if tissues is None:
+            tissues = _flesh(slice_)
+        flesh, fat, around = tissues
         inside = slice_.inside(box)
         distance = muscle.shown(slice_.softened(muscle, plane), box)
         slice_.paint_inside(box, distance - around[inside], fat[inside], Tissue.FAT)

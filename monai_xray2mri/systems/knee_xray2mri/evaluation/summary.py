@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from monai_xray2mri.errors import UsageError
@@ -45,7 +46,7 @@ def calibration_file(rows: Rows, setting: KneeSetting, settings: Mapping[str, An
     if not measured:
         return {}
     bundle = setting.bundle
-    made_with = {"simulator": settings["simulator"], "sampling": bundle.sampling(), **bundle.record}
+    made_with = {"simulator": settings["simulator"], "sampling": asdict(bundle.sampler_settings), **bundle.record}
     try:
         found = calibrate(measured, made_with, CALIBRATION.splits[0])
     except UsageError:

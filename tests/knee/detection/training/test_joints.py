@@ -133,7 +133,7 @@ def test_simulated_films_are_kept_and_read_back(tmp_path):
     assert len(films) > 1 and all(film.pixels.shape == (350, 430) for film in films)
     assert all(len(film.joints) == 2 for film in films)
     assert len({film.pixels.tobytes() for film in films}) == len(films)
-    assert [path.name for path in tmp_path.iterdir()] == [f"1.0-{FIRST_TRAINING}.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{SIMULATOR_VERSION}-{FIRST_TRAINING}.npz"]
     again = read_films(tmp_path)
     assert [film.joints for film in again] == [film.joints for film in films]
     assert all(np.array_equal(one.pixels, same.pixels) for one, same in zip(again, films, strict=True))
