@@ -94,7 +94,7 @@ def simulate_knee(
         margin: 0 gives the region that an imperfect joint detector cuts out. Above 0, the region is the true box,
             enlarged on every side by this share of its side, at the same pixel size.
         slices: which slices of the MR volume to make, 0 to 79; None makes all. A slice has the same bits whichever
-            others are made, and ten of them take a third of the time of all.
+            others are made.
         device: where to compute. Random numbers are drawn on the CPU, so devices differ only by rounding.
 
     Raises:
