@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
@@ -36,12 +37,13 @@ def read_header(path: Path) -> Dataset | None:
     return header if known else None
 
 
-def with_pixels(header: Dataset, path: Path) -> Dataset:
-    """A header and the Pixel Data (7FE0,0010) of its file; nothing but the pixels is parsed again.
+def with_pixels(header: Dataset, path: Path, keywords: Iterable[str] = ()) -> Dataset:
+    """A header and the Pixel Data (7FE0,0010) of its file; nothing else is parsed again.
 
     Args:
         header: of :func:`read_header` or of pydicom; it is not changed.
         path: its file.
+        keywords: of elements that are wanted even if their value cannot be read, so that the caller can say so.
 
     Returns:
         A new data set; without Pixel Data if the file has none, or if it is compressed and cut off.
@@ -53,7 +55,9 @@ def with_pixels(header: Dataset, path: Path) -> Dataset:
     whole.update(header)
     whole.file_meta = header.file_meta
     whole.set_original_encoding(*header.original_encoding)
-    pixels = dcmread(path, force=True, specific_tags=[_PIXEL_DATA])
-    if _PIXEL_DATA in pixels:
-        whole[_PIXEL_DATA] = pixels.get_item(_PIXEL_DATA)
+    wanted = [_PIXEL_DATA, *map(Tag, keywords)]
+    part = dcmread(path, force=True, specific_tags=list(wanted))
+    for tag in wanted:
+        if tag in part and tag not in whole:
+            whole[tag] = part.get_item(tag)
     return whole

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from pydicom import Dataset, dcmread
+from pydicom.datadict import dictionary_description
 from pydicom.dataset import FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
@@ -42,6 +44,16 @@ RADIOGRAPH_CLASSES: Final = (
 """SOP classes of radiographs (PS3.3 A.2 and A.26)."""
 
 PIXEL_GROUP = 0x7FE0
+
+SHOWING: Final = (
+    "ModalityLUTSequence",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "VOILUTSequence",
+    "WindowCenter",
+    "WindowWidth",
+)
+"""What turns stored values into brightness; to pass over one of these is worth a remark."""
 
 SubjectCheck = Callable[[Dataset, str], object]
 """Called with the header of a film and its name; refuses a film of something else."""
@@ -104,7 +116,7 @@ def _start_of(path: Path, name: str) -> bytes:
 def radiograph_from_dataset(
     dataset: Dataset, name: str, path: Path | None = None, check_subject: SubjectCheck | None = None
 ) -> Radiograph:
-    """Make a radiograph of a DICOM data set, as the loaders of MONAI Deploy hold it.
+    """Make a radiograph of a DICOM data set that was read elsewhere.
 
     Args:
         dataset: CR, DX For Presentation or DX For Processing, with pixel data; it is not changed.
@@ -120,7 +132,7 @@ def radiograph_from_dataset(
         InputRefused: its pixels, orientation, side or spacing cannot be trusted.
     """
     with quiet():
-        readable = _readable(dataset)
+        readable, unread_remarks = _readable(dataset)
         header = _without_pixels(readable)
         _check_class(header, name)
         check_pixel_description(readable, name)
@@ -132,7 +144,7 @@ def radiograph_from_dataset(
     if swapped and spacing:
         spacing = spacing[1], spacing[0]
     lossy = ("the radiograph was compressed with loss",) if header.get("LossyImageCompression") == "01" else ()
-    remarks = (*shown_remarks, *bit_remarks, *turn_remarks, *spacing_remarks, *lossy)
+    remarks = (*unread_remarks, *shown_remarks, *bit_remarks, *turn_remarks, *spacing_remarks, *lossy)
     return Radiograph(pixels, spacing, spacing_source, sides, sides_source, name, header, path, remarks)
 
 
@@ -142,7 +154,7 @@ def _read_dataset(path: Path, name: str, header: Dataset | None) -> Dataset:
         try:
             if header is None:
                 header = dcmread(path, force=True, stop_before_pixels=True)
-            return with_pixels(header, path)
+            return with_pixels(header, path, SHOWING)
         except Exception:  # pydicom and zlib raise many kinds for damaged files
             raise InputRefused(
                 f"file {name}",
@@ -152,8 +164,12 @@ def _read_dataset(path: Path, name: str, header: Dataset | None) -> Dataset:
             ) from None
 
 
-def _readable(dataset: Dataset) -> Dataset:
-    """Copy a data set without the elements whose value cannot be read; its transfer syntax is always told."""
+def _readable(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
+    """Copy a data set without the elements whose value cannot be read; its transfer syntax is always told.
+
+    Returns:
+        The copy, and a remark for each element that the picture would look different with.
+    """
     readable, unreadable = Dataset(), unreadable_tags(dataset, inside_sequences=True)
     for tag in dataset.keys():  # noqa: SIM118 - iterating a Dataset yields its elements
         if tag not in unreadable:
@@ -162,7 +178,11 @@ def _readable(dataset: Dataset) -> Dataset:
     readable.file_meta.update(getattr(dataset, "file_meta", {}))
     if not readable.file_meta.get("TransferSyntaxUID"):
         readable.file_meta.TransferSyntaxUID = _encoding_read(dataset)
-    return readable
+    passed_over = [tag for tag in map(Tag, SHOWING) if tag in unreadable]
+    return readable, tuple(
+        f"{dictionary_description(tag)} ({tag.group:04X},{tag.element:04X}) is not applied: its value cannot be read"
+        for tag in passed_over
+    )
 
 
 def _encoding_read(dataset: Dataset) -> UID:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,8 +14,6 @@ from monai_xray2mri.radiograph.lookup_tables import Unusable
 
 FUNCTIONS: Final = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 """VOI LUT Function (0028,1056); the first is meant where it is absent."""
-
-_DESCRIBING: Final = ("WindowCenter", "WindowWidth", "PhotometricInterpretation")
 
 
 @dataclass(frozen=True)
@@ -43,26 +40,25 @@ class Window:
         """Raise Unusable for numbers that are no window."""
         least = 1 if self.function == "LINEAR" else 0
         if not math.isfinite(self.center) or not math.isfinite(self.width):
-            raise Unusable("its numbers are none")
+            raise Unusable("center or width is no number")
         if self.width < least or self.width == 0:
             raise Unusable(f"its width must be {'at least 1' if least else 'above 0'}")
 
     def apply(self, values: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, float, float]:
         """Apply it: [H,W] float64, and the range that results may have.
 
-        pydicom is given a copy without the rescale slope: it would scale the output range of the window with it, which
-        turns the image over where the slope is negative.
+        pydicom is given this window alone: a number of another one may be unreadable, and with the rescale slope it
+        would scale the output range of the window, which turns the image over where the slope is negative.
         """
         alone = Dataset()
-        for keyword in _DESCRIBING:
-            alone[keyword] = copy(dataset[keyword])
-        alone.VOILUTFunction = self.function
+        alone.PhotometricInterpretation = dataset.PhotometricInterpretation
+        alone.WindowCenter, alone.WindowWidth, alone.VOILUTFunction = self.center, self.width, self.function
         bits = dataset.get("BitsStored")
         alone.BitsStored = bits if isinstance(bits, int) else 16
         alone.PixelRepresentation = dataset.get("PixelRepresentation") or 0
         with np.errstate(over="ignore"):  # a sigmoid far outside of its window
-            low, high = apply_voi_lut(np.array([-1e12, 1e12]), alone, self.index)
-            return np.asarray(apply_voi_lut(values, alone, self.index), dtype=np.float64), float(low), float(high)
+            low, high = apply_voi_lut(np.array([-1e12, 1e12]), alone)
+            return np.asarray(apply_voi_lut(values, alone), dtype=np.float64), float(low), float(high)
 
 
 def windows_of(dataset: Dataset) -> tuple[list[Window], tuple[str, ...]]:
