@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from monai_xray2mri.commands.options import named_path, show_progress
 from monai_xray2mri.errors import ExitCode
@@ -77,10 +76,7 @@ def _add_koa(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget:
 
 def _add_segmenter(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
     parser = parts.add_parser("segmenter", parents=[budget], help="names the tissues of the joint in a volume")
-    parser.add_argument(
-        "--output", type=named_path, default=Path("segmenter"),
-        help="folder for weights, checkpoint and log (default: %(default)s)",
-    )  # fmt: skip
+    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
     parser.add_argument("--knees", type=int, default=200, help="simulated knees (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="passes over them (default: %(default)s)")
     parser.add_argument("--slices", type=int, default=12, help="of each knee in an epoch (default: %(default)s)")

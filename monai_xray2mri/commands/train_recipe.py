@@ -17,7 +17,7 @@ USED: Final = frozenset({"recipe", "bundle", "output", "budget", "device", "quie
 
 
 def run_by_recipe(options: argparse.Namespace) -> int:
-    """Carry ``--recipe`` out: prints the folder of the state on stdout.
+    """Run all stages of ``--recipe``; print the folder of the state on stdout.
 
     Raises:
         UsageError: options that do not go with a recipe, no recipe, or a folder that another one began.

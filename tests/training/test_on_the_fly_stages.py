@@ -16,12 +16,12 @@ def test_both_stages_train_and_resume_on_the_fly(run_stage: Callable[..., Config
     few |= {"iterations": 4, "epoch_length": 4, "batch_size": 2}
     first = ["train", "train_autoencoder", "train_on_the_fly", "train_autoencoder_on_the_fly"]
     run_stage(first, tmp_path, tmp_path, **few)
-    run_stage(["train", "train_on_the_fly"], tmp_path, tmp_path, **few, **{END_OF_RUN: 2})
+    run_stage(["train", "train_on_the_fly"], tmp_path, tmp_path, **few, **{END_OF_RUN: 2}, resume=True)  # nothing yet
     scale = torch.load(tmp_path / "denoiser_checkpoint.pt", weights_only=True)["latent_scale"]
     run_stage(["train", "train_on_the_fly"], tmp_path, tmp_path, **few, resume=True)
     content = torch.load(tmp_path / "denoiser_checkpoint.pt", weights_only=True)
     assert content["step"] == 4
-    assert content["latent_scale"] == scale != 1  # not fitted again, nor forgotten
+    assert content["latent_scale"] == scale != 1  # fitted once, neither again nor never
     state = torch.load(tmp_path / "model.pt", weights_only=True)
     frozen = torch.load(tmp_path / "autoencoder.pt", weights_only=True)
     for name, value in frozen.items():

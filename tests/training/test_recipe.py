@@ -19,7 +19,7 @@ from monai_xray2mri.errors import ExitCode, UsageError
 from monai_xray2mri.runtime.files import lock_folder
 from monai_xray2mri.training.plotting import draw_losses, read_log
 from monai_xray2mri.training.recipe import ChosenWeights, Progress, Reporter, TrainingRecipe, Turn, run_recipe
-from monai_xray2mri.training.recipe.configured import checkpoint_step
+from monai_xray2mri.training.recipe.configured import ConfiguredTraining, checkpoint_step
 from tests.training.conftest import SMALL
 from tests.training.test_resume import same
 
@@ -147,6 +147,13 @@ def test_a_log_is_read_as_if_nothing_had_been_cut_off(tmp_path: Path) -> None:
     assert draw_losses(log, tmp_path / "denoiser.png", 16)
     assert (tmp_path / "denoiser.png").stat().st_size > 1000
     assert not draw_losses(tmp_path / "none.jsonl", tmp_path / "none.png", 16)
+
+
+def test_slices_are_counted_from_the_first_step(bundle: Path, tmp_path: Path) -> None:
+    stage = ConfiguredTraining("denoiser", tmp_path, 10, bundle)
+    assert str(stage.progress()) == "0 of 160 slices"  # the batch size is that of train.json
+    waiting = ConfiguredTraining("denoiser", tmp_path, 10, bundle, [str(tmp_path / "of_an_earlier_stage.json")])
+    assert str(waiting.progress()) == "0 of 10 steps"
 
 
 def training_recipe(folder: Path, knees: Path, validation: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from monai_xray2mri.knee.data.cache import CacheShard, KneeCache, cached_knee
+from monai_xray2mri.knee.data.cache import CacheShard, KneeCache, cached_knee, count_done
 from monai_xray2mri.knee.data.cached_latents import LatentCache, frozen_network
 from monai_xray2mri.knee.data.simulated import simulate_training_set
 from monai_xray2mri.runtime.workers import Workers
@@ -80,8 +80,7 @@ class SimulateWholeKnees:
 
     def progress(self) -> Progress:
         """Knees that are complete."""
-        file = self.folder / "done.npy"
-        return Progress(int(np.load(file).sum()) if file.is_file() else 0, len(self.seeds), "knees")
+        return Progress(count_done([self.folder]), len(self.seeds), "knees")
 
     def work(self, turn: Turn) -> None:
         """Simulate those that are missing.

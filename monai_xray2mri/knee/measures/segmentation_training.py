@@ -1,6 +1,6 @@
 """Training of the joint segmenter on simulated knees.
 
-``xray2mri train-part segmenter --output FOLDER`` trains the network again after a change of the simulator; with
+``xray2mri train-part segmenter --output FILE`` trains the network again after a change of the simulator; with
 ``--continue`` it starts from the shipped weights. The new weights replace ``joint_segmenter.pt`` next to this module by
 a copy. After that, ``xray2mri measure lesions --choose-thresholds N`` chooses the thresholds of the lesion reading.
 """
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from monai_xray2mri.knee.measures.crop import COLUMNS, HALF_DEPTH_MM, ROWS, SPACING_MM, axes_mm, joint_crop
 from monai_xray2mri.knee.measures.parts import Part, part_labels
-from monai_xray2mri.knee.measures.segmentation import WEIGHTS, JointSegmenter, shipped_segmenter
+from monai_xray2mri.knee.measures.segmentation import JointSegmenter, shipped_segmenter
 from monai_xray2mri.runtime.files import require_free
 from monai_xray2mri.runtime.workers import Runner
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
@@ -246,7 +246,7 @@ def train_on_simulated_knees(
     """Simulate knees, train, and write the weights.
 
     Args:
-        output: folder for weights, checkpoint and log; it is made if it is missing.
+        output: file of the weights; checkpoint and log are written beside it.
         knees: number of knees, from the end of the training range; synthesis networks are trained from its start.
         epochs: number of passes over them.
         slices: number of slices of each knee in an epoch.
@@ -261,12 +261,12 @@ def train_on_simulated_knees(
     Raises:
         Xray2MRIError: the checkpoint belongs to another run, or a file cannot be written.
     """
-    require_free(output, ())  # before the long simulation
+    require_free(output.parent, ())  # before the long simulation
     pairs = list(run(simulate_pair, TRAINING[-knees:]))
     training = make_training(Batches(pairs, slices), epochs, copy_of_shipped if from_shipped else JointSegmenter)
-    complete = training.run(output / WEIGHTS, minutes, progress=progress)
+    complete = training.run(output, minutes, progress=progress)
     if complete:
-        save_state(training.average, output / WEIGHTS, half=True)
+        save_state(training.average, output, half=True)
     return {"simulator": SIMULATOR_VERSION, "knees": len(pairs), "losses": training.losses, "complete": complete}
 
 

@@ -90,9 +90,10 @@ class ConfiguredTraining:
     def progress(self) -> Progress:
         """Slices that were seen, as the checkpoint says."""
         done = checkpoint_step(self.folder / f"{self.stage}_checkpoint.pt")
-        size = self.options.get("batch_size") or (self.batch_size if done else None)
-        if size is None:
-            return Progress(0, self.iterations, "steps")
+        try:
+            size = self.batch_size
+        except UsageError:  # an earlier stage has not written its configuration yet
+            return Progress(done, self.iterations, "steps")
         return Progress(done * size, self.iterations * size, "slices")
 
     def work(self, turn: Turn) -> None:

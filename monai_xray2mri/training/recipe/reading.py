@@ -69,7 +69,8 @@ class TrainingRecipe:
             made: Stage = self._parser.get_parsed_content(f"{STAGES}#{self.names.index(name)}")
         except Exception as error:  # MONAI wraps whatever a class raises
             cause = error.__cause__ or error
-            raise UsageError(f"stage {name}", "must be possible to make", f"{type(cause).__name__}: {cause}") from error
+            rule, found = "must name a class and the arguments that it takes", f"{type(cause).__name__}: {cause}"
+            raise UsageError(f"stage {name}", rule, found, "Correct the recipe.") from error
         return made
 
     def settings(self, name: str) -> dict[str, Any]:

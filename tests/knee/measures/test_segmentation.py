@@ -108,8 +108,7 @@ def test_a_resumed_training_gives_the_same_weights(lesioned_knee: SimulatedKnee,
         yield from [training_pair(lesioned_knee, lesioned_knee.affine) for _ in seeds]
 
     def train(folder: str, minutes: float | None = None) -> dict[str, Any]:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        return train_on_simulated_knees(tmp_path / folder, 1, 3, 8, run=run, minutes=minutes)
+        return train_on_simulated_knees(tmp_path / folder / WEIGHTS, 1, 3, 8, run=run, minutes=minutes)
 
     assert train("whole")["complete"]
     assert not train("parts", minutes=0)["complete"]

