@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from monai_xray2mri.simulation.knee.film.film import simulate_film
-from monai_xray2mri.simulation.knee.film.film_options import draw_film_options
+from monai_xray2mri.simulation.knee.film.random_options import draw_film_options
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee, simulate_knee
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from monai_xray2mri.types import Box

@@ -25,9 +25,9 @@ from monai_xray2mri.simulation.knee.film.film_options import (
     PROSTHESES,
     FilmOptions,
     Hardware,
-    draw_film_options,
 )
 from monai_xray2mri.simulation.knee.film.film_projection import project_legs
+from monai_xray2mri.simulation.knee.film.random_options import draw_film_options
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, TRAINING, VALIDATION
 from monai_xray2mri.types import Side
 

@@ -7,16 +7,16 @@ require. Lesions are placed last, relative to the joint surfaces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from monai_xray2mri.simulation.knee.anatomy import bones
-from monai_xray2mri.simulation.knee.anatomy import pathology as lesions
-from monai_xray2mri.simulation.knee.anatomy.bones import Bone, TibialPlace, femur_points, tibia_points, united
-from monai_xray2mri.simulation.knee.anatomy.pathology import CONDYLE_X, CRYSTAL_KNOT_MM, SIDES, Pathology
+from monai_xray2mri.simulation.knee.anatomy.bones import Bone, TibialPlace
+from monai_xray2mri.simulation.knee.anatomy.disease import Crystals, crystals, diseased_femur, diseased_tibia
+from monai_xray2mri.simulation.knee.anatomy.pathology import CONDYLE_X, SIDES, Pathology, narrowed_share
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 from monai_xray2mri.simulation.knee.anatomy.template import Template, shipped_template
 from monai_xray2mri.simulation.tools.lattice import (
@@ -26,12 +26,10 @@ from monai_xray2mri.simulation.tools.lattice import (
     HeightMap,
     Lattice,
     Range,
-    Window,
     lower_surface,
     upper_surface,
 )
-from monai_xray2mri.simulation.tools.noise import noise_at
-from monai_xray2mri.simulation.tools.primitives import occupancy, smoothstep
+from monai_xray2mri.simulation.tools.primitives import smoothstep
 
 MIDDLE_X: Range = (14.0, 30.0)
 MIDDLE_Y: Range = (-12.0, 12.0)
@@ -40,45 +38,9 @@ _ABSENT_MM = 60.0
 _FITTING_STEPS = 3
 _TEMPLATE_CARTILAGE = {"M": 4.5, "L": 5.7}
 """Thickness in mm of femoral plus tibial cartilage in the middle of the template's compartments."""
-_CRYSTAL_HALF_MM = 0.6
-_FAR_MM = 60.0
-"""Larger than every distance on a lattice: where nothing is worn, no distance may change, even far from the bone."""
 _FIBULAR_GAP_MM = 0.6
 _PATELLAR_GAP_MM = 1.2
 """Least distance of fibula and tibia, and of patella and femur; 0.5 and 1.3 mm in the knee of the template."""
-
-
-@dataclass(frozen=True)
-class Crystals:
-    """Chondrocalcinosis of one compartment: crystals in the middle layer of both cartilages and in the meniscus.
-
-    Attributes:
-        patch: density of the crystals in the plane of the joint, 0 to 1.
-        layers: (signed distance of the bone, thickness of its cartilage), for femur and tibia.
-        meniscus: signed distance of the meniscus.
-    """
-
-    patch: Field
-    layers: tuple[tuple[Field, Field], ...]
-    meniscus: Field
-
-    def window(self, grid: Grid) -> Window:
-        """Index box of a grid; no crystals lie outside it."""
-        return self.patch.window(grid)
-
-    def at(self, grid: Grid) -> Tensor:
-        """Share [Y,Z,X] of crystals in each voxel of a grid cropped to :meth:`window`, 0 to 1."""
-        layers = [(distance.at(grid), thickness.at(grid)) for distance, thickness in self.layers]
-        return self.share(self.patch.at(grid), layers, self.meniscus.at(grid))
-
-    @staticmethod
-    def share(patch: Tensor, layers: Iterable[tuple[Tensor, Tensor]], meniscus: Tensor) -> Tensor:
-        """Share of crystals in each voxel from the values of all fields there, any shape."""
-        share = 0.8 * occupancy(meniscus + 0.9, 1.2)
-        for distance, deep in layers:
-            layer = occupancy((distance - 0.5 * deep).abs() - _CRYSTAL_HALF_MM, 0.8)
-            share = torch.maximum(share, layer * smoothstep(deep, 0.5, 1.2))
-        return share * patch.clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -158,14 +120,14 @@ def build_anatomy(
     )
     coated = {"femoral": femur, "tibial": tibia, "patellar": patella}
     return KneeAnatomy(
-        femur=_diseased_femur(femur, shape, pathology, pose, condyles),
-        tibia=_diseased_tibia(tibia, shape, pathology, pose, place, plateau),
+        femur=diseased_femur(femur, shape, pathology, pose, condyles),
+        tibia=diseased_tibia(tibia, shape, pathology, pose, place, plateau),
         fibula=Bone("fibula", fibula),
         patella=Bone("patella", patella),
         cartilage={name: _coated(coated[name], thickness) for name, thickness in layers.items()},
         thickness=layers,
         menisci=menisci,
-        crystals=_crystals(pathology, pose, (femur, tibia), layers, menisci),
+        crystals=crystals(pathology, pose, (femur, tibia), layers, menisci),
         condyles=condyles,
         plateau=plateau,
         place=place,
@@ -226,7 +188,7 @@ def _cartilage_thickness(
         points = field.lattice.points(device)
         usual = bones.cartilage_thickness(template, shape, bone, field.lattice, pose, place, device)
         fit = room[1] + (room[0] - room[1]) * smoothstep(points.x, -12.0, 12.0)
-        left = lesions.narrowed_share(pathology, points)
+        left = narrowed_share(pathology, points)
         # Narrowing thins the weight-bearing surfaces, not the trochlea.
         loaded = smoothstep(points.y, -30.0, -18.0) if bone == "femur" else torch.ones_like(points.y)
         factor = shape.cartilage * fit * (1 + (left - 1) * loaded)
@@ -271,76 +233,3 @@ def _cropped(field: Field, lattice: Lattice) -> Tensor:
     first, last = max(0, -offset), min(lattice.size[2], field.lattice.size[2] - offset)
     values[:, first:last] = field.values[:, first + offset : last + offset]
     return values
-
-
-def _diseased_femur(femur: Field, shape: KneeShape, pathology: Pathology, pose: Pose, condyles: HeightMap) -> Bone:
-    points = femur.lattice.points(femur.values.device)
-    own = femur_points(points, pose)
-    widening = dict(zip(SIDES, shape.condyle_width, strict=True))
-    grown = lesions.osteophytes("F", pathology, own, condyles, widening)
-    depth = Field(femur.lattice, -femur.values)
-    density = lesions.sclerosis("F", pathology, own, depth.values)
-    return Bone(
-        "femur",
-        united(femur, grown, 3.5),
-        depth,
-        None if density is None else Field(femur.lattice, density),
-        lesions.as_fields(lesions.cysts("F", pathology, points, condyles), femur),
-    )
-
-
-def _diseased_tibia(
-    tibia: Field, shape: KneeShape, pathology: Pathology, pose: Pose, place: TibialPlace, plateau: HeightMap
-) -> Bone:
-    points = tibia.lattice.points(tibia.values.device)
-    own = tibia_points(shape, points, pose, place)
-    widening = {"M": 30.5 * (shape.tibia - 1), "L": 35.0 * (shape.tibia - 1)}
-    # The plateau's heights are in the frame of the examination; near the plateau its z is almost the tibia's own.
-    grown = lesions.osteophytes("T", pathology, points, plateau, widening)
-    top = plateau.values.clamp(min=-25.0)[:, None, :]  # [Y,1,X]
-    depth = Field(tibia.lattice, top - points.z)
-    density = lesions.sclerosis("T", pathology, own, depth.values)
-    worn, surface = _attrition(tibia, pathology, top)
-    return Bone(
-        "tibia",
-        united(surface, grown, 3.5),
-        depth,
-        None if density is None else Field(tibia.lattice, density),
-        lesions.as_fields(lesions.cysts("T", pathology, points, plateau), tibia),
-        worn,
-    )
-
-
-def _attrition(tibia: Field, pathology: Pathology, top: Tensor) -> tuple[dict[str, Field], Field]:
-    """The bone that attrition removes, by OAI stem, and the tibia that remains."""
-    points = tibia.lattice.points(tibia.values.device)
-    worn, left = {}, tibia.values
-    for stem, depth in lesions.attrition_depth(pathology, points).items():
-        above = top - depth - points.z  # negative above the new surface
-        worn[stem] = Field(tibia.lattice, torch.maximum(tibia.values, above) + 2.0 * smoothstep(depth, 0.6, 0.2))
-        # At most the depth of the attrition: soft tissue follows the distance of the bones and must not see a far bone.
-        cut = torch.minimum(-above, depth) - _FAR_MM * smoothstep(depth, 0.3, 0.05)
-        left = torch.maximum(left, cut)
-    return worn, replace(tibia, values=left)
-
-
-def _crystals(
-    pathology: Pathology,
-    pose: Pose,
-    pair: tuple[Field, Field],
-    layers: Mapping[str, Field],
-    menisci: Mapping[str, Field],
-) -> dict[str, Crystals]:
-    found = {}
-    for side, meniscus in menisci.items():
-        stem = f"XRCH{side}"
-        if not pathology.grade(stem):
-            continue
-        lattice = meniscus.lattice
-        points = lattice.points(meniscus.values.device)
-        own = bones.posed(points, pose)
-        speckle = noise_at(pathology.crystals[None], own.moved(x=SIDES[side] * CONDYLE_X), CRYSTAL_KNOT_MM)[0]
-        patch = lesions.crystal_patch(side, pathology, own) * smoothstep(speckle, -0.5, 0.5)
-        sides = ((pair[0], layers["femoral"]), (pair[1], layers["tibial"]))
-        found[stem] = Crystals(Field(lattice, patch), sides, meniscus)
-    return found

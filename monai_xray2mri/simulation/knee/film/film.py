@@ -32,8 +32,9 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.film import film_parts
 from monai_xray2mri.simulation.knee.film.film_frame import CANVAS_PIXEL_MM, FilmFrame, Point
-from monai_xray2mri.simulation.knee.film.film_options import FILM_MM, FilmOptions, Hardware, plain_options
+from monai_xray2mri.simulation.knee.film.film_options import FILM_MM, FilmOptions, Hardware
 from monai_xray2mri.simulation.knee.film.film_projection import Legs, project_legs
+from monai_xray2mri.simulation.knee.film.random_options import plain_options
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, knee_generator
 from monai_xray2mri.simulation.knee.xray import radiography
 from monai_xray2mri.simulation.knee.xray.radiography import MAGNIFICATION, Exposure
@@ -83,8 +84,8 @@ def simulate_film(
         grades: side to grades that replace the drawn ones.
         visibility: how visible cysts, chondrocalcinosis and attrition are, 0 to 1.
         options: options of the film; None makes a plain film
-            (:func:`~monai_xray2mri.simulation.knee.film.film_options.plain_options`).
-            :func:`~monai_xray2mri.simulation.knee.film.film_options.draw_film_options` draws the variety of films in
+            (:func:`~monai_xray2mri.simulation.knee.film.random_options.plain_options`).
+            :func:`~monai_xray2mri.simulation.knee.film.random_options.draw_film_options` draws the variety of films in
             hospitals.
 
     Raises:

@@ -18,7 +18,7 @@ from monai_xray2mri.simulation.tools.slicing import Box, SlicedField
 
 if TYPE_CHECKING:
     from monai_xray2mri.simulation.knee.anatomy.bones import Bone
-    from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import Crystals
+    from monai_xray2mri.simulation.knee.anatomy.disease import Crystals
 
 _SCAR_Z: Final = {"femur": 27.0, "tibia": -19.0}
 _PATELLAR_CORTEX_MM: Final = 0.7

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
-from monai_xray2mri.simulation.knee.anatomy.muscles import Muscle, ovals
+from monai_xray2mri.simulation.knee.anatomy.bellies import Muscle, ovals
 from monai_xray2mri.simulation.knee.mri.frame import Frame, Piece, Spot, even, streaked
 from monai_xray2mri.simulation.knee.mri.mr import Tissue
 from monai_xray2mri.simulation.tools.lattice import Place, Points

@@ -7,7 +7,8 @@ from typing import Any, Final, Literal, get_args
 
 from monai_xray2mri.core.identity import fingerprint
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.simulation.knee.film.film_options import FilmOptions, draw_film_options, plain_options
+from monai_xray2mri.simulation.knee.film.film_options import FilmOptions
+from monai_xray2mri.simulation.knee.film.random_options import draw_film_options, plain_options
 from monai_xray2mri.simulation.knee.people.grades import Prevalence
 from monai_xray2mri.simulation.knee.people.participants import PARTICIPANTS_PER_RANGE
 from monai_xray2mri.simulation.knee.people.seeds import SEED_RANGES, SIMULATOR_VERSION

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from monai_xray2mri.simulation.knee.anatomy.bellies import Muscle, ovals
 from monai_xray2mri.simulation.knee.anatomy.body import Outline
-from monai_xray2mri.simulation.knee.anatomy.muscles import MUSCLES, Muscle, muscle_fields, ovals
+from monai_xray2mri.simulation.knee.anatomy.muscles import MUSCLES, muscle_fields
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose, draw_shape
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
 from monai_xray2mri.simulation.tools.lattice import Lattice, Points

@@ -10,9 +10,10 @@ from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.simulation.knee.anatomy.truth import KEYPOINTS
 from monai_xray2mri.simulation.knee.film.film import develop, simulate_film
 from monai_xray2mri.simulation.knee.film.film_frame import FilmFrame, plate_shape
-from monai_xray2mri.simulation.knee.film.film_options import FilmOptions, Marker, plain_options
+from monai_xray2mri.simulation.knee.film.film_options import FilmOptions, Marker
 from monai_xray2mri.simulation.knee.film.film_projection import project_legs
 from monai_xray2mri.simulation.knee.film.pair import draw_pair
+from monai_xray2mri.simulation.knee.film.random_options import plain_options
 from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.grades import MAXIMAL_GRADES, patient_grades
 from monai_xray2mri.simulation.knee.people.seeds import SHIFTED, knee_generator
