@@ -189,8 +189,8 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
         lesion_weight: added to the weight of 1 where a lesion of the knee as drawn or of its twin lies.
         guide: what guides, in this order: ``"features"``, ``"traits"``, ``"joint_space"`` of the film
             (:mod:`~monai_xray2mri.knee.grading.guide_numbers`).
-        joint_space_error_mm: standard deviation of the error that is added to the guide's joint spaces; those that are read
-            in a film have an error, too.
+        joint_space_error_mm: standard deviation of the error that is added to the guide's joint spaces; those that are
+            read in a film have an error, too.
 
     Raises:
         UsageError: some knees are not encoded, or a guide of another name.
