@@ -92,6 +92,10 @@ class LatentDiffusion(nn.Module, ABC):
     def null_condition(self, batch: int) -> Condition:
         """What the denoiser learned to take for no condition, for ``batch`` images."""
 
+    def null_like(self, condition: Condition) -> Condition:
+        """No condition in the shape of this one; a system whose conditions differ in their shapes has its own."""
+        return self.null_condition(len(condition.image_latent))
+
     @abstractmethod
     def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
         """The denoiser's prediction for z_t [B,C,h,w] at t [B], condition of B and place [B] or [B,P].
@@ -126,7 +130,7 @@ class LatentDiffusion(nn.Module, ABC):
             copies = len(z_t) // len(place)
             return self.denoise(z_t, t, given, place.repeat(copies, *[1] * (place.dim() - 1))).to(z_t)
 
-        return classifier_free_guidance(predict, condition, self.null_condition(len(place)), guidance, feature_guidance)
+        return classifier_free_guidance(predict, condition, self.null_like(condition), guidance, feature_guidance)
 
     @torch.inference_mode()
     def sample(

@@ -7,7 +7,7 @@ key                 shape           meaning
 ==================  ==============  =======================================================================
 ``target``          [B,1,H,W]       the image to generate, in [-1,1]; or
 ``latent``          [B,C,h,w]       its latent as the autoencoder gives it, before the network's latent scale
-``image``           [B,1,H,W]       the image it is generated from, in [-1,1]
+``image``           [B,1,H,W]       the image it is generated from, in [-1,1]; or several, as a network takes them
 ``image_latent``    [B,C,h,w]       latent of that image, not scaled either; comes with ``latent``
 ``image_of``        [B]             which image each target is generated from, where images are fewer, F
                                     instead of B: each is then encoded once; not there: each its own
@@ -17,6 +17,8 @@ key                 shape           meaning
                                     ``counterfactual``: where all of it is); not there: 1
 ``counterfactual``  [B]             1 where the target was made for its guide instead of being found with
                                     it: nothing of the guide is dropped there; not there: 0 everywhere
+``mask``            [B,1,H,W]       1 where the target is known; a cell of the latent that is not known whole
+                                    counts nowhere; not there: all is known
 ==================  ==============  =======================================================================
 """
 
@@ -27,6 +29,7 @@ from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
@@ -183,8 +186,10 @@ class ForwardDiffusion:
         }
         if image_of is not None:
             given |= {"image_of": image_of, "image_latent": image_latent[image_of]}
-        target = self.schedule.target(z_0, t, eps)
-        return self.schedule.add_noise(z_0, t, eps), (target, self.weight(batch, keep, known)), (), given
+        target, weight = self.schedule.target(z_0, t, eps), self.weight(batch, keep, known)
+        if "mask" in batch:
+            weight = weight * known_cells(batch["mask"], z_0)
+        return self.schedule.add_noise(z_0, t, eps), (target, weight), (), given
 
     def guide(self, batch: dict[str, Tensor], image_of: Tensor | None) -> Tensor:
         """The guide [B,G] of a batch, whole."""
@@ -246,6 +251,11 @@ class ForwardDiffusion:
         known = torch.rand(count, len(self.groups)) >= self.drop_group
         known &= torch.rand(count, 1) >= self.drop_guide
         return known.float().repeat_interleave(self.groups, dim=1)
+
+
+def known_cells(mask: Tensor, latent: Tensor) -> Tensor:
+    """1 where all pixels of a cell are known, else 0: of masks [B,1,H,W] for latents [B,C,h,w], [B,1,h,w]."""
+    return -F.max_pool2d(-mask, mask.shape[-1] // latent.shape[-1])
 
 
 class WeightedSquaredError(nn.Module):

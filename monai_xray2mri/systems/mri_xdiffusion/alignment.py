@@ -1,0 +1,73 @@
+"""What the input slices show beneath and above a target plane: kind ``aligned`` of a condition, ours.
+
+The paper lays the input slice beside the noisy section, pixel on pixel, although the two lie in different planes. Here
+each pixel of the target plane is given what the nearest input slices show at its foot point on them, with its signed
+distance from them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from monai_xray2mri.systems.mri_xdiffusion.planes import section_grid, split_places
+
+NEAR = 1 / 8
+"""Distance, in halves of the cube's side, at which closeness has fallen to 1 / e."""
+
+
+class AlignedSlices(nn.Module):
+    """Input slices, sampled at the foot points of a target plane.
+
+    Which slices are nearest is decided for each cell of the latent. Channels, for each of ``nearest`` slices: the
+    latent of what it shows, the signed distance, and its closeness exp(-|distance| / ``NEAR``), which is 0 where there
+    is no slice.
+
+    Args:
+        latent_channels: C of a slice's latent.
+        fold: pixels per side that are folded into these channels; 1 samples the latent itself.
+        nearest: M, slices that a pixel is given.
+    """
+
+    def __init__(self, latent_channels: int, fold: int = 1, nearest: int = 2) -> None:
+        super().__init__()
+        self.fold, self.nearest = fold, nearest
+        self.channels = nearest * (latent_channels + 2)
+
+    def forward(self, latents: Tensor, poses: Tensor, place: Tensor) -> Tensor:
+        """Latents [B,K,C,h,w] and poses [B,K,11] of slices, places [B,10] of targets: [B,M*(C+2),h,w]."""
+        height = latents.shape[-1]
+        chosen = min(self.nearest, latents.shape[1])
+        rotation, depth = split_places(poses)
+        normal = rotation[..., 2, :]  # [B,K,3]
+        cells = section_grid(place, height)  # [B,h,w,3]
+        signed = torch.einsum("bki,bhwi->bkhw", normal, cells) - depth[..., None, None]
+        absent = poses[..., -1, None, None] == 0
+        order = torch.where(absent, torch.inf, signed.abs()).topk(chosen, dim=1, largest=False).indices  # [B,M,h,w]
+        distance, missing = signed.gather(1, order), absent.expand_as(signed).gather(1, order)
+        distance = distance.masked_fill(missing, 0)
+        closeness = (-distance.abs() / NEAR).exp().masked_fill(missing, 0)
+        values = self._values(latents, rotation, order, place).masked_fill(missing[:, :, None], 0)  # [B,M,C,h,w]
+        found = torch.cat([values, distance[:, :, None], closeness[:, :, None]], dim=2).flatten(1, 2)
+        return F.pad(found, (0, 0, 0, 0, 0, self.channels - found.shape[1]))
+
+    def _values(self, latents: Tensor, rotation: Tensor, order: Tensor, place: Tensor) -> Tensor:
+        """What slices ``order`` [B,M,h,w] show at their foot points: [B,M,C,h,w]."""
+        number, height = latents.shape[1], latents.shape[3]
+        fine = F.pixel_shuffle(latents, self.fold).transpose(1, 2)  # [B,C/f^2,K,H,W]
+        in_plane = rotation[..., :2, :].flatten(2)  # [B,K,6]
+        rows = in_plane.gather(1, order.flatten(1)[..., None].expand(-1, -1, 6)).unflatten(1, order.shape[1:])
+        rows = self._spread(rows.unflatten(-1, (2, 3)))  # [B,M,H,W,2,3]
+        points = section_grid(place, height * self.fold)  # [B,H,W,3]
+        feet = (rows * points[:, None, :, :, None]).sum(dim=-1)  # [B,M,H,W,2], x and y on the slice
+        which = (2 * self._spread(order) + 1).to(feet) / number - 1
+        grid = torch.cat([feet, which[..., None]], dim=-1)
+        sampled = F.grid_sample(fine, grid, padding_mode="zeros", align_corners=False)  # [B,C/f^2,M,H,W]
+        return F.pixel_unshuffle(sampled.transpose(1, 2), self.fold)
+
+    def _spread(self, cells: Tensor) -> Tensor:
+        """[B,M,h,w,...] to [B,M,H,W,...]."""
+        if self.fold == 1:
+            return cells
+        return cells.repeat_interleave(self.fold, dim=2).repeat_interleave(self.fold, dim=3)

@@ -1,0 +1,121 @@
+"""Volumes from views (X-Diffusion, Eq. 3 and section 3.2), and the control that the paper lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from monai_xray2mri.diffusion.guidance import Condition
+from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
+from monai_xray2mri.diffusion.samplers import Sampler, ddim
+from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
+from monai_xray2mri.systems.mri_xdiffusion.planes import azimuth, plane_rotation, view_places
+from monai_xray2mri.systems.mri_xdiffusion.sections import ViewAverage, turn
+
+
+@dataclass(frozen=True)
+class Views:
+    """Which views a volume is the aggregate of.
+
+    Attributes:
+        rotations: [3,3] of each view; a rotation that occurs N times stands for N samples of it.
+        aggregate: ``"mean"`` or ``"max"`` (Table V).
+    """
+
+    rotations: tuple[Tensor, ...]
+    aggregate: str = "mean"
+
+    @classmethod
+    def around(cls, count: int, aggregate: str = "mean") -> Views:
+        """N azimuths i * 360 / N, i = 1..N (section 3.2); the last is the volume's own direction."""
+        return cls(tuple(azimuth(360 * number / count) for number in range(1, count + 1)), aggregate)
+
+    @classmethod
+    def planes(cls, aggregate: str = "mean") -> Views:
+        """The three planes (Table XIV)."""
+        return cls(tuple(plane_rotation(axis) for axis in range(3)), aggregate)
+
+    @classmethod
+    def samples(cls, count: int, aggregate: str = "mean") -> Views:
+        """N samples of the volume's own direction: the control that tells views from averaging."""
+        return cls((torch.eye(3),) * count, aggregate)
+
+
+def generate_view(
+    network: CrossSectionDiffusion,
+    condition: Condition,
+    rotation: Tensor,
+    generator: torch.Generator,
+    *,
+    settings: SamplerSettings | None = None,
+    sampler: Sampler = ddim,
+    chunk: int = 24,
+    dtype: torch.dtype = torch.float32,
+    callback: Callable[[int], object] | None = None,
+) -> Tensor:
+    """The view-conditional volume X_R of Eq. 3: D sections in the direction of R.
+
+    The paper decodes the noise that the denoiser predicts, D(epsilon); what is meant is D(z_0).
+
+    Args:
+        network: generates sections.
+        condition: of one case, see :meth:`CrossSectionDiffusion.condition`.
+        rotation: R, [3,3].
+        generator: on the CPU, one per view.
+        settings: None: the network's own.
+        sampler: how z_0 follows from z_T.
+        chunk: sections that are sampled together; bounds the memory, does not change the result.
+        dtype: what the network computes in.
+        callback: called with the number of sections' worth of work done since.
+
+    Returns:
+        [D,D,D] in [0,1] in the turned frame.
+    """
+    images = network.sample(
+        condition,
+        view_places(rotation, network.image_size),
+        noise=network.draw_noise(generator, settings),
+        sampler=sampler,
+        settings=settings,
+        chunk=chunk,
+        dtype=dtype,
+        callback=callback,
+    )  # [D,1,D,D]
+    return (images[:, 0].float().cpu() + 1) / 2
+
+
+def generate_views(
+    network: CrossSectionDiffusion,
+    condition: Condition,
+    rotations: Sequence[Tensor],
+    generators: Sequence[torch.Generator],
+    **sampling: object,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each view turned back, R^T X_R [D,D,D] in [0,1], and where it is known (same shape, bool)."""
+    for rotation, generator in zip(rotations, generators, strict=True):
+        yield turn(generate_view(network, condition, rotation, generator, **sampling), rotation.T)  # type: ignore[arg-type]
+
+
+def generate_volume(
+    network: CrossSectionDiffusion,
+    condition: Condition,
+    views: Views,
+    generators: Sequence[torch.Generator],
+    **sampling: object,
+) -> Tensor:
+    """The volume X [D,D,D] in [0,1] of views (section 3.2).
+
+    Args:
+        network: generates sections.
+        condition: of one case.
+        views: which.
+        generators: one per view.
+        **sampling: see :func:`generate_view`.
+    """
+    average = ViewAverage(network.image_size, views.aggregate)
+    for back, known in generate_views(network, condition, views.rotations, generators, **sampling):
+        average.add(back, known)
+    return average.volume()

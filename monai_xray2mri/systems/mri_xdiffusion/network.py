@@ -1,0 +1,140 @@
+"""Diffusion of cross-sections (X-Diffusion, section 3.2) as one network.
+
+``CrossSectionDiffusion`` is the ``network_def`` of X-Diffusion's bundles: autoencoder, denoiser, tokens of the input
+slices and schedule, with one state dict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from monai_xray2mri.diffusion.depth_noise import VolumeNoise
+from monai_xray2mri.diffusion.guidance import Condition
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion, use_channels_last
+from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
+from monai_xray2mri.diffusion.schedule import NoiseSchedule
+from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
+from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
+from monai_xray2mri.systems.mri_xdiffusion.noise import SectionNoise
+from monai_xray2mri.systems.mri_xdiffusion.planes import POSE_NUMBERS
+from monai_xray2mri.systems.mri_xdiffusion.slices import SliceTokens, reduce_images
+
+
+class CrossSectionDiffusion(LatentDiffusion):
+    """X-Diffusion: K slices of a volume, and a plane, to the section in that plane.
+
+    The guide of a condition holds the poses of its slices, [B,K*11]; zeros stand for no slice. The null condition is
+    no slice: the place of the target stays.
+
+    Args:
+        autoencoder: the codec, with the attributes ``factor`` and ``latent_channels``.
+        denoiser: predicts sections.
+        image_encoder: context tokens of the slices; its reduction must be the denoiser's.
+        schedule: noise schedule.
+        side_mm: side of the cube that sections and volumes fill.
+        image_size: D, pixels per side of a section and sections of a volume.
+        latent_scale: factor of the latents, which makes their root mean square 1; weights bring their own.
+        scale_image_latent: the factor applies to the input slices, too; Zero-123 leaves those unscaled.
+        steps, guidance, eta, noise_shared, noise_length_mm, noise_aspect: the network's own sampler, see
+            :class:`~monai_xray2mri.diffusion.sampler_settings.SamplerSettings`.
+
+    Raises:
+        ValueError: two reductions, or an impossible share or length of the noise.
+    """
+
+    def __init__(
+        self,
+        autoencoder: nn.Module,
+        denoiser: SectionDenoiser,
+        image_encoder: SliceTokens,
+        schedule: NoiseSchedule,
+        *,
+        side_mm: float,
+        image_size: int,
+        latent_scale: float = 1.0,
+        scale_image_latent: bool = True,
+        steps: int = 10,
+        guidance: float = 1.0,
+        eta: float = 0.0,
+        noise_shared: float = 0.0,
+        noise_length_mm: float = 1.0,
+        noise_aspect: float = 0.0,
+    ) -> None:
+        if image_encoder.reduction != denoiser.reduction:
+            raise ValueError(
+                f"tokens and denoiser must reduce slices alike, not {image_encoder.reduction!r} and "
+                f"{denoiser.reduction!r}"
+            )
+        super().__init__(
+            autoencoder,
+            denoiser,
+            schedule,
+            SamplerSettings(steps, guidance, guidance, eta, noise_shared, noise_length_mm, noise_aspect),
+            tokens=(1, image_encoder.tokens[1]),
+            image_size=image_size,
+            pixel_mm=side_mm / image_size,
+            range_mm=side_mm,
+            latent_scale=latent_scale,
+        )
+        self.image_encoder = image_encoder
+        self.scale_image_latent = scale_image_latent
+        use_channels_last(self)
+
+    @property
+    def side_mm(self) -> float:
+        """Side of the cube in mm."""
+        return self.range_mm
+
+    @property
+    def image_latent_scale(self) -> Tensor | float:
+        """Factor of the latents of slices; ``scale_image_latent``."""
+        return self.latent_scale if self.scale_image_latent else 1.0
+
+    def image_latent(self, slices: Tensor) -> Tensor:
+        """Scaled latents [B,K*C,h,w] of slices [B,K,H,W] in [-1,1]; K = 1 where they are multiplied before."""
+        reduced = reduce_images(slices, self.image_encoder.reduction)
+        latents = self.autoencoder.encode(reduced.flatten(0, 1)[:, None])  # [B*K,C,h,w]
+        scaled: Tensor = latents.unflatten(0, reduced.shape[:2]).flatten(1, 2) * self.image_latent_scale
+        return scaled
+
+    def guide_of(self, slices: Tensor, given: Tensor | None) -> Tensor:
+        """Poses [B,K*11] of slices [B,K,H,W]; zeros where they are not given."""
+        batch, number = slices.shape[:2]
+        return slices.new_zeros(batch, number * POSE_NUMBERS) if given is None else given
+
+    def condition(self, slices: Tensor, poses: Tensor) -> Condition:
+        """Encode slices [B,K,H,W] in [-1,1] with their poses [B,K,11]."""
+        return Condition(self.image_latent(slices), self.image_encoder(slices), poses.flatten(1))
+
+    def null_condition(self, batch: int) -> Condition:
+        """The condition of dropout and guidance: one slice that is not there."""
+        context = self.null_context.expand(batch, -1, -1)
+        return Condition(
+            context.new_zeros(batch, *self.latent_shape()), context, context.new_zeros(batch, POSE_NUMBERS)
+        )
+
+    def null_like(self, condition: Condition) -> Condition:
+        """As many slices that are not there as a condition has."""
+        context = self.null_context.expand_as(condition.context)
+        return Condition(torch.zeros_like(condition.image_latent), context, torch.zeros_like(condition.guide))
+
+    def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
+        """The denoiser's prediction [B,C,h,w] for z_t [B,C,h,w] at t [B] and places [B,10]."""
+        prediction: Tensor = self.denoiser(
+            z_t, self.schedule.network_time(t), condition.image_latent, condition.context, place, condition.guide
+        )
+        return prediction
+
+    def draw_noise(  # type: ignore[override]
+        self, generator: torch.Generator, settings: SamplerSettings | None = None
+    ) -> SectionNoise:
+        """The noise of one view, on the CPU; see the base class."""
+        kernel = self.noise_kernel(settings or self.settings)
+        if not isinstance(self.autoencoder, PixelCodec):
+            return SectionNoise(VolumeNoise(self.latent_shape(), kernel, generator), 1)
+        pixels = (1, self.image_size, self.image_size)
+        process = VolumeNoise(pixels, replace(kernel, pixel_mm=self.pixel_mm), generator)
+        return SectionNoise(process, self.autoencoder.factor)

@@ -1,0 +1,182 @@
+"""Volumes from files: NIfTI, NRRD, MetaImage, and DICOM series, with their geometry.
+
+Whatever the order of its axes in the file, a volume comes out with columns to the patient's left, rows to the feet and
+slices to the back, as near as its own axes come to that; nothing is interpolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import SimpleITK
+from pydicom import Dataset
+
+from monai_xray2mri.core.nifti import image_of
+from monai_xray2mri.dicom.kinds import Kind
+from monai_xray2mri.dicom.study import StudyFile, read_study
+from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.types import Volume
+
+VOLUMES: Final = Kind(
+    "MR series",
+    ("MR",),
+    suffixes=(".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"),
+    formats=("NIfTI", "NRRD", "MetaImage"),
+    one_study=True,
+)
+"""What is read."""
+
+ORDER: Final = "LIP"
+"""Directions of columns, rows and slices: left, inferior, posterior."""
+PERCENTILES: Final = (0.5, 99.5)
+"""Of a volume's intensities, which become 0 and 1; by volume, where the released code scales slice by slice."""
+_UNEVEN: Final = 0.02
+"""Greatest difference of a distance between slices from their mean, as a share of it: rounding of positions."""
+_NEEDED: Final = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
+
+
+@dataclass(frozen=True)
+class ReadVolume:
+    """A volume as it was acquired.
+
+    Attributes:
+        volume: [S,H,W] float32, intensities as stored; its axes in the order of :data:`ORDER`.
+        name: of its file or series, as messages call it; never patient data.
+        headers: of a DICOM series, one per slice along its own normal; empty for other files.
+        remarks: what was passed over.
+    """
+
+    volume: Volume
+    name: str
+    headers: tuple[Dataset, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def read_volume(path: Path) -> ReadVolume:
+    """The one volume of a file or folder.
+
+    Raises:
+        UsageError: nothing is there, or it cannot be read.
+        InputRefused: no volume, several, or one that has no geometry, no image or more than three dimensions.
+    """
+    study = read_study(Path(path), (VOLUMES,))
+    files = study.of(VOLUMES)
+    if not files:
+        found = ", ".join(f"{count} {what}" for what, count in study.passed_over.items()) or "nothing of the kind"
+        raise InputRefused("input", "must hold an MR series or a volume in NIfTI, NRRD or MetaImage", found)
+    series = {str(file.header.SeriesInstanceUID) for file in files if file.header is not None}
+    others = [file for file in files if file.header is None]
+    if len(series) + len(others) > 1:
+        found = f"{len(series)} series and {len(others)} files" if others else f"{len(series)} series"
+        raise InputRefused("input", "must hold one volume", found, "Give one series or file at a time.")
+    read = _read_file(others[0]) if others else _read_series(files)
+    return ReadVolume(_in_order(read.volume), read.name, read.headers, study.remarks)
+
+
+def scaled_intensities(volume: Volume) -> Volume:
+    """Intensities to [0,1] between :data:`PERCENTILES` of the whole volume; what lies beyond is clipped.
+
+    Raises:
+        InputRefused: all its intensities are nearly one.
+    """
+    low, high = np.percentile(volume.voxels, PERCENTILES)
+    if not high > low:
+        raise InputRefused("volume", "must show something", f"intensities {low:g} to {high:g} in nearly all of it")
+    scaled = ((volume.voxels - low) / (high - low)).clip(0, 1)
+    return Volume(scaled.astype(np.float32), volume.affine)
+
+
+def _read_file(file: StudyFile) -> ReadVolume:
+    name = f"volume {file.name}"
+    try:
+        image = SimpleITK.ReadImage(str(file.path))
+    except RuntimeError as error:  # whatever ITK finds wrong with a file
+        raise InputRefused(name, "must be a readable image", "ITK cannot read it") from error
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[:, :, :, 0]
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        found = f"{image.GetDimension()} dimensions, {image.GetNumberOfComponentsPerPixel()} values per voxel"
+        raise InputRefused(name, "must have three dimensions and one value per voxel", found)
+    affine = np.eye(4)
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return ReadVolume(_checked(SimpleITK.GetArrayFromImage(image), affine, name), name)
+
+
+def _read_series(files: Sequence[StudyFile]) -> ReadVolume:
+    name = f"series of {files[0].name}"
+    headers = [file.header for file in files if file.header is not None]
+    _require_alike(headers, name)
+    normal = np.cross(*np.array(headers[0].ImageOrientationPatient, float).reshape(2, 3))
+    along = np.array([normal @ np.array(header.ImagePositionPatient, float) for header in headers])
+    order = np.argsort(along)
+    first = headers[order[0]]
+    affine = np.eye(4)
+    row_mm, column_mm = (float(value) for value in first.PixelSpacing)
+    affine[:3, 0] = np.array(first.ImageOrientationPatient[:3], float) * column_mm
+    affine[:3, 1] = np.array(first.ImageOrientationPatient[3:], float) * row_mm
+    affine[:3, 2] = _slice_step(headers, order, along, normal, name)
+    affine[:3, 3] = np.array(first.ImagePositionPatient, float)
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames([str(files[index].path) for index in order])
+    try:
+        voxels = SimpleITK.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:  # whatever ITK finds wrong with a file
+        raise InputRefused(name, "must have readable pixels", "ITK cannot read them") from error
+    return ReadVolume(_checked(voxels, affine, name), name, tuple(headers[index] for index in order))
+
+
+def _require_alike(headers: Sequence[Dataset], name: str) -> None:
+    for keyword in _NEEDED:
+        if missing := sum(keyword not in header or header[keyword].is_empty for header in headers):
+            raise InputRefused(name, f"must have {keyword}", f"{missing} of {len(headers)} files do not")
+    if any(int(header.get("NumberOfFrames") or 1) > 1 for header in headers):
+        raise InputRefused(name, "must have one slice per file", "a file of several", "Convert it to NIfTI.")
+    if any(int(header.get("SamplesPerPixel", 1)) != 1 for header in headers):
+        raise InputRefused(name, "must be gray", "color")
+    shapes = {(int(header.Rows), int(header.Columns)) for header in headers}
+    geometry = np.array([[*header.ImageOrientationPatient, *header.PixelSpacing] for header in headers], float)
+    if len(shapes) > 1 or np.ptp(geometry, axis=0).max() > 1e-3:
+        raise InputRefused(name, "must have one orientation, pixel spacing and size", "several", "Give one stack.")
+
+
+def _slice_step(
+    headers: Sequence[Dataset], order: np.ndarray, along: np.ndarray, normal: np.ndarray, name: str
+) -> np.ndarray:
+    """Vector from each slice to the next, mm."""
+    if len(headers) == 1:
+        distance = headers[0].get("SpacingBetweenSlices") or headers[0].get("SliceThickness")
+        if not distance:
+            raise InputRefused(name, "must have a slice thickness where there is one slice", "none")
+        return normal * float(distance)
+    steps = np.diff(along[order])
+    if steps.min() <= 1e-3:
+        raise InputRefused(name, "must have each slice once", "two at one place", "Give one stack, one time point.")
+    if (abs(steps - steps.mean()) > _UNEVEN * steps.mean()).any():
+        found = f"{steps.min():.2f} to {steps.max():.2f} mm"
+        raise InputRefused(name, "must have slices at even distances", found, "Is a slice missing?")
+    ends = [np.array(headers[index].ImagePositionPatient, float) for index in (order[0], order[-1])]
+    step: np.ndarray = (ends[1] - ends[0]) / (len(headers) - 1)
+    return step
+
+
+def _checked(voxels: np.ndarray, affine: np.ndarray, name: str) -> Volume:
+    voxels = np.asarray(voxels, np.float32)
+    if not np.isfinite(voxels).all():
+        raise InputRefused(name, "must hold finite numbers", f"{int((~np.isfinite(voxels)).sum())} that are not")
+    if voxels.min() == voxels.max():
+        raise InputRefused(name, "must show something", f"{voxels.min():g} everywhere")
+    return Volume(voxels, affine)
+
+
+def _in_order(volume: Volume) -> Volume:
+    """The volume with its axes in the order of :data:`ORDER`."""
+    image = SimpleITK.DICOMOrient(image_of(volume), ORDER)
+    affine = np.eye(4)
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return Volume(SimpleITK.GetArrayFromImage(image), affine)

@@ -1,0 +1,116 @@
+"""Training by the bundle's own configurations: cones, knees, paper size, recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from PIL import Image
+
+from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
+from monai_xray2mri.training.configurations import configuration_files
+from monai_xray2mri.training.configured import read_configurations, run_configured
+from monai_xray2mri.training.denoiser import ForwardDiffusion, known_cells
+from monai_xray2mri.training.recipe import TrainingRecipe
+
+SMALL: dict[str, Any] = {
+    "diffusion_def#channels": [8, 8, 16],
+    "diffusion_def#groups": 4,
+    "diffusion_def#sample_size": 4,
+    "encoder_def#encoder#channels": [8, 8, 8],
+    "encoder_def#encoder#image_size": 32,
+    "network_def#image_size": 32,
+    "batch_size": 4,
+    "epoch_length": 10,
+    "log_interval": 10,
+    "warm_up": 5,
+    "precision": None,
+    "device": "$torch.device('cpu')",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(repository: Path) -> Path:
+    return repository / "bundle" / "mri_xdiffusion"
+
+
+def parameters(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(("names", "size", "most"), [((), 96, 3.9e6), (("cones",), 64, 0.9e6)], ids=["knees", "cones"])
+def test_the_compact_networks_are_as_small_as_they_must_be(
+    folder: Path, names: tuple[str, ...], size: int, most: float
+) -> None:
+    network = read_configurations(configuration_files(folder, names, folder), {}).get_parsed_content("network_def")
+    assert isinstance(network, CrossSectionDiffusion)
+    assert 0.7 * most < parameters(network) < most
+    assert network.image_size == size and network.pixel_mm * size == network.side_mm
+
+
+def test_the_paper_size_takes_zero_123s_projection(folder: Path) -> None:
+    """Nothing of this size is made in memory."""
+    pytest.importorskip("transformers")
+    parser = ConfigParser()
+    parser.read_config(
+        [str(folder / "configs" / f"{name}.json") for name in ("inference", "train", "paper", "train_paper")]
+    )
+    with torch.device("meta"):
+        denoiser = parser.get_parsed_content("diffusion_def")
+    assert denoiser.context.projection.weight.shape == (768, 772)
+    assert parameters(denoiser.unet) == 859_532_484  # Zero-123's U-Net
+    assert parser["batch_size"] == 32 and parser["learning_rate"] == 1e-6 and parser["warm_up"] == 100
+
+
+def test_training_learns_goes_on_and_is_watched(folder: Path, tmp_path: Path) -> None:
+    files = configuration_files(folder, ["cones", "validate", "validate_cones"], folder)
+    given = {
+        **SMALL, "bundle_root": str(folder), "output_dir": str(tmp_path), "iterations": 40, "learning_rate": 5e-3,
+        "resume": True, "val_interval": 20, "val_batches": 4, "picture_interval": 40, "val_steps": 2, "ema_decay": 0.9,
+        "validate#source#count": 4, "train#source#count": 16,
+    }  # fmt: skip
+    metadata = folder / "configs" / "metadata.json"
+    assert run_configured(files, metadata, {**given, "train#handlers#8#iterations": 20}, "denoiser") == (20, 40)
+    assert run_configured(files, metadata, given, "denoiser") == (40, 40)
+    log = [json.loads(line) for line in (tmp_path / "denoiser.jsonl").read_text().splitlines()]
+    losses = [record["loss"] for record in log if "loss" in record]
+    assert len(losses) == 4 and losses[-1] < 0.9 * losses[0]
+    best = json.loads((tmp_path / "model_best.json").read_text())["validation_loss"]
+    assert best == min(record["validation_loss"] for record in log if "validation_loss" in record)
+    state = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert 4 < state["latent_scale"] < 25  # one over the root mean square of sections of cones
+    with Image.open(tmp_path / "pictures" / "00000040.png") as picture:
+        assert picture.size == (8 * 32, 6 * 32)
+
+
+def test_what_was_not_acquired_counts_nowhere(network: CrossSectionDiffusion) -> None:
+    mask = torch.ones(2, 1, 16, 16)
+    mask[0, :, :, 5] = 0  # in the second column of cells
+    cells = known_cells(mask, torch.zeros(2, 16, 4, 4))
+    assert cells[0, 0].tolist() == [[1, 0, 1, 1]] * 4 and (cells[1] == 1).all()
+    batch = {
+        "target": torch.zeros(2, 1, 16, 16), "image": torch.zeros(2, 1, 16, 16), "place": torch.zeros(2, 10),
+        "guide": torch.zeros(2, 11), "mask": mask,
+    }  # fmt: skip
+    dropped = ForwardDiffusion(network, drop_condition=1.0, drop_guide=0.0, drop_group=0.0)
+    _, (_, weight), _, _ = dropped(batch)
+    assert torch.equal(weight.expand(2, 1, 4, 4), cells)
+
+
+def test_the_recipe_names_stages_that_can_be_made(folder: Path, tmp_path: Path) -> None:
+    given = {"output_dir": str(tmp_path), "bundle_root": str(folder), "device": "cpu"}
+    recipe = TrainingRecipe(folder / "configs" / "recipe.json", given)
+    progress = {name: str(recipe.stage(name).progress()) for name in recipe}
+    assert progress == {
+        "knee_volumes": "0 of 310 volumes",
+        "cones": "0 of 31,250 steps",
+        "knees": "0 of 12,500 steps",
+    }
+    for name in ("cones", "knees"):
+        stage = recipe.stage(name)
+        assert stage.overrides()["output_dir"].startswith(str(tmp_path))
+        assert stage.batch_size == 16

@@ -1,0 +1,168 @@
+"""Volumes: read from files of several kinds with their geometry, and brought into the cube."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import axis_weights, to_cube
+from monai_xray2mri.systems.mri_xdiffusion.volumes.reading import read_volume, scaled_intensities
+from monai_xray2mri.types import Volume
+
+SHAPE = (6, 10, 8)
+SLOPE = np.array([1.0, 2.0, -3.0])
+"""The image is a linear function of LPS mm: a voxel tells where it lies."""
+
+
+def expected(volume: Volume) -> np.ndarray:
+    indices = np.stack(np.meshgrid(*map(np.arange, volume.voxels.shape), indexing="ij")[::-1], axis=-1)
+    return (indices @ volume.affine[:3, :3].T + volume.affine[:3, 3]) @ SLOPE + 500
+
+
+def made(directions: np.ndarray, spacing: tuple[float, float, float] = (1.5, 2.0, 3.0)) -> Volume:
+    affine = np.eye(4)
+    affine[:3, :3] = directions * spacing
+    affine[:3, 3] = (10, -20, 30)
+    empty = Volume(np.zeros(SHAPE, np.float32), affine)
+    return Volume(expected(empty).astype(np.float32), affine)
+
+
+AXIAL = made(np.eye(3))
+OBLIQUE = made(np.linalg.qr(np.array([[0.1, 1.0, 0.1], [0.05, 0.1, 1.0], [-1.0, 0.1, 0.1]]))[0])
+
+
+def write_image(volume: Volume, path: Path) -> Path:
+    spacing = np.linalg.norm(volume.affine[:3, :3], axis=0)
+    image = SimpleITK.GetImageFromArray(volume.voxels)
+    image.SetSpacing(spacing.tolist())
+    image.SetOrigin(volume.affine[:3, 3].tolist())
+    image.SetDirection((volume.affine[:3, :3] / spacing).flatten().tolist())
+    SimpleITK.WriteImage(image, str(path))
+    return path
+
+
+def write_series(volume: Volume, folder: Path, change: Callable[[int, FileDataset], object] | None = None) -> Path:
+    """A DICOM series with shuffled names; ``change`` may spoil a slice."""
+    folder.mkdir()
+    series, study = generate_uid(), generate_uid()
+    column, row, step = volume.affine[:3, :3].T
+    for index, voxels in enumerate(volume.voxels):
+        meta = FileMetaDataset()
+        meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
+        meta.MediaStorageSOPInstanceUID = generate_uid()
+        data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+        data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
+        data.Modality, data.PatientID, data.StudyInstanceUID, data.SeriesInstanceUID = "MR", "1", study, series
+        data.Rows, data.Columns, data.SamplesPerPixel = *voxels.shape, 1
+        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 1
+        data.PhotometricInterpretation = "MONOCHROME2"
+        data.PixelSpacing = [float(np.linalg.norm(row)), float(np.linalg.norm(column))]
+        unit = [*(column / np.linalg.norm(column)), *(row / np.linalg.norm(row))]
+        data.ImageOrientationPatient = [round(float(value), 8) for value in unit]
+        data.ImagePositionPatient = [round(float(value), 6) for value in volume.affine[:3, 3] + index * step]
+        data.SliceThickness = float(np.linalg.norm(step))
+        data.RescaleSlope, data.RescaleIntercept = 0.1, 0.0
+        data.PixelData = np.rint(voxels * 10).astype("<i2").tobytes()
+        if change is not None:
+            change(index, data)
+        data.save_as(folder / f"{(index * 5) % 7}.dcm")
+    return folder
+
+
+@pytest.mark.parametrize("volume", [AXIAL, OBLIQUE], ids=["axial", "oblique"])
+@pytest.mark.parametrize("kind", ["nii.gz", "nrrd", "dicom"])
+def test_a_voxel_lies_where_the_file_says(volume: Volume, kind: str, tmp_path: Path) -> None:
+    if kind == "dicom":
+        source = write_series(volume, tmp_path / "series")
+    else:
+        source = write_image(volume, tmp_path / f"volume.{kind}")
+    read = read_volume(source)
+    np.testing.assert_allclose(read.volume.voxels, expected(read.volume), atol=0.06)
+    largest = abs(read.volume.affine[:3, :3]).argmax(axis=0)
+    assert largest.tolist() == [0, 2, 1]  # columns along x, rows along z, slices along y
+    assert np.linalg.det(read.volume.affine[:3, :3]) > 0
+    assert (read.volume.affine[[0, 2, 1], [0, 1, 2]] * [1, -1, 1] > 0).all()
+    assert len(read.headers) == (SHAPE[0] if kind == "dicom" else 0)
+
+
+def drop(keyword: str) -> Callable[[int, FileDataset], object]:
+    return lambda index, data: index == 2 and delattr(data, keyword)
+
+
+def put(keyword: str, value: object, slices: tuple[int, ...] = (2,)) -> Callable[[int, FileDataset], object]:
+    return lambda index, data: index in slices and setattr(data, keyword, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (drop("ImagePositionPatient"), "must have ImagePositionPatient"),
+        (drop("ImageOrientationPatient"), "must have ImageOrientationPatient"),
+        (put("ImagePositionPatient", [10, -20, 30]), "each slice once"),
+        (put("ImagePositionPatient", [10, -20, 37.5]), "even distances"),
+        (put("ImageOrientationPatient", [0, 1, 0, 0, 0, 1]), "one orientation"),
+        (put("SeriesInstanceUID", "1.2.3"), "must hold one volume"),
+        (put("PatientID", "2"), "one patient"),
+        (put("PixelData", bytes(2 * 80), tuple(range(6))), "must show something"),
+    ],
+    ids=["no position", "no orientation", "twice", "uneven", "two orientations", "two series", "two patients", "flat"],
+)
+def test_a_series_that_is_no_volume_is_refused(
+    change: Callable[[int, FileDataset], object], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputRefused, match=says):
+        read_volume(write_series(AXIAL, tmp_path / "series", change))
+
+
+def test_files_that_are_no_volume_are_refused(tmp_path: Path) -> None:
+    bad = Volume(np.full(SHAPE, np.nan, np.float32), AXIAL.affine)
+    with pytest.raises(InputRefused, match="finite"):
+        read_volume(write_image(bad, tmp_path / "nan.nii"))
+    (tmp_path / "torn.nrrd").write_bytes(b"NRRD0004\n")
+    with pytest.raises(InputRefused, match="readable"):
+        read_volume(tmp_path / "torn.nrrd")
+    with pytest.raises(InputRefused, match="one volume"):
+        read_volume(tmp_path)
+    SimpleITK.WriteImage(SimpleITK.Image([4, 4, 4], SimpleITK.sitkVectorUInt8, 3), str(tmp_path / "color.nrrd"))
+    with pytest.raises(InputRefused, match="one value"):
+        read_volume(tmp_path / "color.nrrd")
+
+
+def test_intensities_are_scaled_by_the_volume() -> None:
+    scaled = scaled_intensities(AXIAL)
+    low, high = np.percentile(AXIAL.voxels, (0.5, 99.5))
+    assert scaled.voxels.min() == 0 and scaled.voxels.max() == 1
+    np.testing.assert_allclose(scaled.voxels[3, 5, 4], (AXIAL.voxels[3, 5, 4] - low) / (high - low), rtol=1e-5)
+
+
+def test_the_cube_holds_the_volume_at_its_place() -> None:
+    """A linear image stays linear under means and interpolation, and a voxel tells where it lies."""
+    volume = Volume(made(np.eye(3), (1.0, 1.0, 3.0)).voxels, made(np.eye(3), (1.0, 1.0, 3.0)).affine)
+    cube = to_cube(volume, side_mm=24.0, size=12)
+    np.testing.assert_allclose(cube.acquired, [[-8 / 24, -10 / 24, -18 / 24], [8 / 24, 10 / 24, 18 / 24]])
+    found = Volume(cube.voxels, cube.affine)
+    inner = (slice(2, 10), slice(4, 8), slice(5, 7))
+    np.testing.assert_allclose(cube.voxels[inner], expected(found)[inner], atol=1e-3)
+    assert not cube.voxels[0].any() and not cube.voxels[:, 0].any() and not cube.voxels[:, :, 1].any()
+
+
+def test_a_coarser_axis_holds_means_and_a_finer_one_interpolates() -> None:
+    coarse = axis_weights(8, 1.0, 4, 2.0)
+    np.testing.assert_allclose(coarse[1], [0, 0.125, 0.375, 0.375, 0.125, 0, 0, 0], atol=1e-6)
+    fine = axis_weights(4, 2.0, 8, 1.0)
+    np.testing.assert_allclose(fine[2], [0.25, 0.75, 0, 0], atol=1e-6)
+    assert (fine.sum(dim=1) == 1).all()
+
+
+def test_headers_are_those_of_the_slices_in_their_order(tmp_path: Path) -> None:
+    read = read_volume(write_series(AXIAL, tmp_path / "series"))
+    heights = [float(header.ImagePositionPatient[2]) for header in read.headers]
+    assert heights == sorted(heights) and isinstance(read.headers[0], pydicom.Dataset)
