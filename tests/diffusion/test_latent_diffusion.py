@@ -101,7 +101,9 @@ def test_guidance_asks_for_the_null_condition_too(picture: Tensor) -> None:
     condition, z_t, t = system.condition(picture).expand(4), torch.randn(4, 1, SIDE, SIDE), torch.full((4,), 50)
     both, alone = (system.bind(condition, places, scale)(z_t, t) for scale in (2.0, 1.0))
     assert system.asked == [8, 4]
-    free = system.denoise(z_t, t, system.null_condition(4), places)
+    null, alike = system.null_condition(4), system.null_like(condition)
+    assert all(torch.equal(getattr(null, part), getattr(alike, part)) for part in ("image_latent", "context", "guide"))
+    free = system.denoise(z_t, t, null, places)
     torch.testing.assert_close(both, free + 2 * (alone - free), atol=1e-4, rtol=1e-4)
 
 

@@ -69,18 +69,18 @@ def test_the_paper_size_takes_zero_123s_projection(folder: Path) -> None:
 def test_training_learns_goes_on_and_is_watched(folder: Path, tmp_path: Path) -> None:
     files = configuration_files(folder, ["cones", "validate", "validate_cones"], folder)
     given = {
-        **SMALL, "bundle_root": str(folder), "output_dir": str(tmp_path), "iterations": 40, "learning_rate": 5e-3,
-        "resume": True, "val_interval": 20, "val_batches": 4, "picture_interval": 40, "val_steps": 2, "ema_decay": 0.9,
+        **SMALL, "bundle_root": str(folder), "output_dir": str(tmp_path), "iterations": 40, "learning_rate": 2e-3,
+        "resume": True, "val_interval": 10, "val_batches": 4, "picture_interval": 40, "val_steps": 2, "ema_decay": 0.9,
         "validate#source#count": 4, "train#source#count": 16,
     }  # fmt: skip
     metadata = folder / "configs" / "metadata.json"
     assert run_configured(files, metadata, {**given, "train#handlers#8#iterations": 20}, "denoiser") == (20, 40)
     assert run_configured(files, metadata, given, "denoiser") == (40, 40)
     log = [json.loads(line) for line in (tmp_path / "denoiser.jsonl").read_text().splitlines()]
-    losses = [record["loss"] for record in log if "loss" in record]
-    assert len(losses) == 4 and losses[-1] < 0.9 * losses[0]
-    best = json.loads((tmp_path / "model_best.json").read_text())["validation_loss"]
-    assert best == min(record["validation_loss"] for record in log if "validation_loss" in record)
+    assert sum("loss" in record for record in log) == 4
+    watched = [record["validation_loss"] for record in log if "validation_loss" in record]
+    assert len(watched) == 4 and watched[-1] < 0.97 * watched[0]
+    assert json.loads((tmp_path / "model_best.json").read_text())["validation_loss"] == min(watched)
     state = torch.load(tmp_path / "model.pt", weights_only=True)
     assert 4 < state["latent_scale"] < 25  # one over the root mean square of sections of cones
     with Image.open(tmp_path / "pictures" / "00000040.png") as picture:
@@ -99,6 +99,8 @@ def test_what_was_not_acquired_counts_nowhere(network: CrossSectionDiffusion) ->
     dropped = ForwardDiffusion(network, drop_condition=1.0, drop_guide=0.0, drop_group=0.0)
     _, (_, weight), _, _ = dropped(batch)
     assert torch.equal(weight.expand(2, 1, 4, 4), cells)
+    del batch["mask"]  # as in batches of knees: everything counts
+    assert (dropped(batch)[1][1] == 1).all()
 
 
 def test_the_recipe_names_stages_that_can_be_made(folder: Path, tmp_path: Path) -> None:
@@ -107,8 +109,8 @@ def test_the_recipe_names_stages_that_can_be_made(folder: Path, tmp_path: Path) 
     progress = {name: str(recipe.stage(name).progress()) for name in recipe}
     assert progress == {
         "knee_volumes": "0 of 310 volumes",
-        "cones": "0 of 31,250 steps",
-        "knees": "0 of 12,500 steps",
+        "cones": "0 of 500,000 slices",
+        "knees": "0 of 200,000 slices",
     }
     for name in ("cones", "knees"):
         stage = recipe.stage(name)

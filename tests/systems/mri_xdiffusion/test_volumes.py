@@ -125,7 +125,7 @@ def test_a_series_that_is_no_volume_is_refused(
 def test_files_that_are_no_volume_are_refused(tmp_path: Path) -> None:
     bad = Volume(np.full(SHAPE, np.nan, np.float32), AXIAL.affine)
     with pytest.raises(InputRefused, match="finite"):
-        read_volume(write_image(bad, tmp_path / "nan.nii"))
+        read_volume(write_image(bad, tmp_path / "nan.nrrd"))  # of NIfTI, ITK reads them as 0
     (tmp_path / "torn.nrrd").write_bytes(b"NRRD0004\n")
     with pytest.raises(InputRefused, match="readable"):
         read_volume(tmp_path / "torn.nrrd")
