@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from monai_xray2mri.diffusion.depth_noise import DepthKernel, VolumeNoise
 from monai_xray2mri.diffusion.guidance import Condition, classifier_free_guidance
@@ -117,6 +118,13 @@ class LatentDiffusion(nn.Module, ABC):
         """Images [B,1,H,W] in [-1,1] of scaled latents [B,C,h,w]."""
         image: Tensor = self.autoencoder.decode(latent / self.latent_scale).clamp(-1, 1)
         return image
+
+    def known_cells(self, mask: Tensor) -> Tensor:
+        """Which of a latent's numbers are known where pixels are (1 in masks [B,1,H,W]): 1 or 0, to be broadcast.
+
+        A cell of which not all pixels are known is not known; [B,1,h,w].
+        """
+        return -F.max_pool2d(-mask, self.autoencoder.factor)
 
     def bind(
         self, condition: Condition, place: Tensor, guidance: float, feature_guidance: float | None = None

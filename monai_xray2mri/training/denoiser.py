@@ -17,8 +17,8 @@ key                 shape           meaning
                                     ``counterfactual``: where all of it is); not there: 1
 ``counterfactual``  [B]             1 where the target was made for its guide instead of being found with
                                     it: nothing of the guide is dropped there; not there: 0 everywhere
-``mask``            [B,1,H,W]       1 where the target is known; a cell of the latent that is not known whole
-                                    counts nowhere; not there: all is known
+``mask``            [B,1,H,W]       1 where the target is known; what of the latent is not known counts nowhere
+                                    (``known_cells`` of the network); not there: all is known
 ==================  ==============  =======================================================================
 """
 
@@ -29,7 +29,6 @@ from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
@@ -188,7 +187,7 @@ class ForwardDiffusion:
             given |= {"image_of": image_of, "image_latent": image_latent[image_of]}
         target, weight = self.schedule.target(z_0, t, eps), self.weight(batch, keep, known)
         if "mask" in batch:
-            weight = weight * known_cells(batch["mask"], z_0)
+            weight = weight * self.network.known_cells(batch["mask"])
         return self.schedule.add_noise(z_0, t, eps), (target, weight), (), given
 
     def guide(self, batch: dict[str, Tensor], image_of: Tensor | None) -> Tensor:
@@ -251,11 +250,6 @@ class ForwardDiffusion:
         known = torch.rand(count, len(self.groups)) >= self.drop_group
         known &= torch.rand(count, 1) >= self.drop_guide
         return known.float().repeat_interleave(self.groups, dim=1)
-
-
-def known_cells(mask: Tensor, latent: Tensor) -> Tensor:
-    """1 where all pixels of a cell are known, else 0: of masks [B,1,H,W] for latents [B,C,h,w], [B,1,h,w]."""
-    return -F.max_pool2d(-mask, mask.shape[-1] // latent.shape[-1])
 
 
 class WeightedSquaredError(nn.Module):

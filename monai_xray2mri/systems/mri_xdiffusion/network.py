@@ -6,6 +6,7 @@ slices and schedule, with one state dict.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -15,11 +16,13 @@ from monai_xray2mri.diffusion.depth_noise import VolumeNoise
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion, use_channels_last
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
+from monai_xray2mri.diffusion.samplers import Model
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.noise import SectionNoise
-from monai_xray2mri.systems.mri_xdiffusion.planes import POSE_NUMBERS
+from monai_xray2mri.systems.mri_xdiffusion.planes import POSE_NUMBERS, section_grid
+from monai_xray2mri.systems.mri_xdiffusion.sections import ROUNDING
 from monai_xray2mri.systems.mri_xdiffusion.slices import SliceTokens, reduce_images
 
 
@@ -35,6 +38,8 @@ class CrossSectionDiffusion(LatentDiffusion):
         image_encoder: context tokens of the slices; its reduction must be the denoiser's.
         schedule: noise schedule.
         side_mm: side of the cube that sections and volumes fill.
+        extent_mm: of that cube along columns, rows and slices, what the training volumes were acquired of, around its
+            middle; None: all of it. Nothing is generated beyond.
         image_size: D, pixels per side of a section and sections of a volume.
         latent_scale: factor of the latents, which makes their root mean square 1; weights bring their own.
         scale_image_latent: the factor applies to the input slices, too; Zero-123 leaves those unscaled.
@@ -54,6 +59,7 @@ class CrossSectionDiffusion(LatentDiffusion):
         *,
         side_mm: float,
         image_size: int,
+        extent_mm: Sequence[float] | None = None,
         latent_scale: float = 1.0,
         scale_image_latent: bool = True,
         steps: int = 10,
@@ -81,7 +87,39 @@ class CrossSectionDiffusion(LatentDiffusion):
         )
         self.image_encoder = image_encoder
         self.scale_image_latent = scale_image_latent
+        self.extent = tuple(min(length / side_mm, 1.0) for length in extent_mm or (side_mm,) * 3)
         use_channels_last(self)
+
+    @property
+    def folds(self) -> bool:
+        """Whether the codec folds pixels, so that 0 is the background of a latent and each number of it a pixel."""
+        return isinstance(self.autoencoder, PixelCodec)
+
+    def known(self, place: Tensor) -> Tensor:
+        """Which pixels of sections at places [B,10] lie within ``extent``: [B,H,W], bool."""
+        grid = section_grid(place, self.image_size)
+        return (grid.abs() <= grid.new_tensor(self.extent) + ROUNDING).all(dim=-1)
+
+    def known_cells(self, mask: Tensor) -> Tensor:
+        """See the base class; where pixels are folded, each counts for itself."""
+        return self.autoencoder.encode(2 * mask - 1) if self.folds else super().known_cells(mask)
+
+    def bind(
+        self, condition: Condition, place: Tensor, guidance: float, feature_guidance: float | None = None
+    ) -> Model:
+        """See the base class. Estimates of z_0 are 0 beyond ``extent``, as they are in training."""
+        model = super().bind(condition, place, guidance, feature_guidance)
+        known = self.known(place)
+        if not self.folds or known.all():
+            return model
+        cells = self.known_cells(known[:, None].to(place))
+
+        def predict(z_t: Tensor, t: Tensor) -> Tensor:
+            z_0 = self.schedule.split(model(z_t, t), z_t, t)[0] * cells
+            a, s = self.schedule.coefficients(t, z_t)
+            return self.schedule.target(z_0, t, (z_t - a * z_0) / s)
+
+        return predict
 
     @property
     def side_mm(self) -> float:
@@ -133,7 +171,7 @@ class CrossSectionDiffusion(LatentDiffusion):
     ) -> SectionNoise:
         """The noise of one view, on the CPU; see the base class."""
         kernel = self.noise_kernel(settings or self.settings)
-        if not isinstance(self.autoencoder, PixelCodec):
+        if not self.folds:
             return SectionNoise(VolumeNoise(self.latent_shape(), kernel, generator), 1)
         pixels = (1, self.image_size, self.image_size)
         process = VolumeNoise(pixels, replace(kernel, pixel_mm=self.pixel_mm), generator)

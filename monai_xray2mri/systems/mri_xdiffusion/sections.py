@@ -18,7 +18,7 @@ from monai_xray2mri.systems.mri_xdiffusion.planes import section_grid, view_plac
 Corner = tuple[float, float, float]
 """(x, y, z) in halves of the cube's side."""
 
-_ROUNDING = 1e-5
+ROUNDING = 1e-5
 """Slack of a border, in halves of the cube's side."""
 
 
@@ -54,7 +54,7 @@ class SampledVolume:
         """
         points = section_grid(place, pixels)  # [B,pixels,pixels,3]
         start, end, low, high = points.new_tensor([self.start, self.end, self.low, self.high])
-        low, high = torch.maximum(start, low) - _ROUNDING, torch.minimum(end, high) + _ROUNDING
+        low, high = torch.maximum(start, low) - ROUNDING, torch.minimum(end, high) + ROUNDING
         known = ((points >= low) & (points <= high)).all(dim=-1)
         within = (2 * points - start - end) / (end - start)  # [-1,1] in the volume
         voxels = self.voxels.float()[None, None]

@@ -11,10 +11,11 @@ import torch
 from monai.bundle import ConfigParser
 from PIL import Image
 
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.training.configurations import configuration_files
 from monai_xray2mri.training.configured import read_configurations, run_configured
-from monai_xray2mri.training.denoiser import ForwardDiffusion, known_cells
+from monai_xray2mri.training.denoiser import ForwardDiffusion
 from monai_xray2mri.training.recipe import TrainingRecipe
 
 SMALL: dict[str, Any] = {
@@ -90,7 +91,7 @@ def test_training_learns_goes_on_and_is_watched(folder: Path, tmp_path: Path) ->
 def test_what_was_not_acquired_counts_nowhere(network: CrossSectionDiffusion) -> None:
     mask = torch.ones(2, 1, 16, 16)
     mask[0, :, :, 5] = 0  # in the second column of cells
-    cells = known_cells(mask, torch.zeros(2, 16, 4, 4))
+    cells = LatentDiffusion.known_cells(network, mask)  # of a codec whose cells hang together
     assert cells[0, 0].tolist() == [[1, 0, 1, 1]] * 4 and (cells[1] == 1).all()
     batch = {
         "target": torch.zeros(2, 1, 16, 16), "image": torch.zeros(2, 1, 16, 16), "place": torch.zeros(2, 10),
@@ -98,7 +99,7 @@ def test_what_was_not_acquired_counts_nowhere(network: CrossSectionDiffusion) ->
     }  # fmt: skip
     dropped = ForwardDiffusion(network, drop_condition=1.0, drop_guide=0.0, drop_group=0.0)
     _, (_, weight), _, _ = dropped(batch)
-    assert torch.equal(weight.expand(2, 1, 4, 4), cells)
+    assert torch.equal(weight, torch.nn.functional.pixel_unshuffle(mask, 4))  # each number is a pixel
     del batch["mask"]  # as in batches of knees: everything counts
     assert (dropped(batch)[1][1] == 1).all()
 
