@@ -42,12 +42,22 @@ def scaled_linear_alpha_bar(steps: int, beta_start: float = 0.00085, beta_end: f
     return torch.cumprod(1 - beta, dim=0).float()
 
 
+def exploding_alpha_bar(steps: int, lowest: float = 0.01, highest: float = 100.0) -> Tensor:
+    """alpha_bar [T] of the variance-exploding process (Song et al. 2021, Eq. 9): x_t = x_0 + sigma_t eps.
+
+    sigma grows geometrically. Divided by sqrt(1 + sigma^2), x_t has the variance that every rule here keeps, and
+    alpha_bar = 1 / (1 + sigma^2): the network sees inputs of unit size, and the process is the same.
+    """
+    sigma = torch.logspace(math.log10(lowest), math.log10(highest), steps, dtype=torch.float64)
+    return (1 / (1 + sigma**2)).float()
+
+
 class NoiseSchedule(nn.Module):
     """The forward process q(z_t|z_0) and what follows from it.
 
     Args:
         steps: T.
-        rule: ``"cosine"`` or ``"scaled_linear"``.
+        rule: ``"cosine"``, ``"scaled_linear"`` or ``"exploding"``.
         prediction: what the denoiser predicts, ``"epsilon"`` (the papers) or ``"v"``.
         network_steps: T of the schedule that the denoiser's weights know, if it is another; see :meth:`network_time`.
 
@@ -64,6 +74,7 @@ class NoiseSchedule(nn.Module):
         rules: dict[str, Callable[[int], Tensor]] = {
             "cosine": cosine_alpha_bar,
             "scaled_linear": scaled_linear_alpha_bar,
+            "exploding": exploding_alpha_bar,
         }
         if rule not in rules:
             raise ValueError(f"rule must be one of {sorted(rules)}, got {rule!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,8 @@ class SectionStream:
         pixels: D.
         seed: of what is drawn.
         slices: how often a batch has K input slices, by K: ``{"1": 0.6, "5": 0.4}`` (keys of JSON are words).
-        plane_share: share of targets that lie in one of the three planes; the others are uniform on SO(3).
+        plane_share: share of targets that lie in one of ``planes``; the others are uniform on SO(3).
+        planes: axes of the volume [S,H,W] that these targets are counted along.
         reach: greatest depth of a single input slice, 0 to 1; several are spread over the whole cube, evenly.
         orthogonal_share: share of batches of 2 or 3 slices whose slices lie in different planes (section 6.2).
 
@@ -50,6 +51,7 @@ class SectionStream:
         seed: int = 0,
         slices: Mapping[str, float] | None = None,
         plane_share: float = 0.15,
+        planes: Sequence[int] = (0, 1, 2),
         reach: float = 0.6,
         orthogonal_share: float = 0.3,
     ) -> None:
@@ -59,6 +61,7 @@ class SectionStream:
             raise UsageError("sections", "need volumes and numbers of slices with their shares", found)
         self.source, self.batches, self.batch_size, self.pixels = source, batches, batch_size, pixels
         self.seed, self.plane_share, self.reach, self.orthogonal_share = seed, plane_share, reach, orthogonal_share
+        self.planes = _PLANES[list(planes)]
         self.numbers = list(shares)
         self.shares = np.array(list(shares.values())) / sum(shares.values())
 
@@ -92,10 +95,10 @@ class SectionStream:
     def _targets(self, rng: np.random.Generator) -> Tensor:
         """Places [B,10]."""
         rotation = random_rotations(self.batch_size, rng)
-        axis, draw = rng.integers(3, size=self.batch_size), rng.random(self.batch_size)
+        axis, draw = rng.integers(len(self.planes), size=self.batch_size), rng.random(self.batch_size)
         in_plane = torch.from_numpy(draw < self.plane_share)[:, None, None]
         depth = ticks(self.pixels)[torch.from_numpy(rng.integers(self.pixels, size=self.batch_size))]
-        return places(torch.where(in_plane, _PLANES[torch.from_numpy(axis)], rotation), depth)
+        return places(torch.where(in_plane, self.planes[torch.from_numpy(axis)], rotation), depth)
 
     def _inputs(self, count: int, rng: np.random.Generator) -> Tensor:
         """Places [B,K,10] of K input slices."""

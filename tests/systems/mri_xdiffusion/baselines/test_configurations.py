@@ -1,0 +1,54 @@
+"""Networks of the baselines are trained by configurations of the bundle, with the engine of all others."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from monai_xray2mri.systems.mri_xdiffusion.planes import plane_axis, split_places
+from monai_xray2mri.training.configurations import configuration_files
+from monai_xray2mri.training.configured import read_configurations, run_configured
+
+SMALL = {
+    "diffusion_def#channels": [8, 8, 16],
+    "diffusion_def#groups": 4,
+    "diffusion_def#sample_size": 4,
+    "encoder_def#encoder#channels": [8, 8, 8],
+    "encoder_def#encoder#image_size": 32,
+    "network_def#image_size": 32,
+    "batch_size": 4,
+    "epoch_length": 3,
+    "log_interval": 1,
+    "precision": None,
+    "device": "$torch.device('cpu')",
+    "train#source#count": 8,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "axes", "dropped"), [("plane_0", {0}, 1.0), ("plane_2", {2}, 1.0), ("planes", {0, 1, 2}, 0.1)]
+)
+def test_sections_are_of_the_planes_that_a_baseline_knows(
+    repository: Path, name: str, axes: set[int], dropped: float
+) -> None:
+    folder = repository / "bundle" / "mri_xdiffusion"
+    files = configuration_files(folder, ["cones", f"train_baseline_{name}"], folder)
+    parser = read_configurations(files, {**SMALL, "bundle_root": str(folder)})
+    batch = parser.get_parsed_content("train#stream").batch(0, 0)
+    batches = [batch, *(parser.get_parsed_content("train#stream").batch(0, number) for number in range(1, 8))]
+    rotation = torch.cat([split_places(each["place"])[0] for each in batches])
+    assert ((rotation.abs() == 1).sum(dim=(1, 2)) == 3).all()
+    assert set(plane_axis(rotation).tolist()) == axes
+    assert parser.get_parsed_content("drop_condition") == dropped
+
+
+def test_a_prior_is_trained_by_the_engine(repository: Path, tmp_path: Path) -> None:
+    folder = repository / "bundle" / "mri_xdiffusion"
+    files = configuration_files(folder, ["cones", "train_baseline_plane_0"], folder)
+    given = {**SMALL, "bundle_root": str(folder), "output_dir": str(tmp_path), "iterations": 3}
+    assert run_configured(files, folder / "configs" / "metadata.json", given, "denoiser") == (3, 3)
+    state = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert all(math.isfinite(float(value.float().sum())) for value in state.values())
