@@ -94,6 +94,10 @@ class DoubtfulInput(InputRefused):
         super().__init__(what, rule, found, remedy)
 
 
+class NoFrontalKnee(DoubtfulInput):
+    """A picture that does not look like a knee from the front: a lateral that does not say so, a film upside down."""
+
+
 class NotAKnee(InputRefused):
     """A radiograph of something else; beside a knee radiograph of the same study it is passed over with a remark."""
 

@@ -48,12 +48,13 @@ def smooth(image: np.ndarray, sigma: float) -> np.ndarray:
     return image
 
 
-def cut_box(pixels: np.ndarray, box: Box) -> np.ndarray:
-    """Resample a square of a film; what lies beyond the film is 0.
+def cut_box(pixels: np.ndarray, box: Box, *, repeat: bool = False) -> np.ndarray:
+    """Resample a square of a film.
 
     Args:
         pixels: [H,W] in [0,1].
         box: the square in pixels, also with fractions and beyond the border.
+        repeat: beyond the film are the values at its border; else what lies there is 0.
 
     Returns:
         [299,299] float32, anti-aliased.
@@ -68,7 +69,8 @@ def cut_box(pixels: np.ndarray, box: Box) -> np.ndarray:
         (before, right - left - before - inside.shape[1]),
     )
     window = (box.left - left, box.top - top, box.left - left + box.columns, box.top - top + box.rows)
-    return resize(np.pad(inside, padding), (REGION_SIZE, REGION_SIZE), window)
+    padded = np.pad(inside, padding, mode="edge" if repeat else "constant")
+    return resize(padded, (REGION_SIZE, REGION_SIZE), window)
 
 
 def _span(start: float, length: float, size: int, margin: int) -> tuple[int, int]:

@@ -14,8 +14,9 @@ from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.radiograph.knee.roi import KneeROI
 from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
+from monai_xray2mri.systems.knee_xray2mri.gradings import add_gradings
 from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
-from monai_xray2mri.systems.knee_xray2mri.plan import add_gradings, read_knee_study, require_films
+from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study, require_films
 from monai_xray2mri.types import Box, Radiograph, Side
 from tests.helpers.films import write_film
 

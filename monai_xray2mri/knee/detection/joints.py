@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from monai_xray2mri.knee.detection.networks.yolo import STRIDE, KneeYOLO, detect
-from monai_xray2mri.radiograph.knee.region import LEAST_CONFIDENCE, FoundJoint
+from monai_xray2mri.radiograph.knee.region import LEAST_CONFIDENCE
+from monai_xray2mri.radiograph.knee.roi import FoundJoint
 from monai_xray2mri.radiograph.resampling import resize, stretch
 from monai_xray2mri.runtime.shipped import load_shipped
 

@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from monai_xray2mri.errors import DoubtfulInput
+from monai_xray2mri.errors import DoubtfulInput, NoFrontalKnee
 from monai_xray2mri.knee.detection.networks.region_judge import RegionJudge, judged_view
 from monai_xray2mri.radiograph.knee.one_knee import OneKneeShown
 from monai_xray2mri.radiograph.knee.region import network_input
@@ -109,7 +109,7 @@ def likeness_doubts(roi: KneeROI, name: str = "") -> list[DoubtfulInput]:
         ]
     if seen.distance > LARGEST_DISTANCE or seen.knee < LEAST_KNEE:
         return [
-            DoubtfulInput(
+            NoFrontalKnee(
                 what,
                 f"must look like a frontal radiograph of a knee (probability {LEAST_KNEE:g} or more, distance of known "
                 f"ones at most {LARGEST_DISTANCE:g})",

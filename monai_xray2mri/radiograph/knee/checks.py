@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monai_xray2mri.errors import DoubtfulInput, InputRefused, NotAKnee
+from monai_xray2mri.errors import DoubtfulInput, InputRefused, NoFrontalKnee, NotAKnee
 from monai_xray2mri.radiograph.knee.header_checks import check_header
 from monai_xray2mri.radiograph.knee.joint import (
     SMALLEST_CONTRAST,
@@ -132,7 +132,7 @@ def _joint(measures: JointMeasures, what: str) -> DoubtfulInput | None:
     remedy = "Give a frontal (AP or PA) radiograph of a knee."
     if max(measures.femur, measures.tibia) < -0.1:
         remedy = "Bone looks dark: check Photometric Interpretation, or invert the picture."
-    return DoubtfulInput(
+    return NoFrontalKnee(
         what,
         f"must look like a knee joint from the front (joint line {SMALLEST_GAP} or more, bone contrast "
         f"{SMALLEST_CONTRAST} or more)",

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.errors import InputRefused, NotAKnee
 from monai_xray2mri.radiograph.knee.joint import JOINT_ROW, REGION_MM
 from monai_xray2mri.radiograph.knee.one_knee import KNEES_APART_MM, WIDE_FILM_MM, require_one_knee, show_one
-from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.radiograph.knee.roi import FoundJoint, KneeROI, Locator
+from monai_xray2mri.radiograph.knee.single_crop import WHOLE_IMAGE_WIDTHS, assumed_crop, roughly_square, single_crop
 from monai_xray2mri.radiograph.resampling import cut_box, resize
 from monai_xray2mri.radiograph.side_words import BOTH, Sides
 from monai_xray2mri.types import Box, Radiograph, Side
 
 NETWORK_SIZE = 256
 """Pixels per side of what the networks see."""
-WHOLE_IMAGE_WIDTHS = (0.75, 1.35)
-"""An image of this width, in regions, is a single-knee crop already; 1.35 leaves no room to search."""
-SQUARE_RATIO = 1.15
-"""Longer over shorter side up to which an image counts as roughly square."""
 OVERHANG_REMARKED, OVERHANG_REFUSED = 0.05, 0.25
 """Fractions of the region's side by which it may reach beyond the film."""
 LEAST_CONFIDENCE = 0.5
@@ -32,29 +29,6 @@ OFF_MIDDLE_MM = 50.0
 """On a wide film, a single knee this far from the middle stands where one of two would."""
 SIZES = (0.8, 1.25)
 """A knee that looks smaller or larger than that, relative to the usual one, is remarked."""
-
-
-@dataclass(frozen=True)
-class FoundJoint:
-    """A knee joint that a detector found on a film.
-
-    Attributes:
-        row: of the middle of its region, in mm from the upper border of the film.
-        column: the same from the left border.
-        side_mm: side of the box; that of the region if the pixel spacing is right.
-        confidence: 0 to 1.
-        prosthesis: probability that it is a prosthesis, 0 to 1.
-    """
-
-    row: float
-    column: float
-    side_mm: float
-    confidence: float
-    prosthesis: float
-
-
-Locator = Callable[[np.ndarray, tuple[float, float]], Sequence[FoundJoint]]
-"""A detector: pixels [H,W] and spacing (row, column) in mm to the joints, the most confident first."""
 
 
 def find_knees(
@@ -77,7 +51,7 @@ def find_knees(
     3. The region is the square of ``width_mm`` whose joint line lies where it does in the crops that the networks
        are trained on: in the middle column, 58 % from the top.
 
-    An image that is a single-knee crop already (roughly square, 0.75 to 1.35 regions wide) is taken whole.
+    An image that is a single-knee crop already (roughly square, 0.75 to 1.35 regions wide) is taken as the region.
 
     To treat the knees of a film independently, call once per side.
 
@@ -95,17 +69,16 @@ def find_knees(
 
     Raises:
         OneKneeShown: a film of both sides shows one knee, and nobody has told which.
-        InputRefused: unknown spacing, no knee found, or a region that reaches too far beyond the film.
+        NotAKnee: a film on which no knee is found.
+        InputRefused: unknown spacing, one of two knees not found, or a region that reaches too far beyond the film.
     """
     if radiograph.spacing is None:
-        return (_assumed_crop(radiograph, locate, sides, width_mm, assume_spacing, chosen),)
+        return (assumed_crop(radiograph, locate, sides, width_mm, assume_spacing, chosen),)
     height = radiograph.pixels.shape[0] * radiograph.spacing[0]
     width = radiograph.pixels.shape[1] * radiograph.spacing[1]
     low, high = WHOLE_IMAGE_WIDTHS
-    if _roughly_square(height, width) and low * width_mm <= width <= high * width_mm:
-        whole = partial(_whole_image, radiograph, locate, radiograph.spacing, width_mm=min(height, width))
-        yielded = require_one_knee(radiograph, sides, chosen, whole)
-        return (whole(sides[0], remarks=(*yielded, *_size_remarks(width, width_mm))),)
+    if roughly_square(height, width) and low * width_mm <= width <= high * width_mm:
+        return (single_crop(radiograph, locate, radiograph.spacing, sides, width_mm, chosen),)
     if width < low * width_mm:
         raise InputRefused(
             f"radiograph {radiograph.name}",
@@ -161,68 +134,13 @@ def normalize_region(pixels: np.ndarray, mirrored: bool, size: int = NETWORK_SIZ
     return np.clip(2 * scaled - 1, -1, 1).astype(np.float32)
 
 
-def _assumed_crop(
-    radiograph: Radiograph,
-    locate: Locator,
-    sides: tuple[Side, ...],
-    width_mm: float,
-    assume_spacing: bool,
-    chosen: bool,
-) -> KneeROI:
-    """Take a crop without pixel spacing to be as wide as one region, if the user says so."""
-    what = f"radiograph {radiograph.name}"
-    if not assume_spacing:
-        raise InputRefused(
-            what,
-            "needs a pixel spacing",
-            "neither ImagerPixelSpacing nor PixelSpacing",
-            f"Give --width-mm or --pixel-spacing; for a single-knee crop of {width_mm:.0f} mm, --assume-spacing.",
-        )
-    rows, columns = radiograph.pixels.shape
-    if not _roughly_square(rows, columns):
-        raise InputRefused(
-            what, "must be a roughly square single-knee crop to assume its size", f"{columns} x {rows} pixels"
-        )
-    remark = f"pixel spacing assumed: {width_mm:.0f} mm over the image width; every size is assumed"
-    spacing = (width_mm / columns, width_mm / columns)
-    whole = partial(_whole_image, radiograph, locate, spacing, width_mm=width_mm)
-    return whole(sides[0], remarks=(*require_one_knee(radiograph, sides, chosen, whole), remark))
-
-
-def _whole_image(
-    radiograph: Radiograph,
-    locate: Locator,
-    spacing: tuple[float, float],
-    side: Side,
-    width_mm: float,
-    remarks: tuple[str, ...] = (),
-) -> KneeROI:
-    """Take the largest central square of an image as the region; of the detector only its confidence is kept."""
-    rows, columns = radiograph.pixels.shape
-    edge = min(rows, columns)
-    box = Box((rows - edge) / 2, (columns - edge) / 2, edge, edge)
-    best = next(iter(locate(radiograph.pixels, spacing)), None)
-    seen = (None, 0.0) if best is None else (best.confidence, best.prosthesis)
-    return KneeROI(side, box, cut_box(radiograph.pixels, box), width_mm, "whole image", remarks, *seen)
-
-
-def _roughly_square(height: float, width: float) -> bool:
-    return max(height, width) <= SQUARE_RATIO * min(height, width)
-
-
-def _size_remarks(width: float, width_mm: float) -> tuple[str, ...]:
-    if abs(width - width_mm) <= 0.1 * width_mm:
-        return ()
-    return (f"the image is {width:.0f} mm wide, the networks know {width_mm:.0f} mm: sizes will be off",)
-
-
 def _assign(
     radiograph: Radiograph, joints: Sequence[FoundJoint], sides: tuple[Side, ...], width: float
 ) -> dict[Side, FoundJoint]:
     """Tell which knee each joint belongs to."""
     knees = [joint for joint in joints if joint.confidence >= LEAST_CONFIDENCE]
     if not knees:
-        raise _not_found(radiograph, sides, joints)
+        raise _not_found(NotAKnee, radiograph, sides, joints)
     best = knees[0]
     second = next((knee for knee in knees[1:] if abs(knee.column - best.column) >= KNEES_APART_MM), None)
     if radiograph.sides != BOTH:
@@ -234,7 +152,8 @@ def _assign(
     else:
         found = {Side.RIGHT if best.column < width / 2 else Side.LEFT: best}
     if missing := tuple(one for one in sides if one not in found):
-        raise _not_found(radiograph, missing, [joint for joint in joints if joint not in found.values()])
+        others = [joint for joint in joints if joint not in found.values()]
+        raise _not_found(InputRefused, radiograph, missing, others)
     return {one: found[one] for one in sides}
 
 
@@ -243,6 +162,8 @@ def _check_alone(radiograph: Radiograph, side: Side, knee: FoundJoint, second: F
     what, rule = f"radiograph {radiograph.name}", f"must show the {side.word} knee alone"
     if second is not None:
         remedy = "If it shows both, set Image Laterality (0020,0062) to B."
+        if radiograph.dataset is None:
+            remedy = f"Cut the picture to the {side.word} knee, or give both knees as DICOM with Image Laterality B."
         raise InputRefused(what, rule, "two knees in the image", remedy)
     to_the_right = knee.column - width / 2  # of the image: the patient's left
     if width >= WIDE_FILM_MM and (to_the_right if side is Side.RIGHT else -to_the_right) > OFF_MIDDLE_MM:
@@ -254,11 +175,13 @@ def _check_alone(radiograph: Radiograph, side: Side, knee: FoundJoint, second: F
         )
 
 
-def _not_found(radiograph: Radiograph, sides: tuple[Side, ...], doubtful: Sequence[FoundJoint]) -> InputRefused:
+def _not_found(
+    refusal: type[InputRefused], radiograph: Radiograph, sides: tuple[Side, ...], doubtful: Sequence[FoundJoint]
+) -> InputRefused:
     which = " and the ".join(side.word for side in sides)
     seen = [joint.confidence for joint in doubtful if joint.confidence < LEAST_CONFIDENCE]
     unsure = f"; the best of what looks like one has a confidence of {max(seen):.2f}" if seen else ""
-    return InputRefused(
+    return refusal(
         f"radiograph {radiograph.name}",
         f"must show the {which} knee from the front, with a detector's confidence of {LEAST_CONFIDENCE} or more",
         f"no knee joint where it should be{unsure}",

@@ -1,12 +1,36 @@
-"""The region around one knee joint."""
+"""A knee joint that a detector found on a film, and the region around it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from monai_xray2mri.types import Box, Side
+
+
+@dataclass(frozen=True)
+class FoundJoint:
+    """A knee joint that a detector found on a film.
+
+    Attributes:
+        row: of the middle of its region, in mm from the upper border of the film.
+        column: the same from the left border.
+        side_mm: side of the box; that of the region if the pixel spacing is right.
+        confidence: 0 to 1.
+        prosthesis: probability that it is a prosthesis, 0 to 1.
+    """
+
+    row: float
+    column: float
+    side_mm: float
+    confidence: float
+    prosthesis: float
+
+
+Locator = Callable[[np.ndarray, tuple[float, float]], Sequence[FoundJoint]]
+"""A detector: pixels [H,W] and spacing (row, column) in mm to the joints, the most confident first."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """The knees of a study that can be synthesized, with their features.
 
+Films are not knees: a knee is missing where a film says, or its picture shows, that it is one of this knee from the
+front and cannot be used. Every other film that is not used is a remark.
+
 All input checks happen here and in :mod:`~monai_xray2mri.dicom.study`, before any compute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,24 +19,26 @@ from monai_xray2mri.dicom.kinds import REPORTS
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import require_study
 from monai_xray2mri.dicom.study import Study, StudyFile, read_study
-from monai_xray2mri.errors import InputRefused, NotAKnee, Xray2MRIError
-from monai_xray2mri.knee.grading.files import read_grading_file
-from monai_xray2mri.knee.grading.record import Grading
-from monai_xray2mri.knee.grading.report_reader import GradingReport, read_grading_report, select_grading
-from monai_xray2mri.knee.oai.film_readings import oai_gradings
+from monai_xray2mri.errors import InputRefused, NoFrontalKnee, NotAKnee
 from monai_xray2mri.radiograph.choice import choose
 from monai_xray2mri.radiograph.given_size import with_given_size
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.radiograph.knee.checks import FilmCheck, RegionCheck, check_radiograph, check_region
 from monai_xray2mri.radiograph.knee.header_checks import check_subject
 from monai_xray2mri.radiograph.knee.one_knee import OneKneeShown
-from monai_xray2mri.radiograph.knee.region import FoundJoint, Locator, find_knees
-from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.radiograph.knee.region import find_knees
+from monai_xray2mri.radiograph.knee.roi import FoundJoint, KneeROI, Locator
 from monai_xray2mri.radiograph.laterality import sides_of
 from monai_xray2mri.radiograph.reading import read_radiograph
 from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
+from monai_xray2mri.systems.knee_xray2mri.gradings import add_gradings
 from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
+from monai_xray2mri.systems.knee_xray2mri.refusals import joined
 from monai_xray2mri.types import Radiograph, Side
+
+SURE = 0.85
+"""Confidence of the detector from which on a film is one of a knee from the front, whatever else doubts it
+(docs/knee/detection.md)."""
 
 
 def read_knee_study(path: Path) -> Study:
@@ -103,7 +108,7 @@ def locate_knees(study: Study, request: KneeRequest, region_mm: float) -> Plan[K
             cases += found
             refused += others
     if not cases:
-        raise _joined([*(one.refusal for one in refused), *passed_over])
+        raise joined([*(one.refusal for one in refused), *passed_over])
     wanted = set(Side) if request.side is None else {request.side}
     lacking = wanted - {case.side for case in cases}
     missing = [one.refusal for one in refused if _may_lack(one, lacking, region_mm, request)]
@@ -175,6 +180,7 @@ def _knees_of(
 
     locate, cases, refused = _locate_once(find_joints), list[KneeCase](), list[_Refused]()
     for side in film.sides:
+        roi = None
         try:
             (roi,) = find_knees(
                 radiograph,
@@ -189,11 +195,17 @@ def _knees_of(
         except OneKneeShown as refusal:  # the same for either side
             return [], [_Refused(with_side_seen(refusal), (), radiograph)]
         except InputRefused as refusal:
-            refused.append(_Refused(refusal, (side,)))
+            refused.append(_Refused(refusal, () if _shows_none(refusal, roi) else (side,)))
             continue
         remarks = (*overridden, *radiograph.remarks, *film.warnings, *region.warnings)
         cases.append(KneeCase(radiograph, roi, film_remarks=remarks, forced=bool(overridden)))
     return cases, refused
+
+
+def _shows_none(refusal: InputRefused, roi: KneeROI | None) -> bool:
+    """Whether a film is none of a knee from the front, as a lateral that does not say so."""
+    sure = roi is not None and roi.confidence is not None and roi.confidence >= SURE
+    return isinstance(refusal, NotAKnee) or (isinstance(refusal, NoFrontalKnee) and not sure)
 
 
 def _locate_once(locate: Locator) -> Locator:
@@ -218,77 +230,6 @@ def _override(region: RegionCheck, roi: KneeROI, name: str, force: bool) -> tupl
     return tuple(f"used by force: {doubt.what} {doubt.rule} (found: {doubt.found})" for doubt in doubts)
 
 
-@quiet()
-def add_gradings(plan: Plan[KneeCase], study: Study, request: KneeRequest) -> Plan[KneeCase]:
-    """Give each knee its features: those of the user, else of the study's reports, else of OAI, else estimated.
-
-    Args:
-        plan: of :func:`locate_knees`.
-        study: whose reports are read.
-        request: ``features`` replace reports. ``oai_table`` holds OAI's central readings, for knees that no report
-            grades; their use has a remark. ``estimate`` gives a knee that nothing grades the Kellgren-Lawrence grade
-            that a classifier sees in the radiograph, marked as such (Wang 2024b); else its features stay unknown.
-
-    Raises:
-        UsageError: the table or the features file cannot be read.
-        InputRefused: features, a report or the table contradict themselves, or no knee is left: every report is of
-            another patient, film, knee.
-    """
-    features = request.features
-    if isinstance(features, Path):
-        features = read_grading_file(features, [case.side for case in plan.cases])
-    headers = {file.name: file.header for file in study.of(REPORTS) if file.header is not None}
-    reports = [read_grading_report(header, name, request.codes) for name, header in headers.items()]
-    by_instance = {str(header.get("SOPInstanceUID", "")): header for header in headers.values()}
-    cases, refusals = list[KneeCase](), list[InputRefused]()
-    for case in plan.cases:
-        try:
-            grading = _grading(reports, case, features)
-            if request.oai_table is not None and grading.source == "missing":
-                grading = _of_table(request.oai_table, case, grading)
-            if request.estimate and grading.source == "missing":
-                grading = _estimated(case, grading)
-        except InputRefused as refusal:
-            refusals.append(refusal)
-            continue
-        cases.append(replace(case, grading=grading, report=by_instance.get(grading.reference or "")))
-    if not cases:
-        raise _joined(refusals)
-    return replace(plan, cases=tuple(cases), refusals=(*plan.refusals, *refusals))
-
-
-def _grading(reports: Sequence[GradingReport], case: KneeCase, features: Mapping[Side, Grading] | None) -> Grading:
-    side = case.side
-    if features is None:
-        return select_grading(reports, case.radiograph.dataset, side, film_sides=case.radiograph.sides)
-    given = features.get(side, Grading(remarks=(f"the features given do not grade the {side.word} knee",)))
-    if any(report.grades_knees for report in reports):
-        given = replace(given, remarks=(*given.remarks, "the features given replace those of the reports"))
-    return given
-
-
-def _of_table(table: Path, case: KneeCase, grading: Grading) -> Grading:
-    """The reading of a knee without gradings in OAI's table; what was there if the table does not hold the film."""
-    film, side = case.radiograph.dataset, case.side
-    found = None if film is None else oai_gradings(table, film).get(side)
-    if found is None:
-        remark = f"OAI table {table.name}: does not hold the {side.word} knee of this film"
-        return replace(grading, remarks=(*grading.remarks, remark))
-    remark = f"OAI table {table.name}: used for the {side.word} knee, which nothing else grades"
-    return replace(found, remarks=(*grading.remarks, remark, *found.remarks))
-
-
-def _estimated(case: KneeCase, grading: Grading) -> Grading:
-    """What the classifier sees in the region; what was there if the region is too narrow for it."""
-    from monai_xray2mri.knee.detection.koa import grading_from_koa, koa_probability
-
-    try:
-        found = grading_from_koa(koa_probability(case.roi))
-    except InputRefused as refusal:
-        return replace(grading, remarks=(*grading.remarks, f"not estimated: {refusal}"))
-    return replace(found, remarks=(*grading.remarks, *found.remarks))
-
-
 def _one_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:
     """One case per side, right first; of several films of one knee the one that is chosen, said in remarks."""
     for side in Side:
@@ -300,13 +241,3 @@ def _one_per_side(cases: Sequence[KneeCase]) -> Iterator[KneeCase]:
         if choice.older:
             remarks += (f"{choice.older} older radiographs of the {side.word} knee were not used",)
         yield replace(used, film_remarks=(*used.film_remarks, *remarks))
-
-
-def _joined(refusals: Sequence[InputRefused]) -> Xray2MRIError:
-    if len(refusals) == 1:
-        return refusals[0]
-    if not refusals:
-        return InputRefused("study", "must show the wanted knee", "only the other one", "Check the side option.")
-    return InputRefused(
-        "study", "needs one radiograph of the knee that can be used", " | ".join(str(refusal) for refusal in refusals)
-    )

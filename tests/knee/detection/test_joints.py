@@ -12,7 +12,8 @@ from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.knee.detection import joints
 from monai_xray2mri.knee.detection.joints import FILM_MM, WEIGHTS, film_view, find_joints, shipped_detector
 from monai_xray2mri.knee.detection.networks.yolo import STRIDE
-from monai_xray2mri.radiograph.knee.region import LEAST_CONFIDENCE, FoundJoint
+from monai_xray2mri.radiograph.knee.region import LEAST_CONFIDENCE
+from monai_xray2mri.radiograph.knee.roi import FoundJoint
 from monai_xray2mri.radiograph.resampling import resize
 from monai_xray2mri.simulation.knee.film.film import simulate_film
 from monai_xray2mri.simulation.knee.people.seeds import TEST

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 from monai_xray2mri.errors import ExitCode, InputRefused
 from monai_xray2mri.radiograph.knee.joint import JOINT_ROW, REGION_MM
-from monai_xray2mri.radiograph.knee.region import FoundJoint, Locator, find_knees, network_input, normalize_region
-from monai_xray2mri.radiograph.knee.roi import KneeROI
+from monai_xray2mri.radiograph.knee.region import find_knees, network_input, normalize_region
+from monai_xray2mri.radiograph.knee.roi import FoundJoint, KneeROI, Locator
 from monai_xray2mri.radiograph.laterality import sides_to_use
 from monai_xray2mri.radiograph.resampling import REGION_SIZE, cut_box, resize
 from monai_xray2mri.types import Box, Radiograph, Side
@@ -142,8 +143,10 @@ def test_unilateral_film(draw_film):
 
 
 def test_two_knees_on_a_film_of_one_side_are_a_contradiction(bilateral):
-    assert_refused(replace(bilateral, sides=(Side.RIGHT,)), BILATERAL, "two knees", "Image Laterality")
-    assert_refused(replace(bilateral, sides=()), BILATERAL, "two knees", side=Side.LEFT)
+    picture = "Cut the picture to the left knee, or give both knees as DICOM"
+    assert_refused(replace(bilateral, sides=()), BILATERAL, "two knees", picture, side=Side.LEFT)
+    headed = replace(bilateral, sides=(Side.RIGHT,), dataset=Dataset())
+    assert_refused(headed, BILATERAL, "two knees", "set Image Laterality (0020,0062) to B")
 
 
 @pytest.mark.parametrize(
@@ -186,14 +189,32 @@ def test_single_knee_crop_is_taken_whole(knee_crop):
     assert roi.method == "whole image" and roi.box == Box(0, 0, 220, 220)
     assert roi.width_mm == 110 and roi.remarks == ()
     assert (roi.confidence, roi.prosthesis) == (0.7, 0.6)
+    assert roi.pixels.tobytes() == cut_box(knee_crop, roi.box).tobytes()
+    (as_good_as,) = knees(film_of(knee_crop, (Side.RIGHT,), 0.502), seen())
+    assert as_good_as.box == roi.box and as_good_as.remarks == () and as_good_as.confidence is None
+
+
+def test_a_crop_of_another_size_is_placed_at_its_true_size(knee_crop):
+    """The joint line stays where the crop has it; a larger crop is cut, a smaller one lies in a margin."""
     (wide,) = knees(film_of(knee_crop, (Side.RIGHT,), 0.6), seen())
-    assert wide.width_mm == pytest.approx(132) and "132 mm" in wide.remarks[0]
-    assert wide.confidence is None
+    assert wide.width_mm == 110 and wide.remarks == ("the image shows 132 mm: its middle 110 mm are used",)
+    assert wide.box.columns == pytest.approx(110 / 0.6) and wide.box.top > 0
+    (public,) = knees(film_of(knee_crop, (Side.RIGHT,), 95 / 220), seen())
+    assert public.width_mm == 110 and "95 mm of the region of 110 mm" in public.remarks[0]
+    assert "repeats the values at its border" in public.remarks[0]
+    for roi in (wide, public):
+        assert roi.box.top + JOINT_ROW * roi.box.rows == pytest.approx(JOINT_ROW * 220)
+        assert roi.box.center[1] == pytest.approx(110)
+    margin = round(7.5 / 110 * REGION_SIZE) - 2
+    assert np.ptp(public.pixels[:, :margin], axis=1).max() == 0 and public.pixels[:, 0].max() > 0
+    middle = public.pixels[:, margin + 2 : -margin - 2]
+    assert np.ptp(middle, axis=1).min() > 0
 
 
-def test_nearly_square_crop_is_cut_to_a_central_square(knee_crop):
+def test_nearly_square_crop_is_placed_by_its_central_square(knee_crop):
     (roi,) = knees(film_of(knee_crop[:200], (Side.RIGHT,)), seen())
-    assert roi.box == Box(0, 10, 200, 200) and roi.width_mm == 100
+    assert roi.width_mm == 110 and roi.box.left == 0 and roi.box.rows == 220
+    assert roi.box.top == pytest.approx(-JOINT_ROW * 20) and "100 mm" in roi.remarks[0]
 
 
 def test_crop_that_claims_both_sides_needs_its_side(knee_crop):

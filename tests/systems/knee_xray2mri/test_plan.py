@@ -23,6 +23,7 @@ from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.knee.grading.report_writer import write_grading_report
 from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES, RADIOGRAPHS
 from monai_xray2mri.radiograph.knee import checks
+from monai_xray2mri.radiograph.knee.roi import FoundJoint
 from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.example_study import write_example_study
 from monai_xray2mri.systems.knee_xray2mri.options import KneeRequest
@@ -270,7 +271,7 @@ BESIDE_A_RIGHT_KNEE = {
     "a silent lateral of the same knee": (lambda folder: upside_down(folder, "R"), False),
     "a silent lateral of no side": (lambda folder: upside_down(folder, None), False),
     "a lateral that says so": (lambda folder: upside_down(folder, "L", ViewPosition="LL"), False),
-    "what should be the other knee": (lambda folder: upside_down(folder, "L"), True),
+    "a silent lateral of the other knee": (lambda folder: upside_down(folder, "L"), False),
     "the other knee without its side": (unlabeled_left, True),
     "the same knee without its side": (lambda f: write_film(f / "b.dcm", simulated_crop(), None, **SAME_STUDY), False),
     "a test exposure": (lambda f: write_film(f / "b.dcm", BLANK, "L", **SAME_STUDY), False),
@@ -295,6 +296,15 @@ def test_films_are_not_knees(tmp_path: Path, name: str) -> None:
     said = [str(refusal) for refusal in found.refusals] if missing else found.remarks
     assert len([words for words in said if "b.dcm" in words]) == 1
     assert plan(tmp_path, estimate=False, side=Side.RIGHT).refusals == ()
+
+
+def test_a_film_that_the_detector_is_sure_of_is_one_of_a_knee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What doubts it may be wrong; a knee that may be missing is said to be."""
+    upside_down(tmp_path, "L")
+    write_film(tmp_path / "a.dcm", simulated_crop(), **SAME_STUDY)
+    sure = FoundJoint(row=60, column=55, side_mm=110, confidence=0.9, prosthesis=0)
+    monkeypatch.setattr(joints, "find_joints", lambda pixels, spacing: [sure])
+    assert [refusal.what for refusal in plan(tmp_path, estimate=False).refusals] == ["left knee of b.dcm"]
 
 
 def test_of_pictures_a_logo_is_a_remark(tmp_path: Path) -> None:

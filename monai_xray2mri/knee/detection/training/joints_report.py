@@ -24,7 +24,8 @@ from monai_xray2mri.knee.detection.training.films import STORED_MM, Film, films_
 from monai_xray2mri.knee.detection.training.joints import read_crops
 from monai_xray2mri.knee.detection.training.views import paste_patches
 from monai_xray2mri.radiograph.knee.joint import REGION_MM
-from monai_xray2mri.radiograph.knee.region import LEAST_CONFIDENCE, FoundJoint, Locator
+from monai_xray2mri.radiograph.knee.region import LEAST_CONFIDENCE
+from monai_xray2mri.radiograph.knee.roi import FoundJoint, Locator
 from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION, VALIDATION
 

@@ -7,7 +7,7 @@ import pytest
 
 from monai_xray2mri.knee.detection.training.films import Film
 from monai_xray2mri.knee.detection.training.joints_report import Score, cover_joints, paste_real_joints, scores
-from monai_xray2mri.radiograph.knee.region import FoundJoint
+from monai_xray2mri.radiograph.knee.roi import FoundJoint
 
 FILM = Film(np.full((350, 430), 90, np.uint8), ((170.0, 110.0), (172.0, 320.0)), ("knee", "prosthesis"))
 

@@ -2,7 +2,7 @@
 
 The calibration knees come with their grades. In a clinic most films come without: the app then has the KOA classifier
 estimate the Kellgren-Lawrence grade, or leaves all features unknown
-(:func:`monai_xray2mri.systems.knee_xray2mri.plan.add_gradings`).
+(:func:`monai_xray2mri.systems.knee_xray2mri.gradings.add_gradings`).
 """
 
 from __future__ import annotations
