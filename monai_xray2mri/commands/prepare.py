@@ -1,4 +1,4 @@
-"""``xray2mri prepare``: makes training data from a release of OAI, real or simulated."""
+"""``xray2mri prepare``: makes training data from a release of OAI, real or simulated, or from volumes of any kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _DESCRIPTION = (
     "Joins bilateral films, COR_T1_3D_FLASH_RIGHT series and readings of an OAI release and writes them as training "
     "data, with a report of what was used, left out and why. The same command run again finishes what was interrupted. "
-    "Exit code 8 if something was left out because it is broken, 3 if nothing is usable."
+    "Exit code 8 if something was left out because it is broken, 3 if nothing is usable. "
+    "With --layout volumes a release is a folder of NIfTI, NRRD or MetaImage files or DICOM series, whose volumes are "
+    "brought into a cube."
 )
 
 
@@ -27,7 +29,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         common: parser of the options that all sub-commands share (``--quiet``).
     """
     parser = commands.add_parser(
-        "prepare", parents=[common], help="an OAI release to training data", description=_DESCRIPTION
+        "prepare", parents=[common], help="a release to training data", description=_DESCRIPTION
+    )
+    parser.add_argument(
+        "--layout", choices=["oai", "volumes"], default="oai", help="what the release is (default: %(default)s)"
     )
     parser.add_argument("--release", type=named_path, required=True, help="folder with images and tables, at any depth")
     parser.add_argument("--output", type=named_path, required=True, help="folder to write into, outside of the release")
@@ -55,6 +60,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--split-seed", type=int, default=0, help="another number makes another division")
     parser.add_argument("--workers", type=int, default=1, help="processes, about 1 GB each (default: %(default)s)")
     parser.add_argument("--allow-partial", action="store_true", help="exit code 0 although something is broken")
+    volumes = parser.add_argument_group("volumes")
+    volumes.add_argument(
+        "--preset", default="any", help="any, brats (FLAIR), ixi (T1) or fastmri (HDF5) (default: %(default)s)"
+    )
+    volumes.add_argument("--side", type=float, metavar="MM", help="of the cube (default: the preset's)")
+    volumes.add_argument("--size", type=int, default=96, help="voxels along it (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
@@ -65,6 +76,35 @@ def run(options: argparse.Namespace) -> int:
         Xray2MRIError: see :func:`monai_xray2mri.knee.oai.prepare.prepare_release`. ``SomeCasesFailed`` is raised after
             all files are written.
     """
+    return _volumes(options) if options.layout == "volumes" else _oai(options)
+
+
+def _volumes(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from monai_xray2mri.systems.mri_xdiffusion.data.prepare import VolumeOptions, prepare_volumes
+
+    if not (options.side is None or options.side > 0) or options.size < 16 or options.size % 4:
+        found = f"side {options.side}, size {options.size}"
+        raise UsageError("options side and size", "must be above 0, and a multiple of 4 from 16 on", found)
+    chosen = VolumeOptions(options.preset, options.size, options.side, options.split_seed)
+    silent = options.quiet or not sys.stderr.isatty()
+    with tqdm(desc="volumes", unit="volume", disable=silent) as bar:
+        report = prepare_volumes(options.release, options.output, chosen, lambda _: bar.update())
+    print(options.output / "index.json")
+    if not options.quiet:
+        splits = ", ".join(f"{count} {split}" for split, count in sorted(report.counts.items()))
+        left_out = f"left out: {len(report.skipped)} that cannot be used, {report.unwanted} of other kinds"
+        print(f"xray2mri: {len(report.splits)} volumes ({splits}); {left_out}", file=sys.stderr)
+    if report.skipped and not options.allow_partial:
+        raise SomeCasesFailed(
+            "release", f"{len(report.splits)} volumes were prepared", f"{len(report.skipped)} that cannot be used",
+            "report.txt in the output names each.",
+        )  # fmt: skip
+    return ExitCode.DONE
+
+
+def _oai(options: argparse.Namespace) -> int:
     from monai_xray2mri.knee.oai.prepare import PrepareOptions, prepare_release
 
     chosen = PrepareOptions(

@@ -1,0 +1,180 @@
+"""``xray2mri prepare --layout volumes``: volumes of many patients to a training set, split by patient."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.systems.mri_xdiffusion.data.presets import PRESETS, Candidate, Preset, candidates
+from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
+from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import Cube, to_cube
+from monai_xray2mri.systems.mri_xdiffusion.volumes.fastmri import read_fastmri
+from monai_xray2mri.systems.mri_xdiffusion.volumes.reading import ReadVolume, read_volume, scaled_intensities
+
+_BOUNDS: Final = ((0.8, "training"), (0.9, "validation"), (1.0, "test"))
+"""X-Diffusion, section 5.1: 8:1:1."""
+_SMALLEST: Final = 1 / 3
+"""Share of the cube's side that a volume must reach along its longest axis."""
+
+
+@dataclass(frozen=True)
+class VolumeOptions:
+    """How volumes are prepared.
+
+    Attributes:
+        preset: one of :data:`~monai_xray2mri.systems.mri_xdiffusion.data.presets.PRESETS`.
+        size: D, voxels per side of the cube.
+        side_mm: of the cube; None: the preset's.
+        split_seed: another number makes another division.
+    """
+
+    preset: str = "any"
+    size: int = 96
+    side_mm: float | None = None
+    split_seed: int = 0
+
+
+@dataclass
+class VolumeReport:
+    """The outcome of a preparation.
+
+    Attributes:
+        options: of the preparation.
+        splits: name of each prepared volume to its split.
+        skipped: name of each volume that cannot be used to the reason.
+        unwanted: image files that the preset does not want.
+        remarks: on single volumes.
+    """
+
+    options: dict[str, Any]
+    splits: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    unwanted: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Volumes per split."""
+        return Counter(self.splits.values())
+
+    def text(self) -> str:
+        """For people."""
+        splits = ", ".join(f"{count} {split}" for split, count in sorted(self.counts.items())) or "none"
+        lines = [f"Volumes prepared: {len(self.splits)} ({splits})", f"Image files of other kinds: {self.unwanted}"]
+        lines += ["", f"Left out: {len(self.skipped)}", *(f"  {name}: {why}" for name, why in self.skipped.items())]
+        lines += ["", "Remarks", *(f"  {remark}" for remark in self.remarks or ["none"])]
+        return "\n".join(lines) + "\n"
+
+
+def prepare_volumes(
+    release: Path, output: Path, options: VolumeOptions, tell: Callable[[str], object] = lambda _: None
+) -> VolumeReport:
+    """Write a :class:`~monai_xray2mri.systems.mri_xdiffusion.data.store.VolumeStore`, and what was left out and why.
+
+    Every volume is read before the set is made, because a set knows its volumes; it is read again when it is written.
+    The same call goes on with a set that was interrupted.
+
+    Args:
+        release: folder of volumes, at any depth.
+        output: folder of the set, outside of the release.
+        options: how.
+        tell: called with the name of each volume that is read.
+
+    Returns:
+        What was used and what was not; it is also in ``report.json`` and ``report.txt`` of the output.
+
+    Raises:
+        UsageError: a folder is missing or cannot be written, the output holds another set, or the side is not known.
+        InputRefused: no volume can be used.
+    """
+    preset, side_mm = _checked(release, output, options)
+    report = VolumeReport({**asdict(options), "side_mm": side_mm})
+    patients, paths = {}, {}
+    for candidate in candidates(release, preset):
+        if not candidate.wanted:
+            report.unwanted += 1
+            continue
+        tell(candidate.name)
+        try:
+            cube, patient, remarks = _read(candidate, preset, side_mm, options.size)
+        except InputRefused as error:
+            report.skipped[candidate.name] = str(error)
+            continue
+        del cube
+        patients[candidate.name], paths[candidate.name] = patient, candidate
+        report.remarks += remarks
+    if not patients:
+        found = f"{len(report.skipped)} that cannot be used, {report.unwanted} of other kinds"
+        raise InputRefused("release", f"must hold volumes of the preset {preset.name}", found, _first(report.skipped))
+    report.splits = {name: split_of(patient, options.split_seed) for name, patient in patients.items()}
+    source = f"prepared volumes, preset {preset.name}"
+    store = VolumeStore.of_cubes(
+        output, list(report.splits), list(report.splits.values()), options.size, side_mm,
+        source=source, split_seed=options.split_seed,
+    )  # fmt: skip
+    for row, name in enumerate(report.splits):
+        if not store.done[row]:
+            tell(name)
+            store.write_cube(row, _read(paths[name], preset, side_mm, options.size)[0])
+    write_whole(output / "report.json", (json.dumps(asdict(report), indent=1) + "\n").encode())
+    write_whole(output / "report.txt", report.text().encode())
+    return report
+
+
+def split_of(patient: str, seed: int = 0) -> str:
+    """The split of a patient, 8:1:1; it depends on nothing else, so that it stays when a release grows."""
+    digest = hashlib.sha256(f"volumes/{seed}/{patient}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64
+    return next(name for bound, name in _BOUNDS if place < bound)
+
+
+def _checked(release: Path, output: Path, options: VolumeOptions) -> tuple[Preset, float]:
+    if options.preset not in PRESETS:
+        raise UsageError("option preset", f"must be one of: {', '.join(PRESETS)}", options.preset)
+    preset = PRESETS[options.preset]
+    side_mm = options.side_mm or preset.side_mm
+    if side_mm is None:
+        raise UsageError("option side", "must be given", "none", "Name the side of the cube in mm: --side 160.")
+    if not release.is_dir():
+        raise UsageError("option release", "must be a folder", release.name)
+    if output.resolve().is_relative_to(release.resolve()):
+        raise UsageError("option output", "must lie outside of the release", output.name)
+    return preset, side_mm
+
+
+def _read(candidate: Candidate, preset: Preset, side_mm: float, size: int) -> tuple[Cube, str, list[str]]:
+    """The cube of a volume, its patient, and remarks."""
+    read, patient = _volume(candidate, preset)
+    spacing = read.volume.spacing
+    extents = [count * step for count, step in zip(reversed(read.volume.voxels.shape), spacing, strict=True)]
+    if max(extents) < _SMALLEST * side_mm:
+        rule = f"must be {_SMALLEST * side_mm:.0f} mm long at least"
+        raise InputRefused(read.name, rule, f"{max(extents):.0f} mm")
+    remarks = [f"{candidate.name}: {remark}" for remark in read.remarks]
+    if max(extents) > side_mm * 1.001:
+        remarks.append(f"{candidate.name}: {max(extents):.0f} mm were cropped to the cube's {side_mm:.0f} mm")
+    return to_cube(scaled_intensities(read.volume), side_mm, size), patient, remarks
+
+
+def _volume(candidate: Candidate, preset: Preset) -> tuple[ReadVolume, str]:
+    if preset.name == "fastmri":
+        return read_fastmri(candidate.path)
+    try:
+        read = read_volume(candidate.path)
+    except UsageError as error:
+        raise InputRefused(candidate.name, "must be readable", str(error)) from error
+    header = read.headers[0] if read.headers else None
+    named = str(header.get("PatientID", "")) if header is not None else ""
+    return read, named or preset.patient_of(candidate.name)
+
+
+def _first(skipped: dict[str, str]) -> str:
+    reasons: Iterable[str] = skipped.values()
+    return next((f"The first: {reason}" for reason in reasons), "")
