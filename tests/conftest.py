@@ -31,6 +31,15 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def field(shared_data: Path) -> Path:
+    """Inputs as hospitals, vendors and people make them (:mod:`tests.helpers.field`)."""
+    folder = shared_data / "field"
+    if not folder.is_dir():
+        pytest.skip("the folder of inputs from the field (shared/data/field beside the repository) is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def bundle(repository: Path) -> Path:
     """The shipped knee bundle."""
     return repository / "bundle" / "knee_xray2mri"

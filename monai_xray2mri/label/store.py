@@ -19,6 +19,9 @@ from monai_xray2mri.dicom.marks import is_own_result
 PATTERNS = ("*.nii.gz", "*.nii", "*.nrrd", "*.png", "*.jpg", "*.jpeg", "*.dcm")
 """Files that are sources, reports or results."""
 
+_SAYING = (*REPORTS.modalities, "KO")
+"""Modalities of what says something of a film: reports, and Key Object Selections, which may reject it."""
+
 UNCERTAINTY = "uncertainty"
 """Word in the name of the standard deviation of several samples."""
 
@@ -57,11 +60,11 @@ def is_source(name: str, file: Path, system: System) -> bool:
 
 @contextmanager
 def study_of(source: Path, folder: Path | None) -> Iterator[Path]:
-    """A source with the structured reports of its study: a temporary folder, or the source itself if there are none.
+    """A source with the reports and rejection notes of its study in a temporary folder; without any, the source itself.
 
     Args:
         source: the file.
-        folder: where reports may lie; None for a source from elsewhere.
+        folder: where they may lie; None for a source from elsewhere.
     """
     reports = [] if folder is None else _reports(folder, _study(_header(source, ["StudyInstanceUID"])))
     files = dict.fromkeys((source, *reports))  # a source may be a report itself; the plan refuses it
@@ -78,7 +81,7 @@ def _reports(folder: Path, study: str) -> Sequence[Path]:
     found = []
     for file in sorted(folder.glob("*.dcm")) if study else ():
         start = _header(file, ["Modality", "StudyInstanceUID"])
-        if start is None or start.get("Modality") not in REPORTS.modalities or _study(start) != study:
+        if start is None or start.get("Modality") not in _SAYING or _study(start) != study:
             continue
         header = _header(file)
         if header is not None and not is_own_result(header):
