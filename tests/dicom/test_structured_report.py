@@ -19,31 +19,12 @@ from monai_xray2mri.dicom.structured_report import (
     text_value,
     walk_report,
 )
-
-
-def code(value: str, scheme: str = "99OAI", meaning: str = "meaning", keyword: str = "CodeValue") -> Dataset:
-    item = Dataset()
-    setattr(item, keyword, value)
-    item.CodingSchemeDesignator, item.CodeMeaning = scheme, meaning
-    return item
-
-
-def item(value_type: str, concept: Dataset | None = None, *children: Dataset, **attributes: object) -> Dataset:
-    dataset = Dataset()
-    dataset.ValueType = value_type
-    if concept is not None:
-        dataset.ConceptNameCodeSequence = [concept]
-    for keyword, value in attributes.items():
-        setattr(dataset, keyword, value)
-    if children:
-        dataset.ContentSequence = list(children)
-    return dataset
+from tests.helpers import report_items
+from tests.helpers.report_items import code, item
 
 
 def number(value: object, concept: str = "XRKL", *children: Dataset, keyword: str = "NumericValue") -> Dataset:
-    measured = Dataset()
-    setattr(measured, keyword, value)
-    return item("NUM", code(concept), *children, MeasuredValueSequence=[measured])
+    return report_items.number(code(concept), value, *children, keyword=keyword)
 
 
 def laterality(value: str, scheme: str = "SCT") -> Dataset:

@@ -1,4 +1,4 @@
-"""What has to come of inputs as hospitals, vendors and people make them, ``shared/data/field`` beside this repository."""
+"""What has to come of inputs as hospitals, vendors and people make them: ``shared/data/field`` beside the project."""
 
 from __future__ import annotations
 

@@ -13,28 +13,12 @@ from monai_xray2mri.knee.grading.features import validate_grades
 from monai_xray2mri.knee.grading.report_reader import GradingReport, read_grading_report, select_grading
 from monai_xray2mri.knee.grading.report_writer import write_grading_report
 from monai_xray2mri.types import Side
-
-
-def code(value: str, scheme: str = "99OAI", meaning: str = "meaning") -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
-    return item
-
-
-def item(value_type: str, concept: Dataset, *children: Dataset, **attributes: object) -> Dataset:
-    dataset = Dataset()
-    dataset.ValueType, dataset.ConceptNameCodeSequence = value_type, [concept]
-    for keyword, value in attributes.items():
-        setattr(dataset, keyword, value)
-    if children:
-        dataset.ContentSequence = list(children)
-    return dataset
+from tests.helpers import report_items
+from tests.helpers.report_items import code, item
 
 
 def number(stem: str, value: object, *children: Dataset) -> Dataset:
-    measured = Dataset()
-    measured.NumericValue = value
-    return item("NUM", code(stem), *children, MeasuredValueSequence=[measured])
+    return report_items.number(code(stem), value, *children)
 
 
 def group(side: str | None, *children: Dataset) -> Dataset:

@@ -14,31 +14,15 @@ from monai_xray2mri.knee.grading.report_codes import ReportCodes, read_report_co
 from monai_xray2mri.knee.grading.report_reader import read_grading_report
 from monai_xray2mri.knee.grading.report_values import NotUnderstood, grade_of
 from monai_xray2mri.types import Side
+from tests.helpers import report_items
+from tests.helpers.report_items import item, number
 
 KL, JSM, CYST = (FEATURE_BY_STEM[stem] for stem in ("XRKL", "XRJSM", "XRCYFM"))
 OWN = {"99VENDOR": {"features": {"A1": "XRKL", "A2": "XRJS"}, "grades": {"G-II": 2, "NG": None}, "sides": {"RT": "R"}}}
 
 
 def code(value: str, scheme: str = "99VENDOR", meaning: str = "meaning") -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
-    return item
-
-
-def item(value_type: str, concept: Dataset, *children: Dataset, **attributes: object) -> Dataset:
-    dataset = Dataset()
-    dataset.ValueType, dataset.ConceptNameCodeSequence = value_type, [concept]
-    for keyword, value in attributes.items():
-        setattr(dataset, keyword, value)
-    if children:
-        dataset.ContentSequence = list(children)
-    return dataset
-
-
-def number(concept: Dataset, value: object, *children: Dataset) -> Dataset:
-    measured = Dataset()
-    measured.NumericValue = value
-    return item("NUM", concept, *children, MeasuredValueSequence=[measured])
+    return report_items.code(value, scheme, meaning)
 
 
 def modifier(concept: Dataset, value: Dataset, *children: Dataset) -> Dataset:
