@@ -36,6 +36,7 @@ class Option:
         flag: on the command line, where it is not the name with hyphens. A flag ``--no-...`` turns a truth off.
         metavar: how the help calls the value.
         zero_is_unset: 0 stands for "not chosen", as the fields of a viewer show it.
+        several: the value is a tuple: ``--slice 3 7`` on a command line, the text ``3 7`` or ``3,7`` elsewhere.
 
     Example:
         >>> steps = Option("steps", int, "sampling steps", low=1, high=1000)
@@ -54,6 +55,7 @@ class Option:
     flag: str | None = None
     metavar: str | None = None
     zero_is_unset: bool = False
+    several: bool = False
 
     @property
     def command_line_flag(self) -> str:
@@ -73,6 +75,8 @@ class Option:
         Raises:
             UsageError: it stands for no value of this option, or for one out of range.
         """
+        if self.several:
+            return self._read_several(value)
         if isinstance(value, (list, tuple)):
             value = value[0] if value else None
         text = "" if value is None else str(value).strip()
@@ -92,11 +96,20 @@ class Option:
         """
         if value is None:
             return
+        if isinstance(value, tuple):
+            for one in value:
+                self.check(one)
+            return
         if self.choices and value not in self.choices:
             raise self._refusal(f"must be one of: {', '.join(self.choices)}", value)
         low, high = self.low, self.high
         if (low is not None and not value >= low) or (high is not None and not value <= high):
             raise self._refusal(f"must be {_range(low, high)}", value)
+
+    def _read_several(self, value: object) -> Any:
+        parts = value if isinstance(value, (list, tuple)) else str("" if value is None else value).split(",")
+        texts = [text for part in parts for text in str(part).split()]
+        return tuple(replace(self, several=False).read(text) for text in texts) or self.default
 
     def _converted(self, text: str) -> Any:
         try:
@@ -160,6 +173,7 @@ def add_options(
             option.command_line_flag,
             dest=option.name,
             type=_argument(option),
+            nargs="+" if option.several else None,
             default=default,
             metavar=option.metavar or ("{" + ",".join(option.choices) + "}" if option.choices else None),
             help=text,
@@ -170,7 +184,7 @@ def _of_environment(option: Option, environment: Mapping[str, str]) -> Any:
     """The default that a variable gives: a text, which argparse reads as it reads an argument, or a truth."""
     value = environment.get(option.variable) or None
     if option.kind is not bool:
-        return option.default if value is None else value
+        return option.default if value is None else option.read(value) if option.several else value
     if option.default:  # the variable of --no-... turns it off
         return not replace(option, default=False).read(value)
     return option.read(value)
@@ -184,7 +198,7 @@ def _argument(option: Option) -> Callable[[str], Any]:
             kind = "file or folder" if option.kind is Path else "value"
             raise argparse.ArgumentTypeError(f"must name a {kind} (found: an empty text; is a variable not set?)")
         try:
-            return replace(option, low=None, high=None, zero_is_unset=False).read(text)
+            return replace(option, low=None, high=None, zero_is_unset=False, several=False).read(text)
         except UsageError as error:
             raise argparse.ArgumentTypeError(f"{error.rule}, not {text!r}") from None
 

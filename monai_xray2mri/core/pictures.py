@@ -26,9 +26,17 @@ def montage(volume: Volume, columns: int, rows: int) -> Image.Image:
         left, top = place % columns * side + 2, place // columns * side + 2
         sheet.paste(tile.convert("RGB"), (left, top))
         draw.text((left + 4, top + side - 20), str(index + 1), GRAY, font)
-    draw.text((5, side // 2), "R", YELLOW, font)
-    draw.text((columns * side - 14, side // 2), "L", YELLOW, font)
+    left, right = _letters(volume.affine[:3, 0])
+    draw.text((5, side // 2), left, YELLOW, font)
+    draw.text((columns * side - 14, side // 2), right, YELLOW, font)
     return sheet
+
+
+def _letters(columns: np.ndarray) -> tuple[str, str]:
+    """Letters of the patient's sides at which columns begin and end, of their direction [3] in LPS."""
+    axis = int(np.abs(columns).argmax())
+    negative, positive = ("RL", "AP", "FH")[axis]
+    return (negative, positive) if columns[axis] > 0 else (positive, negative)
 
 
 def picture(gray: np.ndarray) -> Image.Image:

@@ -205,9 +205,10 @@ class SyntheticMRImage(hd.SOPClass):
             self.SeriesDate = self.ContentDate = DA(date)
             self.SeriesTime = self.ContentTime = TM(time)
         if is_instance(source):
-            item = reference(source, SOURCE_PURPOSE)
-            item.SpatialLocationsPreserved = "YES" if series.product.in_source_space else "NO"
-            self.SourceImageSequence = [item]
+            items = [reference(one, SOURCE_PURPOSE) for one in (source, *series.origin.others)]
+            for item in items:
+                item.SpatialLocationsPreserved = "YES" if series.product.in_source_space else "NO"
+            self.SourceImageSequence = items
         if report is not None:
             self.SourceInstanceSequence = [reference(report, REPORT_PURPOSE)]
         if str(source.get("LossyImageCompression", "")) == "01":  # what was lost stays lost (PS3.3 C.7.6.1.1.5)

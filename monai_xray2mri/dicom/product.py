@@ -6,7 +6,7 @@ part of the body themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -136,8 +136,10 @@ class Origin:
             are used if there. All of it enters the UIDs, so it must not hold times or anything else that differs
             between equal runs; values are texts, numbers, and lists and mappings of them.
         report: header of the structured report that was used.
+        others: headers of further images that it was made from, to which it refers, too.
     """
 
     header: Dataset
     provenance: Mapping[str, object]
     report: Dataset | None = None
+    others: Sequence[Dataset] = ()

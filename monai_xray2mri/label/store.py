@@ -44,7 +44,7 @@ def result_name(source: str, product: str, key: str) -> str:
 def is_result(name: str, system: System) -> bool:
     """Whether a name in the datastore is that of a result of the system."""
     sides = next((option.choices for option in system.request_options if option.name == "side"), ())
-    ending = f"_({'|'.join(map(re.escape, sides))})" if sides else ""
+    ending = f"(_({'|'.join(map(re.escape, sides))}))?" if sides else ""
     return re.fullmatch(f".+_({re.escape(system.product)}|{UNCERTAINTY}){ending}", name) is not None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GROUP: Final = "monai_xray2mri.systems"
 """Entry points of systems in other packages."""
 
-_OWN: Final = {"knee_xray2mri": "monai_xray2mri.systems.knee_xray2mri.system"}
+_OWN: Final = {name: f"monai_xray2mri.systems.{name}.system" for name in ("knee_xray2mri", "mri_xdiffusion")}
 """Systems of this package and the modules that hold their ``SYSTEM``."""
 
 

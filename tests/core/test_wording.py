@@ -19,6 +19,8 @@ PAGES = (
     "bundle/knee_xray2mri/docs/README.md",
     "bundle/knee_xray2mri_koa/configs/metadata.json",
     "bundle/knee_xray2mri_koa/docs/README.md",
+    "bundle/mri_xdiffusion/configs/metadata.json",
+    "bundle/mri_xdiffusion/docs/README.md",
 )
 """Files that are read without the package hold copies, too."""
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
-from monai_xray2mri.diffusion.samplers import Sampler, ddim
+from monai_xray2mri.diffusion.samplers import Model, Sampler, ddim
+from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.planes import azimuth, plane_rotation, view_places
+from monai_xray2mri.systems.mri_xdiffusion.refinement import Refinement
 from monai_xray2mri.systems.mri_xdiffusion.sections import ViewAverage, turn
 
 
@@ -51,14 +54,15 @@ def generate_view(
     generator: torch.Generator,
     *,
     settings: SamplerSettings | None = None,
-    sampler: Sampler = ddim,
+    refinement: Refinement | None = None,
     chunk: int = 24,
     dtype: torch.dtype = torch.float32,
     callback: Callable[[int], object] | None = None,
 ) -> Tensor:
     """The view-conditional volume X_R of Eq. 3: D sections in the direction of R.
 
-    The paper decodes the noise that the denoiser predicts, D(epsilon); what is meant is D(z_0).
+    The paper decodes the noise that the denoiser predicts, D(epsilon); what is meant is D(z_0). A section that lies
+    beyond what the network knows is not computed.
 
     Args:
         network: generates sections.
@@ -66,37 +70,44 @@ def generate_view(
         rotation: R, [3,3].
         generator: on the CPU, one per view.
         settings: None: the network's own.
-        sampler: how z_0 follows from z_T.
+        refinement: of the denoiser's estimates, see
+            :mod:`~monai_xray2mri.systems.mri_xdiffusion.refinement`.
         chunk: sections that are sampled together; bounds the memory, does not change the result.
         dtype: what the network computes in.
-        callback: called with the number of sections' worth of work done since.
+        callback: called with the number of sections' worth of work done since; the sum is D.
 
     Returns:
         [D,D,D] in [0,1] in the turned frame.
     """
-    images = network.sample(
-        condition,
-        view_places(rotation, network.image_size),
-        noise=network.draw_noise(generator, settings),
-        sampler=sampler,
-        settings=settings,
-        chunk=chunk,
-        dtype=dtype,
-        callback=callback,
-    )  # [D,1,D,D]
-    return (images[:, 0].float().cpu() + 1) / 2
+    place, size = view_places(rotation, network.image_size), network.image_size
+    wanted = network.known(place).flatten(1).any(dim=1)
+    noise, view = network.draw_noise(generator, settings), torch.zeros(size, size, size)
+    if callback is not None:
+        callback(int((~wanted).sum()))
+    for rows in wanted.nonzero()[:, 0].split(chunk):
+        images = network.sample(
+            condition,
+            place[rows],
+            noise=noise,
+            sampler=_sampler(refinement, place[rows]),
+            settings=settings,
+            chunk=chunk,
+            dtype=dtype,
+            callback=callback,
+        )  # [chunk,1,D,D]
+        view[rows] = (images[:, 0].float().cpu() + 1) / 2
+    return view
 
 
-def generate_views(
-    network: CrossSectionDiffusion,
-    condition: Condition,
-    rotations: Sequence[Tensor],
-    generators: Sequence[torch.Generator],
-    **sampling: object,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Each view turned back, R^T X_R [D,D,D] in [0,1], and where it is known (same shape, bool)."""
-    for rotation, generator in zip(rotations, generators, strict=True):
-        yield turn(generate_view(network, condition, rotation, generator, **sampling), rotation.T)  # type: ignore[arg-type]
+def _sampler(refinement: Refinement | None, place: Tensor) -> Sampler:
+    """DDIM over refined estimates of the sections at places [B,10]."""
+    if refinement is None:
+        return ddim
+
+    def refined(model: Model, z_t: Tensor, schedule: NoiseSchedule, *options: Any) -> Tensor:
+        return ddim(refinement(model, schedule, place), z_t, schedule, *options)
+
+    return refined  # type: ignore[return-value]
 
 
 def generate_volume(
@@ -104,7 +115,7 @@ def generate_volume(
     condition: Condition,
     views: Views,
     generators: Sequence[torch.Generator],
-    **sampling: object,
+    **sampling: Any,
 ) -> Tensor:
     """The volume X [D,D,D] in [0,1] of views (section 3.2).
 
@@ -116,6 +127,6 @@ def generate_volume(
         **sampling: see :func:`generate_view`.
     """
     average = ViewAverage(network.image_size, views.aggregate)
-    for back, known in generate_views(network, condition, views.rotations, generators, **sampling):
-        average.add(back, known)
+    for rotation, generator in zip(views.rotations, generators, strict=True):
+        average.add(*turn(generate_view(network, condition, rotation, generator, **sampling), rotation.T))
     return average.volume()

@@ -21,7 +21,13 @@ from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.noise import SectionNoise
-from monai_xray2mri.systems.mri_xdiffusion.planes import POSE_NUMBERS, section_grid
+from monai_xray2mri.systems.mri_xdiffusion.planes import (
+    POSE_NUMBERS,
+    places,
+    poses,
+    section_grid,
+    view_places,
+)
 from monai_xray2mri.systems.mri_xdiffusion.sections import ROUNDING
 from monai_xray2mri.systems.mri_xdiffusion.slices import SliceTokens, reduce_images
 
@@ -165,6 +171,17 @@ class CrossSectionDiffusion(LatentDiffusion):
             z_t, self.schedule.network_time(t), condition.image_latent, condition.context, place, condition.guide
         )
         return prediction
+
+    def forward(self, image: Tensor) -> Tensor:
+        """MONAI's view: middle slices of the first plane [B,1,D,D] in [-1,1] to cubes [B,1,D,D,D], seed 0."""
+        place = view_places(torch.eye(3), self.image_size).to(image)
+        middle = poses(places(torch.eye(3)[None], torch.zeros(1))).to(image)[None]
+        cubes = []
+        for one in image:
+            with torch.inference_mode():
+                condition = self.condition(one[None], middle)
+            cubes.append(self.sample(condition, place, noise=self.draw_noise(torch.Generator().manual_seed(0))))
+        return (torch.stack(cubes).transpose(1, 2) + 1) / 2
 
     def draw_noise(  # type: ignore[override]
         self, generator: torch.Generator, settings: SamplerSettings | None = None

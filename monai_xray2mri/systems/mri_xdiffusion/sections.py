@@ -71,11 +71,25 @@ def turn(volume: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
     return SampledVolume(volume).sections(view_places(rotation, len(volume)), len(volume))
 
 
+def slices_along(volume: Tensor, axis: int) -> Tensor:
+    """The sections [D,D,D] of a volume [D,D,D] in the direction of ``plane_rotation(axis)``, without interpolation."""
+    if axis == 0:
+        return volume
+    return volume.movedim(1, 0).flip(1) if axis == 1 else volume.movedim(2, 0).transpose(1, 2).flip(2)
+
+
+def volume_along(sections: Tensor, axis: int) -> Tensor:
+    """The volume [D,D,D] of which these are the sections: the way back from :func:`slices_along`."""
+    if axis == 0:
+        return sections
+    return sections.flip(1).movedim(0, 1) if axis == 1 else sections.flip(2).transpose(1, 2).movedim(0, 2)
+
+
 class ViewAverage:
     """The volume X of views X_R (X-Diffusion, Eq. 3 and section 3.2): the mean, or the maximum, of R^T X_R.
 
     A view counts where it was generated: corners of the cube that it does not reach keep what other views say. Memory
-    does not depend on the number of views.
+    does not depend on the number of views (Welford 1962).
 
     Args:
         size: D.
@@ -89,16 +103,20 @@ class ViewAverage:
         if aggregate not in ("mean", "max"):
             raise ValueError(f"aggregate must be 'mean' or 'max', got {aggregate!r}")
         self.aggregate = aggregate
-        self.total, self.count = torch.zeros(size, size, size), torch.zeros(size, size, size)
+        self.count, self.mean, self.squares, self.highest = torch.zeros(4, size, size, size)
 
     def add(self, back: Tensor, known: Tensor) -> None:
         """Count a view that was turned back, [D,D,D] in [0,1], where it is known ([D,D,D] bool)."""
-        if self.aggregate == "mean":
-            self.total += back * known
-            self.count += known
-        else:
-            self.total = torch.maximum(self.total, back * known)
+        self.count += known
+        change = (back - self.mean) * known
+        self.mean += change / self.count.clamp(min=1)
+        self.squares += change * (back - self.mean)
+        self.highest = torch.maximum(self.highest, back * known)
 
     def volume(self) -> Tensor:
         """X [D,D,D]; 0 where no view says anything."""
-        return self.total / self.count.clamp(min=1)
+        return self.mean if self.aggregate == "mean" else self.highest
+
+    def spread(self) -> Tensor:
+        """Standard deviation [D,D,D] of the views, whatever the aggregate; 0 where fewer than two say anything."""
+        return (self.squares / (self.count - 1).clamp(min=1)).clamp(min=0).sqrt()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.slices import SliceTokens
+from tests.helpers.slices import write_small_bundle
 
 SIZE = 16
 
@@ -29,6 +31,11 @@ def small_network(reduction: str = "tokens", aligned: bool = True, **options: An
     return CrossSectionDiffusion(
         PixelCodec(), denoiser, encoder, NoiseSchedule(100), side_mm=32.0, image_size=SIZE, latent_scale=2.0, steps=2
     ).eval()
+
+
+@pytest.fixture(scope="session")
+def small_bundle(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small_bundle(repository, tmp_path_factory.mktemp("bundles"))
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.dataset import FileDataset
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import axis_weights, to_cube
 from monai_xray2mri.systems.mri_xdiffusion.volumes.reading import read_volume, scaled_intensities
 from monai_xray2mri.types import Volume
+from tests.helpers.slices import write_image, write_series
 
 SHAPE = (6, 10, 8)
 SLOPE = np.array([1.0, 2.0, -3.0])
@@ -37,44 +37,6 @@ def made(directions: np.ndarray, spacing: tuple[float, float, float] = (1.5, 2.0
 
 AXIAL = made(np.eye(3))
 OBLIQUE = made(np.linalg.qr(np.array([[0.1, 1.0, 0.1], [0.05, 0.1, 1.0], [-1.0, 0.1, 0.1]]))[0])
-
-
-def write_image(volume: Volume, path: Path) -> Path:
-    spacing = np.linalg.norm(volume.affine[:3, :3], axis=0)
-    image = SimpleITK.GetImageFromArray(volume.voxels)
-    image.SetSpacing(spacing.tolist())
-    image.SetOrigin(volume.affine[:3, 3].tolist())
-    image.SetDirection((volume.affine[:3, :3] / spacing).flatten().tolist())
-    SimpleITK.WriteImage(image, str(path))
-    return path
-
-
-def write_series(volume: Volume, folder: Path, change: Callable[[int, FileDataset], object] | None = None) -> Path:
-    """A DICOM series with shuffled names; ``change`` may spoil a slice."""
-    folder.mkdir()
-    series, study = generate_uid(), generate_uid()
-    column, row, step = volume.affine[:3, :3].T
-    for index, voxels in enumerate(volume.voxels):
-        meta = FileMetaDataset()
-        meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
-        meta.MediaStorageSOPInstanceUID = generate_uid()
-        data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-        data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
-        data.Modality, data.PatientID, data.StudyInstanceUID, data.SeriesInstanceUID = "MR", "1", study, series
-        data.Rows, data.Columns, data.SamplesPerPixel = *voxels.shape, 1
-        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 1
-        data.PhotometricInterpretation = "MONOCHROME2"
-        data.PixelSpacing = [float(np.linalg.norm(row)), float(np.linalg.norm(column))]
-        unit = [*(column / np.linalg.norm(column)), *(row / np.linalg.norm(row))]
-        data.ImageOrientationPatient = [round(float(value), 8) for value in unit]
-        data.ImagePositionPatient = [round(float(value), 6) for value in volume.affine[:3, 3] + index * step]
-        data.SliceThickness = float(np.linalg.norm(step))
-        data.RescaleSlope, data.RescaleIntercept = 0.1, 0.0
-        data.PixelData = np.rint(voxels * 10).astype("<i2").tobytes()
-        if change is not None:
-            change(index, data)
-        data.save_as(folder / f"{(index * 5) % 7}.dcm")
-    return folder
 
 
 @pytest.mark.parametrize("volume", [AXIAL, OBLIQUE], ids=["axial", "oblique"])

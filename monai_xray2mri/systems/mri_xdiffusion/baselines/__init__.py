@@ -10,7 +10,7 @@ module                  what it holds
 :mod:`.score_mri`       ScoreMRI (Chung and Ye 2022) on interpolated slices (X-Diffusion, appendix D.3)
 :mod:`.perpendicular`   two perpendicular networks in turns (TPDM; Lee et al. 2023)
 :mod:`.total_variation` DiffusionMBIR (Chung et al. 2023), for compressed sensing
-:mod:`.undersampling`   lines of k-space that were not acquired
+:mod:`.undersampling`   lines of k-space that were not measured
 ======================= ==============================================================================================
 
 The networks of the last ones are trained by ``train_baseline_plane_0.json`` and ``train_baseline_plane_2.json`` of the

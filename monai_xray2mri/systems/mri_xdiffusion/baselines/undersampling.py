@@ -1,4 +1,4 @@
-"""Slices of which some lines of k-space were not acquired: the task of compressed sensing (X-Diffusion, Table VII)."""
+"""Slices of which some lines of k-space were not measured: the task of compressed sensing (X-Diffusion, Table VII)."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Undersampling:
         return cls(lines)
 
     def measured(self, slices: Tensor) -> Tensor:
-        """Lines of k-space [S,D,D] complex, 0 where not acquired, of slices [S,D,D]."""
+        """Lines of k-space [S,D,D] complex, 0 where not measured, of slices [S,D,D]."""
         return torch.fft.fft2(slices, norm="ortho") * self.lines
 
     def filled(self, measured: Tensor) -> Tensor:
-        """Slices [S,D,D] with zeros for what was not acquired; the adjoint of :meth:`measured`."""
+        """Slices [S,D,D] with zeros for what was not measured; the adjoint of :meth:`measured`."""
         return torch.fft.ifft2(measured * self.lines, norm="ortho").real
 
     def consistent(self, slices: Tensor, measured: Tensor) -> Tensor:

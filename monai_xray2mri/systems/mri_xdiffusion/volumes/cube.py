@@ -58,14 +58,14 @@ def to_cube(volume: Volume, side_mm: float, size: int) -> Cube:
     return Cube(resampled.contiguous().numpy(), np.stack([-high, high]), affine)
 
 
-def axis_weights(count: int, step: float, size: int, target: float) -> Tensor:
+def axis_weights(count: int, step: float, size: int, target: float, offset: float = 0.0) -> Tensor:
     """Weights [size,count] that resample an axis of ``count`` samples at ``step`` mm to ``size`` at ``target`` mm.
 
-    Both are centered on each other. A row sums to 1 where its voxel was acquired or is next to one that was: sections
-    are interpolated up to the border. Others are 0.
+    The middle of the samples lies ``offset`` mm behind that of the target. A row sums to 1 where its voxel was acquired
+    or is next to one that was: sections are interpolated up to the border. Others are 0.
     """
     source = (torch.arange(count, dtype=torch.float64) - (count - 1) / 2) * step
-    wanted = (torch.arange(size, dtype=torch.float64) - (size - 1) / 2) * target
+    wanted = (torch.arange(size, dtype=torch.float64) - (size - 1) / 2) * target - offset
     inside = wanted.abs() < count * step / 2 + target
     within = wanted.clamp(source[0], source[-1])  # between the last center and its edge the last value holds
     weights = (1 - (within[:, None] - source).abs() / max(step, target)).clamp(min=0)
