@@ -19,7 +19,7 @@ from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.runtime.files import whole_directory
 from monai_xray2mri.systems.mri_xdiffusion.products import Products, volume_products
-from monai_xray2mri.systems.mri_xdiffusion.result import VolumeResult
+from monai_xray2mri.systems.mri_xdiffusion.records import Synthesis
 from monai_xray2mri.types import Volume
 
 _MARGIN, _CAPTION = 12, 26
@@ -38,8 +38,8 @@ class ResultFolder:
     directory: Path
 
 
-def write_result(output: Path, result: VolumeResult, outputs: Outputs) -> ResultFolder:
-    """Write the folder of one result, whole or not at all; see :meth:`VolumeResult.save`.
+def write_result(output: Path, result: Synthesis, outputs: Outputs) -> ResultFolder:
+    """Write the folder of one result, whole or not at all.
 
     Raises:
         InputRefused: the source's header lacks what a result must share with it.
@@ -58,7 +58,7 @@ def write_result(output: Path, result: VolumeResult, outputs: Outputs) -> Result
     return ResultFolder(directory)
 
 
-def _write_images(draft: Path, result: VolumeResult, products: Products, outputs: Outputs) -> None:
+def _write_images(draft: Path, result: Synthesis, products: Products, outputs: Outputs) -> None:
     product, origin, uncertainty = products.product, products.origin, result.uncertainty
     write_images(draft / "dicom", products.volume)
     if uncertainty is None:
@@ -72,7 +72,7 @@ def _write_images(draft: Path, result: VolumeResult, products: Products, outputs
         write_images(draft / "samples" / f"sample_{number:02d}", images)
 
 
-def _report(result: VolumeResult, products: Products, outputs: Outputs) -> dict[str, object]:
+def _report(result: Synthesis, products: Products, outputs: Outputs) -> dict[str, object]:
     """What ``report.json`` holds."""
     return {
         **result.provenance,
@@ -89,7 +89,7 @@ def _report(result: VolumeResult, products: Products, outputs: Outputs) -> dict[
     }
 
 
-def preview(result: VolumeResult) -> Image.Image:
+def preview(result: Synthesis) -> Image.Image:
     """The first given slice at the left, slices of the volume at the right, in the directions of the series."""
     case = result.case
     pixels = case.frame.section(case.given[0])[0].numpy()

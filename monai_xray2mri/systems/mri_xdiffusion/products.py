@@ -18,7 +18,7 @@ from monai_xray2mri.dicom.uids import deterministic_uid
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.systems.mri_xdiffusion.case import SliceCase
-from monai_xray2mri.systems.mri_xdiffusion.result import VolumeResult
+from monai_xray2mri.systems.mri_xdiffusion.records import Synthesis
 
 SERIES_NUMBERS: Final = SeriesNumbers(903, 913, 933, 943, 953, samples=9300)
 """After those of the knee system."""
@@ -99,7 +99,7 @@ class Products:
     spread: SpreadSummary | None
 
 
-def volume_products(result: VolumeResult, label: Label = "corner") -> Products:
+def volume_products(result: Synthesis, label: Label = "corner") -> Products:
     """The images of a result.
 
     Args:
