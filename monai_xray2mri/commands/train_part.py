@@ -32,6 +32,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     budget.add_argument("--minutes", type=float, help="stop then; called again, it goes on")
     _add_detector(parts, budget)
     _add_judge(parts, budget)
+    _add_metal(parts, budget)
     _add_koa(parts, budget)
     _add_segmenter(parts, budget)
 
@@ -59,6 +60,15 @@ def _add_judge(parts: argparse._SubParsersAction[argparse.ArgumentParser], budge
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
     parser.set_defaults(run=train_judge)
+
+
+def _add_metal(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
+    parser = parts.add_parser("metal", parents=[budget], help="tells whether there is metal in a region")
+    _add_crops(parser, "the folders train and val")
+    parser.add_argument("--iterations", type=int, default=1000, help="steps (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
+    parser.set_defaults(run=train_metal)
 
 
 def _add_koa(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
@@ -139,6 +149,26 @@ def train_judge(options: argparse.Namespace) -> int:
         others=options.other,
         unseen=options.unseen,
         refit=options.refit,
+        iterations=options.iterations,
+        seed=options.seed,
+        minutes=options.minutes,
+        progress=show_progress(options),
+    )
+    print(options.output)
+    return ExitCode.DONE
+
+
+def train_metal(options: argparse.Namespace) -> int:
+    """Train the network that looks for metal; print the path of the weights on stdout.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.knee.detection.training.metal.train_from_folders`.
+    """
+    from monai_xray2mri.knee.detection.training.metal import train_from_folders
+
+    train_from_folders(
+        options.real,
+        options.output,
         iterations=options.iterations,
         seed=options.seed,
         minutes=options.minutes,

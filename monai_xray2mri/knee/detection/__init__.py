@@ -15,9 +15,12 @@ __all__ = [
     "judge_region",
     "koa_probability",
     "likeness_doubts",
+    "metal_doubts",
+    "metal_probability",
     "shipped_classifier",
     "shipped_detector",
     "shipped_judge",
+    "shipped_metal_map",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -29,8 +32,11 @@ __getattr__, __dir__ = lazy_names(
         "judge_region": "likeness",
         "koa_probability": "koa",
         "likeness_doubts": "likeness",
+        "metal_doubts": "metal",
+        "metal_probability": "metal",
         "shipped_classifier": "koa",
         "shipped_detector": "joints",
         "shipped_judge": "likeness",
+        "shipped_metal_map": "metal",
     },
 )

@@ -12,8 +12,8 @@ from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.data.arrays import GEOMETRY
 from monai_xray2mri.knee.data.jitter import region_with_margin
+from monai_xray2mri.knee.detection.doubts import network_doubts
 from monai_xray2mri.knee.detection.joints import find_joints
-from monai_xray2mri.knee.detection.likeness import likeness_doubts
 from monai_xray2mri.knee.oai.release import image_files
 from monai_xray2mri.knee.oai.truth import true_box
 from monai_xray2mri.radiograph.knee.checks import check_radiograph, check_region
@@ -104,6 +104,6 @@ def _detected(radiograph: Radiograph, side: Side) -> tuple[Box, str, list[str]]:
     """
     (roi,) = find_knees(radiograph, find_joints, (side,), REGION_MM)
     check = check_region(roi, radiograph.name)
-    for doubt in (*check.doubts, *likeness_doubts(roi, radiograph.name)):
+    for doubt in (*check.doubts, *network_doubts(roi, radiograph.name)):
         raise doubt
     return roi.box, roi.method, [*roi.remarks, *check.warnings]

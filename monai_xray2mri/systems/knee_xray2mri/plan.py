@@ -222,9 +222,9 @@ def _locate_once(locate: Locator) -> Locator:
 
 def _override(region: RegionCheck, roi: KneeROI, name: str, force: bool) -> tuple[str, ...]:
     """Remarks on the doubts that force overrides; without force the first of them is raised."""
-    from monai_xray2mri.knee.detection.likeness import likeness_doubts
+    from monai_xray2mri.knee.detection.doubts import network_doubts
 
-    doubts = [*region.doubts, *likeness_doubts(roi, name)]
+    doubts = [*region.doubts, *network_doubts(roi, name)]
     if doubts and not force:
         raise doubts[0]
     return tuple(f"used by force: {doubt.what} {doubt.rule} (found: {doubt.found})" for doubt in doubts)
