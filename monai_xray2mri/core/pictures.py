@@ -26,9 +26,9 @@ def montage(volume: Volume, columns: int, rows: int) -> Image.Image:
         left, top = place % columns * side + 2, place // columns * side + 2
         sheet.paste(tile.convert("RGB"), (left, top))
         draw.text((left + 4, top + side - 20), str(index + 1), GRAY, font)
-    left, right = _letters(volume.affine[:3, 0])
-    draw.text((5, side // 2), left, YELLOW, font)
-    draw.text((columns * side - 14, side // 2), right, YELLOW, font)
+    first, last = _letters(volume.affine[:3, 0])
+    draw.text((5, side // 2), first, YELLOW, font)
+    draw.text((columns * side - 14, side // 2), last, YELLOW, font)
     return sheet
 
 

@@ -16,6 +16,7 @@ SIDE = Option("side", str, "which", choices=("R", "L"), spellings={"left": "L"})
 FORCE = Option("force", bool, "use it all the same", default=False)
 ESTIMATE = Option("estimate", bool, "leave it unknown", default=True, flag="--no-estimate")
 FILE = Option("table", Path, "a table")
+PARTS = Option("part", int, "numbers of parts", low=1, several=True)
 ALL = (STEPS, SCALE, SIDE, FORCE, ESTIMATE, FILE)
 
 
@@ -25,10 +26,21 @@ ALL = (STEPS, SCALE, SIDE, FORCE, ESTIMATE, FILE)
         (STEPS, "20", 20), (STEPS, "20.0", 20), (STEPS, 7, 7), (STEPS, 0, None), (STEPS, "", None), (STEPS, [], None),
         (STEPS, ["3", "4"], 3), (SCALE, "1e0", 1.0), (SIDE, "r", "R"), (SIDE, "LEFT", "L"), (SIDE, None, None),
         (FORCE, "Yes", True), (FORCE, "", False), (FORCE, 0, False), (ESTIMATE, "", True), (FILE, "a b", Path("a b")),
+        (PARTS, "3 7,9", (3, 7, 9)), (PARTS, [3, "7"], (3, 7)), (PARTS, 4, (4,)), (PARTS, "", None), (PARTS, [], None),
     ],
 )  # fmt: skip
 def test_texts_numbers_and_empty_values_are_read(option, given, value):
     assert option.read(given) == value
+
+
+def test_several_values_stand_behind_one_flag():
+    parser = argparse.ArgumentParser()
+    add_options(parser, [PARTS], {"XRAY2MRI_PART": "1, 2"})
+    assert parser.parse_args([]).part == (1, 2)
+    assert PARTS.read(parser.parse_args(["--part", "3", "7"]).part) == (3, 7)
+    for wrong in ("x", "0", (3, 0)):
+        with pytest.raises(UsageError):
+            PARTS.read(wrong)
 
 
 def test_a_long_seed_is_read_exactly():

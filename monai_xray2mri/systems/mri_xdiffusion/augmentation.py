@@ -38,7 +38,7 @@ class Augmentation:
         if self.scale == 1:
             return changed, poses
         theta = torch.tensor([[[1 / self.scale, 0, 0], [0, 1 / self.scale, 0]]])
-        grid = F.affine_grid(theta, list(changed.shape), align_corners=False)  # type: ignore[arg-type]
+        grid = F.affine_grid(theta, list(changed.shape), align_corners=False)
         moved = poses.clone()
         moved[..., 9] *= self.scale
         return F.grid_sample(changed, grid, padding_mode="border", align_corners=False), moved

@@ -118,5 +118,9 @@ def test_the_average_counts_a_view_where_it_is_known(noise: Tensor) -> None:
     middle = SIZE // 2
     torch.testing.assert_close(mean.volume()[middle, 3, middle], noise[middle, 3, middle] / 2, atol=1e-5, rtol=0)
     torch.testing.assert_close(greatest.volume(), noise, atol=2e-5, rtol=0)
+    for average in (mean, greatest):
+        spread = average.spread()
+        assert spread[0, 0, 0] == 0  # one view says something there
+        torch.testing.assert_close(spread[middle, 3, middle], noise[middle, 3, middle].abs() / 2**0.5)
     with pytest.raises(ValueError, match="mean"):
         ViewAverage(SIZE, "median")

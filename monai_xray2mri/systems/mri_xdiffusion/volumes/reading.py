@@ -226,9 +226,9 @@ class _Stack:
             raise InputRefused(self.name, "must have slices at even distances", found, "Is a slice missing?")
         ends = [np.array(self.headers[index].ImagePositionPatient, float) for index in self.order[[0, -1]]]
         step: np.ndarray = (ends[1] - ends[0]) / (len(self.headers) - 1)
-        slant = np.linalg.norm(np.cross(step, self.normal)) / np.linalg.norm(step)
+        slant = float(np.linalg.norm(np.cross(step, self.normal)) / np.linalg.norm(step))
         if slant > _SLANT:
-            found = f"a slant of {np.degrees(np.arcsin(min(slant, 1))):.1f} degrees"
+            found = f"a slant of {np.degrees(np.arcsin(min(slant, 1.0))):.1f} degrees"
             raise InputRefused(self.name, "must have slices straight behind each other", found, "Resample it.")
         return step
 
