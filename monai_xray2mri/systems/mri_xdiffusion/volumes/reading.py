@@ -62,8 +62,12 @@ class ReadVolume:
     remarks: tuple[str, ...] = ()
 
 
-def read_volume(path: Path) -> ReadVolume:
+def read_volume(path: Path, results: bool = False) -> ReadVolume:
     """The one volume of a file or folder.
+
+    Args:
+        path: file or folder.
+        results: also a NIfTI file that this software generated.
 
     Raises:
         UsageError: nothing is there, or it cannot be read.
@@ -71,7 +75,7 @@ def read_volume(path: Path) -> ReadVolume:
     """
     files, remarks = _one_source(path)
     if files[0].header is None:
-        return _in_order(_read_file(files[0]), remarks)
+        return _in_order(_read_file(files[0], results), remarks)
     return _in_order(_read_series(files), remarks)
 
 
@@ -126,7 +130,7 @@ def scaled_intensities(volume: Volume) -> Volume:
     return Volume(scaled.astype(np.float32), volume.affine)
 
 
-def _read_file(file: StudyFile) -> ReadVolume:
+def _read_file(file: StudyFile, results: bool = False) -> ReadVolume:
     name = f"volume {file.name}"
     try:
         image = SimpleITK.ReadImage(str(file.path))
@@ -138,7 +142,7 @@ def _read_file(file: StudyFile) -> ReadVolume:
         found = f"{image.GetDimension()} dimensions, {image.GetNumberOfComponentsPerPixel()} values per voxel"
         raise InputRefused(name, "must have three dimensions and one value per voxel", found)
     notes = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
-    if notes.get("ITK_FileNotes", "").startswith(SHORT_DISCLAIMER):
+    if not results and notes.get("ITK_FileNotes", "").startswith(SHORT_DISCLAIMER):
         raise InputRefused(name, "must be acquired", OWN_RESULT)
     nowhere = file.name.lower().endswith((".nrrd", ".nhdr")) and "NRRD_space" not in notes
     if nowhere or notes.get("qform_code", "1") == notes.get("sform_code", "1") == "0":
