@@ -49,8 +49,10 @@ class MRIXDiffusion:
         return SlicesToVolume.from_bundle(bundle, device)
 
     def suites(self) -> Mapping[str, Any]:
-        """None yet."""
-        return {}
+        """See :mod:`monai_xray2mri.systems.mri_xdiffusion.evaluation.suites`."""
+        from monai_xray2mri.systems.mri_xdiffusion.evaluation.suites import SUITES
+
+        return SUITES
 
 
 SYSTEM = MRIXDiffusion()

@@ -1,0 +1,1 @@
+"""Evaluation of X-Diffusion: cases, methods, studies, claims (docs/evaluation/xdiffusion.md)."""

@@ -1,0 +1,278 @@
+"""What X-Diffusion claims, the controls that it lacks, and what a run says of each.
+
+How a verdict is found: :mod:`monai_xray2mri.evaluation.claims`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from monai_xray2mri.evaluation import claims
+from monai_xray2mri.evaluation.agreement import DIFFERENT, EQUIVALENT, equivalence
+from monai_xray2mri.evaluation.claims import (
+    ABSENT,
+    FAILS,
+    HOLDS,
+    OPEN,
+    Finding,
+    all_of,
+    difference,
+    mean_by_case,
+    participants_of,
+)
+from monai_xray2mri.evaluation.records import Row
+from monai_xray2mri.evaluation.study import ResultTable, column, where
+from monai_xray2mri.evaluation.suite import Rows
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.joint import PARTS
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import PriorMethod
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import WORDS, VolumeSetting
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies import anatomy, given, lesions, slices, test_time
+
+verdict_on = partial(claims.verdict_on, cases=WORDS.cases)
+"""The verdict, which counts volumes."""
+
+Test = Callable[[Rows, VolumeSetting], Finding | None]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    Attributes:
+        claim: in words.
+        source: place in the paper; "control" where the paper has none.
+        figures: the paper's.
+        test: rows and setting to what this run says; None: it did not measure it.
+    """
+
+    claim: str
+    source: str
+    figures: str
+    test: Test
+
+
+def claims_table(rows: Rows, setting: VolumeSetting) -> ResultTable | None:
+    """All claims with what this run says; None where it says nothing of any."""
+    cells = []
+    for claim in CLAIMS:
+        found = claim.test(rows, setting) or Finding("-", ABSENT)
+        cells.append([claim.claim, claim.source, claim.figures, found.words, found.verdict])
+    if all(row[-1] == ABSENT for row in cells):
+        return None
+    note = (
+        "Brackets: 95 % bootstrap interval over participants of the mean paired difference, dB unless said otherwise. "
+        "Holds: above zero; does not hold: below; not decided: between. Not measured: the study was not run, weights "
+        f"are missing, or fewer than {claims.FEWEST_CASES} volumes. The paper's figures are of other data: what "
+        "compares is whether a difference is there."
+    )
+    return ResultTable("claims", "Claims of X-Diffusion", ["claim", "where", "paper", "here", "verdict"], cells, note)
+
+
+def _pair(rows: Sequence[Row], entry: str, first: Any, second: Any, measure: str = "psnr") -> Finding | None:
+    """A measure is more under one value of an entry than under another."""
+    one, other = (mean_by_case(where(rows, **{entry: value}), measure) for value in (first, second))
+    return verdict_on(difference(one, other), participants_of(rows))
+
+
+def _conditions(study: str, first: str, second: str, entry: str = "condition", measure: str = "psnr") -> Test:
+    return lambda rows, setting: _pair(rows.get(study, ()), entry, first, second, measure)
+
+
+def _methods(study: str, condition: str, others: Sequence[str], measure: str = "psnr") -> Test:
+    """The bundle has more of a measure than each of these methods, with the same slices."""
+
+    def test(rows: Rows, setting: VolumeSetting) -> Finding | None:
+        chosen = where(rows.get(study, ()), condition=condition)
+        return all_of({other: _pair_of_methods(chosen, setting, other, measure) for other in others})
+
+    return test
+
+
+def _pair_of_methods(rows: Sequence[Row], setting: VolumeSetting, other: str, measure: str) -> Finding | None:
+    own = mean_by_case(where(rows, method=setting.main), measure)
+    against = mean_by_case(where(rows, method=other), "psnr")
+    return verdict_on(difference(own, against), participants_of(rows))
+
+
+def _published(study: str, number: str, sign: float = 1.0) -> Test:
+    """The bundle has more (less, with sign -1) PSNR than ScoreMRI and TPDM, at a number of slices."""
+
+    def test(rows: Rows, setting: VolumeSetting) -> Finding | None:
+        chosen = where(rows.get(study, ()), slices=number)
+        own = mean_by_case(where(chosen, method=setting.main), "psnr")
+        names = [name for name, method in setting.methods.items() if isinstance(method, PriorMethod)]
+        found = {
+            name: verdict_on(
+                {
+                    case: sign * value
+                    for case, value in difference(own, mean_by_case(where(chosen, method=name), "psnr")).items()
+                },
+                participants_of(chosen),
+            )
+            for name in names
+        }
+        return all_of({name: each for name, each in found.items() if each is not None})
+
+    return test
+
+
+def _more_slices(study: str) -> Test:
+    def test(rows: Rows, setting: VolumeSetting) -> Finding | None:
+        return _pair(where(rows.get(study, ()), method=setting.main), "slices", "10", "1")
+
+    return test
+
+
+def _masked(rows: Rows, setting: VolumeSetting) -> Finding | None:
+    own = [
+        mean_by_case(where(rows.get(study, ()), method=setting.main, condition="1 slice"), "psnr")
+        for study in ("masked_cones", "cones")
+    ]
+    return verdict_on(difference(*own), participants_of(rows.get("masked_cones", ())))
+
+
+def _volumes_kept(rows: Rows, setting: VolumeSetting) -> Finding | None:
+    chosen = where(rows.get("anatomy", ()), condition="X-Diffusion, 1")
+    words, verdicts = [], set()
+    for part in PARTS:
+        found, true = column(chosen, f"{part}_ml"), column(chosen, f"{part}_true_ml")
+        differences = [one - other for one, other in zip(found, true, strict=True)]
+        bound = anatomy.BOUND_SHARE * sum(true) / max(len(true), 1)
+        tested = equivalence(differences, bound) if bound > 0 and len(true) >= claims.FEWEST_CASES else None
+        if tested is None:
+            return None
+        low, high = tested.ci90
+        words.append(f"{part} {tested.mean:+.2f} [{low:+.2f}, {high:+.2f}] ml, bound {bound:.2f}")
+        verdicts.add(tested.verdict)
+    verdict = HOLDS if verdicts == {EQUIVALENT} else FAILS if DIFFERENT in verdicts else OPEN
+    return Finding("; ".join(words), verdict)
+
+
+def _farthest(rows: Rows, setting: VolumeSetting) -> Finding | None:
+    chosen = rows.get("lesions", ())
+    near, far = (f"slice at {distance * 160 / 96:.1f} mm" for distance in (lesions.DISTANCES[0], lesions.DISTANCES[-1]))
+    return _pair(chosen, "condition", near, far, "shown")
+
+
+CLAIMS: Final = (
+    Claim(
+        "one slice tells more than the mean volume and another volume (cones)",
+        "Table 1, 5.1",
+        "23.10 dB; random pair 19.89",
+        _methods("cones", "1 slice", ("mean volume", "another volume"), "psnr_mean8"),
+    ),
+    Claim(
+        "one slice tells more than mean and nearest volume (bodies)",
+        "Table 1, 5.1",
+        "23.10 dB; random pair 19.89",
+        _methods("comparison", "1 slice", ("mean volume", "nearest volume"), "psnr_mean8"),
+    ),
+    Claim(
+        "ten slices tell more than their interpolation (bodies)",
+        "control",
+        "-",
+        _methods("comparison", "10 slices", ("interpolation",), "psnr_mean8"),
+    ),
+    Claim("more slices, more PSNR: 10 against 1", "Table 1", "33.27 against 23.10", _more_slices("cone_slices")),
+    Claim(
+        "one slice: better than ScoreMRI and TPDM",
+        "Table 1",
+        "23.10 against 9.37 and 10.48, both below its random pair",
+        _published("cone_slices", "1"),
+    ),
+    Claim(
+        "a dense input: the baselines are better",
+        "D.7, Fig. XVII",
+        "no figure",
+        _published("cone_slices", slices.DENSE, -1.0),
+    ),
+    Claim(
+        "the network looks at its slice: its own is better than another's",
+        "control",
+        "-",
+        _conditions("cone_inputs", given.OWN, given.ANOTHER),
+    ),
+    Claim(
+        "five views are better than one",
+        "Table V",
+        "37.40 against 35.48",
+        _conditions("cone_views", "5 views, mean", "1 views, mean", "views"),
+    ),
+    Claim(
+        "five views are better than five samples of one view",
+        "control",
+        "-",
+        _conditions("cone_views", "5 views, mean", "5 samples of one view, mean", "views"),
+    ),
+    Claim(
+        "the mean of views is better than their maximum",
+        "Table V",
+        "37.40 against about 35.4",
+        _conditions("cone_views", "5 views, mean", "5 views, max", "views"),
+    ),
+    Claim(
+        "two orthogonal slices are better than two of one axis",
+        "6.2",
+        "25.61 against 25.20",
+        _conditions("cone_inputs", "2 orthogonal slices", "2 slices of one axis"),
+    ),
+    Claim(
+        "the same slice ten times is better than once",
+        "C.1",
+        "25.1 against 23.1",
+        _conditions("cone_inputs", "its own slice 10 times", given.OWN),
+    ),
+    Claim("Fourier-masked cones are easier", "C.1", "27.30 against 26.79", _masked),
+    Claim(
+        "test-time augmentation helps, by little",
+        "Table XI",
+        "35.61 against 35.48",
+        _conditions("test_time", "all of them", test_time.PLAIN),
+    ),
+    Claim(
+        "test-time augmentation is more than averaging as many samples",
+        "control",
+        "-",
+        _conditions("test_time", "all of them", "as many samples"),
+    ),
+    Claim(
+        "test-time optimization helps (entropy maximized)",
+        "Table XV, D.17",
+        "35.97 against 35.48",
+        _conditions("test_time", "entropy maximized (as printed)", test_time.PLAIN),
+    ),
+    Claim(
+        "compressed sensing: X-Diffusion is better than zero filling",
+        "Table VII",
+        "35.17 at factor 2; DiffusionMBIR 37.16",
+        _conditions("compressed", f"X-Diffusion, {31} slices, factor 4", "zero filling, factor 4"),
+    ),
+    Claim(
+        "volumes of structures are kept, from one slice",
+        "5.2, B.2",
+        "brain 1.28e6 against 1.31e6 mm3, called equal",
+        _volumes_kept,
+    ),
+    Claim(
+        "lesions are kept better, the nearer the slice (share shown)",
+        "5.2, Fig. VII",
+        "Dice 83.68 through, 77.21 at 80 mm",
+        _farthest,
+    ),
+    Claim(
+        "absent lesions are shown more often than in true volumes (share)",
+        "6.4",
+        "11.3 against 9.9 %",
+        _conditions("anatomy", "X-Diffusion, 1", anatomy.REAL, measure="lesions_hallucinated"),
+    ),
+    Claim(
+        "foreign data: better than a random volume of them (bodies by the network of cones)",
+        "5.3, Table II, 6.4",
+        "34.17 and 35.86, above 23.10 on its own; no random pair",
+        _conditions("foreign_bodies", "network of cones, 1 slices", "another volume, 1 slices"),
+    ),
+)
+"""In the order of the paper; "control" marks what it lacks."""

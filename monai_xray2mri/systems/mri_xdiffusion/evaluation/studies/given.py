@@ -1,0 +1,94 @@
+"""Does the network look at what it is given? Its own slice, another's, none, the same one many times, other planes.
+
+X-Diffusion, section 6.2 (orthogonal slices), appendix C.1 (repeated slice), and controls that the paper lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import torch
+
+from monai_xray2mri.evaluation.metrics import psnr
+from monai_xray2mri.evaluation.records import Row
+from monai_xray2mri.evaluation.study import ResultTable, Study
+from monai_xray2mri.systems.mri_xdiffusion.baselines.given import GivenSlices
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, VolumeRuler
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
+    VolumeSetting,
+    beside_middle,
+    condition_table,
+    one_sample,
+    orthogonal_places,
+    work_of,
+)
+
+OWN: Final = "its own middle slice"
+ANOTHER: Final = "another volume's middle slice"
+NOTHING: Final = "an empty slice"
+PROJECTION: Final = "the mean over all slices, as a projection"
+REPEATED: Final = (2, 5, 10)
+ORTHOGONAL: Final = (2, 3)
+PLACE: Final = "psnr_at_input"
+
+
+def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
+    """A row for each kind of input, one sample each."""
+    ruler = VolumeRuler(case, setting.stride)
+    for name, given in inputs(setting, case):
+        volume = one_sample(setting, given)
+        row = {"condition": name, **ruler.intensities(volume)}
+        if name == OWN:
+            row |= ruler.measure(volume) | {PLACE: _at_input(volume, case)}
+        yield row
+
+
+def inputs(setting: VolumeSetting, case: VolumeCase) -> Iterator[tuple[str, GivenSlices]]:
+    """Name and slices of each kind of input; the place that is told is always the truth's."""
+    middle = case.even_places(1)
+    own = case.given(middle)
+    yield OWN, own
+    yield "its own slice beside the middle", case.given(beside_middle(case))
+    yield ANOTHER, setting.another(case).given(middle)
+    yield NOTHING, replace(own, slices=torch.zeros_like(own.slices))
+    for count in REPEATED:
+        yield f"its own slice {count} times", case.given(middle.repeat(count, 1))
+    for count in ORTHOGONAL:
+        yield f"{count} slices of one axis", case.given(case.even_places(count))
+        yield f"{count} orthogonal slices", case.given(orthogonal_places(case, count))
+    yield PROJECTION, replace(own, slices=torch.from_numpy(case.voxels[case.box[0]].mean(axis=0))[None])
+
+
+def _at_input(volume: Any, case: VolumeCase) -> float:
+    """PSNR of the input slice at its own place."""
+    along = case.box[0]
+    index = (along.start + along.stop) // 2
+    _, rows, columns = case.box
+    truth = case.voxels[index, rows, columns]
+    return psnr(volume[index, rows, columns], truth, float(case.voxels[case.box].max()))
+
+
+def _work(domain: str) -> Any:
+    return lambda setting: work_of(domain, 5 + len(REPEATED) + 2 * len(ORTHOGONAL))
+
+
+def _tables(name: str) -> Any:
+    def tables(rows: Sequence[Row]) -> list[ResultTable]:
+        head = {**MEASURES, PLACE: "PSNR of the input slice at its place dB"}
+        note = "One sample each. The slice of another volume must be worse than the own one, or the input is ignored."
+        return [condition_table(rows, name, "What is given", head, note)]
+
+    return tables
+
+
+CONE_INPUTS: Final = Study(
+    "cone_inputs", "What is given, cones", (CONES,), {"cpu": 5, "full": 200}, measure, _work(CONES),
+    _tables("cone_inputs"), fitted=True,
+)  # fmt: skip
+BODY_INPUTS: Final = Study(
+    "body_inputs", "What is given, bodies", (BODIES,), {"cpu": 1, "full": 100}, measure, _work(BODIES),
+    _tables("body_inputs"), fitted=True,
+)  # fmt: skip
