@@ -15,7 +15,7 @@ from monai_xray2mri.systems.mri_xdiffusion.data.making import MaskedCones, knee_
 from monai_xray2mri.systems.mri_xdiffusion.data.sources import ConeSections, StoredSections
 from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
 from monai_xray2mri.systems.mri_xdiffusion.data.stream import SectionStream, section_rms
-from monai_xray2mri.systems.mri_xdiffusion.planes import section_grid, split_places
+from monai_xray2mri.systems.mri_xdiffusion.planes import plane_axis, section_grid, split_places
 from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import Cube
 from monai_xray2mri.training.recipe.stage import Turn
 
@@ -69,12 +69,13 @@ def test_targets_lie_in_all_directions_and_now_and_then_in_a_plane(source: ConeS
 
 def test_slices_of_one_axis_are_even_and_others_are_orthogonal(source: ConeSections) -> None:
     rng = np.random.default_rng(0)
-    parallel = SectionStream(source, 1, 50, SIZE, orthogonal_share=0.0)._inputs(5, rng)
+    volumes = np.zeros(50, int)
+    parallel = SectionStream(source, 1, 50, SIZE, orthogonal_share=0.0)._inputs(5, volumes, rng)
     rotation, depth = split_places(parallel)
     assert (rotation == rotation[:, :1]).all()
     torch.testing.assert_close(depth.diff(dim=1), torch.full((50, 4), 0.4))
     assert depth.abs().max() <= 1
-    crossing = SectionStream(source, 1, 50, SIZE, orthogonal_share=1.0)._inputs(3, rng)
+    crossing = SectionStream(source, 1, 50, SIZE, orthogonal_share=1.0)._inputs(3, volumes, rng)
     normals = split_places(crossing)[0][:, :, 2]
     torch.testing.assert_close(normals @ normals.mT, torch.eye(3).expand(50, 3, 3))
 
@@ -114,6 +115,10 @@ def test_stored_volumes_are_cut_where_they_were_acquired(filled: Path) -> None:
     known = batch["target"][batch["mask"] == 1]
     torch.testing.assert_close(known, torch.full_like(known, 51 / 255 * 2 - 1))
     assert (batch["target"][batch["mask"] == 0] == -1).all()
+    several = SectionStream(StoredSections(filled), 1, 200, SIZE, slices={"5": 1.0}, orthogonal_share=0.0).batch(0, 0)
+    rotation, depth = split_places(several["guide"].unflatten(1, (5, 11))[:, :, :10])
+    along = plane_axis(rotation[:, 0]) == 0
+    assert 0.45 < depth[along].abs().max() <= 0.5 and depth[~along].abs().max() > 0.9
     other, where = StoredSections(filled, "validation").sections(0, batch["place"], SIZE)
     torch.testing.assert_close(other, where.float())  # 1.2 was clipped to 1
     with pytest.raises(UsageError, match="split test"):

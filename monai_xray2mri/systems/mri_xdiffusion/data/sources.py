@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,11 @@ class SectionSource(Protocol):
 
     def __len__(self) -> int:
         """Number of volumes."""
+        ...
+
+    @property
+    def acquired(self) -> np.ndarray:
+        """Lowest and highest (x, y, z) that was acquired of each volume, [N,2,3], in halves of the cube's side."""
         ...
 
     def sections(self, volume: int, place: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
@@ -49,6 +55,11 @@ class ConeSections:
     def __len__(self) -> int:
         """Number of cones."""
         return len(self.cones)
+
+    @property
+    def acquired(self) -> np.ndarray:
+        """See :class:`SectionSource`: all of the cube."""
+        return np.tile(np.array([[-1.0] * 3, [1.0] * 3]), (len(self), 1, 1))
 
     def sections(self, volume: int, place: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
         """See :class:`SectionSource`."""
@@ -82,6 +93,11 @@ class StoredSections:
     def __len__(self) -> int:
         """Number of volumes."""
         return len(self.rows)
+
+    @property
+    def acquired(self) -> np.ndarray:
+        """See :class:`SectionSource`."""
+        return self.store.array("acquired")[self.rows]
 
     def sections(self, volume: int, place: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
         """See :class:`SectionSource`."""

@@ -34,7 +34,7 @@ class SectionStream:
         slices: how often a batch has K input slices, by K: ``{"1": 0.6, "5": 0.4}`` (keys of JSON are words).
         plane_share: share of targets that lie in one of ``planes``; the others are uniform on SO(3).
         planes: axes of the volume [S,H,W] that these targets are counted along.
-        reach: greatest depth of a single input slice, 0 to 1; several are spread over the whole cube, evenly.
+        reach: greatest depth of a single input slice, 0 to 1; several are spread evenly over what was acquired.
         orthogonal_share: share of batches of 2 or 3 slices whose slices lie in different planes (section 6.2).
 
     Raises:
@@ -61,7 +61,7 @@ class SectionStream:
             raise UsageError("sections", "need volumes and numbers of slices with their shares", found)
         self.source, self.batches, self.batch_size, self.pixels = source, batches, batch_size, pixels
         self.seed, self.plane_share, self.reach, self.orthogonal_share = seed, plane_share, reach, orthogonal_share
-        self.planes = _PLANES[list(planes)]
+        self.planes, self.acquired = _PLANES[list(planes)], source.acquired
         self.numbers = list(shares)
         self.shares = np.array(list(shares.values())) / sum(shares.values())
 
@@ -78,7 +78,7 @@ class SectionStream:
         count = int(rng.choice(self.numbers, p=self.shares))
         volumes = rng.integers(len(self.source), size=self.batch_size)
         target = self._targets(rng)
-        given = self._inputs(count, rng)
+        given = self._inputs(count, volumes, rng)
         cut = [
             self.source.sections(int(volume), torch.cat([target[row : row + 1], given[row]]), self.pixels)
             for row, volume in enumerate(volumes)
@@ -100,23 +100,24 @@ class SectionStream:
         depth = ticks(self.pixels)[torch.from_numpy(rng.integers(self.pixels, size=self.batch_size))]
         return places(torch.where(in_plane, self.planes[torch.from_numpy(axis)], rotation), depth)
 
-    def _inputs(self, count: int, rng: np.random.Generator) -> Tensor:
-        """Places [B,K,10] of K input slices."""
-        size = self.batch_size
+    def _inputs(self, count: int, volumes: np.ndarray, rng: np.random.Generator) -> Tensor:
+        """Places [B,K,10] of K input slices of volumes [B]."""
+        size = len(volumes)
         if 2 <= count <= 3 and rng.random() < self.orthogonal_share:
             axes = np.argsort(rng.random((size, 3)), axis=1)[:, :count]
             depth = rng.uniform(-self.reach, self.reach, (size, count))
         else:
             axes = np.repeat(rng.integers(3, size=(size, 1)), count, axis=1)
-            depth = self._parallel(count, rng)
+            depth = self._parallel(count, self.acquired[volumes, :, 2 - axes[:, 0]], rng)
         rotation = _PLANES[torch.from_numpy(axes).flatten()]
         return places(rotation, torch.from_numpy(depth).float().flatten()).unflatten(0, (size, count))
 
-    def _parallel(self, count: int, rng: np.random.Generator) -> Any:
-        """Depths [B,K] of slices at even distances."""
+    def _parallel(self, count: int, range_: np.ndarray, rng: np.random.Generator) -> Any:
+        """Depths [B,K] of slices at even distances over the range [B,2] that was acquired along their axis."""
         if count == 1:
-            return rng.uniform(-self.reach, self.reach, (self.batch_size, 1))
-        return (2 * (np.arange(count) + rng.random((self.batch_size, 1))) / count) - 1
+            return rng.uniform(-self.reach, self.reach, (len(range_), 1)).clip(range_[:, :1], range_[:, 1:])
+        low, high = range_[:, :1], range_[:, 1:]
+        return low + (high - low) * (np.arange(count) + rng.random((len(range_), 1))) / count
 
 
 def section_rms(stream: SectionStream, batches: int = 16) -> float:
