@@ -25,6 +25,7 @@ class SliceCase:
         orientation: directions of the columns, rows and slices of the series, three letters.
         headers: of the given slices, where they are DICOM.
         body_part: that the bundle knows.
+        level: intensity of the slices' upper percentile, as the network knows it.
         side: of the body; None where it has none, or nobody knows.
         side_source: what told it.
         remarks: what the checks found worth knowing.
@@ -39,6 +40,7 @@ class SliceCase:
     orientation: str
     headers: tuple[Dataset, ...] = ()
     body_part: str = ""
+    level: float = 1.0
     side: Side | None = None
     side_source: str = "none"
     remarks: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ class SliceView:
 
     @classmethod
     def of(cls, case: SliceCase) -> SliceView:
-        """The slices of a case, with intensities from 0 to 1 between percentiles of all of them together.
+        """The slices of a case, their intensities scaled by percentiles of all of them together.
 
         Nothing else of the series is looked at: a volume from slices must not know the others.
 
@@ -49,7 +49,7 @@ class SliceView:
         """
         sections = [case.frame.section(one) for one in case.given]
         pixels, known, poses = (torch.stack(parts) for parts in zip(*sections, strict=True))
-        return cls(scaled_slices(pixels, known)[None] * 2 - 1, poses[None], case.identity)
+        return cls(scaled_slices(pixels, known, case.level)[None] * 2 - 1, poses[None], case.identity)
 
     @property
     def axis(self) -> int | None:
@@ -69,8 +69,8 @@ class SliceView:
         return found
 
 
-def scaled_slices(pixels: Tensor, known: Tensor) -> Tensor:
-    """Slices [K,D,D] to [0,1], 0 where they are not known (``known``, same shape, bool).
+def scaled_slices(pixels: Tensor, known: Tensor, level: float = 1.0) -> Tensor:
+    """Slices [K,D,D] to [0,1], their upper percentile to ``level``; 0 where not known (``known``, same shape, bool).
 
     Raises:
         InputRefused: nearly all pixels are alike.
@@ -78,7 +78,7 @@ def scaled_slices(pixels: Tensor, known: Tensor) -> Tensor:
     low, high = np.percentile(pixels[known].numpy(), PERCENTILES)
     if not high > low:
         raise InputRefused("slices", "must show something", f"intensities {low:g} to {high:g} in nearly all of them")
-    return ((pixels - low) / (high - low)).clamp(0, 1) * known
+    return ((pixels - low) / (high - low) * level).clamp(0, 1) * known
 
 
 def views_of(sampling: SliceSampling) -> Views:

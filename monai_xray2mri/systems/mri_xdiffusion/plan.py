@@ -35,6 +35,7 @@ class Trained:
         sequences: values of Scanning Sequence (0018,0020) that it knows; empty: any.
         side: the side of the body that it knows, the other one is mirrored; None: sides do not matter.
         oblique_degrees: greatest angle of a series from the axes of the patient.
+        level: intensity, 0 to 1, of the upper percentile of a slice among those that it was trained with.
     """
 
     side_mm: float
@@ -44,6 +45,7 @@ class Trained:
     sequences: tuple[str, ...]
     side: Side | None
     oblique_degrees: float
+    level: float
 
     @classmethod
     def of(cls, bundle: Path) -> Trained:
@@ -63,6 +65,7 @@ class Trained:
                 tuple(known["sequences"]),
                 Side(known["side"]) if known["side"] else None,
                 float(known["oblique_degrees"]),
+                float(known["level"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
@@ -101,10 +104,20 @@ def plan_slices(source: Path, request: SliceRequest, bundle: Path) -> Plan[Slice
     mirrored = side is not None and trained.side is not None and side is not trained.side
     frame, box = _frame(series, given, trained, mirrored)
     case = SliceCase(
-        series.name, given, series.count, frame, box, series.orientation,
-        tuple(series.headers[one.number - 1] for one in given) if series.headers else (),
-        trained.body_part, side, side_source, tuple(dict.fromkeys((*series.remarks, *checks.remarks))), checks.forced,
-    )  # fmt: skip
+        source=series.name,
+        given=given,
+        of=series.count,
+        frame=frame,
+        box=box,
+        orientation=series.orientation,
+        headers=tuple(series.headers[one.number - 1] for one in given) if series.headers else (),
+        body_part=trained.body_part,
+        level=trained.level,
+        side=side,
+        side_source=side_source,
+        remarks=tuple(dict.fromkeys((*series.remarks, *checks.remarks))),
+        forced=checks.forced,
+    )
     return Plan((case,))
 
 

@@ -75,6 +75,9 @@ def test_slices_of_one_axis_are_even_and_others_are_orthogonal(source: ConeSecti
     assert (rotation == rotation[:, :1]).all()
     torch.testing.assert_close(depth.diff(dim=1), torch.full((50, 4), 0.4))
     assert depth.abs().max() <= 1
+    chosen = SectionStream(source, 1, 50, SIZE, orthogonal_share=0.0, uneven_share=1.0)._inputs(5, volumes, rng)
+    steps = split_places(chosen)[1].diff(dim=1)
+    assert steps.min() >= 0 and steps.std(dim=1).min() > 0.01 and split_places(chosen)[1].abs().max() <= 1
     crossing = SectionStream(source, 1, 50, SIZE, orthogonal_share=1.0)._inputs(3, volumes, rng)
     normals = split_places(crossing)[0][:, :, 2]
     torch.testing.assert_close(normals @ normals.mT, torch.eye(3).expand(50, 3, 3))

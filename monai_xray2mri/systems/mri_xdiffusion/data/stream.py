@@ -36,6 +36,8 @@ class SectionStream:
         planes: axes of the volume [S,H,W] that these targets are counted along.
         reach: greatest depth of a single input slice, 0 to 1; several are spread evenly over what was acquired.
         orthogonal_share: share of batches of 2 or 3 slices whose slices lie in different planes (section 6.2).
+        uneven_share: share of the other batches of 2 slices or more whose slices lie anywhere along their axis, as
+            slices do that somebody chose, instead of at even distances.
 
     Raises:
         UsageError: no volume, or an impossible K or share.
@@ -54,6 +56,7 @@ class SectionStream:
         planes: Sequence[int] = (0, 1, 2),
         reach: float = 0.6,
         orthogonal_share: float = 0.3,
+        uneven_share: float = 0.0,
     ) -> None:
         shares = {int(number): share for number, share in (slices or {"1": 1.0}).items()}
         if not len(source) or min(shares) < 1 or sum(shares.values()) <= 0 or min(shares.values()) < 0:
@@ -61,6 +64,7 @@ class SectionStream:
             raise UsageError("sections", "need volumes and numbers of slices with their shares", found)
         self.source, self.batches, self.batch_size, self.pixels = source, batches, batch_size, pixels
         self.seed, self.plane_share, self.reach, self.orthogonal_share = seed, plane_share, reach, orthogonal_share
+        self.uneven_share = uneven_share
         self.planes, self.acquired = _PLANES[list(planes)], source.acquired
         self.numbers = list(shares)
         self.shares = np.array(list(shares.values())) / sum(shares.values())
@@ -113,10 +117,12 @@ class SectionStream:
         return places(rotation, torch.from_numpy(depth).float().flatten()).unflatten(0, (size, count))
 
     def _parallel(self, count: int, range_: np.ndarray, rng: np.random.Generator) -> Any:
-        """Depths [B,K] of slices at even distances over the range [B,2] that was acquired along their axis."""
+        """Depths [B,K] of slices over the range [B,2] that was acquired along their axis."""
         if count == 1:
             return rng.uniform(-self.reach, self.reach, (len(range_), 1)).clip(range_[:, :1], range_[:, 1:])
         low, high = range_[:, :1], range_[:, 1:]
+        if self.uneven_share and rng.random() < self.uneven_share:
+            return np.sort(rng.uniform(low, high, (len(range_), count)), axis=1)
         return low + (high - low) * (np.arange(count) + rng.random((len(range_), 1))) / count
 
 
