@@ -39,13 +39,22 @@ def preview(synthesis: Synthesis, columns: int = 5, rows: int = 2) -> Image.Imag
 
 
 def film_with_box(radiograph: Radiograph, box: Box) -> Image.Image:
-    """The whole film as RGB at panel height, window between its 1st and 99th percentile, with the region marked."""
+    """The whole film as RGB at panel height, window between its 1st and 99th percentile, with the region marked.
+
+    Of a region that reaches beyond the film the border of the film is marked there.
+    """
     pixels = radiograph.pixels
     low, high = np.percentile(pixels, (1, 99))
     gray = np.clip((pixels - low) / max(float(high - low), 1e-6), 0, 1)
     scale = HEIGHT / pixels.shape[0]
     size = (max(1, round(pixels.shape[1] * scale)), HEIGHT)
     film = picture(gray).resize(size, Image.Resampling.LANCZOS).convert("RGB")
-    corners = (box.left, box.top, box.left + box.columns - 1, box.top + box.rows - 1)
+    last_row, last_column = pixels.shape[0] - 1, pixels.shape[1] - 1
+    corners = (
+        max(box.left, 0),
+        max(box.top, 0),
+        min(box.left + box.columns - 1, last_column),
+        min(box.top + box.rows - 1, last_row),
+    )
     ImageDraw.Draw(film).rectangle([scale * corner for corner in corners], outline=YELLOW, width=3)
     return film
