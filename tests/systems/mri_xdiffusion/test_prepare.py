@@ -14,10 +14,12 @@ from pydicom.dataset import Dataset
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import InputRefused, UsageError
+from monai_xray2mri.systems.mri_xdiffusion.data.label_maps import painted_labels
 from monai_xray2mri.systems.mri_xdiffusion.data.prepare import VolumeOptions, prepare_volumes, split_of
 from monai_xray2mri.systems.mri_xdiffusion.data.presets import PRESETS, candidates
 from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
 from monai_xray2mri.systems.mri_xdiffusion.volumes.fastmri import magnitudes, read_fastmri
+from monai_xray2mri.types import Volume
 from tests.systems.mri_xdiffusion.test_volumes import AXIAL, write_series
 
 SIZE = 16
@@ -147,6 +149,16 @@ def test_fastmri_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "file2.h5").write_bytes(b"nothing")
     with pytest.raises(InputRefused, match="HDF5 with kspace"):
         read_fastmri(tmp_path / "file2.h5")
+
+
+def test_label_maps_are_painted() -> None:
+    labels = np.zeros((40, 40, 40), np.float32)
+    labels[10:30, 10:30, 5:18], labels[10:30, 10:30, 18:20], labels[10:30, 10:30, 20:35] = 5, 1, 6
+    painted = painted_labels(Volume(labels, np.diag([1.5, 1.5, 1.5, 1.0])), "map").voxels
+    bone, cartilage, cortex, muscle = painted[20, 20, 10], painted[20, 20, 18], painted[20, 10, 10], painted[20, 20, 3]
+    assert cartilage > muscle > cortex and cartilage > bone > cortex and painted.max() <= 1
+    with pytest.raises(InputRefused, match="label map of a knee"):
+        painted_labels(Volume(labels + 7, np.eye(4)), "map")
 
 
 def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

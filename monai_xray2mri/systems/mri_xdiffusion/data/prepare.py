@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.systems.mri_xdiffusion.data.label_maps import painted_labels
 from monai_xray2mri.systems.mri_xdiffusion.data.presets import PRESETS, Candidate, Preset, candidates
 from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
 from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import Cube, to_cube
@@ -160,7 +161,8 @@ def _read(candidate: Candidate, preset: Preset, side_mm: float, size: int) -> tu
     remarks = [f"{candidate.name}: {remark}" for remark in read.remarks]
     if max(extents) > side_mm * 1.001:
         remarks.append(f"{candidate.name}: {max(extents):.0f} mm were cropped to the cube's {side_mm:.0f} mm")
-    return to_cube(scaled_intensities(read.volume), side_mm, size), patient, remarks
+    volume = painted_labels(read.volume, read.name) if preset.labels else scaled_intensities(read.volume)
+    return to_cube(volume, side_mm, size), patient, remarks
 
 
 def _volume(candidate: Candidate, preset: Preset) -> tuple[ReadVolume, str]:

@@ -1,15 +1,16 @@
 """Which files of a release are volumes to train on, and whose they are.
 
-=========== ======================================================================================== ===================
-preset      volumes                                                                                  patient
-=========== ======================================================================================== ===================
-``any``     all NIfTI, NRRD and MetaImage files, and every folder of DICOM files                     Patient ID, or the
-                                                                                                     first folder, or
-                                                                                                     the file's name
-``brats``   FLAIR of BraTS: names ending in ``flair`` or ``t2f``                                     number in the name
-``ixi``     T1 of IXI: names ending in ``-T1``                                                       number in the name
-``fastmri`` single-coil and multi-coil knees of fastMRI: HDF5                                        ``patient_id``
-=========== ======================================================================================== ===================
+=============== ====================================================================== ==============================
+preset          volumes                                                                patient
+=============== ====================================================================== ==============================
+``any``         NIfTI, NRRD and MetaImage files, and every folder of DICOM files       Patient ID, or the first
+                                                                                       folder, or the file's name
+``brats``       FLAIR of BraTS: names ending in ``flair`` or ``t2f``                   number in the name
+``ixi``         T1 of IXI: names ending in ``-T1``                                     number in the name
+``fastmri``     single-coil and multi-coil knees of fastMRI: HDF5                      ``patient_id`` of the file
+``knee_labels`` label maps of segmented knees, painted                                 as ``any``
+                (:mod:`~monai_xray2mri.systems.mri_xdiffusion.data.label_maps`)
+=============== ====================================================================== ==============================
 
 X-Diffusion counts 5,880 files of 1,470 patients in its split of BraTS: those are four sequences of each. Here the unit
 of a split is the patient.
@@ -37,6 +38,7 @@ class Preset:
         patient: finds the patient in the name of a file; None: the first folder, or the name.
         side_mm: side of the cube that its volumes fit into; None: must be given.
         dicom: whether folders of DICOM files are wanted, too.
+        labels: whether volumes are label maps, which are painted.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Preset:
     patient: re.Pattern[str] | None = None
     side_mm: float | None = None
     dicom: bool = False
+    labels: bool = False
 
     def patient_of(self, name: str) -> str:
         """The patient of the file at a place under the release."""
@@ -65,6 +68,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         ),
         Preset("ixi", re.compile(r"-T1\.nii(\.gz)?$", re.IGNORECASE), re.compile(r"IXI\d+", re.IGNORECASE), 256.0),
         Preset("fastmri", _HDF5, side_mm=160.0),
+        Preset("knee_labels", _IMAGE, side_mm=160.0, labels=True),
     )
 }
 """Presets by name."""
