@@ -2,6 +2,7 @@
 
 ========================================== ============================================================================
 ``simulation/knee/``                       a knee; its folders people, anatomy, mri, xray, film, release in that order
+``simulation/foot/``                       a foot: photograph and dorsoplantar radiograph
 ``simulation/cones.py``                    cones as functions: volumes that are no body
 ``simulation/tools/``                      tools for any body part: lattices, distances, noise, solids, lettering
 ========================================== ============================================================================

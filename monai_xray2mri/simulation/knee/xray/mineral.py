@@ -26,6 +26,7 @@ from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy
 from monai_xray2mri.simulation.tools.lattice import Field, Grid, Points, Window
 from monai_xray2mri.simulation.tools.noise import noise_at
 from monai_xray2mri.simulation.tools.primitives import occupancy, smoothstep, table
+from monai_xray2mri.simulation.tools.rays import covered
 
 _SPONGY: Final[Mapping[str, float]] = {"femur": 0.095, "tibia": 0.095, "fibula": 0.08, "patella": 0.075}
 """Share of bone in spongy bone, away from joint surfaces."""
@@ -127,21 +128,6 @@ def bone_paths(
         _add_scar(compact, deep, scars[bone.name], part)
     _add_lesions(compact, spongy, deep, anatomy, bone, part)
     return BonePaths(window[1:], step * inside.sum(0), step * compact.sum(0), step * spongy.sum(0).clamp(min=0))
-
-
-def covered(distance: Tensor) -> Tensor:
-    """Share [Y,Z,X] of the path around each sample point that lies inside a surface.
-
-    The signed distance [Y,Z,X] is linear between sample points. The path around a sample point is half the way to each
-    neighbor along y.
-    """
-    within = distance.clamp(max=0)
-    size = distance.abs()
-    share = within[1:].add(within[:-1]).div_(size[1:].add(size[:-1]).clamp_(min=1e-6)).mul_(-0.5)
-    covered_half = torch.zeros_like(distance)
-    covered_half[1:] += share
-    covered_half[:-1] += share
-    return covered_half
 
 
 def _cortex(anatomy: KneeAnatomy, bone: Bone, grid: Grid) -> Tensor:

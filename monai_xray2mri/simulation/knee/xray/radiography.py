@@ -23,15 +23,15 @@ from monai_xray2mri.simulation.knee.anatomy.body import body_paths
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy, build_anatomy
 from monai_xray2mri.simulation.knee.anatomy.pathology import Pathology
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
-from monai_xray2mri.simulation.knee.xray.beam import (
+from monai_xray2mri.simulation.knee.xray.mineral import Scar, bone_paths, crystal_paths, growth_plate_scars
+from monai_xray2mri.simulation.knee.xray.trabeculae import Trabeculae, draw_trabeculae
+from monai_xray2mri.simulation.tools.beam import (
     Exposure,
     draw_exposure,
     exposed,
     line_integral,
     reference_attenuation,
 )
-from monai_xray2mri.simulation.knee.xray.mineral import Scar, bone_paths, crystal_paths, growth_plate_scars
-from monai_xray2mri.simulation.knee.xray.trabeculae import Trabeculae, draw_trabeculae
 from monai_xray2mri.simulation.tools.lattice import CPU, Grid
 from monai_xray2mri.types import Box
 

@@ -8,8 +8,9 @@ import torch
 from monai_xray2mri.simulation.knee.anatomy.knee_anatomy import KneeAnatomy, build_anatomy
 from monai_xray2mri.simulation.knee.anatomy.shape import Pose
 from monai_xray2mri.simulation.knee.patient import draw_patient_knee
-from monai_xray2mri.simulation.knee.xray.mineral import bone_paths, covered, crystal_paths, growth_plate_scars
+from monai_xray2mri.simulation.knee.xray.mineral import bone_paths, crystal_paths, growth_plate_scars
 from monai_xray2mri.simulation.tools.lattice import Grid
+from monai_xray2mri.simulation.tools.rays import covered
 from tests.simulation.knee.conftest import HEALTHY, SEED
 
 STEP = 2.5

@@ -11,7 +11,6 @@ from monai_xray2mri.radiograph.resampling import REGION_SIZE
 from monai_xray2mri.simulation.knee.anatomy.shape import KneeShape, Pose
 from monai_xray2mri.simulation.knee.patient import draw_patient_knee
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
-from monai_xray2mri.simulation.knee.xray.beam import MU_BONE, MU_FAT, MU_MUSCLE
 from monai_xray2mri.simulation.knee.xray.radiography import (
     FILM_SOURCE,
     JOINT_ROW,
@@ -27,6 +26,7 @@ from monai_xray2mri.simulation.knee.xray.radiography import (
     ray_grid,
     true_region,
 )
+from monai_xray2mri.simulation.tools.beam import MU_BONE, MU_FAT, MU_MUSCLE
 from tests.simulation.knee.conftest import COARSE_PIXEL_MM, HEALTHY, SEED
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
-from monai_xray2mri.simulation.knee.xray.trabeculae import PITCH_MM, Trabeculae, draw_texture, draw_trabeculae, fanned
+from monai_xray2mri.simulation.knee.xray.trabeculae import Trabeculae, draw_texture, draw_trabeculae, fanned
+from monai_xray2mri.simulation.tools.texture import PITCH_MM
 
 
 @pytest.fixture(scope="module")

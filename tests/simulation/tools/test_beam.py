@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from monai_xray2mri.simulation.knee.people.seeds import knee_generator
-from monai_xray2mri.simulation.knee.xray.beam import (
+from monai_xray2mri.simulation.tools.beam import (
     ENERGIES_KEV,
     MU_BONE,
     MU_FAT,

@@ -1,4 +1,4 @@
-"""The X-ray beam behind the knee: spectrum, scatter, blur, noise, and the processing of a CR reader.
+"""An X-ray beam behind a limb: spectrum, scatter, blur, noise, and the processing of a CR reader.
 
 - Spectrum: Kramers' law for a tungsten tube at 70 kVp behind 3 mm of aluminium, weighted by energy for an
   energy-integrating detector. The beam therefore hardens in thick bone. Characteristic lines (above 57 keV) are left
@@ -105,7 +105,7 @@ class Exposure:
     """How one film was exposed, and how the CR reader processes it.
 
     Attributes:
-        level: grey value of the reference attenuation (a typical bone of the knee) before the look-up table.
+        level: grey value of the reference attenuation (a typical bone of the limb) before the look-up table.
         contrast: grey value per unit of line integral.
         scatter: share of scattered radiation in the dose behind the leg.
         photons: quanta per mm2 that the detector counts behind the reference attenuation.
@@ -154,7 +154,7 @@ def exposed(total: Tensor, exposure: Exposure, reference: float, pixel_mm: float
     Args:
         total: [H,W] line integrals.
         exposure: the film's exposure.
-        reference: line integral that gets the grey value ``exposure.level`` (a typical bone of this knee).
+        reference: line integral that gets the grey value ``exposure.level`` (a typical bone of this limb).
         pixel_mm: pixel size in mm at the joint.
         noise: random generator of the quantum noise, on the CPU.
 
