@@ -14,6 +14,10 @@ Model = Callable[[Tensor, Tensor], Tensor]
 """A denoiser with its condition bound: (z_t [B,C,h,w], t [B]) to its prediction [B,C,h,w]."""
 
 
+Refine = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Alters a step: (z_t, z_0, eps [B,C,h,w], t [B]) to the estimates (z_0, eps) that the step goes on with."""
+
+
 class Sampler(Protocol):
     """An algorithm that draws z_0; :func:`ddim` is one, and says what the arguments are."""
 
@@ -39,6 +43,7 @@ def ddim(
     eta: float = 0.0,
     noise: Callable[[int], Tensor] | None = None,
     callback: Callable[[int], None] | None = None,
+    refine: Refine | None = None,
 ) -> Tensor:
     """DDIM (Song et al. 2021, Eq. 12 and 16).
 
@@ -52,6 +57,7 @@ def ddim(
         eta: 0 deterministic, 1 ancestral.
         noise: gives the noise [B,C,h,w] that the step of an index adds; needed if eta > 0.
         callback: called with the index of each finished step.
+        refine: alters the estimates of each step, as SCCDM does; None leaves them.
 
     Returns:
         z_0, [B,C,h,w].
@@ -65,6 +71,8 @@ def ddim(
     for index, (t, t_next) in enumerate(zip(timesteps, [*timesteps[1:], -1], strict=True)):
         now = torch.full((len(z_t),), t, device=z_t.device)
         z_0, eps = schedule.split(model(z_t, now), z_t, now)
+        if refine is not None:
+            z_0, eps = refine(z_t, z_0, eps, now)
         a, s = schedule.coefficients(now, z_t)
         a_next, s_next = schedule.coefficients(torch.full_like(now, t_next), z_t)
         sigma = eta * (s_next / s) * (1 - (a / a_next) ** 2).clamp(min=0).sqrt()  # Eq. 16 of Song et al.

@@ -42,6 +42,21 @@ def scaled_linear_alpha_bar(steps: int, beta_start: float = 0.00085, beta_end: f
     return torch.cumprod(1 - beta, dim=0).float()
 
 
+def linear_alpha_bar(steps: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> Tensor:
+    """alpha_bar [T] of Ho et al. (2020), section 4, and of SCCDM: beta is linear.
+
+    With other than 1000 steps the betas are divided by steps / 1000.
+
+    Raises:
+        ValueError: so few steps that a beta would reach 1.
+    """
+    scale = 1000 / steps
+    if scale * beta_end >= 1:
+        raise ValueError(f"the linear rule needs more than {1000 * beta_end:.0f} steps, got {steps}")
+    beta = torch.linspace(scale * beta_start, scale * beta_end, steps, dtype=torch.float64)
+    return torch.cumprod(1 - beta, dim=0).float()
+
+
 def exploding_alpha_bar(steps: int, lowest: float = 0.01, highest: float = 100.0) -> Tensor:
     """alpha_bar [T] of the variance-exploding process (Song et al. 2021, Eq. 9): x_t = x_0 + sigma_t eps.
 
@@ -57,7 +72,7 @@ class NoiseSchedule(nn.Module):
 
     Args:
         steps: T.
-        rule: ``"cosine"``, ``"scaled_linear"`` or ``"exploding"``.
+        rule: ``"cosine"``, ``"scaled_linear"``, ``"linear"`` or ``"exploding"``.
         prediction: what the denoiser predicts, ``"epsilon"`` (the papers) or ``"v"``.
         network_steps: T of the schedule that the denoiser's weights know, if it is another; see :meth:`network_time`.
 
@@ -74,6 +89,7 @@ class NoiseSchedule(nn.Module):
         rules: dict[str, Callable[[int], Tensor]] = {
             "cosine": cosine_alpha_bar,
             "scaled_linear": scaled_linear_alpha_bar,
+            "linear": linear_alpha_bar,
             "exploding": exploding_alpha_bar,
         }
         if rule not in rules:
