@@ -11,6 +11,7 @@ import torch
 from monai_xray2mri.systems.mri_xdiffusion.planes import plane_axis, split_places
 from monai_xray2mri.training.configurations import configuration_files
 from monai_xray2mri.training.configured import read_configurations, run_configured
+from monai_xray2mri.training.recipe import TrainingRecipe
 
 SMALL = {
     "diffusion_def#channels": [8, 8, 16],
@@ -52,3 +53,16 @@ def test_a_prior_is_trained_by_the_engine(repository: Path, tmp_path: Path) -> N
     assert run_configured(files, folder / "configs" / "metadata.json", given, "denoiser") == (3, 3)
     state = torch.load(tmp_path / "model.pt", weights_only=True)
     assert all(math.isfinite(float(value.float().sum())) for value in state.values())
+
+
+def test_the_recipe_of_the_baselines_can_be_made(repository: Path, tmp_path: Path) -> None:
+    folder = repository / "bundle" / "mri_xdiffusion"
+    given = {"output_dir": str(tmp_path), "bundle_root": str(folder), "device": "cpu"}
+    recipe = TrainingRecipe(folder / "configs" / "recipe_baselines.json", given)
+    progress = {name: str(recipe.stage(name).progress()) for name in recipe}
+    assert progress.pop("knee_volumes") == "0 of 310 volumes"
+    assert len(progress) == 6 and set(progress.values()) == {"0 of 60,000 slices"}
+    for name in progress:
+        stage = recipe.stage(name)
+        parser = read_configurations(stage.files(), stage.overrides())
+        assert parser["batch_size"] == 16 and ("plane_" in name) == (parser["drop_condition"] == 1.0)

@@ -41,6 +41,8 @@ _GIVEN: Final[dict[str, Places]] = {
         "10 slices": lambda case: case.even_places(10),
     },
 }
+_ONE_SAMPLE: Final = ("1 slice beside the middle",)
+"""Conditions of which one sample is drawn."""
 _MANY: Final = "psnr_mean8"
 
 
@@ -57,22 +59,27 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
             yield {"method": name}
             continue
         for condition, places_of in _GIVEN[case.domain].items():
-            volumes = _draw(setting, method, case, places_of(case))
+            volumes = _draw(setting, method, case, condition, places_of(case))
             row = {"method": name, "condition": condition, **ruler.measure(volumes[0])}
             many = ruler.intensities(volumes.mean(axis=0))["psnr"] if len(volumes) > 1 else None
             yield row | ({_MANY: many} if many is not None else {})
 
 
-def _draw(setting: VolumeSetting, method: Any, case: VolumeCase, place: Tensor) -> np.ndarray:
-    samples = SAMPLES if isinstance(method, NetworkMethod) else 1
+def _draw(setting: VolumeSetting, method: Any, case: VolumeCase, condition: str, place: Tensor) -> np.ndarray:
+    samples = _samples(condition) if isinstance(method, NetworkMethod) else 1
     return generate(method, case.given(place), samples, setting.seed)
+
+
+def _samples(condition: str) -> int:
+    return 1 if condition in _ONE_SAMPLE else SAMPLES
 
 
 def _work(split: str) -> Any:
     def work(setting: VolumeSetting) -> float:
         networks = [each for each in setting.todo.values() if isinstance(each, NetworkMethod)]
         domain = domain_of_split(split)
-        return work_of(domain, SAMPLES * len(_GIVEN[domain]) * sum(applies(each, domain) for each in networks))
+        volumes = sum(map(_samples, _GIVEN[domain]))
+        return work_of(domain, volumes * sum(applies(each, domain) for each in networks))
 
     return work
 
@@ -122,7 +129,7 @@ def comparison(name: str, title: str, split: str, cpu: int, full: int) -> Study[
     )  # fmt: skip
 
 
-COMPARISON: Final = comparison("comparison", "Methods compared on bodies", BODIES, 3, 100)
+COMPARISON: Final = comparison("comparison", "Methods compared on bodies", BODIES, 2, 100)
 CONES_COMPARED: Final = comparison("cones", "Methods compared on cones", CONES, 10, 1000)
 MASKED_COMPARED: Final = comparison("masked_cones", "Fourier-masked cones (C.1)", MASKED, 2, 100)
 SHIFTED: Final = comparison("shifted", "Knees outside the range of training", "shifted", 1, 100)

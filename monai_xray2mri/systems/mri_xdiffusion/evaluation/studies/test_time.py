@@ -53,4 +53,4 @@ def tables(rows: Sequence[Row]) -> list[ResultTable]:
     return [condition_table(rows, "test_time", "At test time", {**MEASURES, **SHAPES}, note)]
 
 
-TEST_TIME: Final = Study("test_time", "At test time", (CONES,), {"cpu": 3, "full": 100}, measure, work, tables)
+TEST_TIME: Final = Study("test_time", "At test time", (CONES,), {"cpu": 2, "full": 100}, measure, work, tables)

@@ -22,6 +22,8 @@ from monai_xray2mri.systems.mri_xdiffusion.sections import ViewAverage
 FEW: Final = (1, 2, 3, 5, 10)
 MANY: Final = (1, 2, 3, 5, 10, 20, 31, 60)
 PLANES: Final = "three planes"
+MOST_SAMPLES: Final = 10
+"""Largest N of which there are as many samples of one view."""
 View = tuple[Tensor, Tensor]
 
 
@@ -51,6 +53,8 @@ def measure_numbers(numbers: Sequence[int]) -> Callable[[VolumeSetting, VolumeCa
             around = [view(degrees, azimuth(degrees)) for degrees in angles(number)]
             for kind in ("mean", "max"):
                 yield {"views": f"{number} views, {kind}", "number": number, **aggregate(kind, around)}
+            if number > MOST_SAMPLES:
+                continue
             samples = [view(360.0 if one == 0 else f"sample {one}", torch.eye(3)) for one in range(number)]
             yield {"views": f"{number} samples of one view, mean", "number": number, **aggregate("mean", samples)}
         planes = [view(360.0 if axis == 0 else f"plane {axis}", plane_rotation(axis)) for axis in range(3)]
@@ -66,7 +70,8 @@ def angles(number: int) -> list[float]:
 
 def distinct_views(numbers: Sequence[int]) -> int:
     """Views that are drawn for all N: angles, samples, two planes."""
-    return len({angle for number in numbers for angle in angles(number)}) + max(numbers) - 1 + 2
+    samples = max(number for number in numbers if number <= MOST_SAMPLES)
+    return len({angle for number in numbers for angle in angles(number)}) + samples - 1 + 2
 
 
 def _tables(name: str) -> Callable[[Sequence[Row]], list[ResultTable]]:
@@ -90,6 +95,6 @@ def _study(
     return Study(name, title, (split,), counts, measure_numbers(numbers), work, _tables(name))
 
 
-CONE_VIEWS: Final = _study("cone_views", "Views, cones", CONES, FEW, 10, 100)
+CONE_VIEWS: Final = _study("cone_views", "Views, cones", CONES, FEW, 6, 100)
 CONE_MANY_VIEWS: Final = _study("cone_many_views", "Up to 60 views, cones", CONES, MANY, 2, 50)
 BODY_VIEWS: Final = _study("body_views", "Views, bodies", BODIES, (1, 2, 3, 5), 1, 50)
