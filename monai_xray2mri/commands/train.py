@@ -133,7 +133,7 @@ def run(options: argparse.Namespace) -> int:
     if options.recipe is not None:
         return run_by_recipe(options)
     plan = _plan(options, clock)
-    stages = STAGES if options.stage == "all" else (options.stage,)
+    stages = _stages(plan, options.stage)
     if options.dry_run:
         return _dry_run(plan, stages, options.quiet)
     if plan.processes > 1 and len(stages) > 1:
@@ -150,6 +150,25 @@ def run(options: argparse.Namespace) -> int:
                 break
     print(weights)
     return ExitCode.DONE
+
+
+def _stages(plan: Plan, wanted: str) -> Sequence[str]:
+    """The stages that are wanted; a bundle whose autoencoder has no weights has one stage.
+
+    Raises:
+        UsageError: an autoencoder without weights is to be trained.
+    """
+    import torch
+
+    if wanted == "denoiser":
+        return (wanted,)
+    with torch.device("meta"):  # nothing is computed or kept
+        autoencoder = plan.parser("denoiser").get_parsed_content("autoencoder_def")
+    if next(autoencoder.parameters(), None) is not None:
+        return STAGES if wanted == "all" else (wanted,)
+    if wanted == "autoencoder":
+        raise UsageError("stage autoencoder", "must have weights to train", type(autoencoder).__name__)
+    return ("denoiser",)
 
 
 def _plan(options: argparse.Namespace, clock: float) -> Plan:

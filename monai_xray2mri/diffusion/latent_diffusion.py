@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,8 @@ class LatentDiffusion(nn.Module, ABC):
 
     latent_scale: Tensor
     null_context: Tensor
+    place_shape: ClassVar[tuple[int, ...]] = ()
+    """Of the place of one image: empty for a depth, (P,) for P numbers."""
 
     def __init__(
         self,

@@ -229,7 +229,7 @@ def _work(network: Any, stage: str, count: int, parser: ConfigParser) -> tuple[n
         "t": torch.zeros(count, dtype=torch.int64),
         "image": torch.zeros(count, 1, side, side),
         "image_latent": latent,
-        "place": torch.zeros(count),
+        "place": torch.zeros(count, *network.place_shape),
         "guide": torch.zeros(count, network.guide_width),
         "keep": torch.ones(count, 3),
     }

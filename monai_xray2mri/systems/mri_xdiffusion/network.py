@@ -22,6 +22,7 @@ from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.noise import SectionNoise
 from monai_xray2mri.systems.mri_xdiffusion.planes import (
+    PLACE_NUMBERS,
     POSE_NUMBERS,
     places,
     poses,
@@ -55,6 +56,10 @@ class CrossSectionDiffusion(LatentDiffusion):
     Raises:
         ValueError: two reductions, or an impossible share or length of the noise.
     """
+
+    place_shape = (PLACE_NUMBERS,)
+    guide_width = POSE_NUMBERS
+    """Of the guide of one slice."""
 
     def __init__(
         self,

@@ -10,12 +10,14 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.training.configurations import configuration_files
 from monai_xray2mri.training.configured import read_configurations, run_configured
 from monai_xray2mri.training.denoiser import ForwardDiffusion
+from monai_xray2mri.training.dry_run import measure_step
 from monai_xray2mri.training.recipe import TrainingRecipe
 
 SMALL: dict[str, Any] = {
@@ -64,7 +66,17 @@ def test_the_paper_size_takes_zero_123s_projection(folder: Path) -> None:
         denoiser = parser.get_parsed_content("diffusion_def")
     assert denoiser.context.projection.weight.shape == (768, 772)
     assert parameters(denoiser.unet) == 859_532_484  # Zero-123's U-Net
+    with FlopCounterMode(display=False) as counter, torch.device("meta"):
+        latent, t = torch.zeros(1, 4, 32, 32), torch.zeros(1, dtype=torch.long)
+        denoiser(latent, t, latent, torch.zeros(1, 1, 768), torch.zeros(1, 10), torch.zeros(1, 11))
+    assert counter.get_total_flops() == pytest.approx(176.3e9, rel=1e-3)
     assert parser["batch_size"] == 32 and parser["learning_rate"] == 1e-6 and parser["warm_up"] == 100
+
+
+def test_a_step_is_measured_without_being_computed(folder: Path) -> None:
+    parser = read_configurations(configuration_files(folder, ["cones"], folder), {"precision": None})
+    cost = measure_step(parser, "denoiser")
+    assert cost.parameters == cost.trained_parameters < 0.9e6 and 0.2e9 < cost.flops / cost.batch_size < 0.4e9
 
 
 def test_training_learns_goes_on_and_is_watched(folder: Path, tmp_path: Path) -> None:
