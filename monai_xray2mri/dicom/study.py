@@ -15,6 +15,7 @@ from monai_xray2mri.dicom.kinds import Kind
 from monai_xray2mri.dicom.marks import is_own_result
 from monai_xray2mri.dicom.patients import count_patients
 from monai_xray2mri.dicom.quiet import quiet
+from monai_xray2mri.dicom.placeholders import shown_code
 from monai_xray2mri.dicom.rejection import Rejection, is_key_object_selection, rejection_of
 from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.dicom.unopened import archive_kind, links_not_followed
@@ -138,7 +139,10 @@ class _Sorting:
         elif kind is not None:
             self.found[kind.name].append(StudyFile(name, file, header))
         else:
-            self.others[modality or "DICOM object without modality"] += 1
+            shown = shown_code(modality)  # damaged lengths put a patient's name into the modality
+            self.others[
+                shown if shown == modality else f"DICOM object {shown if modality else 'without modality'}"
+            ] += 1
 
     def leave_unopened(self, name: str, kind: str, why: str) -> None:
         """Note what may hold more, and is not looked into."""

@@ -61,3 +61,11 @@ def test_pictures_beside_films_are_passed_over(film: Path) -> None:
     found = plan(film.parent, assume_spacing=True, estimate=False)
     assert [case.side for case in found.cases] == [Side.RIGHT] and found.refusals == ()
     assert "1000L.png: a picture beside DICOM radiographs was passed over" in found.remarks
+
+
+def test_a_modality_that_holds_other_attributes_is_not_quoted(tmp_path: Path) -> None:
+    """A damaged length makes one value of several attributes, names among them."""
+    write_film(tmp_path / "film.dcm", simulated_crop(), Modality="CR\x10\x00PN\x10\x00Hidden^Patient")
+    with pytest.raises(InputRefused, match="1 DICOM object of another kind") as refusal:
+        read_knee_study(tmp_path)
+    assert "Hidden" not in str(refusal.value)
