@@ -14,8 +14,8 @@ from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.kinds import Kind
 from monai_xray2mri.dicom.marks import is_own_result
 from monai_xray2mri.dicom.patients import count_patients
-from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.placeholders import shown_code
+from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.rejection import Rejection, is_key_object_selection, rejection_of
 from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.dicom.unopened import archive_kind, links_not_followed

@@ -193,9 +193,14 @@ def _frame_alone(dataset: Dataset) -> Dataset:
 
 def _describe(frame: Dataset, precision: Precision) -> None:
     """Describe a frame so that decoders give all bits of it: they unpack it so, or remove what is not described."""
-    frame.BitsAllocated = 8 if precision.bits <= 8 else 16
-    frame.BitsStored, frame.HighBit = precision.bits, precision.bits - 1
-    frame.PixelRepresentation = int(precision.signed)
+    described = {
+        "BitsAllocated": 8 if precision.bits <= 8 else 16,
+        "BitsStored": precision.bits,
+        "HighBit": precision.bits - 1,
+        "PixelRepresentation": int(precision.signed),
+    }
+    for keyword, value in described.items():
+        frame.add_new(keyword, "US", value)  # an element that is there may have a VR that takes no number
 
 
 def _precision(frame: Dataset, name: str) -> Precision | None:

@@ -69,3 +69,11 @@ def test_a_modality_that_holds_other_attributes_is_not_quoted(tmp_path: Path) ->
     with pytest.raises(InputRefused, match="1 DICOM object of another kind") as refusal:
         read_knee_study(tmp_path)
     assert "Hidden" not in str(refusal.value)
+
+
+def test_a_high_bit_of_another_vr_does_not_matter(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.dcm", simulated_crop())
+    header = dcmread(film)
+    header.add_new("HighBit", "UI", "1.2")
+    header.save_as(film)
+    assert len(plan(tmp_path, estimate=False).cases) == 1
