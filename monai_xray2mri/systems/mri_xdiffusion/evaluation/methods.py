@@ -250,7 +250,7 @@ def _prior_method(kind: str, weights: list[Path], bundle: Path, names: tuple[str
         PlanePrior(read_network(path, bundle, (*names, f"train_baseline_plane_{axis}"), device), axis)
         for path, axis in zip(weights, axes, strict=True)
     ]
-    method: Method = ScoreMRI(priors[0]) if kind == "scoremri" else PerpendicularPlanes(*priors)
+    method: Method = ScoreMRI(priors[0]) if kind == "scoremri" else PerpendicularPlanes(priors[0], priors[1])
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in weights]
     return PriorMethod(method, domain_of(priors[0].network), {"kind": kind, "weights_sha256": digests})
 
