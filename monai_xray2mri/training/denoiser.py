@@ -62,6 +62,10 @@ class ConditionedNetwork(Protocol):
         """Scaled latents [B,C,h,w] of targets [B,1,H,W]."""
         ...
 
+    def known_cells(self, mask: Tensor) -> Tensor:
+        """Which of a latent's numbers are known where pixels are (1 in masks [B,1,H,W]): 1 or 0, to be broadcast."""
+        ...
+
     def image_latent(self, image: Tensor, /) -> Tensor:
         """Scaled latents [B,C,h,w] of images [B,1,H,W]."""
         ...

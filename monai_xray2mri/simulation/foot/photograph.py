@@ -92,7 +92,7 @@ def draw_camera(generator: torch.Generator) -> Camera:
         gain=0.75 + 0.55 * u[8],
         balance=(1.0 + warm, 1.0 + 0.04 * (u[10] - 0.5), 1.0 - warm),
         shine=0.02 + 0.12 * u[11] ** 2,
-        floor=tuple(0.8 * value + 0.2 * u[12] for value in _FLOORS[int(u[13] * len(_FLOORS))]),  # type: ignore[arg-type]
+        floor=tuple(0.8 * value + 0.2 * u[12] for value in _FLOORS[int(u[13] * len(_FLOORS))]),
         blur=0.25 + 0.6 * u[14] ** 2,
         noise=0.004 + 0.014 * u[15] ** 2,
         gamma=0.9 + 0.25 * u[16],
@@ -261,7 +261,7 @@ def _flat_distance(seen: SeenSurface, place: Vector) -> Tensor:
     return torch.hypot(seen.position[..., 0] - float(place[0]), seen.position[..., 2] - float(place[2]))
 
 
-def _line_distance(seen: SeenSurface, line: Sequence[Sequence[float]]) -> Tensor:
+def _line_distance(seen: SeenSurface, line: Sequence[Sequence[float] | Vector]) -> Tensor:
     """Distance [N,N] in mm of the pixels from a polyline of points (x, y, z), seen from above."""
     nearest = torch.full_like(seen.foot, math.inf)
     x, z = seen.position[..., 0], seen.position[..., 2]

@@ -118,7 +118,7 @@ def _write_foot(directory: Path, settings: FeetSettings, seed: int) -> None:
         for name, picture in (("original", foot.cut_out), ("floor", foot.photograph)):
             Image.fromarray(np.rint(picture.transpose(1, 2, 0) * 255).astype(np.uint8)).save(draft / f"{name}.png")
         Image.fromarray(np.rint(foot.radiograph * 65535).astype(np.uint16)).save(draft / "xray.png")
-        np.savez_compressed(draft / "bones.npz", **foot.bones)
+        np.savez_compressed(draft / "bones.npz", allow_pickle=False, **foot.bones)
         with whole_file(draft / "truth.json") as file:  # last: a foot with its truth is complete
             file.write_text(json.dumps(truth_of(foot), indent=1) + "\n", encoding="utf-8")
 

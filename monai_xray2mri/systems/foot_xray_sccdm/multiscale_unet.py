@@ -179,9 +179,10 @@ class MultiScaleUNet(nn.Module):
             self.up.append(stage)
             if level > 0:
                 self.grow.append(nn.Conv2d(now, now, 3, padding=1))
-        self.tail = nn.Sequential(nn.GroupNorm(groups, now), nn.SiLU(), nn.Conv2d(now, image_channels, 3, padding=1))
-        nn.init.zeros_(self.tail[2].weight)
-        nn.init.zeros_(self.tail[2].bias)
+        last = nn.Conv2d(now, image_channels, 3, padding=1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.tail = nn.Sequential(nn.GroupNorm(groups, now), nn.SiLU(), last)
 
     def forward(self, d_t: Tensor, condition: Tensor, t: Tensor) -> Denoised:
         """Predict the noise.
