@@ -8,6 +8,7 @@ answer at once.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,6 +39,9 @@ from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.errors import ExitCode, Xray2MRIError, describe_unexpected
 from monai_xray2mri.runtime.interruption import TERMINATED, Terminated, terminable
 
+_NOBODY_READS = 141
+"""Exit code of a program that SIGPIPE ended, as shells report it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command.
@@ -53,7 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # pydicom and the Deploy SDK, if it is installed, warn about things that users cannot act on
         with terminable(), quiet():
-            return int(options.run(options))
+            code = int(options.run(options))
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:  # who reads stdout has seen enough, as ``| head`` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        return _NOBODY_READS
     except Xray2MRIError as error:
         print(f"xray2mri: {error}", file=sys.stderr)
         return int(error.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -216,6 +217,24 @@ def test_a_defect_is_named_without_quoting_the_input(
     said = capsys.readouterr().err
     assert "unexpected ValueError in " in said
     assert "HIDDEN" not in said
+
+
+def test_who_reads_only_the_first_lines_gets_no_error(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """``xray2mri info | head -1``."""
+
+    class NobodyReads(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+        def fileno(self) -> int:
+            return stdout.fileno()
+
+    with (tmp_path / "stdout").open("w") as stdout:
+        monkeypatch.setattr("sys.stdout", NobodyReads())
+        assert main(["info", "--bundle", str(tiny_bundle)]) == 141
+    assert not capsys.readouterr().err
 
 
 def test_messages_name_no_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
