@@ -79,7 +79,7 @@ def _add_koa(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget:
     _add_crops(parser, "the folder train")
     parser.add_argument("--simulated", type=int, default=60, help="number of simulated knees (default: %(default)s)")
     parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.add_argument("--epochs", type=int, default=4, help="passes over the crops (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=12, help="passes over the crops (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of start, order and variation (default: 0)")
     parser.set_defaults(run=train_koa)
 

@@ -173,7 +173,7 @@ class KOATraining(SmallTraining[KOAClassifier, tuple[Tensor, Tensor]]):
 
     @classmethod
     def from_photographs(
-        cls, start: Path, crops: GradedCrops, watched: GradedCrops, epochs: int = 4, seed: int = 0
+        cls, start: Path, crops: GradedCrops, watched: GradedCrops, epochs: int = 12, seed: int = 0
     ) -> KOATraining:
         """The training of the shipped classifier, which begins with the filters of photographs."""
         batches = GradedBatches(crops, seed=seed)
@@ -226,7 +226,7 @@ def train_from_folders(
     output: Path,
     *,
     simulated: int = 60,
-    epochs: int = 4,
+    epochs: int = 12,
     seed: int = 0,
     minutes: float | None = None,
     progress: bool = False,
