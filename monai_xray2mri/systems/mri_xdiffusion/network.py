@@ -18,7 +18,7 @@ from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion, use_chann
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.diffusion.samplers import Model
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
-from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
+from monai_xray2mri.networks.pixel_codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.noise import SectionNoise
 from monai_xray2mri.systems.mri_xdiffusion.planes import (

@@ -11,7 +11,7 @@ import torch
 
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.networks.condition import ImageEncoder
-from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
+from monai_xray2mri.networks.pixel_codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.slices import SliceTokens

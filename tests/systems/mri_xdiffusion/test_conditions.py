@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from monai_xray2mri.networks.pixel_codec import PixelCodec
 from monai_xray2mri.simulation.cones import draw_cones
 from monai_xray2mri.systems.mri_xdiffusion.alignment import NEAR, AlignedSlices
-from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.places import PlacedContext, mean_pose, place_numbers

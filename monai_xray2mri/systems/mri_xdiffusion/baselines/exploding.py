@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.systems.mri_xdiffusion.codec import PixelCodec
+from monai_xray2mri.networks.pixel_codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.planes import plane_rotation, view_places
 

@@ -1,0 +1,1 @@
+"""Pairs of photograph and radiograph to train on: ``pairs`` reads folders of them, ``stream`` draws batches."""

@@ -1,0 +1,86 @@
+"""Folders of pairs, a folder a foot, as the released code of SCCDM has them.
+
+Each folder holds a photograph ``original*.png`` and a radiograph ``xray*.png``, registered, the photograph black beside
+the foot. ``xray2mri simulate-feet`` writes such folders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from monai_xray2mri.errors import InputRefused
+
+_LUMA = np.array((0.299, 0.587, 0.114), dtype=np.float32)
+"""ITU-R BT.601."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs in memory.
+
+    Attributes:
+        names: of their folders.
+        photographs: [N,S,S] uint8, grey.
+        radiographs: [N,S,S] uint8.
+    """
+
+    names: tuple[str, ...]
+    photographs: np.ndarray
+    radiographs: np.ndarray
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.names)
+
+
+def read_pairs(directory: Path, size: int = 256) -> Pairs:
+    """Read all pairs of a folder.
+
+    Args:
+        directory: of the folders.
+        size: pixels per side that pictures of another size are brought to.
+
+    Raises:
+        InputRefused: no pair, a partner that is missing, a picture that cannot be read or two sizes in a pair.
+    """
+    folders = sorted(path for path in Path(directory).iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not folders:
+        raise InputRefused(f"folder {Path(directory).name}", "must hold a folder for each foot", "none")
+    photographs = np.empty((len(folders), size, size), np.uint8)
+    radiographs = np.empty_like(photographs)
+    for number, folder in enumerate(folders):
+        photograph, radiograph = _picture(folder, "original"), _picture(folder, "xray")
+        if photograph.shape != radiograph.shape:
+            raise InputRefused(
+                f"pair {folder.name}", "needs two pictures of one size",
+                f"{photograph.shape[1]} x {photograph.shape[0]} and {radiograph.shape[1]} x {radiograph.shape[0]}",
+            )  # fmt: skip
+        photographs[number], radiographs[number] = _sized(photograph, size), _sized(radiograph, size)
+    return Pairs(tuple(folder.name for folder in folders), photographs, radiographs)
+
+
+def _picture(folder: Path, start: str) -> np.ndarray:
+    """A grey picture [H,W] float32 in [0,1] of a folder."""
+    found = sorted(folder.glob(f"{start}*.png"))
+    if len(found) != 1:
+        raise InputRefused(f"pair {folder.name}", f"needs one picture {start}*.png", f"{len(found)} of them")
+    try:
+        with Image.open(found[0]) as picture:
+            pixels = np.asarray(picture)
+    except OSError as error:
+        raise InputRefused(f"picture {folder.name}/{found[0].name}", "must be a PNG that can be read") from error
+    whole = 65535.0 if pixels.dtype.itemsize > 1 else 255.0
+    gray = pixels[..., :3].astype(np.float32) @ _LUMA if pixels.ndim == 3 else pixels.astype(np.float32)
+    return np.asarray(gray / whole, dtype=np.float32)
+
+
+def _sized(picture: np.ndarray, size: int) -> np.ndarray:
+    """The picture [S,S] uint8."""
+    if picture.shape != (size, size):
+        scaled = Image.fromarray(picture).resize((size, size), Image.Resampling.BOX)
+        picture = np.asarray(scaled)
+    return np.asarray(np.rint(picture.clip(0, 1) * 255), dtype=np.uint8)

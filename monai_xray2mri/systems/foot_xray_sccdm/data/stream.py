@@ -1,0 +1,108 @@
+"""Batches of pairs, varied while the network trains; photograph and radiograph move together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from monai_xray2mri.core.random_streams import draw_generator
+from monai_xray2mri.errors import UsageError
+from monai_xray2mri.systems.foot_xray_sccdm.data.pairs import Pairs
+from monai_xray2mri.systems.foot_xray_sccdm.difference import half_difference
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How far pairs are varied; 0 everywhere leaves them as they are.
+
+    Attributes:
+        turn_deg: greatest rotation.
+        scale: greatest relative change of size.
+        shift: greatest shift as a share of the side.
+        gamma: greatest logarithm of the exponent on the photograph's grey values.
+        gain: greatest relative change of the photograph's brightness.
+    """
+
+    turn_deg: float = 8.0
+    scale: float = 0.06
+    shift: float = 0.04
+    gamma: float = 0.35
+    gain: float = 0.2
+
+
+class PairStream:
+    """Batches, each of which follows from seed, epoch and number alone.
+
+    A batch holds the keys of :mod:`monai_xray2mri.training.denoiser`: ``target`` [B,1,S,S] and ``image`` [B,1,S,S] in
+    [-1,1]. The target is half the difference of radiograph and photograph (Wan 2025, Eq. 9), or the radiograph itself.
+
+    Args:
+        pairs: to draw from.
+        batches: per epoch, those of all processes.
+        batch_size: B.
+        seed: of what is drawn.
+        difference: whether the target is half the difference.
+        variation: see :class:`Variation`; None varies nothing.
+
+    Raises:
+        UsageError: no pair.
+    """
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        batches: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        difference: bool = True,
+        variation: Variation | None = None,
+    ) -> None:
+        if not len(pairs):
+            raise UsageError("pairs of feet", "must be at least one", "none")
+        self.pairs, self.batches, self.batch_size = pairs, batches, batch_size
+        self.seed, self.difference, self.variation = seed, difference, variation
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return self.batches
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing: the epoch is given with each batch."""
+
+    def batch(self, epoch: int, number: int) -> dict[str, Tensor]:
+        """Batch ``number`` of an epoch; see the class."""
+        rng = draw_generator("feet", self.seed, epoch, number)
+        rows = rng.integers(len(self.pairs), size=self.batch_size)
+        both = np.stack((self.pairs.photographs[rows], self.pairs.radiographs[rows]), axis=1)
+        images = torch.from_numpy(both).float() / 255  # [B,2,S,S]
+        if self.variation is not None:
+            images = _varied(images, self.variation, rng)
+        photograph, radiograph = (2 * images - 1).split(1, dim=1)
+        return {
+            "target": half_difference(radiograph, photograph) if self.difference else radiograph,
+            "image": photograph,
+        }
+
+
+def _varied(images: Tensor, variation: Variation, rng: np.random.Generator) -> Tensor:
+    """Photographs and radiographs [B,2,S,S] in [0,1], moved together; the photographs' grey values are altered."""
+
+    def draw(reach: float) -> Tensor:
+        return torch.from_numpy(rng.uniform(-reach, reach, len(images))).float()
+
+    angle, scale = draw(math.radians(variation.turn_deg)), 1 + draw(variation.scale)
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    across, down = 2 * draw(variation.shift), 2 * draw(variation.shift)
+    theta = torch.stack((cosine, -sine, across, sine, cosine, down), dim=1).view(-1, 2, 3)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    moved = F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
+    photograph, radiograph = moved.split(1, dim=1)
+    exponent, gain = draw(variation.gamma).exp(), 1 + draw(variation.gain)
+    photograph = (gain.view(-1, 1, 1, 1) * photograph.clamp(min=0) ** exponent.view(-1, 1, 1, 1)).clamp(0, 1)
+    return torch.cat((photograph, radiograph), dim=1)
