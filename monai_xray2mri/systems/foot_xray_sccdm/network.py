@@ -160,12 +160,21 @@ class DifferenceDiffusion(LatentDiffusion):
     def _given_now(self, condition: Condition, d_t: Tensor, t: Tensor) -> Denoised:
         return self.given(d_t, t, condition)
 
-    def refined_ddim(self, model: Model, z_t: Tensor, schedule: NoiseSchedule, *options: object) -> Tensor:
+    def refined_ddim(
+        self,
+        model: Model,
+        z_t: Tensor,
+        schedule: NoiseSchedule,
+        steps: int,
+        eta: float,
+        noise: Callable[[int], Tensor] | None,
+        callback: Callable[[int], None] | None,
+    ) -> Tensor:
         """A :class:`~monai_xray2mri.diffusion.samplers.Sampler`: DDIM with the refinement of each step."""
-        if not isinstance(model, WatchedModel):  # guided: the refinement would see half of it
-            return ddim(model, z_t, schedule, *options)  # type: ignore[arg-type]
-        bound, refine = self.refinement.bind(model.denoise, schedule)
-        return ddim(bound, z_t, schedule, *options, refine=refine)  # type: ignore[arg-type]
+        refine = None
+        if isinstance(model, WatchedModel):  # a guided model would show the refinement half of what it saw
+            model, refine = self.refinement.bind(model.denoise, schedule)
+        return ddim(model, z_t, schedule, steps, eta, noise, callback, refine)
 
     def radiographs(self, photographs: Tensor, generators: list[torch.Generator], **settings: object) -> Tensor:
         """Radiographs [B,1,H,W] in [-1,1] of grey photographs [B,1,H,W] in [-1,1].
