@@ -94,7 +94,7 @@ def test_impossible_numbers_of_steps_are_refused(count: int) -> None:
 
 def test_unknown_rules_are_refused() -> None:
     with pytest.raises(ValueError, match="rule must be one of"):
-        NoiseSchedule(rule="linear")
+        NoiseSchedule(rule="quadratic")
     with pytest.raises(ValueError, match="more than 12 steps"):
         NoiseSchedule(10, "scaled_linear")
     with pytest.raises(ValueError, match="network_steps must be"):

@@ -1,9 +1,9 @@
 """A simulated foot: registered photograph and dorsoplantar radiograph, and the truth about it.
 
 Example:
-    >>> foot = simulate_foot(0)  # doctest: +SKIP
-    >>> foot.photograph.shape, foot.radiograph.shape, foot.keypoints.shape  # doctest: +SKIP
-    ((3, 256, 256), (256, 256), (10, 2))
+    >>> foot = simulate_foot(0, size=32)
+    >>> foot.photograph.shape, foot.radiograph.shape, foot.keypoints.shape
+    ((3, 32, 32), (32, 32), (10, 2))
 """
 
 from __future__ import annotations
