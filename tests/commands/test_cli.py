@@ -252,7 +252,8 @@ def test_messages_name_no_patient(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_missing_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(["check", str(tmp_path / "nowhere")], ExitCode.USAGE, "nothing at that path", capsys)
+    assert main(["check", str(tmp_path / "nowhere")]) == ExitCode.USAGE
+    assert "nothing at that path" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

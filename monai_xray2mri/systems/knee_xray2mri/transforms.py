@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, SaveImaged, Transform
+from monai.transforms import MapTransform, Transform
 
 from monai_xray2mri.core.bundles import require_one_model
-from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.options import read_options
+from monai_xray2mri.core.saving import LPS_TO_RAS
 from monai_xray2mri.core.stored_values import FULL_SCALE, RESULT_DTYPE
 from monai_xray2mri.core.volumes import to_patient_space
 from monai_xray2mri.errors import UnknownName
@@ -24,10 +24,7 @@ from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.systems.knee_xray2mri.options import REQUEST_OPTIONS, knee_request
 from monai_xray2mri.systems.knee_xray2mri.plan import plan_study, read_knee_study
-from monai_xray2mri.types import Side, Volume
-
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""MONAI's affines map to RAS millimetres, DICOM's to LPS."""
+from monai_xray2mri.types import Side
 
 
 class RequireOneModel(Transform):
@@ -163,33 +160,3 @@ class ScaleToStoredd(MapTransform):
             if scale != 1:
                 result[key] = torch.round(torch.clamp(result[key] * scale, 0, scale))
         return result
-
-
-class SaveKneeVolumed(SaveImaged):
-    """Writes volumes of :class:`ToPatientSpaced` as NIfTI files named after their radiographs.
-
-    Who leaves MONAI's ``SaveImaged`` out of a postprocessing, since it writes files itself, leaves this out, too.
-
-    MONAI 1.6's own ``SaveImaged`` takes a single-channel volume for two-dimensional and fails on the affine of coronal
-    slices, whose in-plane block is singular.
-
-    Args:
-        keys: keys of volumes.
-        output_dir: folder, made if missing.
-        postfix: behind the radiograph's name.
-    """
-
-    def __init__(self, keys: Any, output_dir: str, postfix: str = "synthetic_mri") -> None:
-        super().__init__(keys)
-        self.output_dir, self.postfix = Path(output_dir), postfix
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
-        """Write; the data stay as they are."""
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        for key in self.key_iterator(dict(data)):
-            volume = data[key]
-            voxels = volume[0].cpu().numpy().transpose(2, 0, 1)  # [S,H,W]
-            affine = (LPS_TO_RAS @ volume.affine.cpu().numpy())[:, [1, 0, 2, 3]]  # of (column, row, slice), LPS
-            name = Path(volume.meta["filename_or_obj"]).stem
-            write_nifti(self.output_dir / f"{name}_{self.postfix}.nii.gz", Volume(voxels, affine))
-        return data

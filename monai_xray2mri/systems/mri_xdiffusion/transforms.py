@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from monai.data import MetaTensor, decollate_batch
 from monai.inferers import Inferer
-from monai.transforms import MapTransform, SaveImaged
+from monai.transforms import MapTransform
 
 from monai_xray2mri.core.bundles import require_one_model, require_weights_of
-from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.options import read_options, require_known
+from monai_xray2mri.core.saving import LPS_TO_RAS
 from monai_xray2mri.core.stored_values import FULL_SCALE, RESULT_DTYPE
 from monai_xray2mri.errors import UnknownName
 from monai_xray2mri.systems.mri_xdiffusion.drawing import SliceView, draw_cube
@@ -31,10 +31,6 @@ from monai_xray2mri.systems.mri_xdiffusion.options import (
 )
 from monai_xray2mri.systems.mri_xdiffusion.plan import plan_slices
 from monai_xray2mri.systems.mri_xdiffusion.planes import places, plane_rotation, poses
-from monai_xray2mri.types import Volume
-
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""MONAI's affines map to RAS millimeters, DICOM's to LPS."""
 
 
 class LoadGivenSlicesd(MapTransform):
@@ -162,30 +158,3 @@ class CubeToPatientd(MapTransform):
             reference.affine = ras
             reference.meta["spatial_shape"] = np.array(volume.shape[1:])
         return result
-
-
-class SaveCubed(SaveImaged):
-    """Writes volumes of :class:`CubeToPatientd` as NIfTI files named after their sources.
-
-    Who leaves MONAI's ``SaveImaged`` out of a postprocessing, since it writes files itself, leaves this out, too.
-
-    Args:
-        keys: keys of volumes.
-        output_dir: folder, made if missing.
-        postfix: behind the source's name.
-    """
-
-    def __init__(self, keys: Any, output_dir: str, postfix: str = "synthetic_mri") -> None:
-        super().__init__(keys)
-        self.output_dir, self.postfix = Path(output_dir), postfix
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> Mapping[Hashable, Any]:
-        """Write; the data stay as they are."""
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        for key in self.key_iterator(dict(data)):
-            volume = data[key]
-            voxels = volume[0].cpu().numpy().transpose(2, 0, 1)  # [S,H,W]
-            affine = (LPS_TO_RAS @ volume.affine.cpu().numpy())[:, [1, 0, 2, 3]]  # of (column, row, slice), LPS
-            name = Path(volume.meta["filename_or_obj"]).name.split(".")[0]
-            write_nifti(self.output_dir / f"{name}_{self.postfix}.nii.gz", Volume(voxels, affine))
-        return data

@@ -37,11 +37,18 @@ def test_the_bundle_is_complete(shipped: Path) -> None:
 
 def test_monai_verifies_metadata_input_and_output(shipped: Path, repository: Path, tmp_path: Path) -> None:
     schema = shutil.copy(repository / "tests" / "bundle" / "metadata_schema.json", tmp_path)
+    options = {
+        "net_id": "network_def",
+        "config_file": str(shipped / "configs" / "inference.json"),
+        "network_def#steps": 1,
+    }
     verify_metadata(meta_file=str(shipped / "configs" / "metadata.json"), filepath=schema)
-    verify_net_in_out(
-        net_id="network_def", meta_file=str(shipped / "configs" / "metadata.json"),
-        config_file=str(shipped / "configs" / "inference.json"), **{"network_def#steps": 1},
-    )  # fmt: skip
+    verify_net_in_out(meta_file=str(shipped / "configs" / "metadata.json"), **options)
+    wrong = json.loads((shipped / "configs" / "metadata.json").read_text())
+    wrong["network_data_format"]["outputs"]["pred"]["num_channels"] = 2
+    (tmp_path / "wrong.json").write_text(json.dumps(wrong))
+    with pytest.raises(ValueError, match="channel"):
+        verify_net_in_out(meta_file=str(tmp_path / "wrong.json"), **options)
 
 
 def test_the_configuration_has_the_properties_monai_asks_for(small_bundle: Path, tmp_path: Path) -> None:
