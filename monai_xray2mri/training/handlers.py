@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import torch
 from ignite.engine import Engine, Events
+from monai.engines.utils import IterationEvents
 from monai.inferers import SimpleInferer
+from torch import nn
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.devices import computes_bfloat16
@@ -68,6 +70,31 @@ class EveryStep:
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer."""
         engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.accumulate), self.handler)
+
+
+class ClipGradient:
+    """Scales the gradient of a step down to a greatest norm, before the optimizer sees it.
+
+    Args:
+        module: what is trained.
+        largest: the greatest norm; None leaves gradients as they are.
+        accumulate: micro-batches per step.
+    """
+
+    def __init__(self, module: nn.Module, largest: float | None, accumulate: int = 1) -> None:
+        self.module, self.largest, self.accumulate = module, largest, accumulate
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer."""
+        if self.largest is not None:
+            engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self._clip)
+
+    def _clip(self, engine: Any) -> None:
+        if engine.state.iteration % self.accumulate:
+            return
+        if engine.scaler is not None:
+            engine.scaler.unscale_(engine.optimizer)
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.largest)  # type: ignore[arg-type]
 
 
 class EndOfRun:

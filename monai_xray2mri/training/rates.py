@@ -40,7 +40,13 @@ def warm_up_and_cosine(warm_up: int, total: int) -> Callable[[int], float]:
     return factor
 
 
+def constant(warm_up: int, total: int) -> Callable[[int], float]:
+    """1 at every step, whatever the arguments are."""
+    return lambda step: 1.0
+
+
 RULES: Final = {
+    "constant": constant,
     "warm_up_and_decay": warm_up_and_decay,
     "warm_up_and_cosine": warm_up_and_cosine,
     "lambda_linear": lambda_linear,

@@ -123,8 +123,8 @@ class DifferenceDiffusion(LatentDiffusion):
         return 1.0
 
     def image_latent(self, photograph: Tensor) -> Tensor:
-        """The codec's view [B,C,h,w] of grey photographs [B,1,H,W] in [-1,1]."""
-        latent: Tensor = self.autoencoder.encode(photograph)
+        """The codec's view [B,C,h,w] of grey photographs [B,1,H,W] in [-1,1], as wide a range as theirs."""
+        latent: Tensor = 2 * self.autoencoder.encode(photograph)
         return latent
 
     def guide_of(self, photograph: Tensor, given: Tensor | None) -> Tensor:

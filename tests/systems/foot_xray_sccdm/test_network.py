@@ -72,11 +72,11 @@ def test_the_sampler_refines_what_the_network_saw() -> None:
 def test_the_engine_trains_it() -> None:
     """One pair by heart: the loss falls."""
     model = network()
-    prepare, stream = ForwardDiffusion(model, drop_guide=0.0, drop_group=0.0), PairStream(pairs(1), 40, 8)
+    prepare, stream = ForwardDiffusion(model, drop_guide=0.0, drop_group=0.0), PairStream(pairs(1), 60, 8)
     module, loss = ConditionalDenoising(model), WeightedSquaredError()
     optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
     losses = []
-    for number in range(40):
+    for number in range(60):
         torch.manual_seed(number)
         noisy, target, _, given = prepare(stream.batch(0, number))
         found = loss(module(noisy, **given), target)

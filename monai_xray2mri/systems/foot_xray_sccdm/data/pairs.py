@@ -37,17 +37,23 @@ class Pairs:
         return len(self.names)
 
 
-def read_pairs(directory: Path, size: int = 256) -> Pairs:
-    """Read all pairs of a folder.
+def read_pairs(directory: str | Path, size: int = 256, number: int | None = None) -> Pairs:
+    """Read the pairs of a folder.
 
     Args:
         directory: of the folders.
         size: pixels per side that pictures of another size are brought to.
+        number: of pairs, the first ones by name; None: all.
 
     Raises:
-        InputRefused: no pair, a partner that is missing, a picture that cannot be read or two sizes in a pair.
+        InputRefused: too few pairs, a partner that is missing, a picture that cannot be read or two sizes in a pair.
     """
+    if not Path(directory).is_dir():
+        raise InputRefused(f"pairs {Path(directory).name}", "must be a folder", "none of this name")
     folders = sorted(path for path in Path(directory).iterdir() if path.is_dir() and not path.name.startswith("."))
+    if number is not None and number > len(folders):
+        raise InputRefused(f"folder {Path(directory).name}", f"must hold {number} pairs or more", str(len(folders)))
+    folders = folders[:number]
     if not folders:
         raise InputRefused(f"folder {Path(directory).name}", "must hold a folder for each foot", "none")
     photographs = np.empty((len(folders), size, size), np.uint8)

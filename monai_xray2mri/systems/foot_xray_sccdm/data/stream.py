@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monai_xray2mri.core.random_streams import draw_generator
+from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.systems.foot_xray_sccdm.data.pairs import Pairs
 from monai_xray2mri.systems.foot_xray_sccdm.difference import half_difference
@@ -101,8 +102,18 @@ def _varied(images: Tensor, variation: Variation, rng: np.random.Generator) -> T
     across, down = 2 * draw(variation.shift), 2 * draw(variation.shift)
     theta = torch.stack((cosine, -sine, across, sine, cosine, down), dim=1).view(-1, 2, 3)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    moved = F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
+    # Cubic: linear resampling would blur the targets, and the network would learn the blur.
+    moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="zeros", align_corners=False).clamp(0, 1)
     photograph, radiograph = moved.split(1, dim=1)
     exponent, gain = draw(variation.gamma).exp(), 1 + draw(variation.gain)
-    photograph = (gain.view(-1, 1, 1, 1) * photograph.clamp(min=0) ** exponent.view(-1, 1, 1, 1)).clamp(0, 1)
+    photograph = (gain.view(-1, 1, 1, 1) * photograph ** exponent.view(-1, 1, 1, 1)).clamp(0, 1)
     return torch.cat((photograph, radiograph), dim=1)
+
+
+@torch.no_grad()
+def latent_rms(network: LatentDiffusion, stream: PairStream, batches: int = 16) -> float:
+    """Root mean square of the unscaled latents of a stream's targets: one over the latent scale."""
+    targets = (stream.batch(0, number)["target"] for number in range(batches))
+    device = network.latent_scale.device
+    squares = [network.autoencoder.encode(target.to(device)).double().square().mean() for target in targets]
+    return float(torch.stack(squares).mean().sqrt())
