@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from monai_xray2mri.commands.options import add_bundle, named_path, show_progress
@@ -49,6 +50,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument(
         "--method", action="append", default=[], metavar="NAME=SOURCE",
         help="one more method: a bundle, weights (model.pt or model.pt:CONFIG), a folder of CASE.npy, or MODULE:CLASS",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lpips", metavar="FILE+FILE",
+        help="published weights for LPIPS: AlexNet's and LPIPS 0.1's (default: features of the bundle's own network)",
     )  # fmt: skip
     parser.add_argument(
         "--part", default="1/1", metavar="I/N",
@@ -100,6 +105,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _planned(options: argparse.Namespace) -> Evaluation[Any, Any]:
     from monai_xray2mri.evaluation.evaluation import Evaluation
+    from monai_xray2mri.evaluation.perceptual import read_lpips
     from monai_xray2mri.evaluation.records import Shard
     from monai_xray2mri.evaluation.suite import CaseSource, choose_suite
     from monai_xray2mri.systems.registry import default_bundle, system_of
@@ -116,6 +122,8 @@ def _planned(options: argparse.Namespace) -> Evaluation[Any, Any]:
     suite.check(methods, source)
     profile, simulated = suite.profiles[options.profile], options.data is None
     setting = suite.setting(methods, next(iter(methods)), profile, options.seed, simulated)
+    if options.lpips is not None:
+        setting = replace(setting, lpips=read_lpips(options.lpips))
     studies = suite.choose(options.studies, source)
     shard = Shard.parse(options.part)
     planned = Evaluation.of(suite, setting, studies, source, options.output / "records", shard)
@@ -138,6 +146,7 @@ def _settings(options: argparse.Namespace, planned: Evaluation[Any, Any]) -> dic
         "data": options.data and options.data.name,
         "bundle": planned.setting.main,
         "methods": method_settings(planned.setting.methods),
+        **(planned.setting.lpips.record if planned.setting.lpips else {}),
     }
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 
 from monai_xray2mri.evaluation.protocols import C, Method
 from monai_xray2mri.evaluation.records import Row
+
+if TYPE_CHECKING:
+    from monai_xray2mri.evaluation.perceptual import PerceptualDistance
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Setting:
         profile: how much is computed.
         seed: of whatever is drawn.
         simulated: whether cases are simulated, so that their truth is known beyond the result itself.
+        lpips: LPIPS by published weights; None: they were not given, and studies use features of the bundle.
         done: methods that the case at hand has been measured with before.
     """
 
@@ -55,6 +59,7 @@ class Setting:
     profile: Profile
     seed: int
     simulated: bool
+    lpips: PerceptualDistance | None = None
     done: frozenset[str] = frozenset()
 
     @property
