@@ -34,6 +34,6 @@ __getattr__, __dir__ = lazy_names(
         "is_own_result": "marks",
         "read_study": "study",
         "walk_report": "structured_report",
-        "write_images": "mr_series",
+        "write_images": "synthetic_image",
     },
 )

@@ -8,38 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from monai_xray2mri.core.identity import fingerprint
 from monai_xray2mri.core.system import Label
-from monai_xray2mri.dicom.burn_in import burn_in
-from monai_xray2mri.dicom.mr_image import MAX_STORED, SeriesRecord, SlicePlane, SyntheticMRImage
+from monai_xray2mri.dicom.mr_image import SlicePlane, SyntheticMRImage
 from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet
-from monai_xray2mri.dicom.uids import encoded
-from monai_xray2mri.runtime.files import whole_directory
+from monai_xray2mri.dicom.synthetic_image import SeriesRecord, labeled_pixels
 from monai_xray2mri.types import Volume
 
 _TOLERANCE = 1e-6
 """Of the cosine between axes of the affine: what DS of 16 characters can hold, and less than any viewer asks for."""
 
 Image = TypeVar("Image", bound=SyntheticMRImage)
-
-
-def write_images(directory: Path, images: Sequence[SyntheticMRImage]) -> list[Path]:
-    """Write the images of a series as ``IM_0001.dcm`` ..., all or none.
-
-    Raises:
-        UsageError: the folder holds something or cannot be written.
-    """
-    names = [f"IM_{image.InstanceNumber:04d}.dcm" for image in images]
-    with quiet(), whole_directory(directory) as draft:
-        for name, image in zip(names, images, strict=True):
-            (draft / name).write_bytes(encoded(image))
-    return [Path(directory) / name for name in names]
 
 
 def build_mr_series(
@@ -61,7 +45,7 @@ def build_mr_series(
             the weights' hash.
     """
     record = SeriesRecord(product, origin, product.numbers.images, product.images)
-    return build_images(SyntheticMRImage, _labeled(volume, label), volume.affine, record)
+    return build_images(SyntheticMRImage, labeled_pixels(volume.voxels, label), volume.affine, record)
 
 
 def build_sample_series(
@@ -89,7 +73,7 @@ def build_sample_series(
     own = replace(origin, provenance={**origin.provenance, "sample": sample})
     record = SeriesRecord(product, own, product.numbers.samples + sample, product.sample(sample))
     return build_images(
-        SyntheticMRImage, _labeled(volume, label), volume.affine, record, str(mean[0].FrameOfReferenceUID)
+        SyntheticMRImage, labeled_pixels(volume.voxels, label), volume.affine, record, str(mean[0].FrameOfReferenceUID)
     )
 
 
@@ -129,35 +113,6 @@ def build_images(
         for image in images:
             image.name_by(digest, frame_of_reference)
     return images
-
-
-def _labeled(volume: Volume, label: Label) -> np.ndarray:
-    """[S,H,W] stored values, with the word in the corner if wanted."""
-    pixels = stored_pixels(volume.voxels)  # [S,H,W]
-    if label == "corner":
-        return burn_in(pixels, white=MAX_STORED)
-    if label != "none":
-        raise ValueError(f"Argument 'label' must be 'corner' or 'none'. Found {label!r}.")
-    return pixels
-
-
-def stored_pixels(voxels: np.ndarray) -> np.ndarray:
-    """Intensities as they are stored.
-
-    Args:
-        voxels: [S,H,W] in [0,1]; values beyond are clipped.
-
-    Returns:
-        [S,H,W] uint16, ``round(4095 v)``.
-
-    Raises:
-        ValueError: not three-dimensional, empty, or not finite.
-    """
-    if voxels.ndim != 3 or voxels.size == 0:
-        raise ValueError(f"Argument 'voxels' must be [S,H,W]. Found shape {voxels.shape}.")
-    if not np.isfinite(voxels).all():
-        raise ValueError("Argument 'voxels' must be finite. Found NaN or infinity.")
-    return np.rint(np.clip(voxels, 0.0, 1.0) * MAX_STORED).astype(np.uint16)
 
 
 def check_affine(affine: np.ndarray) -> None:

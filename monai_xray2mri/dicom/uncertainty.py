@@ -15,9 +15,10 @@ import numpy as np
 from highdicom.sr import CodedConcept
 
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.dicom.mr_image import SeriesRecord, SyntheticMRImage
+from monai_xray2mri.dicom.mr_image import SyntheticMRImage
 from monai_xray2mri.dicom.mr_series import build_images
 from monai_xray2mri.dicom.product import Origin, Product
+from monai_xray2mri.dicom.synthetic_image import SeriesRecord, SyntheticImage
 from monai_xray2mri.types import Volume
 
 MAX_STORED_DEVIATION = 65535
@@ -67,8 +68,8 @@ class SpreadSummary:
         return cls(samples, round(float(values.mean()), 6), round(high, 6), round(float(values.max()), 6))
 
 
-class UncertaintyImage(SyntheticMRImage):
-    """One slice of an uncertainty series; valid when the constructor returns."""
+class SpreadPixels(SyntheticImage):
+    """What an image of standard deviations has in place of intensities, whatever its SOP class."""
 
     bits: ClassVar[int] = 16
     window: ClassVar[tuple[int, int]] = (round(SHOWN * MAX_STORED_DEVIATION / 2), round(SHOWN * MAX_STORED_DEVIATION))
@@ -82,6 +83,10 @@ class UncertaintyImage(SyntheticMRImage):
     def _set_pixels(self, pixels: np.ndarray) -> None:
         super()._set_pixels(pixels)
         self.RealWorldValueMappingSequence = [deviation_mapping()]
+
+
+class UncertaintyImage(SpreadPixels, SyntheticMRImage):
+    """One slice of an uncertainty series; valid when the constructor returns."""
 
 
 def deviation_mapping() -> hd.pm.RealWorldValueMapping:
@@ -115,8 +120,27 @@ def build_uncertainty_series(
     shape = (len(mean), int(mean[0].Rows), int(mean[0].Columns))
     if deviation.voxels.shape != shape:
         raise ValueError(f"Argument 'deviation' must have the mean's shape {shape}. Found {deviation.voxels.shape}.")
-    if not np.isfinite(deviation.voxels).all():
+    record = spread_record(product, origin)
+    return build_images(
+        UncertaintyImage,
+        stored_deviations(deviation.voxels),
+        deviation.affine,
+        record,
+        str(mean[0].FrameOfReferenceUID),
+    )
+
+
+def spread_record(product: Product, origin: Origin) -> SeriesRecord:
+    """What the images of an uncertainty series share."""
+    return SeriesRecord(product, origin, product.numbers.uncertainty, f"uncertainty (SD) {product.subject}")
+
+
+def stored_deviations(deviation: np.ndarray) -> np.ndarray:
+    """Standard deviations in units of the intensity range as they are stored: uint16, clipped to [0,1].
+
+    Raises:
+        ValueError: not finite.
+    """
+    if not np.isfinite(deviation).all():
         raise ValueError("Argument 'deviation' must be finite. Found NaN or infinity.")
-    pixels = np.rint(np.clip(deviation.voxels, 0.0, 1.0) * MAX_STORED_DEVIATION).astype(np.uint16)  # [S,H,W]
-    record = SeriesRecord(product, origin, product.numbers.uncertainty, f"uncertainty (SD) {product.subject}")
-    return build_images(UncertaintyImage, pixels, deviation.affine, record, str(mean[0].FrameOfReferenceUID))
+    return np.rint(np.clip(deviation, 0.0, 1.0) * MAX_STORED_DEVIATION).astype(np.uint16)

@@ -11,7 +11,8 @@ import pytest
 import SimpleITK
 from pydicom import dcmread
 
-from monai_xray2mri.dicom.mr_series import build_mr_series, stored_pixels, write_images
+from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.synthetic_image import stored_pixels, write_images
 from monai_xray2mri.systems.knee_xray2mri.products import knee_product
 from monai_xray2mri.types import Side, Volume
 from tests.dicom.conftest import AFFINE

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from monai_xray2mri.dicom.mr_series import build_mr_series, write_images
+from monai_xray2mri.dicom.mr_series import build_mr_series
 from monai_xray2mri.dicom.product import Product
+from monai_xray2mri.dicom.synthetic_image import write_images
 from monai_xray2mri.systems.knee_xray2mri.products import source_header
 from monai_xray2mri.types import Radiograph, Volume
 from tests.helpers.dicom_objects import LEFT, RIGHT, WEIGHTS, film_header, origin, small

@@ -8,7 +8,8 @@ import warnings
 import pytest
 from pydicom import Dataset, dcmread
 
-from monai_xray2mri.dicom.mr_series import build_mr_series, write_images
+from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.synthetic_image import write_images
 from tests.helpers.dicom_objects import RIGHT, origin, small
 
 NAMES = {

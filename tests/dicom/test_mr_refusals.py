@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monai_xray2mri.dicom.mr_image import SeriesRecord, SlicePlane, SyntheticMRImage
-from monai_xray2mri.dicom.mr_series import build_mr_series, write_images
+from monai_xray2mri.dicom.mr_image import SlicePlane, SyntheticMRImage
+from monai_xray2mri.dicom.mr_series import build_mr_series
 from monai_xray2mri.dicom.product import Origin
 from monai_xray2mri.dicom.source import require_study
+from monai_xray2mri.dicom.synthetic_image import SeriesRecord, write_images
 from monai_xray2mri.errors import InputRefused, UsageError
 from tests.helpers.dicom_objects import LEFT, RIGHT, origin, small
 

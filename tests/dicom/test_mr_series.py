@@ -9,9 +9,10 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
 from monai_xray2mri.dicom.burn_in import word_mask
-from monai_xray2mri.dicom.mr_image import SeriesRecord, SlicePlane, SyntheticMRImage
-from monai_xray2mri.dicom.mr_series import build_mr_series, stored_pixels, write_images
+from monai_xray2mri.dicom.mr_image import SlicePlane, SyntheticMRImage
+from monai_xray2mri.dicom.mr_series import build_mr_series
 from monai_xray2mri.dicom.source import anonymous_source
+from monai_xray2mri.dicom.synthetic_image import SeriesRecord, stored_pixels, write_images
 from tests.helpers.designed_pixels import DESIGNED
 from tests.helpers.dicom_objects import LEFT, RIGHT, WEIGHTS, origin, small
 

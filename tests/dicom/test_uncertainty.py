@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from monai_xray2mri.dicom.mr_image import SeriesRecord
-from monai_xray2mri.dicom.mr_series import build_mr_series, build_sample_series, write_images
+from monai_xray2mri.dicom.mr_series import build_mr_series, build_sample_series
+from monai_xray2mri.dicom.synthetic_image import SeriesRecord, write_images
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series, meaning_of
 from tests.helpers.dicom_objects import LEFT, RIGHT, origin, small
 

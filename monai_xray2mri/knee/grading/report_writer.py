@@ -15,27 +15,19 @@ from highdicom.sr import CodedConcept
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
+from monai_xray2mri.dicom.image_report import IMAGE_UIDS, ImageReport, image_library, this_software
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import source_moment
 from monai_xray2mri.dicom.uids import deterministic_uid, encoded
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.grading.features import FEATURES
-from monai_xray2mri.knee.grading.film_report import (
-    FILM_UIDS,
-    SCHEME,
-    FilmReport,
-    feature_measurement,
-    image_library,
-    knee_site,
-    oai_scheme,
-    this_software,
-)
+from monai_xray2mri.knee.grading.film_report import SCHEME, feature_measurement, knee_site, oai_scheme
 from monai_xray2mri.knee.grading.record import Grading
 from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.types import Side
 
 
-class GradingDocument(FilmReport):
+class GradingDocument(ImageReport):
     """Comprehensive SR of the gradings of one film; valid and complete when the constructor returns."""
 
     def __init__(
@@ -105,7 +97,7 @@ def write_grading_report(
     """
     if not gradings:
         raise InputRefused("grading report", "needs the grading of at least one knee", "none")
-    missing = [name for name in FILM_UIDS if not film.get(name)]
+    missing = [name for name in IMAGE_UIDS if not film.get(name)]
     if missing:
         raise InputRefused("grading report", "needs a film that it can refer to", f"film without {', '.join(missing)}")
     moment = (written.strftime("%Y%m%d"), written.strftime("%H%M%S")) if written else source_moment(film)

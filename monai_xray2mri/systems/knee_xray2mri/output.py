@@ -9,16 +9,19 @@ from pathlib import Path
 from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.system import Label, Outputs
 from monai_xray2mri.dicom.encapsulated_pdf import ResultPage
-from monai_xray2mri.dicom.mr_series import build_sample_series, write_images
+from monai_xray2mri.dicom.image_report import can_report
+from monai_xray2mri.dicom.mr_series import build_sample_series
 from monai_xray2mri.dicom.parametric_map import UncertaintyMap
 from monai_xray2mri.dicom.pdf_page import render
+from monai_xray2mri.dicom.result_page import page_moment
+from monai_xray2mri.dicom.synthetic_image import write_images
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.runtime.files import whole_directory
 from monai_xray2mri.systems.knee_xray2mri.preview import preview
 from monai_xray2mri.systems.knee_xray2mri.products import Products, knee_products
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
-from monai_xray2mri.systems.knee_xray2mri.result_page import page_moment, page_of
-from monai_xray2mri.systems.knee_xray2mri.result_report import ResultReport, can_report
+from monai_xray2mri.systems.knee_xray2mri.result_page import page_of
+from monai_xray2mri.systems.knee_xray2mri.result_report import ResultReport
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,14 @@ from highdicom.sr import CodedConcept, RelationshipTypeValues
 from pydicom import Dataset
 
 from monai_xray2mri.core.wording import DISCLAIMER
+from monai_xray2mri.dicom.image_report import (
+    IMAGE_UIDS,
+    NO_UNITS,
+    ImageReport,
+    can_report,
+    image_library,
+    this_software,
+)
 from monai_xray2mri.dicom.marks import (
     CODING_SCHEME,
     coding_scheme,
@@ -29,16 +37,7 @@ from monai_xray2mri.dicom.uids import deterministic_uid
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, meaning_of
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.grading.features import FEATURES
-from monai_xray2mri.knee.grading.film_report import (
-    FILM_UIDS,
-    NO_UNITS,
-    FilmReport,
-    feature_measurement,
-    image_library,
-    knee_site,
-    oai_scheme,
-    this_software,
-)
+from monai_xray2mri.knee.grading.film_report import feature_measurement, knee_site, oai_scheme
 from monai_xray2mri.systems.knee_xray2mri.products import Products
 from monai_xray2mri.types import Side
 
@@ -57,12 +56,7 @@ _SERIES_UID = CodedConcept("112002", "DCM", "Series Instance UID")
 _SOURCE_REPORT = CodedConcept("SOURCEREPORT", CODING_SCHEME, "Report that the features come from")
 
 
-def can_report(film: Dataset) -> bool:
-    """Whether a film has what a report needs: an instance to refer to, and a date (Content Date is type 1)."""
-    return all(film.get(name) for name in FILM_UIDS) and bool(source_moment(film)[0])
-
-
-class ResultReport(FilmReport):
+class ResultReport(ImageReport):
     """Report of the synthesis of one knee; valid and complete when the constructor returns."""
 
     def __init__(self, products: Products) -> None:
@@ -175,6 +169,6 @@ def _as_evidence(origin: Origin) -> list[Dataset]:
     if report is None or not is_instance(report):
         return []
     evidence = Dataset()
-    for keyword in FILM_UIDS:
+    for keyword in IMAGE_UIDS:
         setattr(evidence, keyword, report.get(keyword) or film.get(keyword))
     return [evidence]

@@ -13,9 +13,10 @@ from monai_xray2mri.core.nifti import write_nifti
 from monai_xray2mri.core.pictures import GRAY, HEIGHT, RED, montage, picture
 from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.core.wording import SHORT_DISCLAIMER
-from monai_xray2mri.dicom.mr_series import build_sample_series, write_images
+from monai_xray2mri.dicom.mr_series import build_sample_series
 from monai_xray2mri.dicom.parametric_map import UncertaintyMap
 from monai_xray2mri.dicom.source import source_moment
+from monai_xray2mri.dicom.synthetic_image import write_images
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.runtime.files import whole_directory
 from monai_xray2mri.systems.mri_xdiffusion.products import Products, volume_products

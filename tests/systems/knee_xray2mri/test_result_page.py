@@ -8,9 +8,10 @@ from datetime import datetime
 import pytest
 
 from monai_xray2mri.core.wording import DISCLAIMER
+from monai_xray2mri.dicom.result_page import MAX_REMARKS, page_moment, readable_name
 from monai_xray2mri.dicom.uncertainty import SpreadSummary
 from monai_xray2mri.systems.knee_xray2mri.products import knee_products
-from monai_xray2mri.systems.knee_xray2mri.result_page import MAX_REMARKS, page_moment, page_of, readable_name
+from monai_xray2mri.systems.knee_xray2mri.result_page import page_of
 from monai_xray2mri.types import Side
 from tests.helpers.dicom_objects import film_header
 from tests.helpers.results import case, synthesis

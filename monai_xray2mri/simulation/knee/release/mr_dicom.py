@@ -21,8 +21,8 @@ from pydicom.uid import MRImageStorage
 from pydicom.valuerep import DSfloat
 
 from monai_xray2mri.core.identity import fingerprint
-from monai_xray2mri.dicom.mr_image import MAX_STORED, SlicePlane
-from monai_xray2mri.dicom.mr_series import stored_pixels
+from monai_xray2mri.dicom.mr_image import SlicePlane
+from monai_xray2mri.dicom.synthetic_image import MAX_STORED, stored_pixels
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
 from monai_xray2mri.simulation.knee.knee import SimulatedKnee
 from monai_xray2mri.simulation.knee.mri import contrast, mr
