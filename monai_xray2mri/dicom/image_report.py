@@ -116,7 +116,7 @@ def this_software() -> hd.sr.ObserverContext:
 
 
 def image_library(
-    source: Dataset, images: Sequence[Dataset] = (), derived: CodedConcept = DERIVED
+    source: Dataset, images: Sequence[Dataset] = (), derived: CodedConcept = DERIVED, others: Sequence[Dataset] = ()
 ) -> hd.sr.ContainerContentItem:
     """TID 1600 Image Library of an image and of others; highdicom's own needs attributes that CR films may lack.
 
@@ -124,24 +124,27 @@ def image_library(
         source: header of the image.
         images: that were generated from it.
         derived: what these are called.
+        others: headers of further images that they were generated from.
     """
     contains = RelationshipTypeValues.CONTAINS
-    image = hd.sr.ImageContentItem(
-        CodedConcept("260753009", "SCT", "Source"),
-        source.SOPClassUID,
-        source.SOPInstanceUID,
-        relationship_type=contains,
-    )
-    image.ContentSequence = hd.sr.ContentSequence(_descriptors(source))
     group = hd.sr.ContainerContentItem(codes.DCM.ImageLibraryGroup, relationship_type=contains)
-    others = [
+    generated = [
         hd.sr.ImageContentItem(derived, other.SOPClassUID, other.SOPInstanceUID, relationship_type=contains)
         for other in images
     ]
-    group.ContentSequence = hd.sr.ContentSequence([image, *others])
+    group.ContentSequence = hd.sr.ContentSequence([*map(_source_image, (source, *others)), *generated])
     library = hd.sr.ContainerContentItem(codes.DCM.ImageLibrary, relationship_type=contains)
     library.ContentSequence = hd.sr.ContentSequence([group])
     return library
+
+
+def _source_image(source: Dataset) -> hd.sr.ImageContentItem:
+    """An image that others were generated from."""
+    concept = CodedConcept("260753009", "SCT", "Source")
+    contains = RelationshipTypeValues.CONTAINS
+    image = hd.sr.ImageContentItem(concept, source.SOPClassUID, source.SOPInstanceUID, relationship_type=contains)
+    image.ContentSequence = hd.sr.ContentSequence(_descriptors(source))
+    return image
 
 
 def _descriptors(source: Dataset) -> list[Any]:

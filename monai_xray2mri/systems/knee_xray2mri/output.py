@@ -21,7 +21,7 @@ from monai_xray2mri.systems.knee_xray2mri.preview import preview
 from monai_xray2mri.systems.knee_xray2mri.products import Products, knee_products
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.systems.knee_xray2mri.result_page import page_of
-from monai_xray2mri.systems.knee_xray2mri.result_report import ResultReport
+from monai_xray2mri.systems.knee_xray2mri.result_report import report_of
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def write_result(output: Path, synthesis: Synthesis, outputs: Outputs) -> Result
         _write_page(folder, products)
         preview(synthesis).save(folder.preview)
         if can_report(products.origin.header):
-            folder.structured_report.write_bytes(encoded(ResultReport(products)))
+            folder.structured_report.write_bytes(encoded(report_of(products)))
         if outputs.nifti:
             _write_nifti(draft, synthesis)
         text = json.dumps(_report(folder, products, outputs.label), indent=2, ensure_ascii=False)

@@ -98,6 +98,11 @@ class Products:
     deviation: list[UncertaintyImage]
     spread: SpreadSummary | None
 
+    @property
+    def images(self) -> list[SyntheticMRImage]:
+        """Of the volume, then of its uncertainty."""
+        return [*self.volume, *self.deviation]
+
 
 def volume_products(result: Synthesis, label: Label = "corner") -> Products:
     """The images of a result.

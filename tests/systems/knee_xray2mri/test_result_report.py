@@ -17,7 +17,7 @@ from monai_xray2mri.dicom.uncertainty import SpreadSummary
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.knee.grading.report_writer import write_grading_report
 from monai_xray2mri.systems.knee_xray2mri.products import knee_products
-from monai_xray2mri.systems.knee_xray2mri.result_report import ResultReport
+from monai_xray2mri.systems.knee_xray2mri.result_report import report_of
 from monai_xray2mri.types import Side
 from tests.helpers.dicom_objects import dciodvfy
 from tests.helpers.results import case, synthesis
@@ -50,7 +50,7 @@ def make(made):
     """Build a report of the left knee and read it as from a file."""
 
     def read(tmp_path, **options) -> Dataset:
-        document = ResultReport(made(**options))
+        document = report_of(made(**options))
         path = tmp_path / "report.dcm"
         path.write_bytes(encoded(document))
         return dcmread(path)

@@ -143,7 +143,7 @@ def test_a_result_lies_over_its_source(knee: Path, loaded: Loaded, tmp_path: Pat
     assert (x, z) == pytest.approx((-70 + 0.6 * 37 * 4, 75 - 0.5 * 37 * 4), abs=2.5)
     assert {path.name for path in folder.iterdir()} == {
         "dicom", "uncertainty", "samples", "uncertainty_map.dcm", "volume.nii.gz", "std.nii.gz", "preview.png",
-        "report.json",
+        "report.json", "page.pdf", "page.dcm", "report.dcm",
     }  # fmt: skip
     report = json.loads((folder / "report.json").read_text())
     assert report["slices"] == [{"number": 8, "center_mm": [4.0, -12.0, 1.0]}] and report["options"]["keep_input"]
