@@ -25,6 +25,7 @@ from monai_xray2mri.commands import (
     prepare,
     read_test,
     report,
+    serve,
     simulate,
     simulate_feet,
     simulate_films,
@@ -95,6 +96,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         module.add_command(commands, common, system)
     for module in (
         report,
+        serve,
         example_study,
         simulate,
         prepare,
