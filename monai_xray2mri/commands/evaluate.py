@@ -92,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
         planned.draw_sheets(figures)
         machine = _machine(options, planned, time.monotonic() - started)
         write_results(planned, options.output, settings | machine)
+        if not options.quiet:
+            _tell_quality(planned)
         print(options.output / METRICS_FILE)
     else:
         print(options.output / "records")
@@ -176,6 +178,15 @@ def _tell_cost(planned: Evaluation[Any, Any]) -> None:
 
     for line in cost_lines(planned):
         print(f"xray2mri: {line}", file=sys.stderr)
+
+
+def _tell_quality(planned: Evaluation[Any, Any]) -> None:
+    """The table of stated bars, where the suite has one."""
+    from monai_xray2mri.evaluation.tables import markdown
+
+    if planned.suite.quality is not None:
+        table = planned.suite.quality(planned.rows, planned.setting)
+        print(f"xray2mri: {markdown(table)}" if table else "xray2mri: no stated bar was measured", file=sys.stderr)
 
 
 def _measure(planned: Evaluation[Any, Any], bars: bool, quiet: bool) -> None:

@@ -66,6 +66,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     )
     volumes.add_argument("--side", type=float, metavar="MM", help="of the cube (default: the preset's)")
     volumes.add_argument("--size", type=int, default=96, help="voxels along it (default: %(default)s)")
+    volumes.add_argument(
+        "--split", choices=["training", "validation", "calibration", "test"],
+        help="that all volumes belong to: test for foreign data (default: 8:1:1 by patient)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -87,7 +91,7 @@ def _volumes(options: argparse.Namespace) -> int:
     if not (options.side is None or options.side > 0) or options.size < 16 or options.size % 4:
         found = f"side {options.side}, size {options.size}"
         raise UsageError("options side and size", "must be above 0, and a multiple of 4 from 16 on", found)
-    chosen = VolumeOptions(options.preset, options.size, options.side, options.split_seed)
+    chosen = VolumeOptions(options.preset, options.size, options.side, options.split_seed, options.split)
     silent = options.quiet or not sys.stderr.isatty()
     with tqdm(desc="volumes", unit="volume", disable=silent) as bar:
         report = prepare_volumes(options.release, options.output, chosen, lambda _: bar.update())

@@ -36,9 +36,10 @@ def write_results(run: Evaluation[Any, Any], output: Path, settings: Mapping[str
     """
     suite, rows = run.suite, run.rows
     sections: list[tuple[str, list[ResultTable], Pictures]] = []
-    if suite.claims is not None and (claims := suite.claims(rows, run.setting)) is not None:
-        write_tables(output / "tables", [claims])
-        sections.append((claims.title, [claims], []))
+    for summary in (suite.quality, suite.claims):
+        if summary is not None and (table := summary(rows, run.setting)) is not None:
+            write_tables(output / "tables", [table])
+            sections.append((table.title, [table], []))
     for task in run.tasks:
         if rows[task.study.name]:
             sections.append(_section(task, output))

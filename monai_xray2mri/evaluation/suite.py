@@ -73,6 +73,11 @@ def no_check(methods: Mapping[str, Method], source: CaseSource) -> None:
     """Every method goes with every source."""
 
 
+def any_study(study: Any, source: CaseSource) -> bool:
+    """Every source can answer every study."""
+    return True
+
+
 def no_seconds(setting: Any) -> float:
     """Nobody knows what a unit of work takes."""
     return 0.0
@@ -99,6 +104,8 @@ class Suite(Generic[S, C]):
         words: what the system calls its cases and its work.
         seconds: setting to the time of one unit of work; 0 where nobody knows.
         simulation_seconds: of one simulated case on one slow core.
+        answers: whether a source of cases can answer a study, beyond what the study itself says it needs.
+        quality: rows and setting to the table of stated bars; None where the run measured none of them.
         claims: rows and setting to the table of what the papers claim; None where the run says nothing of it.
         metrics: rows to what ``metrics.json`` holds of them.
         files: rows, setting and settings to further JSON files of the output folder, by name.
@@ -121,6 +128,8 @@ class Suite(Generic[S, C]):
     words: Words = Words()
     seconds: Callable[[S], float] = no_seconds
     simulation_seconds: float = 0.0
+    answers: Callable[[Study[S, C], CaseSource], bool] = any_study
+    quality: Callable[[Rows, S], ResultTable | None] | None = None
     claims: Callable[[Rows, S], ResultTable | None] | None = None
     metrics: Callable[[Rows], dict[str, Any]] | None = None
     files: Callable[[Rows, S, Mapping[str, Any]], dict[str, Any]] | None = None
@@ -157,7 +166,7 @@ class Suite(Generic[S, C]):
             UsageError: an unknown name, or a study that needs simulated cases where they are prepared.
         """
         if not names:
-            return [study for study in self.studies if _can_answer(study, source)]
+            return [study for study in self.studies if _can_answer(study, source) and self.answers(study, source)]
         known = [study.name for study in self.studies]
         if unknown := sorted(set(names) - set(known)):
             raise UsageError("option studies", f"must be among: {', '.join(known)}", ", ".join(unknown))

@@ -80,6 +80,15 @@ def test_volumes_of_all_kinds_become_a_set(tmp_path: Path, capsys: pytest.Captur
     assert "side_mm differ" in capsys.readouterr().err
 
 
+def test_foreign_data_can_be_all_test(tmp_path: Path) -> None:
+    for person in range(4):
+        image(tmp_path / "release" / f"{person}.nii.gz")
+    options = VolumeOptions(size=SIZE, side_mm=24.0, split="test")
+    assert prepare_volumes(tmp_path / "release", tmp_path / "set", options).counts == {"test": 4}
+    with pytest.raises(UsageError, match="must be one of: training"):
+        prepare_volumes(tmp_path / "release", tmp_path / "other", VolumeOptions(side_mm=24.0, split="all"))
+
+
 def test_a_preset_leaves_other_sequences_out(tmp_path: Path) -> None:
     for kind in ("flair", "t1", "t1ce", "t2"):
         image(tmp_path / "release" / "BraTS2021_00001" / f"BraTS2021_00001_{kind}.nii.gz", spacing=12.0)

@@ -14,7 +14,7 @@ from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.runtime.files import write_whole
 from monai_xray2mri.systems.mri_xdiffusion.data.label_maps import painted_labels
 from monai_xray2mri.systems.mri_xdiffusion.data.presets import PRESETS, Candidate, Preset, candidates
-from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
+from monai_xray2mri.systems.mri_xdiffusion.data.store import SPLITS, VolumeStore
 from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import Cube, to_cube
 from monai_xray2mri.systems.mri_xdiffusion.volumes.fastmri import read_fastmri
 from monai_xray2mri.systems.mri_xdiffusion.volumes.reading import ReadVolume, read_volume, scaled_intensities
@@ -34,12 +34,14 @@ class VolumeOptions:
         size: D, voxels per side of the cube.
         side_mm: of the cube; None: the preset's.
         split_seed: another number makes another division.
+        split: that all volumes belong to, such as ``"test"`` for foreign data; None: 8:1:1 by patient.
     """
 
     preset: str = "any"
     size: int = 96
     side_mm: float | None = None
     split_seed: int = 0
+    split: str | None = None
 
 
 @dataclass
@@ -114,7 +116,7 @@ def prepare_volumes(
     if not patients:
         found = f"{len(report.skipped)} that cannot be used, {report.unwanted} of other kinds"
         raise InputRefused("release", f"must hold volumes of the preset {preset.name}", found, _first(report.skipped))
-    report.splits = {name: split_of(patient, options.split_seed) for name, patient in patients.items()}
+    report.splits = {name: options.split or split_of(patient, options.split_seed) for name, patient in patients.items()}
     source = f"prepared volumes, preset {preset.name}"
     store = VolumeStore.of_cubes(
         output, list(report.splits), list(report.splits.values()), options.size, side_mm,
@@ -139,6 +141,8 @@ def split_of(patient: str, seed: int = 0) -> str:
 def _checked(release: Path, output: Path, options: VolumeOptions) -> tuple[Preset, float]:
     if options.preset not in PRESETS:
         raise UsageError("option preset", f"must be one of: {', '.join(PRESETS)}", options.preset)
+    if options.split is not None and options.split not in SPLITS:
+        raise UsageError("option split", f"must be one of: {', '.join(SPLITS)}", options.split)
     preset = PRESETS[options.preset]
     side_mm = options.side_mm or preset.side_mm
     if side_mm is None:

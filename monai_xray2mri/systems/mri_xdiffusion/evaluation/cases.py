@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.protocols import Cohort
+from monai_xray2mri.evaluation.study import Study
 from monai_xray2mri.evaluation.suite import CaseSource
 from monai_xray2mri.simulation.cones import SPLITS as CONE_SPLITS
 from monai_xray2mri.simulation.cones import draw_cones, without_high_frequencies
@@ -222,11 +223,36 @@ def volume_cohort(source: CaseSource, split: str, number: int) -> Cohort[VolumeC
     return KneeCohort(KNEE_SPLITS[split], number, source.seed)
 
 
+def can_answer(study: Study[Any, Any], source: CaseSource) -> bool:
+    """Whether a prepared set has the splits that a study asks for; simulated cases have all of them."""
+    if source.data is None:
+        return True
+    held = stored_splits(source.data)
+    return all(split in (CONES, MASKED) or _PREPARED.get(split) in held for split in study.splits)
+
+
+def stored_splits(folder: Path) -> set[str]:
+    """Splits that a prepared set has volumes of.
+
+    Raises:
+        UsageError: there is no set.
+    """
+    store = VolumeStore.open(folder)
+    return {split for row, split in enumerate(store.index["splits"]) if store.done[row]}
+
+
 def training_volumes(source: CaseSource, number: int) -> Iterator[VolumeCase]:
-    """Volumes that methods without weights are fitted to: so many bodies, and ten times as many cones."""
+    """Volumes that methods without weights are fitted to: so many bodies, and ten times as many cones.
+
+    Where a prepared set has no training volumes, it is foreign to whatever was trained, and simulated knees stand for
+    what methods know.
+    """
     cones = ConeCohort("training", 10 * number)
     bodies: Cohort[VolumeCase]
-    bodies = KneeCohort("training", number) if source.data is None else StoredCohort(source.data, "training", number)
+    if source.data is None or "training" not in stored_splits(source.data):
+        bodies = KneeCohort("training", number)
+    else:
+        bodies = StoredCohort(source.data, "training", number)
     for cohort in (cones, bodies):
         for index in range(len(cohort.names)):
             yield cohort[index]

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from monai_xray2mri.evaluation.metrics import adjacent_slice_correlation, psnr
+from monai_xray2mri.evaluation.perceptual import PerceptualDistance
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.structure import ssim_per_slice
 from monai_xray2mri.runtime.optional import optional_library
@@ -25,8 +26,20 @@ MEASURES: Final = {
 }
 SHAPES: Final = {
     **{f"ssim_{plane}": f"SSIM along {plane}" for plane in PLANES},
+    "lpips": "perceptual distance along slices",
     **{f"correlation_{plane}": f"adjacent-slice correlation along {plane}" for plane in PLANES},
 }
+
+
+def object_mask(volume: np.ndarray) -> np.ndarray:
+    """The voxels of the object in a volume [S,H,W], bool: bright after smoothing, holes of each slice filled.
+
+    Raises:
+        UsageError: SciPy is not installed.
+    """
+    ndimage = optional_library("scipy.ndimage")
+    bright = ndimage.gaussian_filter(volume, 1.0) > _OBJECT
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in bright])
 
 
 class VolumeRuler:
@@ -37,19 +50,18 @@ class VolumeRuler:
 
     Args:
         case: the case.
-        stride: SSIM looks at every stride-th section.
+        stride: SSIM and perceptual distance look at every stride-th section.
+        perceptual: distance of slices; None: it is not measured.
     """
 
-    def __init__(self, case: VolumeCase, stride: int = 1) -> None:
-        self.case, self.stride = case, stride
+    def __init__(self, case: VolumeCase, stride: int = 1, perceptual: PerceptualDistance | None = None) -> None:
+        self.case, self.stride, self.perceptual = case, stride, perceptual
         self.truth = case.voxels[case.box]
 
     @cached_property
     def object(self) -> np.ndarray:
-        """The voxels of the object: bright after smoothing, holes of each slice filled."""
-        ndimage = optional_library("scipy.ndimage")
-        bright = ndimage.gaussian_filter(self.truth, 1.0) > _OBJECT
-        return np.stack([ndimage.binary_fill_holes(plane) for plane in bright])
+        """The voxels of the object, see :func:`object_mask`."""
+        return object_mask(self.truth)
 
     def intensities(self, prediction: np.ndarray) -> Row:
         """PSNR of a volume [D,D,D] three ways."""
@@ -63,7 +75,18 @@ class VolumeRuler:
 
     def measure(self, prediction: np.ndarray) -> Row:
         """All measures of a volume [D,D,D]; the correlations' ceiling is that of :meth:`truth_row`."""
-        return self.intensities(prediction) | self._shapes(prediction[self.case.box])
+        row = self.intensities(prediction) | self._shapes(prediction[self.case.box])
+        if self.perceptual is not None:
+            pair = (self._whole_slices(volume) for volume in (prediction, self.case.voxels))
+            row["lpips"] = self.perceptual.per_slice(*pair)
+        return row
+
+    def _whole_slices(self, volume: np.ndarray) -> np.ndarray:
+        """Every stride-th acquired slice [S,D,D], 0 beyond what was acquired: networks take whole slices."""
+        along, rows, columns = self.case.box
+        kept = np.zeros((along.stop - along.start, *volume.shape[1:]), np.float32)
+        kept[:, rows, columns] = volume[along, rows, columns]
+        return kept[self.stride // 2 :: self.stride]
 
     def truth_row(self) -> Row:
         """The same measures of the truth, as far as they mean anything."""

@@ -9,13 +9,16 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation import conditions
 from monai_xray2mri.evaluation.methods import generate
+from monai_xray2mri.evaluation.perceptual import PerceptualDistance, activations
 from monai_xray2mri.evaluation.study import ResultTable, Setting
 from monai_xray2mri.evaluation.suite import Words
+from monai_xray2mri.networks.condition import ImageEncoder
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import GivenSlices
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, BODY_SIZE, CONES, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod
@@ -46,6 +49,16 @@ class VolumeSetting(Setting):
     def stride(self) -> int:
         """Of sections, where few of them are looked at."""
         return self.profile.stride
+
+    def perceptual(self, domain: str) -> PerceptualDistance | None:
+        """LPIPS by published weights, else on the image encoder of the bundle's network of a domain; None: none."""
+        if self.lpips is not None or not self.bundle.knows(domain):
+            return self.lpips
+        encoder = self.bundle.networks[domain].image_encoder.encoder
+        if not isinstance(encoder, ImageEncoder):  # a published one has no features of its own size
+            return None
+        folded = partial(F.pixel_unshuffle, downscale_factor=4)  # as the encoder itself does
+        return PerceptualDistance(activations(encoder.convolutions, nn.SiLU, folded))
 
     def another(self, case: VolumeCase) -> VolumeCase:
         """A training volume in the place of a case: whose slice it is not."""

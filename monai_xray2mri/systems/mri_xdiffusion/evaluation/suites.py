@@ -23,11 +23,13 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import (
     CONES,
     Extent,
     VolumeCase,
+    can_answer,
     training_volumes,
     volume_cohort,
 )
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.claims import claims_table
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, bundle_method, method_of
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.quality import quality_table
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import WORDS, VolumeSetting, work_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.anatomy import ANATOMY
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.calibration import CALIBRATION
@@ -112,6 +114,8 @@ def _suite(
         words=WORDS,
         seconds=seconds_per_section,
         simulation_seconds=4.5,
+        answers=can_answer,
+        quality=quality_table,
         claims=claims_table,
         metrics=metrics,
         recorded={"simulator": SIMULATOR_VERSION, "cones": CONES_VERSION},

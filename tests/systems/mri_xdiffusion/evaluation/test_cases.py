@@ -14,9 +14,18 @@ from monai_xray2mri.evaluation.metrics import psnr
 from monai_xray2mri.evaluation.suite import CaseSource
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent
 from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import CONES, MASKED, VolumeCase, volume_cohort
+from monai_xray2mri.systems.mri_xdiffusion.evaluation import cases
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import (
+    CONES,
+    MASKED,
+    ConeCohort,
+    VolumeCase,
+    training_volumes,
+    volume_cohort,
+)
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import VolumeRuler, error_by_distance
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import beside_middle, orthogonal_places
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.suites import XDIFFUSION
 from monai_xray2mri.systems.mri_xdiffusion.sections import slices_along
 from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import Cube
 from tests.systems.mri_xdiffusion.evaluation.conftest import PARTLY, SIZE, volume_case
@@ -70,6 +79,22 @@ def test_the_object_is_filled_and_the_background_is_none_of_it() -> None:
     voxels[6:10, 6:10, 6:10] = 0
     inside = VolumeRuler(VolumeCase("1", "1", CONES, voxels, Extent(), 64.0)).object
     assert inside[8, 8, 8] and not inside[8, 1, 8] and not inside[0].any()
+
+
+def test_a_set_that_is_all_test_is_foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its studies are those that it has volumes for, and simulated knees stand for what methods know."""
+    store = VolumeStore.of_cubes(tmp_path, ["a", "b"], ["test", "test"], SIZE, 64.0, source="foreign")
+    for row in range(2):
+        store.write_cube(row, Cube(np.full((SIZE,) * 3, 0.5, np.float32), np.array([[-1.0] * 3, [1.0] * 3]), np.eye(4)))
+    source = CaseSource(data=tmp_path)
+    names = [study.name for study in XDIFFUSION.choose(None, source)]
+    assert "comparison" in names and "cones" in names and "foreign_bodies" in names
+    assert not {"calibration", "shifted", "anatomy", "lesions"} & set(names)
+    assert len(XDIFFUSION.choose(None, CaseSource())) == len(XDIFFUSION.studies)
+    asked: list[str] = []
+    monkeypatch.setattr(cases, "KneeCohort", lambda split, number: asked.append(split) or ConeCohort(split, number))
+    kinds = [case.domain for case in training_volumes(source, 1)]
+    assert kinds == [CONES] * 11 and asked == ["training"]
 
 
 def test_the_error_is_taken_by_distance_from_the_input(pattern: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation.evaluation import Evaluation
@@ -53,6 +54,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "SAMPLES", 2)
     monkeypatch.setattr(sampler, "STEPS", (1, 2, 1000))
     monkeypatch.setattr(sampler, "OTHERS", {"guidance 3": {"guidance": 3.0, "eta": 1.0, "steps": 2}})
+    monkeypatch.setattr(given, "SAMPLES", 2)
     monkeypatch.setattr(given, "REPEATED", (2,))
 
 
@@ -77,6 +79,13 @@ def test_a_study_measures_and_tells(setting: VolumeSetting, name: str) -> None:
     assert tables and all(len(row) == len(table.columns) for table in tables for row in table.rows)
     for figure in study.figures:
         assert figure.draw(rows).axes
+    measured = {key for row in rows for key in row}
+    if name in ("comparison", "cones", "body_slices"):
+        distances = [row["lpips"] for row in rows if "lpips" in row]
+        assert distances and all(0 <= distance < 4 for distance in distances) and max(distances) > 0
+    if name == "body_inputs":
+        sampled = [row["condition"] for row in rows if "psnr_mean8" in row]
+        assert sampled == [given.OWN, given.ANOTHER] and given.PLACE_OF_MEAN in measured
     if name == "sampler":  # the schedule has 100 steps
         assert [row["condition"] for row in rows] == ["1 steps", "2 steps", "guidance 3"]
 
@@ -104,6 +113,27 @@ def test_views_of_one_angle_are_drawn_once(setting: VolumeSetting, monkeypatch: 
     assert sorted(map(str, drawn)) == ["180.0", "360.0", "plane 1", "plane 2", "sample 1"]
     by_name = {row["views"]: row["psnr"] for row in rows}
     assert by_name["1 views, mean"] == by_name["1 samples of one view, mean"]
+
+
+def test_turning_the_truth_is_the_ceiling_of_views() -> None:
+    case = volume_case(9000)
+    for degrees, least in ((360.0, 60.0), (90.0, 60.0), (72.0, 25.0)):
+        back, known = views.true_view(case, views.azimuth(degrees))
+        error = np.square(back.numpy() - case.voxels)[known.numpy()].mean()
+        assert known.float().mean() > 0.7 and 10 * np.log10(1 / max(error, 1e-9)) > least
+    assert not views.true_view(volume_case(9000, "bodies"), torch.eye(3))[1][:2].any()  # beyond what was acquired
+
+
+def test_a_sheet_shows_what_is_given_made_and_wrong(setting: VolumeSetting) -> None:
+    (sheet,) = STUDIES["body_views"].sheets
+    rows = [{"case": "9000", "views": "1 views, mean"}]
+    figure = sheet.draw(setting, rows, lambda name: volume_case(int(name), "bodies"))
+    titles = [panel.get_title() for panel in figure.axes[:6]]
+    assert titles == ["given", "truth", "1 view", "5 views", "error of 1 view", "error of 5"]
+    pictures = [panel.images[0].get_array() if panel.images else None for panel in figure.axes]
+    assert len(pictures) == 18 and [number for number, each in enumerate(pictures) if each is None] == [6, 12]
+    np.testing.assert_allclose(pictures[4], abs(pictures[2] - pictures[1]), atol=1e-6)
+    assert sheet.draw(setting, [], lambda name: volume_case(int(name), "bodies")) is None
 
 
 def test_inputs_are_what_their_names_say(setting: VolumeSetting) -> None:

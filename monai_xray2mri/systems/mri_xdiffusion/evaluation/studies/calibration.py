@@ -64,14 +64,31 @@ def work(setting: VolumeSetting) -> float:
     return SAMPLES * (1 if setting.stride > 1 else BODY_SIZE // _EVERY)
 
 
+def calibrated_scale(rows: Sequence[Row]) -> float | None:
+    """Factor of the samples' spread that calibration cases ask for; None where they are too few."""
+    calibrating = where(rows, split="calibration", region="all")
+    if not calibrating:
+        return None
+    try:
+        return controlled_scale(np.array([row["losses"] for row in calibrating]), 1 - LEVEL)
+    except UsageError:
+        return None
+
+
+def coverage(rows: Sequence[Row]) -> dict[str, float] | None:
+    """Test case to the share of its voxels that the calibrated intervals hold; None without a calibration."""
+    scale = calibrated_scale(rows)
+    if scale is None:
+        return None
+    at = int(np.searchsorted(SCALES, scale))
+    return {str(row["case"]): 1 - row["losses"][at] for row in where(rows, split=BODIES, region="all")}
+
+
 def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """Coverage by region on test cases; empty where there are too few to calibrate."""
     calibrating, tested = where(rows, split="calibration", region="all"), where(rows, split=BODIES)
-    if not calibrating or not tested:
-        return []
-    try:
-        scale = controlled_scale(np.array([row["losses"] for row in calibrating]), 1 - LEVEL)
-    except UsageError:
+    scale = calibrated_scale(rows)
+    if scale is None or not tested:
         return []
     at = int(np.searchsorted(SCALES, scale))
     cells = []

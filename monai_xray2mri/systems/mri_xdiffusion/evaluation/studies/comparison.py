@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
-from torch import Tensor
 
 from monai_xray2mri.evaluation.bootstrap import holm, paired_p_value
 from monai_xray2mri.evaluation.claims import difference, mean_by_case, participants_of
@@ -41,14 +40,12 @@ _GIVEN: Final[dict[str, Places]] = {
         "10 slices": lambda case: case.even_places(10),
     },
 }
-_ONE_SAMPLE: Final = ("1 slice beside the middle",)
-"""Conditions of which one sample is drawn."""
 _MANY: Final = "psnr_mean8"
 
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     """A row for each method and number of slices, and those of the truth and its mirror image."""
-    ruler = VolumeRuler(case, setting.stride)
+    ruler = VolumeRuler(case, setting.stride, setting.perceptual(case.domain))
     yield {"method": TRUE, **ruler.truth_row()}
     if case.domain == CONES:
         mirror = case.voxels[::-1]  # one middle slice cannot tell a cone from it
@@ -59,26 +56,18 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
             yield {"method": name}
             continue
         for condition, places_of in _GIVEN[case.domain].items():
-            volumes = _draw(setting, method, case, condition, places_of(case))
+            samples = SAMPLES if isinstance(method, NetworkMethod) else 1
+            volumes = generate(method, case.given(places_of(case)), samples, setting.seed)
             row = {"method": name, "condition": condition, **ruler.measure(volumes[0])}
             many = ruler.intensities(volumes.mean(axis=0))["psnr"] if len(volumes) > 1 else None
             yield row | ({_MANY: many} if many is not None else {})
-
-
-def _draw(setting: VolumeSetting, method: Any, case: VolumeCase, condition: str, place: Tensor) -> np.ndarray:
-    samples = _samples(condition) if isinstance(method, NetworkMethod) else 1
-    return generate(method, case.given(place), samples, setting.seed)
-
-
-def _samples(condition: str) -> int:
-    return 1 if condition in _ONE_SAMPLE else SAMPLES
 
 
 def _work(split: str) -> Any:
     def work(setting: VolumeSetting) -> float:
         networks = [each for each in setting.todo.values() if isinstance(each, NetworkMethod)]
         domain = domain_of_split(split)
-        volumes = sum(map(_samples, _GIVEN[domain]))
+        volumes = SAMPLES * len(_GIVEN[domain])
         return work_of(domain, volumes * sum(applies(each, domain) for each in networks))
 
     return work

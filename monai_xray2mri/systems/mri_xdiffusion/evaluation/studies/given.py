@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import torch
 
+from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.metrics import psnr
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import ResultTable, Study
@@ -18,10 +19,10 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.given import GivenSlices
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, VolumeRuler
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
+    SAMPLES,
     VolumeSetting,
     beside_middle,
     condition_table,
-    one_sample,
     orthogonal_places,
     work_of,
 )
@@ -33,16 +34,23 @@ PROJECTION: Final = "the mean over all slices, as a projection"
 REPEATED: Final = (2, 5, 10)
 ORTHOGONAL: Final = (2, 3)
 PLACE: Final = "psnr_at_input"
+PLACE_OF_MEAN: Final = "psnr_at_input_mean8"
+_MANY: Final = "psnr_mean8"
+_SAMPLED: Final = (OWN, ANOTHER)
+"""Inputs of which several samples are drawn: what tells whether the network looks at its slice."""
 
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
-    """A row for each kind of input, one sample each."""
+    """A row for each kind of input: one sample each, of the own and another's slice the mean of several, too."""
     ruler = VolumeRuler(case, setting.stride)
     for name, given in inputs(setting, case):
-        volume = one_sample(setting, given)
-        row = {"condition": name, **ruler.intensities(volume)}
+        volumes = generate(setting.bundle, given, SAMPLES if name in _SAMPLED else 1, setting.seed)
+        row = {"condition": name, **ruler.intensities(volumes[0])}
+        if name in _SAMPLED:
+            row[_MANY] = ruler.intensities(volumes.mean(axis=0))["psnr"]
         if name == OWN:
-            row |= ruler.measure(volume) | {PLACE: _at_input(volume, case)}
+            row |= ruler.measure(volumes[0])
+            row |= {PLACE: _at_input(volumes[0], case), PLACE_OF_MEAN: _at_input(volumes.mean(axis=0), case)}
         yield row
 
 
@@ -72,12 +80,18 @@ def _at_input(volume: Any, case: VolumeCase) -> float:
 
 
 def _work(domain: str) -> Any:
-    return lambda setting: work_of(domain, 5 + len(REPEATED) + 2 * len(ORTHOGONAL))
+    once = 3 + len(REPEATED) + 2 * len(ORTHOGONAL)
+    return lambda setting: work_of(domain, once + len(_SAMPLED) * SAMPLES)
 
 
 def _tables(name: str) -> Any:
     def tables(rows: Sequence[Row]) -> list[ResultTable]:
-        head = {**MEASURES, PLACE: "PSNR of the input slice at its place dB"}
+        head = {
+            **MEASURES,
+            _MANY: f"PSNR of the mean of {SAMPLES} dB",
+            PLACE: "PSNR of the input slice at its place dB",
+            PLACE_OF_MEAN: f"the same of the mean of {SAMPLES} dB",
+        }
         note = "One sample each. The slice of another volume must be worse than the own one, or the input is ignored."
         return [condition_table(rows, name, "What is given", head, note)]
 

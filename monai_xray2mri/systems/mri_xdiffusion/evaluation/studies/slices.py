@@ -12,7 +12,7 @@ from monai_xray2mri.evaluation.plots import COLORS, measure_summary, new_figure
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import Figure, ResultTable, Study, distinct, where
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, VolumeRuler
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, SHAPES, VolumeRuler
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, PriorMethod, applies
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
     VolumeSetting,
@@ -28,14 +28,14 @@ DENSE: Final = "every second"
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     """A row for each method and K, one sample each."""
-    ruler = VolumeRuler(case)
+    ruler = VolumeRuler(case, setting.stride, setting.perceptual(case.domain))
     for name, method in setting.todo.items():
         if not applies(method, case.domain):
             yield {"method": name}
             continue
         for number in (*NUMBERS, DENSE):
             volume = generate(method, case.given(places_of(case, number)), 1, setting.seed)[0]
-            yield {"method": name, "slices": str(number), **ruler.intensities(volume)}
+            yield {"method": name, "slices": str(number), **ruler.measure(volume)}
 
 
 def places_of(case: VolumeCase, number: int | str) -> Tensor:
@@ -63,8 +63,8 @@ def _tables(name: str) -> Any:
         note = "One sample. X-Diffusion reports 23.10, 25.20, 29.43, 31.25, 33.27, 35.48 dB on BraTS."
         return [
             condition_table(
-                where(rows, method=method), f"{name}_{place}", f"PSNR by number of slices: {method}", MEASURES, note,
-                by="slices",
+                where(rows, method=method), f"{name}_{place}", f"PSNR by number of slices: {method}",
+                {**MEASURES, **SHAPES}, note, by="slices",
             )
             for place, method in enumerate(distinct([row for row in rows if "slices" in row], "method"))
         ]  # fmt: skip

@@ -16,12 +16,14 @@ from monai_xray2mri.evaluation.study import ResultTable, Study
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, VolumeRuler
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, condition_table, work_of
-from monai_xray2mri.systems.mri_xdiffusion.planes import azimuth, plane_rotation
-from monai_xray2mri.systems.mri_xdiffusion.sections import ViewAverage
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.sheets import view_sheet
+from monai_xray2mri.systems.mri_xdiffusion.planes import azimuth, plane_rotation, view_places
+from monai_xray2mri.systems.mri_xdiffusion.sections import ViewAverage, turn
 
 FEW: Final = (1, 2, 3, 5, 10)
 MANY: Final = (1, 2, 3, 5, 10, 20, 31, 60)
 PLANES: Final = "three planes"
+CEILING: Final = "5 views of the truth (ceiling of resampling)"
 MOST_SAMPLES: Final = 10
 """Largest N of which there are as many samples of one view."""
 View = tuple[Tensor, Tensor]
@@ -59,8 +61,18 @@ def measure_numbers(numbers: Sequence[int]) -> Callable[[VolumeSetting, VolumeCa
             yield {"views": f"{number} samples of one view, mean", "number": number, **aggregate("mean", samples)}
         planes = [view(360.0 if axis == 0 else f"plane {axis}", plane_rotation(axis)) for axis in range(3)]
         yield {"views": PLANES, "number": 3, **aggregate("mean", planes)}
+        turned = [true_view(case, azimuth(degrees)) for degrees in angles(5)]
+        yield {"views": CEILING, "number": 5, **aggregate("mean", turned)}
 
     return measure
+
+
+def true_view(case: VolumeCase, rotation: Tensor) -> View:
+    """The sections of the truth in a direction, turned back: what turning loses alone."""
+    volume = case.extent.sampled(torch.from_numpy(case.voxels))
+    sections, known = volume.sections(view_places(rotation, case.size), case.size)
+    (back, within), (share, _) = (turn(part, rotation.T) for part in (sections, known.float()))
+    return back, within & (share > 0.5)
 
 
 def angles(number: int) -> list[float]:
@@ -92,7 +104,8 @@ def _study(
         return work_of(split, distinct_views(numbers))
 
     counts = {"cpu": cpu, "full": full}
-    return Study(name, title, (split,), counts, measure_numbers(numbers), work, _tables(name))
+    sheets = (view_sheet(name, split),) if numbers != MANY else ()
+    return Study(name, title, (split,), counts, measure_numbers(numbers), work, _tables(name), sheets=sheets)
 
 
 CONE_VIEWS: Final = _study("cone_views", "Views, cones", CONES, FEW, 6, 100)
