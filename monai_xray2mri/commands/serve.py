@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -17,11 +19,15 @@ from monai_xray2mri.errors import ExitCode
 
 if TYPE_CHECKING:
     from monai_xray2mri.hospital.archive import Archive
+    from monai_xray2mri.hospital.board import Board
     from monai_xray2mri.hospital.events import Events
+    from monai_xray2mri.hospital.page import StatusPage
     from monai_xray2mri.hospital.settings import Settings
     from monai_xray2mri.hospital.worker import Worker
 
 _PATIENCE_S: Final = 5.0
+_SLACK_S: Final = 600.0
+"""Seconds that sending may take beyond the limits before the loop counts as stuck."""
 _GRACE_S: Final = 7.0
 """Seconds after SIGTERM in which the study in hand may end by itself; hosts kill after 10."""
 
@@ -51,6 +57,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
 def run(options: argparse.Namespace) -> int:
     """Run the sub-command and return the exit code."""
     from monai_xray2mri.hospital.archive import Archive
+    from monai_xray2mri.hospital.board import Board
     from monai_xray2mri.hospital.events import Audit, Events, JsonLog
     from monai_xray2mri.hospital.maker import ChildMaker
     from monai_xray2mri.hospital.settings import model_options, read_settings
@@ -75,18 +82,61 @@ def run(options: argparse.Namespace) -> int:
             return ExitCode.DONE
         clear_scratch()
         events.add(Audit(Path(settings.log.audit_file) if settings.log.audit_file else None, "xray2mri"))
+        board = Board(_viewer(settings))
         worker = Worker(
-            archive, maker, settings, system.modalities, events, stop=stop, retry_refused=options.retry_refused
+            archive,
+            maker,
+            settings,
+            system.modalities,
+            events,
+            stop=stop,
+            retry_refused=options.retry_refused,
+            board=board,
         )
         _abandon_in_time(worker)
         if options.once:
             worker.drain()
-        else:
-            worker.run()
+            return ExitCode.DONE
+        page = _status_page(worker, board, settings, events, maker.version)
+        worker.run()
+        if page is not None:
+            page.close()
     finally:
         maker.close()
         archive.close()
     return ExitCode.DONE
+
+
+def _viewer(settings: Settings) -> Callable[[str, str], str]:
+    """Address of a study in the viewer that the settings name, else in Orthanc's own explorer."""
+    pattern = settings.orthanc.viewer or settings.orthanc.url.rstrip("/") + "/app/explorer.html#study?uuid={id}"
+
+    def link(study: str, uid: str) -> str:
+        return "" if "{study}" in pattern and not uid else pattern.replace("{study}", uid).replace("{id}", study)
+
+    return link
+
+
+def _status_page(worker: Worker, board: Board, settings: Settings, events: Events, version: str) -> StatusPage | None:
+    """The page, where the settings give it a port."""
+    from monai_xray2mri.hospital.metrics import Metrics
+    from monai_xray2mri.hospital.page import Served, StatusPage
+
+    def healthy() -> bool:
+        longest = settings.limits.study_s + settings.orthanc.timeout_s + _SLACK_S
+        return time.monotonic() - worker.beat < longest
+
+    def ready() -> bool:
+        return worker.ready
+
+    if not settings.page.port:
+        return None
+    metrics = Metrics(version, lambda: float(worker.waiting), board.oldest_wait, ready)
+    events.add(metrics)
+    served = Served(board, metrics, events, healthy, ready, worker.retry, version, worker.name)
+    page = StatusPage(settings.page, served)
+    events("page", port=page.port)
+    return page
 
 
 def _wait_for_archive(

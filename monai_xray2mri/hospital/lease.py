@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -27,14 +27,23 @@ class Lease:
         record: the state to be written as the claim.
         entry: what the state was when it was read.
         seconds: for which the claim holds without renewal.
+        told: called with every state that was written.
 
     Raises:
         LeaseLost: another worker was faster.
     """
 
-    def __init__(self, archive: Archive, study: str, record: Record, entry: Entry, seconds: float) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        study: str,
+        record: Record,
+        entry: Entry,
+        seconds: float,
+        told: Callable[[str, Record], object] = lambda study, record: None,
+    ) -> None:
         self._archive, self._study, self._seconds = archive, study, seconds
-        self._lock = threading.RLock()
+        self._lock, self._told = threading.RLock(), told
         self._tag, self._unsure = entry.tag, list[bytes]()
         self._renewed = time.monotonic()
         self.record = record
@@ -70,6 +79,7 @@ class Lease:
                 self.lost = True
                 raise self._loss() from error
             self.record, self._unsure, self._renewed = record, [], time.monotonic()
+            self._told(self._study, record)
             return record
 
     def end(self, **changes: Any) -> Record:

@@ -21,9 +21,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.errors import UsageError, Xray2MRIError
 from monai_xray2mri.hospital.archive import Archive, ArchiveError, Conflict, Denied, Entry, Gone, Unreachable
 from monai_xray2mri.hospital.attempt import Attempt, first_record
+from monai_xray2mri.hospital.board import Board
 from monai_xray2mri.hospital.events import Events
 from monai_xray2mri.hospital.holdings import Contents, Holding, Reader
 from monai_xray2mri.hospital.lease import Lease, LeaseLost
@@ -50,6 +52,12 @@ class Worker:
         stop: set when the worker is to end.
         clock: seconds that never go back.
         retry_refused: whether studies that another version has refused are tried again.
+        board: where the states of studies are noted for people; None: nowhere.
+
+    Attributes:
+        name: of this worker in states and log.
+        ready: whether Orthanc answered last.
+        beat: when the loop was last at its beginning, by the clock.
     """
 
     def __init__(
@@ -63,6 +71,7 @@ class Worker:
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         retry_refused: bool = False,
+        board: Board | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.stop = stop or threading.Event()
@@ -70,13 +79,13 @@ class Worker:
         self._tell, self._clock, self._retry_refused = events, clock, retry_refused
         self._reader = Reader(archive, settings.studies, modalities)
         self._tools = Tools(archive, self._reader, maker, settings, events, self.stop.is_set, scratch_prefix())
-        self._maker = maker
+        self._maker, self._board = maker, board or Board()
         self._lease: Lease | None = None
         self._agenda: dict[str, float] = {}
         self._seen: dict[tuple[str, str], tuple[str, float]] = {}
         self._begun: deque[float] = deque()
         self._next_sweep, self._next_poll, self._change = 0.0, 0.0, -1
-        self.beat = clock()
+        self.beat, self.ready = clock(), False
 
     # The loop.
 
@@ -88,11 +97,12 @@ class Worker:
             self.beat = self._clock()
             try:
                 wait = self.step()
+                self.ready = True
                 if failures:
                     self._tell("archive-back", seconds=failures)
                 failures = 0
             except Unreachable as error:
-                failures += 1
+                failures, self.ready = failures + 1, False
                 wait = min(2.0**failures / 2, _LONGEST_OUTAGE_PAUSE_S)
                 if failures in (1, 5) or failures % 100 == 0:
                     self._tell("archive-unreachable", code=error.code, failures=failures)
@@ -201,6 +211,8 @@ class Worker:
                 return None
             entry = self._archive.state(study)
             record = Record.decode(entry.content)
+            if record is not None:
+                self._board.note(study, record)
             known = record is not None and record.is_final and record.inventory == holding.inventory()
             if record is not None and known and not self._wants_retry(record):
                 return None
@@ -209,10 +221,14 @@ class Worker:
                 return self._clear_orphans(holding, record)
             return self._attend(holding, entry, record, contents)
         except Gone:
+            self._board.forget(study)
             return None
 
     def _attend(self, holding: Holding, entry: Entry, record: Record | None, contents: Contents) -> float | None:
         now, fingerprint = self._archive.now(), contents.fingerprint()
+        header = contents.images[0].header
+        uid = text_value(header, "StudyInstanceUID") if header is not None else ""
+        self._board.met(holding.study, uid, contents.newest)
         before = record if record is not None and record.fingerprint == fingerprint else None
         if record is not None and (wait := self._lease_left(holding.study, entry, record, now)) > 0:
             return wait
@@ -222,6 +238,7 @@ class Worker:
         if before is not None and not before.is_final and 0 < before.due - now <= self._settings.retries.longest_s:
             return before.due - now
         if before is None and (wait := self._unquiet(holding.study, contents, now)) > 0:
+            self._board.wait(holding.study, now + wait)
             return wait
         return self._begin(holding.study, entry, before, contents, now)
 
@@ -274,7 +291,7 @@ class Worker:
         claim = first_record(state, contents.fingerprint(), self.name, self._maker.version, now, before)
         worn_out = claim.attempts > self._settings.retries.attempts and not has_result
         try:
-            lease = Lease(self._archive, study, claim, entry, self._settings.retries.lease_s)
+            lease = Lease(self._archive, study, claim, entry, self._settings.retries.lease_s, self._board.note)
             if worn_out:  # each attempt ended the worker itself
                 lease.end(state=State.FAILED, code="worker-died", ended=now, attempts=self._settings.retries.attempts)
                 self._tell("failed", study=study, code="worker-died")
@@ -327,6 +344,7 @@ class Worker:
                 return False
             asked = replace(record, state=State.WAITING, again=True, attempts=0, send_attempts=0, due=0.0, worker="")
             self._archive.write_state(study, asked.encode(), entry.tag)
+            self._board.note(study, asked)
         except (Conflict, Gone):
             return False
         self._tell("retry-asked", study=study)

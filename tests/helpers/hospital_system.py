@@ -1,12 +1,14 @@
 """A system that makes DICOM results in a millisecond, for the hospital's worker: two slices and their mark per film.
 
 A film of a chest is none of its subject, a film without Imager Pixel Spacing is refused unless a report comes with it,
-a report changes the result, and a film whose Image Comments say so makes it fail.
+a report changes the result, and a film whose Image Comments say so makes it fail or last a minute.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,6 +180,8 @@ class FilmPredictor:
     def predict(self, case: FilmCase, sampling: object, progress: Any = None) -> FilmResult:
         if case.film.header.get("ImageComments") == "fail":
             raise RuntimeError("Planted^Secret")
+        if case.film.header.get("ImageComments") == "slow":
+            time.sleep(60)
         provenance = {"weights_sha256": "ab" * 32, "version": self.version}
         return FilmResult(case, provenance, Volume(np.zeros((1, 1, 1), np.float32), np.eye(4)))
 
@@ -219,6 +223,21 @@ class FilmSystem:
 
     def suites(self) -> Mapping[str, object]:
         return {}
+
+
+SYSTEM = FilmSystem()
+
+
+def install_film_system(folder: Path) -> tuple[Path, Path]:
+    """Make the system known to other processes; returns a folder for ``sys.path``, and a bundle of it."""
+    site, bundle = folder / "site", folder / "film_bundle"
+    for place in (site / "film_system-0.1.dist-info", bundle / "configs"):
+        place.mkdir(parents=True)
+    (bundle / "configs" / "metadata.json").write_text(json.dumps({"system": "film", "version": "0.1"}))
+    (site / "film_system-0.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: film\nVersion: 0.1\n")
+    entry = "[monai_xray2mri.systems]\nfilm = tests.helpers.hospital_system:SYSTEM\n"
+    (site / "film_system-0.1.dist-info" / "entry_points.txt").write_text(entry)
+    return site, bundle
 
 
 class InlineMaker:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from monai_xray2mri.hospital.archive import Archive
+from monai_xray2mri.hospital.board import Board
 from monai_xray2mri.hospital.events import Audit, Events, JsonLog
 from monai_xray2mri.hospital.record import Manifest, Record, State
 from monai_xray2mri.hospital.settings import (
@@ -49,7 +50,9 @@ class Ward:
         self.log = io.StringIO()
         self.maker = InlineMaker(partial=self.settings.answers.partial)
 
-    def worker(self, maker: InlineMaker | None = None, retry_refused: bool = False) -> Worker:
+    def worker(
+        self, maker: InlineMaker | None = None, retry_refused: bool = False, board: Board | None = None
+    ) -> Worker:
         events = Events(JsonLog(self.log), Audit(None, "xray2mri", self.log))
         archive = Archive(self.settings.orthanc, self.orthanc.transport)
         return Worker(
@@ -60,6 +63,7 @@ class Ward:
             events,
             clock=lambda: self.ticks,
             retry_refused=retry_refused,
+            board=board,
         )
 
     def wait(self, seconds: float) -> None:

@@ -1,0 +1,67 @@
+"""``xray2mri serve`` as a process beside a real Orthanc (``helpers/serve_session.py``), and its usage errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monai_xray2mri.cli import main
+from tests.helpers.dicom_objects import program
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, object]:
+    program("Orthanc", "orthanc")
+    namespace = [program("unshare", "util-linux"), "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine allows no network namespace, without which Orthanc would listen to everyone")
+    root = Path(__file__).parents[2]
+    command = [*namespace, sys.executable, str(root / "tests" / "helpers" / "serve_session.py")]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_check_tells_what_it_would_work_with(found):
+    check = found["check"]
+    assert (check["code"], check["title"], check["destinations"], check["system"]) == (0, "ORTHANC", ["PACS"], "film")
+
+
+def test_sigterm_gives_the_study_back_within_ten_seconds(found):
+    assert found["term"] == {"code": 0, "in_time": True, "state": "waiting", "attempts": 0} and found["given_back"]
+    assert found["idle"] == {"code": 0, "in_time": True}
+
+
+def test_a_killed_worker_leaves_a_claim_no_process_and_a_folder_that_the_next_one_removes(found):
+    assert found["kill"] == {"state": "claimed", "alive": 0}
+    assert (found["scratch"], found["scratch_later"]) == (1, 0)
+
+
+def test_the_next_worker_answers_everything(found):
+    assert found["states"] == ["done", "refused"] and found["equal"] and found["once"] == 0
+    assert found["page"] == {"codes": [200, 200, 200], "done": True}
+
+
+def test_log_and_audit_trail_name_nobody(found):
+    assert found["named"] == [] and {"110100", "110103", "110104"} <= set(found["audited"])
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["serve"], "studies.since"),
+        (["serve", "--since", "2026-12-01"], "orthanc.url"),
+        (["serve", "--orthanc", "ftp://x", "--since", "2026-12-01"], "orthanc.url"),
+        (["serve", "--settings", "/nowhere.toml"], "settings file"),
+    ],
+)
+def test_what_is_missing_is_named_at_once(arguments, said, capsys):
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
