@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_args, runtime_checkable
 
 from monai_xray2mri.core.options import Option
 from monai_xray2mri.errors import InputRefused
@@ -165,6 +165,21 @@ class Result(Protocol):
         Raises:
             UsageError: the folder exists or cannot be written.
         """
+        ...
+
+
+@runtime_checkable
+class Marked(Protocol):
+    """A result on which points were found and something was measured; a result need not be one."""
+
+    @property
+    def landmarks(self) -> Mapping[str, tuple[float, float, float]]:
+        """(column, row, slice) of each point by name, as voxel indices of ``volume``."""
+        ...
+
+    @property
+    def measurements(self) -> Mapping[str, str]:
+        """What was measured, in words for people: ``{"hallux valgus angle": "24.1 degrees (21.9 to 26.0)"}``."""
         ...
 
 

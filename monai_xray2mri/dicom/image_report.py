@@ -118,7 +118,7 @@ def this_software() -> hd.sr.ObserverContext:
 def image_library(
     source: Dataset, images: Sequence[Dataset] = (), derived: CodedConcept = DERIVED, others: Sequence[Dataset] = ()
 ) -> hd.sr.ContainerContentItem:
-    """TID 1600 Image Library of an image and of others; highdicom's own needs attributes that CR films may lack.
+    """TID 1600 Image Library of an image and of others; highdicom's own needs attributes that CR images may lack.
 
     Args:
         source: header of the image.
@@ -148,7 +148,7 @@ def _source_image(source: Dataset) -> hd.sr.ImageContentItem:
 
 
 def _descriptors(source: Dataset) -> list[Any]:
-    """TID 1602 and 1603: what the film's header tells about the source."""
+    """TID 1602 and 1603: what a header tells about its image."""
     context = RelationshipTypeValues.HAS_ACQ_CONTEXT
     modality = _MODALITIES.get(str(source.get("Modality", "")), codes.cid29.RadiographicImaging)
     items: list[Any] = [hd.sr.CodeContentItem(codes.DCM.Modality, modality, relationship_type=context)]

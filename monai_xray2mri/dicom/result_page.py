@@ -16,7 +16,7 @@ from monai_xray2mri.dicom.uncertainty import SpreadSummary, meaning_of
 
 MAX_REMARKS: Final = 6
 """Remarks that the page has room for; report.json and the structured report hold all."""
-_LONGEST_REMARK = 110  # characters
+_LONGEST_REMARK = 112  # characters
 
 
 def page_moment(header: Dataset) -> datetime:

@@ -14,7 +14,7 @@ from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
 from monai_xray2mri.core.stored_values import FULL_SCALE
-from monai_xray2mri.core.system import Case, Plan
+from monai_xray2mri.core.system import Case, Marked, Plan
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.label.request import RESULT_OPTIONS, LabelRequest, client_options, read_request
 from monai_xray2mri.label.store import UNCERTAINTY, result_name, study_of
@@ -63,7 +63,8 @@ class SynthesisTask(InferTask):
 
         Returns:
             The file of the volume, which the caller removes, and what belongs to it, as JSON: ``side`` (the key of the
-            case), ``disclaimer``, ``provenance``, ``full_scale``; the names in the datastore of ``uncertainty`` (from
+            case), ``disclaimer``, ``provenance``, ``full_scale``; ``landmarks`` and ``measurements`` where the system
+            finds any; the names in the datastore of ``uncertainty`` (from
             two samples on) and ``volume`` (where it is kept).
 
         Raises:
@@ -86,6 +87,9 @@ class SynthesisTask(InferTask):
             "full_scale": FULL_SCALE[wanted.dtype],
             "provenance": dict(result.provenance),
         }
+        if isinstance(result, Marked):
+            answer["landmarks"] = {point: list(place) for point, place in result.landmarks.items()}
+            answer["measurements"] = dict(result.measurements)
         if result.uncertainty is not None:
             kept = result_name(name, UNCERTAINTY, case.key)
             answer["uncertainty"] = self._keep(result.uncertainty, kept, wanted)

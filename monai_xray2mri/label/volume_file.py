@@ -15,7 +15,7 @@ EXTENSIONS = (".nrrd", ".nii.gz", ".nii", ".mha")
 
 
 def write_volume(path: Path, volume: Volume, dtype: str = "float32") -> Path:
-    """Write a volume with its geometry.
+    """Write a volume with its geometry; one of a single slice, which is a picture, as an image of two dimensions.
 
     Args:
         path: named with one of `EXTENSIONS`.
@@ -25,5 +25,6 @@ def write_volume(path: Path, volume: Volume, dtype: str = "float32") -> Path:
     Returns:
         `path`.
     """
-    SimpleITK.WriteImage(image_of(Volume(stored(volume.voxels, dtype), volume.affine)), str(path), True)
+    image = image_of(Volume(stored(volume.voxels, dtype), volume.affine))
+    SimpleITK.WriteImage(image if len(volume.voxels) > 1 else image[:, :, 0], str(path), True)
     return path

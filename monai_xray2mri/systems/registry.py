@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 GROUP: Final = "monai_xray2mri.systems"
 """Entry points of systems in other packages."""
 
-_OWN: Final = {name: f"monai_xray2mri.systems.{name}.system" for name in ("knee_xray2mri", "mri_xdiffusion")}
+_NAMES: Final = ("knee_xray2mri", "mri_xdiffusion", "foot_xray_sccdm")
+_OWN: Final = {name: f"monai_xray2mri.systems.{name}.system" for name in _NAMES}
 """Systems of this package and the modules that hold their ``SYSTEM``."""
 
 

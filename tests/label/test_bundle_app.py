@@ -144,12 +144,12 @@ def test_integers_fill_their_range(client: Any, radiographs: Radiographs) -> Non
 def test_the_slicer_module_works_without_features_and_uncertainty(
     client: Any, radiographs: Radiographs, tmp_path: Path
 ) -> None:
-    from Xray2MRILib import Knee, Server, Settings
+    from Xray2MRILib import Server, Settings, Source
 
     ours = Server(client, str(tmp_path))
     ours.connect()
     assert (ours.models, ours.features) == (list(BUNDLES), [])
-    result = ours.synthesize(BUNDLES[0], Knee(str(radiographs.right)), Settings(steps=1, slices=4, samples=2))
+    result = ours.synthesize(BUNDLES[0], Source(str(radiographs.right)), Settings(steps=1, slices=4, samples=2))
     assert SimpleITK.ReadImage(result.volume).GetSize() == (64, 64, 4)
     assert result.uncertainty is None and "SYNTHETIC" in result.warning
 

@@ -139,12 +139,12 @@ def test_integers_fill_their_range(client: Any) -> None:
 def test_the_slicer_module_gets_volume_and_uncertainty(
     client: Any, predictor: Xray2MRI, radiographs: Radiographs, tmp_path: Path
 ) -> None:
-    from Xray2MRILib import Knee, Server, Settings
+    from Xray2MRILib import Server, Settings, Source
 
     ours = Server(client, str(tmp_path))
     ours.connect()
     assert (ours.models, len(ours.features), ours.default("xray2mri", "steps")) == (["xray2mri"], 19, 2)
-    knee = Knee(str(radiographs.left), features={"XRKL": 2})
+    knee = Source(str(radiographs.left), options={"features": {"XRKL": 2}})
     result = ours.synthesize("xray2mri", knee, Settings(steps=1, slices=4, samples=2, seed=5))
     wanted = predictor(radiographs.left, steps=1, slices=4, samples=2, seed=5, features={"XRKL": 2})
     assert wanted.uncertainty is not None and result.uncertainty is not None
@@ -157,12 +157,12 @@ def test_the_slicer_module_gets_volume_and_uncertainty(
 def test_the_slicer_module_shows_reasons(
     client: Any, monai_client: type, radiographs: Radiographs, tmp_path: Path
 ) -> None:
-    from Xray2MRILib import Knee, Refused, Server, Settings
+    from Xray2MRILib import Refused, Server, Settings, Source
 
     ours = Server(client, str(tmp_path))
     ours.connect()
     with pytest.raises(Refused, match=r"(?i)^radiograph .*chest") as caught:
-        ours.synthesize("xray2mri", Knee(str(radiographs.chest)), Settings())
+        ours.synthesize("xray2mri", Source(str(radiographs.chest)), Settings())
     assert "Status" not in str(caught.value) and "{" not in str(caught.value)
     with pytest.raises(Refused, match="Is the server running"):
         Server(monai_client("http://127.0.0.1:9", str(tmp_path)), str(tmp_path)).connect()

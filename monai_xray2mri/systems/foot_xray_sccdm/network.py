@@ -6,7 +6,7 @@ What is diffused is half the difference of radiograph and photograph, which lies
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -169,19 +169,44 @@ class DifferenceDiffusion(LatentDiffusion):
         eta: float,
         noise: Callable[[int], Tensor] | None,
         callback: Callable[[int], None] | None,
+        *,
+        refinement: Refinement | None = None,
+        progress: Callable[[int], object] | None = None,
     ) -> Tensor:
-        """A :class:`~monai_xray2mri.diffusion.samplers.Sampler`: DDIM with the refinement of each step."""
+        """A :class:`~monai_xray2mri.diffusion.samplers.Sampler`: DDIM with the refinement of each step.
+
+        ``refinement`` takes the place of the network's own, ``progress`` is called with 1 after each step.
+        """
+
+        def step_done(index: int) -> None:
+            if callback is not None:
+                callback(index)
+            if progress is not None:
+                progress(1)
+
         refine = None
         if isinstance(model, WatchedModel):  # a guided model would show the refinement half of what it saw
-            model, refine = self.refinement.bind(model.denoise, schedule)
-        return ddim(model, z_t, schedule, steps, eta, noise, callback, refine)
+            model, refine = (refinement or self.refinement).bind(model.denoise, schedule)
+        return ddim(model, z_t, schedule, steps, eta, noise, step_done, refine)
 
-    def radiographs(self, photographs: Tensor, generators: list[torch.Generator], **settings: object) -> Tensor:
+    def radiographs(
+        self,
+        photographs: Tensor,
+        generators: Sequence[torch.Generator],
+        *,
+        refinement: Refinement | None = None,
+        dtype: torch.dtype = torch.float32,
+        progress: Callable[[int], object] | None = None,
+        **settings: object,
+    ) -> Tensor:
         """Radiographs [B,1,H,W] in [-1,1] of grey photographs [B,1,H,W] in [-1,1].
 
         Args:
             photographs: see above.
             generators: of the noise of each, on the CPU.
+            refinement: what sampling does to each step; None: the network's own.
+            dtype: what the network computes in.
+            progress: called with 1 after each step of each radiograph.
             **settings: of :class:`~monai_xray2mri.diffusion.sampler_settings.SamplerSettings`.
         """
         chosen = self.settings.altered(**settings)
@@ -191,8 +216,9 @@ class DifferenceDiffusion(LatentDiffusion):
                 self.condition(photograph),
                 photograph.new_zeros(1, 0),
                 noise=WhiteNoise(self.latent_shape(), generator),
-                sampler=self.refined_ddim,
+                sampler=partial(self.refined_ddim, refinement=refinement, progress=progress),
                 settings=chosen,
+                dtype=dtype,
             )
             found.append(radiograph_of(half, photograph) if self.difference else half)
         return torch.cat(found)

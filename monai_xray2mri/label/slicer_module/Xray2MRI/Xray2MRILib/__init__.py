@@ -1,5 +1,5 @@
 """What the module Xray2MRI does without Slicer's windows."""  # noqa: N999
 
-from .server import WARNING, Knee, Refused, Server, Settings, SyntheticKnee
+from .server import WARNING, Refused, Server, Settings, Source, SyntheticImage
 
-__all__ = ["WARNING", "Knee", "Refused", "Server", "Settings", "SyntheticKnee"]
+__all__ = ["WARNING", "Refused", "Server", "Settings", "Source", "SyntheticImage"]

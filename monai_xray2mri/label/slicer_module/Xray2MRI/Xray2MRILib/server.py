@@ -1,4 +1,4 @@
-"""Asking a MONAI Label server for a synthetic volume. Knows nothing of Slicer, so that it can be tested without it.
+"""Asking a MONAI Label server for a synthetic image. Knows nothing of Slicer, so that it can be tested without it.
 
 It works with the app of monai_xray2mri and with MONAI Label's own ``monaibundle`` app, which knows neither features nor
 uncertainty.
@@ -20,6 +20,9 @@ WARNING = (
 )
 """Shown with every volume; a server that sends its own words replaces these."""
 
+MODELS = ("xray2mri", "mri_xdiffusion", "foot_xray_sccdm")
+"""What names of models of this package hold: that of its own app, and those of its bundles."""
+
 _TIME_OUT_HINT = "Is the server running, and the address right? The server's window shows what happened."
 
 
@@ -28,27 +31,24 @@ class Refused(Exception):
 
 
 @dataclass
-class Knee:
-    """A radiograph and what is known about the knee.
+class Source:
+    """An image and what is known about what it shows.
 
     Attributes:
-        file: the radiograph: DICOM, PNG, JPEG, NIfTI or NRRD.
+        file: a radiograph (DICOM, PNG, JPEG, NIfTI or NRRD) or a photograph (DICOM, PNG or JPEG).
         side: ``"R"`` or ``"L"``; empty where the file tells.
-        features: OAI name to grade.
-        assume_spacing: take a picture without pixel spacing as one joint region.
-        force: use also a radiograph that the checks doubt; the provenance says so.
+        options: others of the server's system; those that it does not know are ignored: ``features`` (OAI name to
+            grade), ``assume_spacing``, ``pixel_mm``, ``force``.
     """
 
     file: str
     side: str = ""
-    features: dict[str, int] = field(default_factory=dict)
-    assume_spacing: bool = False
-    force: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Settings:
-    """How the volume is made; None takes the server's default."""
+    """How the image is made; None takes the server's default."""
 
     steps: int | None = None
     samples: int | None = None
@@ -57,15 +57,17 @@ class Settings:
 
 
 @dataclass
-class SyntheticKnee:
+class SyntheticImage:
     """What came back.
 
     Attributes:
-        volume: file of the volume, intensities from 0 to 1.
+        volume: file of the volume or picture, intensities from 0 to 1.
         uncertainty: file of the standard deviation between samples, or None.
         side: ``"R"``, ``"L"`` or empty.
         warning: to be shown with it.
-        provenance: what determines the volume, for the record.
+        provenance: what determines it, for the record.
+        landmarks: name to (column, row, slice) of points that were found on it.
+        measurements: what was measured on it, in words.
     """
 
     volume: str
@@ -73,6 +75,8 @@ class SyntheticKnee:
     side: str
     warning: str
     provenance: dict[str, Any]
+    landmarks: dict[str, list[float]]
+    measurements: dict[str, str]
 
 
 class Server:
@@ -91,16 +95,16 @@ class Server:
         """Ask the server what it offers.
 
         Raises:
-            Refused: it cannot be reached, or has no model that makes volumes of knees.
+            Refused: it cannot be reached, or has no model of this package.
         """
         self._info = self._ask(self.client.info)
         if not self.models:
-            raise Refused("The server has no model that makes MR volumes from radiographs (its name holds xray2mri).")
+            raise Refused("The server has no model of monai_xray2mri (its name holds xray2mri or that of a bundle).")
 
     @property
     def models(self) -> list[str]:
-        """Names of the models that make volumes."""
-        return [name for name in self._info.get("models", {}) if "xray2mri" in name]
+        """Names of the models that make images."""
+        return [name for name in self._info.get("models", {}) if any(mark in name for mark in MODELS)]
 
     @property
     def features(self) -> list[dict[str, Any]]:
@@ -117,29 +121,29 @@ class Server:
         value = self._info["models"][model].get("config", {}).get(option)
         return value if isinstance(value, int) else None
 
-    def synthesize(self, model: str, knee: Knee, settings: Settings) -> SyntheticKnee:
-        """Send a radiograph and wait for its volume: about half a minute on one core of a processor.
+    def knows(self, model: str, option: str) -> bool:
+        """Whether a model has an option."""
+        return option in self._info["models"][model].get("config", {})
+
+    def synthesize(self, model: str, source: Source, settings: Settings) -> SyntheticImage:
+        """Send an image and wait for what is made of it: a few seconds to half a minute on one core of a processor.
 
         Raises:
             Refused: with the server's reason.
         """
         parameters = {name: value for name, value in vars(settings).items() if value is not None}
-        parameters.update(
-            side=knee.side,
-            features=knee.features,
-            assume_spacing=knee.assume_spacing,
-            force=knee.force,
-            result_extension=".nrrd",
-            result_dtype="float32",
-        )
-        volume, answer = self._ask(self.client.infer, model, "", parameters, file=knee.file)
+        parameters.update(source.options)
+        parameters.update(side=source.side, result_extension=".nrrd", result_dtype="float32")
+        volume, answer = self._ask(self.client.infer, model, "", parameters, file=source.file)
         answer = answer or {}
-        return SyntheticKnee(
+        return SyntheticImage(
             volume=str(volume),
             uncertainty=self._fetch(answer["uncertainty"]) if answer.get("uncertainty") else None,
-            side=str(answer.get("side", knee.side)),
+            side=str(answer.get("side", source.side)),
             warning=str(answer.get("disclaimer", self.warning)),
             provenance=dict(answer.get("provenance", {})),
+            landmarks=dict(answer.get("landmarks", {})),
+            measurements=dict(answer.get("measurements", {})),
         )
 
     def _fetch(self, name: str) -> str:
