@@ -18,6 +18,7 @@ from pydicom import Dataset
 
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.image_report import (
+    DERIVED,
     IMAGE_UIDS,
     NO_UNITS,
     ImageReport,
@@ -49,7 +50,7 @@ _SPREADS: Final = {
     "percentile_95": CodedConcept("SDP95", CODING_SCHEME, "95th percentile of the standard deviation"),
     "highest": CodedConcept("SDMAX", CODING_SCHEME, "Highest standard deviation of any voxel"),
 }
-_COMMENT: Final = CodedConcept("121106", "DCM", "Comment")
+COMMENT: Final = CodedConcept("121106", "DCM", "Comment")
 _SERIES_UID: Final = CodedConcept("112002", "DCM", "Series Instance UID")
 
 
@@ -61,13 +62,15 @@ class Reported:
         procedure: that made the source, such as plain radiography.
         synthesis: what was done.
         site: part of the body.
-        name: of the case, for people: ``Knee R``.
+        name: of the case, for people: ``Foot R``.
         key: what tells the case from others of its source.
         source: what messages call the source: ``film``.
         items: content items (CONTAINS) of what was used.
         measurements: that were used, such as gradings.
         remarks: of the input checks.
         schemes: private coding schemes of these items, beside the package's own.
+        groups: further measurement groups, such as what was measured on the result.
+        derived: what the images of the result are called.
     """
 
     procedure: CodedConcept
@@ -80,6 +83,8 @@ class Reported:
     measurements: Sequence[hd.sr.Measurement] = ()
     remarks: Sequence[str] = ()
     schemes: Sequence[CodingSchemeIdentificationItem] = ()
+    groups: Sequence[hd.sr.MeasurementsAndQualitativeEvaluations] = ()
+    derived: CodedConcept = DERIVED
 
 
 class ResultReport(ImageReport):
@@ -110,7 +115,7 @@ class ResultReport(ImageReport):
         if not can_report(source):
             rule = f"needs a {reported.source} with a date that it can refer to"
             raise InputRefused("result report", rule, "another one")
-        groups = [_synthesis_group(reported, origin, images)]
+        groups = [_synthesis_group(reported, origin, images), *reported.groups]
         if spread is not None:
             groups.append(_spread_group(reported, product, origin, spread))
         used = [header for header in origin.others if is_instance(header)]
@@ -144,7 +149,9 @@ def _content(
         imaging_measurements=groups,
     )
     items = content[0].ContentSequence
-    items.insert(len(items) - 1, image_library(source, images, others=used))  # TID 1500: before the measurements
+    items.insert(
+        len(items) - 1, image_library(source, images, reported.derived, others=used)
+    )  # TID 1500: before the measurements
     return content
 
 
@@ -154,7 +161,7 @@ def _synthesis_group(
     """TID 1501 Measurement Group: what was used, model, remarks, and where the result is."""
     source, provenance = origin.header, origin.provenance
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(reported, source, "synthesis"),
+        tracking_identifier=tracking(reported.name, reported.key, source, "synthesis"),
         finding_type=reported.synthesis,
         finding_sites=[reported.site],
         algorithm_id=hd.sr.AlgorithmIdentification(
@@ -170,7 +177,7 @@ def _synthesis_group(
     series = dict.fromkeys(str(image.SeriesInstanceUID) for image in images)
     added += [hd.sr.UIDRefContentItem(_SERIES_UID, uid, contains) for uid in series]
     added += [hd.sr.TextContentItem(CHECK, remark, contains) for remark in reported.remarks]
-    added.append(hd.sr.TextContentItem(_COMMENT, DISCLAIMER, contains))
+    added.append(hd.sr.TextContentItem(COMMENT, DISCLAIMER, contains))
     group[0].ContentSequence.extend(added)
     return group
 
@@ -180,7 +187,7 @@ def _spread_group(
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """TID 1501 Measurement Group: the spread in a few numbers."""
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(reported, origin.header, "spread"),
+        tracking_identifier=tracking(reported.name, reported.key, origin.header, "spread"),
         finding_type=SPREAD,
         finding_sites=[reported.site],
         measurements=[
@@ -189,13 +196,21 @@ def _spread_group(
         ],
     )
     meaning = f"{meaning_of(product, origin.provenance)}."
-    group[0].ContentSequence.append(hd.sr.TextContentItem(_COMMENT, meaning, RelationshipTypeValues.CONTAINS))
+    group[0].ContentSequence.append(hd.sr.TextContentItem(COMMENT, meaning, RelationshipTypeValues.CONTAINS))
     return group
 
 
-def _tracking(reported: Reported, source: Dataset, what: str) -> hd.sr.TrackingIdentifier:
-    uid = deterministic_uid(what, str(source.SOPInstanceUID), reported.key)
-    return hd.sr.TrackingIdentifier(uid=uid, identifier=f"{reported.name} {what}")
+def tracking(name: str, key: str, source: Dataset, what: str) -> hd.sr.TrackingIdentifier:
+    """Identifier of a measurement group; equal for equal sources.
+
+    Args:
+        name: of the case, for people: ``Foot R``.
+        key: what tells the case from others of its source.
+        source: header of the source.
+        what: the group is about.
+    """
+    uid = deterministic_uid(what, str(source.SOPInstanceUID), key)
+    return hd.sr.TrackingIdentifier(uid=uid, identifier=f"{name} {what}")
 
 
 def _source_report(origin: Origin) -> list[Dataset]:

@@ -13,6 +13,7 @@ from monai_xray2mri.dicom.encapsulated_pdf import ResultPage
 from monai_xray2mri.dicom.image_report import can_report
 from monai_xray2mri.dicom.pdf_page import render
 from monai_xray2mri.dicom.result_page import page_moment
+from monai_xray2mri.dicom.result_report import ResultReport
 from monai_xray2mri.dicom.secondary_capture import build_sample_capture
 from monai_xray2mri.dicom.synthetic_image import write_images
 from monai_xray2mri.dicom.uids import encoded
@@ -22,7 +23,7 @@ from monai_xray2mri.systems.foot_xray_sccdm.pictures import preview, save_png, w
 from monai_xray2mri.systems.foot_xray_sccdm.products import Products, foot_products
 from monai_xray2mri.systems.foot_xray_sccdm.records import Synthesis
 from monai_xray2mri.systems.foot_xray_sccdm.result_page import page_of
-from monai_xray2mri.systems.foot_xray_sccdm.result_report import ResultReport
+from monai_xray2mri.systems.foot_xray_sccdm.result_report import reported_of
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,10 @@ def write_result(output: Path, result: Synthesis, outputs: Outputs) -> ResultFol
         page = ResultPage(pdf, products.product, products.origin, products.images)
         (draft / "page.dcm").write_bytes(encoded(page))
         if can_report(products.origin.header):
-            folder.structured_report.write_bytes(encoded(ResultReport(products)))
+            report = ResultReport(
+                reported_of(products), products.product, products.origin, products.images, products.spread
+            )
+            folder.structured_report.write_bytes(encoded(report))
         text = json.dumps(_report(folder, products, outputs), indent=2, ensure_ascii=False)
         (draft / "report.json").write_text(text + "\n")
     return ResultFolder(directory)
