@@ -85,6 +85,16 @@ def system_name(bundle: Path) -> str:
     return str(_metadata(bundle, "system"))
 
 
+def output_dimensions(bundle: Path) -> int:
+    """Spatial dimensions of what a bundle's network makes, from its ``configs/metadata.json``; 3 where that tells none.
+
+    Raises:
+        WeightsError: the bundle is missing.
+    """
+    outputs = _json(bundle, "metadata.json").get("network_data_format", {}).get("outputs", {})
+    return next((len(output["spatial_shape"]) for output in outputs.values() if output.get("spatial_shape")), 3)
+
+
 def configuration(bundle: Path) -> dict[str, Any]:
     """``configs/inference.json`` of a bundle as it is written, nothing instantiated.
 

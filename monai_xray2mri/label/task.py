@@ -13,6 +13,7 @@ from typing import Any
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
+from monai_xray2mri.core.bundles import output_dimensions
 from monai_xray2mri.core.stored_values import FULL_SCALE
 from monai_xray2mri.core.system import Case, Marked, Plan
 from monai_xray2mri.core.wording import DISCLAIMER
@@ -42,7 +43,7 @@ class SynthesisTask(InferTask):
         super().__init__(
             type=InferType.OTHERS,
             labels=[],
-            dimension=3,
+            dimension=output_dimensions(loaded.bundle),
             description=f"{system.name}: {system.summary}; bundle {predictor.name}. {DISCLAIMER}",
             config=client_options(options, predictor.resolve().record()),
         )

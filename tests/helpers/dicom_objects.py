@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import Dataset
@@ -90,3 +94,17 @@ def dciodvfy() -> Callable[[Path], list[str]]:
         return [line for line in lines if line.startswith("Error") and not line.startswith(KNOWN_ERROR)]
 
     return check
+
+
+def held_by_orthanc(folder: Path) -> dict[str, Any]:
+    """What an Orthanc of its own holds after it was given every DICOM file of a folder, see `orthanc_session`."""
+    orthanc = program("Orthanc", "orthanc")
+    namespace = [program("unshare", "util-linux"), "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine allows no network namespace, without which Orthanc would listen to everyone")
+    script = Path(__file__).with_name("orthanc_session.py")
+    command = [*namespace, sys.executable, str(script), orthanc, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    held: dict[str, Any] = json.loads(done.stdout)
+    return held

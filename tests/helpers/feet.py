@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, VLPhotographicImageStorage
 
 from monai_xray2mri.dicom.uids import deterministic_uid
+from monai_xray2mri.errors import DoubtfulInput
 from monai_xray2mri.photograph.record import Photograph, PreparedFoot
 from monai_xray2mri.simulation.foot.foot import SimulatedFoot, simulate_foot
 from monai_xray2mri.simulation.foot.people import SEED_RANGES
+from monai_xray2mri.systems.foot_xray_sccdm import angles, plan
+from monai_xray2mri.systems.foot_xray_sccdm.keypoints.detector import Keypoints
 from monai_xray2mri.types import Side
 
 
@@ -64,6 +68,28 @@ def prepared_foot(
     return PreparedFoot(
         grey, color, grey > 0, side, matrix=matrix, pixel_mm=pixel_mm, photograph=photograph, **values
     )  # fmt: skip
+
+
+def take_photographs_at_their_word(patch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Let names tell what photographs show, and keypoints be those of the truth, so that no network is asked.
+
+    ``left.png`` is a left foot, ``both.png`` two, ``blurred.png`` is doubted; returns what was asked for.
+    """
+    calls: list[dict[str, Any]] = []
+
+    def prepare(path: Path, **options: Any) -> tuple[PreparedFoot, ...]:
+        calls.append({"path": path, **options})
+        if "blurred" in path.name:
+            raise DoubtfulInput(f"photograph {options['name']}", "must be sharp", "blurred", "Take another.")
+        sides = [side for side in Side if side.word in path.name or "both" in path.name]
+        chosen = [side for side in sides if options["side"] in (None, side)]
+        header = dcmread(path, stop_before_pixels=True) if path.suffix == ".dcm" else None
+        return tuple(prepared_foot(side, header, options["pixel_mm"]) for side in chosen)
+
+    patch.setattr(plan, "prepare_feet", prepare)
+    sure = np.full(10, 0.9, np.float32)
+    patch.setattr(angles, "find_keypoints", lambda image: Keypoints(a_foot().keypoints, sure))
+    return calls
 
 
 def foot_picture(side: Side = Side.RIGHT, size: int = 512) -> Image.Image:

@@ -53,9 +53,11 @@ def session(files: list[Path]) -> dict[str, object]:
     for one in json.loads(ask("/series?expand")):
         modality, first = one["MainDicomTags"]["Modality"], one["Instances"][0]
         entry = {"modality": modality, "description": one["MainDicomTags"]["SeriesDescription"]}
+        if modality in ("CR", "MR"):
+            entry["preview"] = ask(f"/instances/{first}/preview")[:4].hex()
         if modality == "MR":
             order = json.loads(ask(f"/series/{one['ID']}/ordered-slices"))
-            entry |= {"type": order["Type"], "preview": ask(f"/instances/{first}/preview")[:4].hex()}
+            entry["type"] = order["Type"]
             tags = [json.loads(ask(f"/instances/{name}/simplified-tags")) for name, *_ in order["SlicesShort"]]
             entry["order"] = [int(tag["InstanceNumber"]) for tag in tags]
         if modality == "DOC":

@@ -15,13 +15,9 @@ from PIL import Image
 
 from monai_xray2mri.core.wording import SHORT_DISCLAIMER
 from monai_xray2mri.errors import UnknownName, UsageError, WeightsError
-from monai_xray2mri.photograph.record import PreparedFoot
-from monai_xray2mri.systems.foot_xray_sccdm import angles, plan
-from monai_xray2mri.systems.foot_xray_sccdm.keypoints.detector import Keypoints
 from monai_xray2mri.systems.foot_xray_sccdm.transforms import FootRadiographInferer, LoadFootd, RadiographAsShownd
 from monai_xray2mri.systems.registry import Loaded
-from monai_xray2mri.types import Side
-from tests.helpers.feet import a_foot, prepared_foot
+from tests.helpers.feet import take_photographs_at_their_word
 
 
 @pytest.fixture
@@ -31,15 +27,7 @@ def bundle(repository: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _photographs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A photograph shows the side that its name says; the scale is what is given."""
-
-    def prepare(path: Path, **options: Any) -> tuple[PreparedFoot, ...]:
-        side = Side.LEFT if "left" in Path(path).name else Side.RIGHT
-        return (prepared_foot(side, pixel_mm=options["pixel_mm"]),)
-
-    monkeypatch.setattr(plan, "prepare_feet", prepare)
-    sure = np.full(10, 0.9, np.float32)
-    monkeypatch.setattr(angles, "find_keypoints", lambda image: Keypoints(a_foot().keypoints, sure))
+    take_photographs_at_their_word(monkeypatch)
 
 
 def photographs(folder: Path, *names: str) -> Path:

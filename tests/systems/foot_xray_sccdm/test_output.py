@@ -26,7 +26,7 @@ from monai_xray2mri.systems.foot_xray_sccdm.products import foot_products
 from monai_xray2mri.systems.foot_xray_sccdm.result import FootResult
 from monai_xray2mri.systems.registry import Loaded
 from monai_xray2mri.types import Side
-from tests.helpers.dicom_objects import dciodvfy  # noqa: F401 - a fixture
+from tests.helpers.dicom_objects import dciodvfy, held_by_orthanc  # noqa: F401 - a fixture
 from tests.helpers.feet import a_foot, prepared_foot, write_photograph
 
 
@@ -170,6 +170,15 @@ def test_every_object_is_valid(results: dict[str, FootResult], tmp_path: Path, d
     assert len(files) == 9
     for file in files:
         assert dciodvfy(file) == [], file
+
+
+def test_orthanc_takes_everything(results: dict[str, FootResult], tmp_path: Path) -> None:
+    held = held_by_orthanc(saved(results["right"], tmp_path, sample_series=True))
+    assert held["stored"] == ["Success"] * 7 and held["patients"] == 1
+    assert sorted(series["modality"] for series in held["series"]) == ["CR"] * 5 + ["DOC", "SR"]
+    for series in held["series"]:
+        assert series["description"].startswith("SYNTHETIC")
+        assert series.get("preview", b"\x89PNG".hex()) == b"\x89PNG".hex()
 
 
 def test_equal_results_are_equal_bytes_and_texts_fit(

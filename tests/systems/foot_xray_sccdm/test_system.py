@@ -14,35 +14,18 @@ from PIL import Image
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, UsageError, WeightsError
-from monai_xray2mri.photograph.record import PreparedFoot
-from monai_xray2mri.systems.foot_xray_sccdm import angles, plan
 from monai_xray2mri.systems.foot_xray_sccdm.case import FootCase
 from monai_xray2mri.systems.foot_xray_sccdm.drawing import FootView
-from monai_xray2mri.systems.foot_xray_sccdm.keypoints.detector import Keypoints
 from monai_xray2mri.systems.foot_xray_sccdm.predictor import load_difference_diffusion
 from monai_xray2mri.systems.foot_xray_sccdm.system import SYSTEM
 from monai_xray2mri.systems.registry import Loaded, system_of
 from monai_xray2mri.types import Side
-from tests.helpers.feet import a_foot, prepared_foot, write_photograph
+from tests.helpers.feet import prepared_foot, take_photographs_at_their_word, write_photograph
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Photographs are taken at their names' word: ``left.png`` is a left foot, ``blurred.png`` is doubted."""
-    calls: list[dict[str, Any]] = []
-
-    def prepare(path: Path, **options: Any) -> tuple[PreparedFoot, ...]:
-        calls.append({"path": path, **options})
-        if "blurred" in path.name:
-            raise DoubtfulInput(f"photograph {options['name']}", "must be sharp", "blurred", "Take another.")
-        sides = [side for side in Side if side.word in path.name or "both" in path.name]
-        chosen = [side for side in sides if options["side"] in (None, side)]
-        return tuple(prepared_foot(side, pixel_mm=options["pixel_mm"]) for side in chosen)
-
-    monkeypatch.setattr(plan, "prepare_feet", prepare)
-    sure = np.full(10, 0.9, np.float32)
-    monkeypatch.setattr(angles, "find_keypoints", lambda image: Keypoints(a_foot().keypoints, sure))
-    return calls
+    return take_photographs_at_their_word(monkeypatch)
 
 
 @pytest.fixture
@@ -179,7 +162,7 @@ def test_exit_codes_of_the_command_line(
         return main(["synthesize", str(source), str(tmp_path / "out"), *bundle, *more])
 
     assert run(picture("blurred")) == ExitCode.INPUT_REFUSED
-    assert run(picture("left"), "--side", "both") == ExitCode.USAGE
+    assert run(picture("left"), "--steps", "5000") == ExitCode.USAGE
     assert run(picture("left"), "--parametric-map") == ExitCode.USAGE
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
     assert run(picture("left", "blurred")) == ExitCode.SOME_CASES_FAILED

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.radiograph.kinds import RADIOGRAPHS
 from monai_xray2mri.systems.knee_xray2mri.plan import read_knee_study
 from monai_xray2mri.types import Side
-from tests.helpers.dicom_objects import dciodvfy, film_header, program
+from tests.helpers.dicom_objects import dciodvfy, film_header, held_by_orthanc
 from tests.helpers.results import case, contents, synthesis
 
 __all__ = ["dciodvfy"]
@@ -136,15 +133,7 @@ def test_left_and_right_share_a_study_and_no_series(written, tmp_path):
 
 
 def test_orthanc_takes_everything_and_orders_the_slices(written):
-    orthanc = program("Orthanc", "orthanc")
-    namespace = [program("unshare", "util-linux"), "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine allows no network namespace, without which Orthanc would listen to everyone")
-    script = Path(__file__).parents[2] / "helpers" / "orthanc_session.py"
-    command = [*namespace, sys.executable, str(script), orthanc, str(written)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    held = json.loads(done.stdout)
+    held = held_by_orthanc(written)
     assert held["stored"] == ["Success"] * 19 and held["patients"] == 1
     images = [series for series in held["series"] if series["modality"] == "MR"]
     assert len(images) == 4 and sorted(series["modality"] for series in held["series"])[:1] == ["DOC"]
