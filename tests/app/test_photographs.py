@@ -55,7 +55,7 @@ def test_what_is_no_usable_photograph_is_refused_and_names_nobody(
         assert code == ExitCode.INPUT_REFUSED and words in caplog.text
     assert "hidden" not in caplog.text.lower()
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
-    write_photograph(tmp_path / "blurred" / "right.dcm")
+    write_photograph(tmp_path / "blurred" / "right.dcm", PatientName="Hidden^Name")
     code = run_app("-i", tmp_path / "blurred", "-o", tmp_path / "out", "-m", feet_bundle)
     assert code == ExitCode.SOME_CASES_FAILED
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["foot_right"]

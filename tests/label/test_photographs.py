@@ -15,11 +15,11 @@ from tests.helpers.feet import foot_picture, take_photographs_at_their_word, wri
 pytest.importorskip("monailabel", reason="MONAI Label has an environment of its own: make test-label")
 
 from monailabel.datastore.local import LocalDatastore
-from monailabel.tasks.infer.bundle import BundleInferTask
 
 from monai_xray2mri.label.store import PATTERNS, is_source
 from monai_xray2mri.label.strategy import Generate
 from monai_xray2mri.label.task import SynthesisTask
+from tests.label.servers import STUBS
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,12 @@ def test_a_photograph_becomes_a_picture_with_landmarks(bundle: Path, studies: Pa
     assert not is_source("left_synthetic_xray_L", Path(kept), loaded.system)
 
 
-def test_the_stock_task_for_bundles_sends_the_same_picture(bundle: Path, studies: Path) -> None:
+def test_the_stock_task_for_bundles_sends_the_same_picture(
+    bundle: Path, studies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(STUBS)  # it imports torchvision, which it does not need here
+    from monailabel.tasks.infer.bundle import BundleInferTask
+
     task = BundleInferTask(str(bundle), {"preload": "false"})
     assert task.is_valid() and task.info()["dimension"] == 2
     request = {"image": str(studies / "left.png"), "device": "cpu", "samples": 2, "result_extension": ".nrrd"}

@@ -115,9 +115,10 @@ def _view(photograph: torch.Tensor, meta: Mapping[str, Any]) -> FootView:
 
 
 class RadiographAsShownd(MapTransform):
-    """Makes a generated radiograph [1,H,W] a picture as MONAI holds pictures, [1,W,H]: a left foot as a left foot.
+    """Makes a generated radiograph [1,H,W] a picture [W,H]: a left foot as a left foot.
 
-    The spacing is that of the photograph's grid where a scale is known, else 1. The affine is put on the photograph,
+    That is the order of MONAI's pictures; the channel goes, since MONAI Label's writer takes [1,W,H] for a volume. The
+    spacing is that of the photograph's grid where a scale is known, else 1. The affine is put on the photograph,
     too, so that MONAI's inversion of the pre-processing finds nothing to do.
 
     Args:
@@ -136,15 +137,15 @@ class RadiographAsShownd(MapTransform):
         reference = result[self.ref_key]
         spacing = float(reference.meta["pixel_mm"]) or 1.0
         for key in self.key_iterator(result):
-            picture = torch.as_tensor(result[key]).float().cpu()
+            picture = torch.as_tensor(result[key]).float().cpu()[0]
             if reference.meta["side"] == Side.LEFT:
                 picture = picture.flip(-1)
-            picture = picture.transpose(-1, -2).contiguous()  # [1,W,H]
+            picture = picture.T.contiguous()  # [W,H]
             if scale != 1:
                 picture = torch.round(torch.clamp(picture * scale, 0, scale))
             affine = torch.diag(torch.tensor([-spacing, -spacing, 1.0, 1.0], dtype=torch.float64))  # RAS
             about = {"filename_or_obj": reference.meta["filename_or_obj"], "affine": affine, "original_affine": affine}
-            about["spatial_shape"] = np.array(picture.shape[1:])
+            about["spatial_shape"] = np.array(picture.shape)
             result[key] = MetaTensor(picture, affine=affine, meta=about)
             reference.affine = affine
             reference.meta["spatial_shape"] = about["spatial_shape"]
@@ -157,7 +158,7 @@ class SavePictured(SaveImaged):
     Who leaves MONAI's ``SaveImaged`` out of a postprocessing, since it writes files itself, leaves this out, too.
 
     Args:
-        keys: keys of radiographs [1,W,H].
+        keys: keys of radiographs [W,H].
         output_dir: folder, made if missing.
         dtype: type of their pixels, whose full scale is white.
     """
@@ -172,7 +173,7 @@ class SavePictured(SaveImaged):
         scale = FULL_SCALE[RESULT_DTYPE.read(self.dtype)]
         for key in self.key_iterator(dict(data)):
             picture = data[key]
-            pixels = picture[0].cpu().numpy().T[None] / scale  # [1,H,W]
+            pixels = picture.cpu().numpy().T[None] / scale  # [1,H,W]
             name = Path(str(picture.meta["filename_or_obj"])).stem
             write_picture(self.output_dir / f"{name}_{POSTFIX}.png", labeled_pixels(pixels, "corner")[0])
         return data

@@ -96,7 +96,7 @@ def test_the_transforms_take_what_clients_send(small_bundle: Path, tmp_path: Pat
     data["pred"] = inferer(data["image"][None], loaded.predictor.network)[0]
     wanted = loaded(folder / "left.png", pixel_mm=0.5).volume
     shown = RadiographAsShownd("pred", "image")(data)["pred"]
-    np.testing.assert_array_equal(shown[0].numpy().T, wanted.voxels[0])
+    np.testing.assert_array_equal(shown.numpy().T, wanted.voxels[0])
     assert torch.diagonal(shown.affine).tolist() == [-0.5, -0.5, 1, 1]
     filled = RadiographAsShownd("pred", "image", "uint8")(data)["pred"]
     assert filled.max() <= 255 and filled.min() >= 0 and float(filled.max()) > 1
