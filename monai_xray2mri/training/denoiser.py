@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
+from monai_xray2mri.errors import UsageError
 from monai_xray2mri.networks.layout import keep_layout
 from monai_xray2mri.training.order import Division
 
@@ -140,6 +141,9 @@ class ForwardDiffusion:
         guide_groups: widths of the parts of a guide that are known or unknown together; None: all of it together.
         high_noise_share: share of t in the upper half of the schedule, where it is decided what is there at all; 0.5
             is the papers' even draw.
+        log_snr: lowest and highest logarithm of the signal-to-noise ratio, alpha_bar / (1 - alpha_bar), between which t
+            is drawn evenly, in place of ``high_noise_share``. Where images are nearly empty, what they show outshines
+            the noise of most steps, and few steps ask for the condition: this draws those more often.
         drop_condition: probability that image and guide are replaced by the null condition.
         drop_context: probability that the image embedding alone is, as in Zero-123.
         drop_latent: probability that the image's latent alone is, as in Zero-123.
@@ -159,10 +163,12 @@ class ForwardDiffusion:
         drop_guide: float = 0.1,
         drop_group: float = 0.1,
         division: Division | None = None,
+        log_snr: Sequence[float] | None = None,
     ) -> None:
         self.network, self.schedule, self.division = network, network.schedule, division
         self.groups = torch.tensor([1] if guide_groups is None else guide_groups)
         self.high_noise_share = high_noise_share
+        self.timestep_shares = None if log_snr is None else log_snr_shares(self.schedule, *log_snr)
         self.drop_condition, self.drop_context, self.drop_latent = drop_condition, drop_context, drop_latent
         self.drop_guide, self.drop_group = drop_guide, drop_group
 
@@ -237,7 +243,9 @@ class ForwardDiffusion:
         return tuple(map(self.division.my_rows, drawn)) if self.division else drawn  # type: ignore[return-value]
 
     def draw_timesteps(self, count: int) -> Tensor:
-        """Time steps [count], more of them in the upper half."""
+        """Time steps [count], more of them in the upper half, or evenly in log SNR."""
+        if self.timestep_shares is not None:
+            return torch.multinomial(self.timestep_shares, count, replacement=True)
         half = self.schedule.steps // 2
         high = torch.rand(count) < self.high_noise_share
         low_t, high_t = torch.randint(0, half, (count,)), torch.randint(half, self.schedule.steps, (count,))
@@ -254,6 +262,26 @@ class ForwardDiffusion:
         known = torch.rand(count, len(self.groups)) >= self.drop_group
         known &= torch.rand(count, 1) >= self.drop_guide
         return known.float().repeat_interleave(self.groups, dim=1)
+
+
+def log_snr_shares(schedule: NoiseSchedule, low: float, high: float) -> Tensor:
+    """Share [T] of each time step where t is drawn evenly in log SNR from ``low`` to ``high``.
+
+    A step stands for what its signal-to-noise ratio falls by from the step before; the noisiest one stands for all of
+    the range that is left.
+
+    Raises:
+        UsageError: the range is empty, or no step lies in it.
+    """
+    alpha_bar = schedule.alpha_bar.double().cpu()
+    ratio = (alpha_bar / (1 - alpha_bar)).log()  # falls with t
+    if not ((ratio > low) & (ratio < high)).any():
+        rule = "must be a range that the noise schedule passes through"
+        raise UsageError("option log_snr", rule, f"{low:g} to {high:g}")
+    ratio = ratio.clamp(low, high)
+    shares = torch.cat([ratio.new_tensor([high]), ratio[:-1]]) - ratio
+    shares[-1] += ratio[-1] - low
+    return shares
 
 
 class WeightedSquaredError(nn.Module):
