@@ -11,7 +11,9 @@ EXTRAS := deploy,bundle,test
 
 LABEL := .venv-label
 
-.PHONY: setup demo test coverage setup-label test-label lint clean
+.PHONY: setup demo test coverage setup-label test-label image test-image lint clean
+
+comma := ,
 
 setup: $(INSTALLED)
 	@:
@@ -59,6 +61,26 @@ $(LABEL)/installed: pyproject.toml constraints.txt requirements-label.txt hatch_
 
 test-label: setup-label
 	OMP_NUM_THREADS=1 $(LABEL)/bin/python -m pytest tests/label
+
+# The image of docs/hospital.md, without a daemon. BASE is a Debian 12 image; WHEELS a folder of wheels that are taken
+# before an index's; CA the certificate of a proxy that opens TLS.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= localhost/xray2mri:$(VERSION)
+BASE ?= docker.io/library/debian:bookworm-slim
+TARGET ?= whole
+VARIANT ?= cpu
+BUILDER ?= buildah bud --layers=false --isolation chroot --network host
+WHEELS ?=
+CA ?=
+
+image:
+	$(BUILDER) --file hospital/Containerfile --ignorefile hospital/Containerfile.containerignore --target $(TARGET) \
+	  --build-arg BASE=$(BASE) --build-arg VARIANT=$(VARIANT) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
+	  $(if $(CA),--secret id=ca$(comma)src=$(CA)) $(if $(WHEELS),--build-context wheels=$(WHEELS)) --tag $(IMAGE) .
+
+test-image: setup
+	XRAY2MRI_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n 0 tests/image
 
 lint: setup
 	$(BIN)/ruff check .
