@@ -125,7 +125,6 @@ def _document(
     document.Manufacturer = document.ManufacturerModelName = SOFTWARE
     document.SoftwareVersions = package_version()
     document.ContentDate, document.ContentTime = date or "19000101", time or "000000"  # type 1
-    document.ReferencedRequestSequence = []
     document.CodingSchemeIdentificationSequence = [_scheme()]
     document.ValueType, document.ContinuityOfContent = "CONTAINER", "SEPARATE"
     document.ConceptNameCodeSequence = [title]

@@ -1,0 +1,54 @@
+"""What is stored belongs to its study; what others wrote is not believed."""
+
+from __future__ import annotations
+
+import pytest
+
+from monai_xray2mri.hospital.maker import MakingFailed
+from monai_xray2mri.hospital.record import Manifest, Record, State
+from monai_xray2mri.hospital.results import result_of
+from monai_xray2mri.hospital.settings import KEYS
+from tests.helpers.hospital_system import film
+from tests.helpers.ward import Ward
+
+
+def test_a_file_of_another_study_is_never_stored(tmp_path):
+    (tmp_path / "film.dcm").write_bytes(film("other"))
+    with pytest.raises(MakingFailed) as caught:
+        result_of([tmp_path / "film.dcm"], [], "2.25.1")
+    assert caught.value.code == "other-study"
+
+
+def test_an_instance_that_orthanc_files_elsewhere_is_deleted_again():
+    ward = Ward()
+    study = ward.orthanc.receive(film("one"))
+    store = ward.orthanc._store
+
+    def elsewhere(content: bytes, origin: str, called: str) -> tuple[str, bool]:
+        identifier, new = store(content, origin, called)
+        if origin == "RestApi":
+            ward.orthanc.instances[identifier].study = "another"
+        return identifier, new
+
+    ward.orthanc._store = elsewhere  # type: ignore[method-assign]
+    ward.settle(ward.worker(), 700, rounds=5)
+    record = ward.record(study)
+    assert (record.state, record.code) == (State.FAILED, "other-study")
+    assert len(ward.orthanc.instances) == 1 and not ward.taken
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", '{"state": "unheard"}', '{"state": "done"}', "{}"])
+def test_a_state_that_nobody_can_read_is_none(content):
+    ward = Ward()
+    study = ward.orthanc.receive(film("one"))
+    ward.orthanc.metadata[study] = {"4001": content}
+    ward.orthanc.attachments[study, "4001"] = content.encode()
+    assert Record.decode(content) is None and Manifest.decode(content.encode()) is None
+    ward.settle(ward.worker(), rounds=2)
+    ward.check_answered_once(study)
+
+
+def test_the_page_lists_every_setting(repository):
+    page = (repository / "docs" / "hospital.md").read_text()
+    for option in KEYS:
+        assert f"| `{option.name}` | {option.help} |" in page, option.name
