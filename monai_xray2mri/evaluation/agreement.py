@@ -1,4 +1,4 @@
-"""Do two measurements of the same thing agree? Equivalence within bounds, and limits of agreement.
+"""Do two measurements of the same thing agree? Equivalence within bounds, limits of agreement, kappa of grades.
 
 "No significant difference" (p > 0.05) does not say that two things are equal: few cases and noise bring it about, too.
 Equivalence is claimed where the whole interval of the difference lies within bounds that were stated before.
@@ -81,3 +81,23 @@ def limits_of_agreement(differences: Sequence[float]) -> tuple[float, float, flo
         raise ValueError(f"needs two differences at least, got {len(numbers)}")
     bias, spread = float(numbers.mean()), 1.96 * float(numbers.std(ddof=1))
     return bias, bias - spread, bias + spread
+
+
+def weighted_kappa(first: Sequence[int], second: Sequence[int], classes: int) -> float | None:
+    """Cohen's kappa with quadratic weights (Cohen 1968) of two gradings in 0 to ``classes`` - 1.
+
+    1 is agreement, 0 what chance gives. None for no gradings, or where one of them has a single grade throughout.
+
+    Example:
+        >>> weighted_kappa([0, 1, 2, 3], [0, 1, 2, 3], 4)
+        1.0
+    """
+    table = np.zeros((classes, classes))
+    np.add.at(table, (np.asarray(first, int), np.asarray(second, int)), 1)
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    if (rows > 0).sum() < 2 or (columns > 0).sum() < 2:
+        return None
+    grade = np.arange(classes)
+    weight = np.square(grade[:, None] - grade[None])
+    expected = np.outer(rows, columns) / table.sum()
+    return float(1 - (weight * table).sum() / (weight * expected).sum())

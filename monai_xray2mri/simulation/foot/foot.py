@@ -8,8 +8,8 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -60,6 +60,8 @@ class SimulatedFoot:
         bones: by name [N,N] bool, where the radiograph shows the bone.
         camera: skin, lights and camera of the photograph.
         shape: what the bones follow.
+        again: by distance in mm [N,N] the same foot radiographed again, so far away in a direction that is drawn, with
+            another exposure, noise and marker.
     """
 
     seed: int
@@ -73,6 +75,7 @@ class SimulatedFoot:
     bones: Mapping[str, np.ndarray]
     camera: Camera
     shape: FootShape
+    again: Mapping[float, np.ndarray] = field(default_factory=dict)
 
     @property
     def cut_out(self) -> np.ndarray:
@@ -82,7 +85,12 @@ class SimulatedFoot:
 
 
 def simulate_foot(
-    seed: int, *, visibility: float = VISIBILITY, registration_mm: float = REGISTRATION_MM, size: int = IMAGE_SIZE
+    seed: int,
+    *,
+    visibility: float = VISIBILITY,
+    registration_mm: float = REGISTRATION_MM,
+    size: int = IMAGE_SIZE,
+    again_mm: Sequence[float] = (),
 ) -> SimulatedFoot:
     """Simulate a foot; equal arguments give equal bits on one kind of processor.
 
@@ -92,6 +100,7 @@ def simulate_foot(
             another foot, and nothing in the photograph predicts those of the bones.
         registration_mm: by how much photograph and radiograph are apart, 0 to 4 mm, in a direction that is drawn.
         size: pixels a side.
+        again_mm: distances of further radiographs of the same foot.
 
     Raises:
         UsageError: an argument is out of range.
@@ -108,7 +117,12 @@ def simulate_foot(
         skeleton, shown = build_skeleton(shape), build_skeleton(seen)
         skin = build_skin(seen, shown)
         frame = _frame(skin, size)
-        film, volumes = _film(seed, skeleton, build_skin(shape, skeleton, COARSE_MM), frame)
+        flesh = build_skin(shape, skeleton, COARSE_MM)
+        film, volumes = _film(seed, skeleton, flesh, frame)
+        moved = {distance: _moved(frame, distance, foot_generator(seed, "moved again")) for distance in again_mm}
+        again = {
+            distance: _film(seed, skeleton, flesh, another, " again")[0].numpy() for distance, another in moved.items()
+        }
         camera = draw_camera(foot_generator(seed, "camera"))
         taken = _moved(frame, registration_mm, foot_generator(seed, "registration"))
         picture, outline = photograph(skin, shown, taken, camera, foot_generator(seed, "details"), _FINER)
@@ -117,7 +131,7 @@ def simulate_foot(
     bones = {name: (_pooled(path > _BONE_MM) >= 0.5).numpy() for name, path in volumes.items()}
     return SimulatedFoot(
         seed, picture.numpy(), outline.numpy(), film.numpy(), keypoints, valgus, spread, frame.pixel_mm, bones,
-        camera, shape,
+        camera, shape, again,
     )  # fmt: skip
 
 
@@ -127,15 +141,20 @@ def _frame(skin: Skin, size: int) -> FootFrame:
     return frame_of(outline, lattice.axis(0).numpy(), lattice.axis(2).numpy(), size)
 
 
-def _film(seed: int, skeleton: Skeleton, skin: Skin, frame: FootFrame) -> tuple[Tensor, Mapping[str, Tensor]]:
-    """The radiograph [N,N], and the finer paths in mm by name of the bone."""
+def _film(
+    seed: int, skeleton: Skeleton, skin: Skin, frame: FootFrame, time: str = ""
+) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """The radiograph [N,N], and the finer paths in mm by name of the bone.
+
+    Another ``time`` has another exposure, noise and marker; the bones keep their texture.
+    """
     bones = skeleton.bones.values()
     total, volumes = attenuation(bones, skin.distance, frame, foot_generator(seed, "texture"), _FINER)
-    exposure = draw_foot_exposure(foot_generator(seed, "exposure"))
-    noise = foot_generator(seed, "film noise")
+    exposure = draw_foot_exposure(foot_generator(seed, "exposure" + time))
+    noise = foot_generator(seed, "film noise" + time)
     image = exposed(total, exposure, reference_of(total, volumes), frame.pixel_mm / _FINER, noise)
     image = image * smoothstep(total, *_AIR)
-    return _with_marker(_pooled(image), frame, foot_generator(seed, "marker")), volumes
+    return _with_marker(_pooled(image), frame, foot_generator(seed, "marker" + time)), volumes
 
 
 def _with_marker(image: Tensor, frame: FootFrame, generator: torch.Generator) -> Tensor:

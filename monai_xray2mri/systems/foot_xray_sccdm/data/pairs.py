@@ -37,6 +37,17 @@ class Pairs:
         return len(self.names)
 
 
+def pair_names(directory: str | Path) -> list[str]:
+    """Names of the pairs of a folder, sorted.
+
+    Raises:
+        InputRefused: there is no such folder.
+    """
+    if not Path(directory).is_dir():
+        raise InputRefused(f"pairs {Path(directory).name}", "must be a folder", "none of this name")
+    return sorted(path.name for path in Path(directory).iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def read_pairs(directory: str | Path, size: int = 256, number: int | None = None) -> Pairs:
     """Read the pairs of a folder.
 
@@ -48,25 +59,36 @@ def read_pairs(directory: str | Path, size: int = 256, number: int | None = None
     Raises:
         InputRefused: too few pairs, a partner that is missing, a picture that cannot be read or two sizes in a pair.
     """
-    if not Path(directory).is_dir():
-        raise InputRefused(f"pairs {Path(directory).name}", "must be a folder", "none of this name")
-    folders = sorted(path for path in Path(directory).iterdir() if path.is_dir() and not path.name.startswith("."))
-    if number is not None and number > len(folders):
-        raise InputRefused(f"folder {Path(directory).name}", f"must hold {number} pairs or more", str(len(folders)))
-    folders = folders[:number]
-    if not folders:
-        raise InputRefused(f"folder {Path(directory).name}", "must hold a folder for each foot", "none")
-    photographs = np.empty((len(folders), size, size), np.uint8)
+    names = pair_names(directory)
+    if len(names) < (number or 1):
+        rule = f"must hold a folder for each foot, {number or 1} or more"
+        raise InputRefused(f"folder {Path(directory).name}", rule, str(len(names)))
+    names = names[:number]
+    photographs = np.empty((len(names), size, size), np.uint8)
     radiographs = np.empty_like(photographs)
-    for number, folder in enumerate(folders):
-        photograph, radiograph = _picture(folder, "original"), _picture(folder, "xray")
-        if photograph.shape != radiograph.shape:
-            raise InputRefused(
-                f"pair {folder.name}", "needs two pictures of one size",
-                f"{photograph.shape[1]} x {photograph.shape[0]} and {radiograph.shape[1]} x {radiograph.shape[0]}",
-            )  # fmt: skip
-        photographs[number], radiographs[number] = _sized(photograph, size), _sized(radiograph, size)
-    return Pairs(tuple(folder.name for folder in folders), photographs, radiographs)
+    for row, name in enumerate(names):
+        photographs[row], radiographs[row] = read_pair(Path(directory) / name, size)
+    return Pairs(tuple(names), photographs, radiographs)
+
+
+def read_pair(folder: Path, size: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """Photograph, grey, and radiograph [S,S] uint8 of the folder of a foot.
+
+    Raises:
+        InputRefused: see :func:`read_pairs`.
+    """
+    photograph, radiograph = _picture(folder, "original"), _picture(folder, "xray")
+    if photograph.shape != radiograph.shape:
+        raise InputRefused(
+            f"pair {folder.name}", "needs two pictures of one size",
+            f"{photograph.shape[1]} x {photograph.shape[0]} and {radiograph.shape[1]} x {radiograph.shape[0]}",
+        )  # fmt: skip
+    return _sized(photograph, size), _sized(radiograph, size)
+
+
+def gray_of(picture: np.ndarray) -> np.ndarray:
+    """Luma [H,W] float32 of a picture [H,W,3] of any range."""
+    return np.asarray(picture[..., :3].astype(np.float32) @ _LUMA, dtype=np.float32)
 
 
 def _picture(folder: Path, start: str) -> np.ndarray:
@@ -80,7 +102,7 @@ def _picture(folder: Path, start: str) -> np.ndarray:
     except OSError as error:
         raise InputRefused(f"picture {folder.name}/{found[0].name}", "must be a PNG that can be read") from error
     whole = 65535.0 if pixels.dtype.itemsize > 1 else 255.0
-    gray = pixels[..., :3].astype(np.float32) @ _LUMA if pixels.ndim == 3 else pixels.astype(np.float32)
+    gray = gray_of(pixels) if pixels.ndim == 3 else pixels.astype(np.float32)
     return np.asarray(gray / whole, dtype=np.float32)
 
 

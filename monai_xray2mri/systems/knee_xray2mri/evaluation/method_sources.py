@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Final
@@ -19,12 +18,12 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import (
     RADIOGRAPH_INPUT,
     NetworkMethod,
     modeled_slices,
-    weights_record,
 )
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from monai_xray2mri.systems.registry import default_bundle
 from monai_xray2mri.training.configurations import configuration_files
+from monai_xray2mri.training.trained import run_record, weights_record
 
 GIVEN: Final = "given"
 """Entry of a baseline's configuration: which of radiograph and features it was trained with."""
@@ -70,9 +69,9 @@ def weights_method(weights: Path, bundle: Path, configuration: str | None, devic
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"weights {weights.name}", "must be of the configured network", first) from error
     check_geometry(network, weights.name)
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    record = weights_record(digest, bundle) | {"configuration": configuration, GIVEN: sorted(given)}
-    return NetworkMethod(Xray2MRI(network, weights.name, digest, device), frozenset(given), record=record)
+    record = run_record(weights, bundle, names) | {GIVEN: sorted(given)}
+    predictor = Xray2MRI(network, weights.name, record["weights_sha256"], device)
+    return NetworkMethod(predictor, frozenset(given), record=record)
 
 
 def check_geometry(network: SliceDiffusion, name: str) -> None:

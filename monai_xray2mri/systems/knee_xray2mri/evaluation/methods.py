@@ -7,10 +7,8 @@ with ``predict``, and ``--method NAME=FOLDER`` takes volumes that were generated
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -164,22 +162,6 @@ def radiograph_of(knee: KneeInputs) -> np.ndarray:
     if knee.radiograph is None:
         raise InputRefused(f"knee {knee.name}", "needs a radiograph", "none")
     return knee.radiograph
-
-
-def weights_record(weights_sha256: str, bundle: Path) -> dict[str, Any]:
-    """Name, version and hash of weights, with the simulator of their training.
-
-    Args:
-        weights_sha256: hash of the weights.
-        bundle: the bundle whose configurations they go with.
-    """
-    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
-    return {
-        "bundle": bundle.resolve().name,
-        "version": metadata["version"],
-        "simulator": metadata.get("simulator_version"),
-        "weights_sha256": weights_sha256,
-    }
 
 
 BASELINES: Final[Mapping[str, Callable[[], Method]]] = {

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 import torch
-from monai.bundle import ConfigParser
 from torch import Tensor
 
 from monai_xray2mri.core.random_streams import case_generator
-from monai_xray2mri.errors import InputRefused, UsageError, WeightsError
+from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation.methods import FolderMethod, class_method
 from monai_xray2mri.evaluation.protocols import Method
-from monai_xray2mri.runtime.devices import choose_device
 from monai_xray2mri.systems.mri_xdiffusion.baselines.exploding import PlanePrior
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import GivenSlices
 from monai_xray2mri.systems.mri_xdiffusion.baselines.perpendicular import PerpendicularPlanes
@@ -30,7 +27,7 @@ from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.options import slice_sampling
 from monai_xray2mri.systems.mri_xdiffusion.planes import poses
 from monai_xray2mri.systems.mri_xdiffusion.sections import ViewAverage, turn
-from monai_xray2mri.training.configurations import configuration_files
+from monai_xray2mri.training.trained import read_network, run_record, weights_record
 
 CONES_WEIGHTS: Final = Path(__file__).with_name("cones.pt")
 """Weights of the cones' network, which come with the suite."""
@@ -134,45 +131,14 @@ def bundle_method(predictor: LoadedBundle, bundle: Path) -> NetworkMethod:
     record: dict[str, Any] = weights_record(predictor.weights_sha256, bundle)
     if CONES_WEIGHTS.is_file() and CONES not in networks:
         device = predictor.network.latent_scale.device
-        networks[CONES] = read_network(CONES_WEIGHTS, bundle, ("cones",), str(device))
+        networks[CONES] = cross_sections(CONES_WEIGHTS, bundle, ("cones",), str(device))
         record["cones_sha256"] = hashlib.sha256(CONES_WEIGHTS.read_bytes()).hexdigest()
     return NetworkMethod(networks, record=record)
 
 
-def weights_record(weights_sha256: str, bundle: Path) -> dict[str, Any]:
-    """Name, version and hash of weights, with the simulator of their training."""
-    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
-    return {
-        "bundle": bundle.resolve().name,
-        "version": metadata["version"],
-        "simulator": metadata.get("simulator_version"),
-        "weights_sha256": weights_sha256,
-    }
-
-
-def read_network(weights: Path, bundle: Path, names: tuple[str, ...], device: str) -> CrossSectionDiffusion:
-    """The network of a training run.
-
-    Args:
-        weights: ``model.pt`` of the run.
-        bundle: with whose configurations it was trained.
-        names: configurations that followed ``train.json``.
-        device: where to compute.
-
-    Raises:
-        WeightsError: the weights are of another network.
-        UsageError: there is no such configuration.
-    """
-    parser = ConfigParser()
-    parser.read_config([str(file) for file in configuration_files(bundle, names, bundle)])
-    network: CrossSectionDiffusion = parser.get_parsed_content("network_def")
-    try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-        network.load_state_dict({name: value.float() for name, value in state.items()})
-    except Exception as error:  # zip, pickle and key errors alike mean that they are of something else
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"weights {weights.name}", "must be of the configured network", first) from error
-    return network.to(choose_device(device)).eval()
+def cross_sections(weights: Path, bundle: Path, names: tuple[str, ...], device: str) -> CrossSectionDiffusion:
+    """The network of a training run; see :func:`~monai_xray2mri.training.trained.read_network`."""
+    return cast(CrossSectionDiffusion, read_network(weights, bundle, names, device))
 
 
 def method_of(source: str, bundle: Path, device: str) -> Method:
@@ -204,9 +170,8 @@ def method_of(source: str, bundle: Path, device: str) -> Method:
         files, _, names = rest.partition(":")
         return _prior_method(kind, [Path(file) for file in files.split("+")], bundle, _names(names), device)
     if Path(kind).is_file():
-        network = read_network(Path(kind), bundle, _names(rest), device)
-        digest = hashlib.sha256(Path(kind).read_bytes()).hexdigest()
-        record = weights_record(digest, bundle) | {"configurations": list(_names(rest))}
+        network = cross_sections(Path(kind), bundle, _names(rest), device)
+        record = run_record(Path(kind), bundle, _names(rest))
         return NetworkMethod({domain_of(network): network}, record=record)
     return FolderMethod(Path(source)) if Path(source).is_dir() else class_method(source)
 
@@ -247,7 +212,7 @@ def _prior_method(kind: str, weights: list[Path], bundle: Path, names: tuple[str
     if len(weights) != len(axes) or not all(path.is_file() for path in weights):
         raise UsageError(f"method {kind}", f"needs {len(axes)} files of weights, joined by +", str(len(weights)))
     priors = [
-        PlanePrior(read_network(path, bundle, (*names, f"train_baseline_plane_{axis}"), device), axis)
+        PlanePrior(cross_sections(path, bundle, (*names, f"train_baseline_plane_{axis}"), device), axis)
         for path, axis in zip(weights, axes, strict=True)
     ]
     method: Method = ScoreMRI(priors[0]) if kind == "scoremri" else PerpendicularPlanes(priors[0], priors[1])

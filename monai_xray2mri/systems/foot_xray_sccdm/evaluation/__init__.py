@@ -1,0 +1,1 @@
+"""Evaluation of SCCDM: cases, measures, methods, studies, claims (docs/evaluation/sccdm.md)."""

@@ -1,0 +1,254 @@
+"""What SCCDM claims, the controls that it lacks, and what a run says of each.
+
+How a verdict is found: :mod:`monai_xray2mri.evaluation.claims`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from monai_xray2mri.evaluation import claims
+from monai_xray2mri.evaluation.claims import (
+    ABSENT,
+    ByCase,
+    Finding,
+    all_of,
+    difference,
+    mean_by_case,
+    participants_of,
+)
+from monai_xray2mri.evaluation.records import Row
+from monai_xray2mri.evaluation.study import ResultTable, distinct, where
+from monai_xray2mri.evaluation.suite import Rows
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import WORDS, FootSetting
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.comparison import AGAIN, TRUE
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.inputs import ANOTHER, OWN
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.variants import (
+    CDDPM,
+    EQUAL,
+    NO_ATTENTION,
+    NO_DIFFERENCE,
+    NO_SCALES,
+    PARTS,
+    PUBLISHED,
+    SAG,
+    WIDER,
+)
+
+verdict_on = partial(claims.verdict_on, cases=WORDS.cases)
+"""The verdict, which counts feet."""
+LEAST: Final = ("mae", "perceptual", "hva_error", "keypoint_mm")
+"""Measures of which less is better."""
+THRESHOLD: Final = 0.75
+"""KCC below which the paper's section 4 calls skeletal information incorrect."""
+
+Test = Callable[[Rows, FootSetting], Finding | None]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    Attributes:
+        claim: in words.
+        source: place in the paper; "control" where the paper has none.
+        figures: the paper's.
+        test: rows and setting to what this run says; None: it did not measure it.
+    """
+
+    claim: str
+    source: str
+    figures: str
+    test: Test
+
+
+def claims_table(rows: Rows, setting: FootSetting) -> ResultTable | None:
+    """All claims with what this run says; None where it says nothing of any."""
+    cells = []
+    for claim in CLAIMS:
+        found = claim.test(rows, setting) or Finding("-", ABSENT)
+        cells.append([claim.claim, claim.source, claim.figures, found.words, found.verdict])
+    if all(row[-1] == ABSENT for row in cells):
+        return None
+    note = (
+        "Brackets: 95 % bootstrap interval over participants of the mean paired difference. Holds: above zero; does "
+        "not hold: below; not decided: between. Not measured: the study was not run, weights are missing, or fewer "
+        f"than {claims.FEWEST_CASES} feet. The paper's figures are of other data: what compares is whether a "
+        f'difference is there. Variants are compared with "{EQUAL}".'
+    )
+    return ResultTable("claims", "Claims of SCCDM", ["claim", "where", "paper", "here", "verdict"], cells, note)
+
+
+def better(rows: Sequence[Row], one: str, other: str, measure: str, entry: str = "method") -> ByCase:
+    """By how much one value of an entry is better than another in a measure, foot by foot."""
+    sign = -1.0 if measure in LEAST else 1.0
+    first, second = (mean_by_case(where(rows, **{entry: each}), measure) for each in (one, other))
+    return {case: sign * value for case, value in difference(first, second).items()}
+
+
+def _beats(measure: str, others: Sequence[str], one: str | None = None) -> Test:
+    """The bundle, or another method, is better than each of others."""
+
+    def test(rows: Rows, setting: FootSetting) -> Finding | None:
+        chosen = rows.get("comparison", ())
+        found = {
+            other: verdict_on(better(chosen, one or setting.main, other, measure), participants_of(chosen))
+            for other in others
+        }
+        return all_of(found)
+
+    return test
+
+
+def _figure(measure: str, published: float) -> Test:
+    """The bundle is as good as a published figure."""
+
+    def test(rows: Rows, setting: FootSetting) -> Finding | None:
+        chosen = where(rows.get("comparison", ()), method=setting.main)
+        sign = -1.0 if measure in LEAST else 1.0
+        own = {case: sign * (value - published) for case, value in mean_by_case(chosen, measure).items()}
+        return verdict_on(own, participants_of(chosen))
+
+    return test
+
+
+def _percent(measure: str, published: float) -> Test:
+    """SCCDM gains so many per cent over the mean of the others."""
+
+    def test(rows: Rows, setting: FootSetting) -> Finding | None:
+        chosen = rows.get("comparison", ())
+        own = mean_by_case(where(chosen, method=EQUAL), measure)
+        others = [mean_by_case(where(chosen, method=name), measure) for name in PUBLISHED]
+        if not own or not all(others):
+            return None
+        gains = {
+            case: float(np.mean([100 * (value / each[case] - 1) for each in others])) - published
+            for case, value in own.items()
+            if all(case in each for each in others)
+        }
+        found = verdict_on(gains, participants_of(chosen))
+        return found and Finding(f"less {published:g}: {found.words} per cent", found.verdict)
+
+    return test
+
+
+def _most(part: str, others: Sequence[str], measure: str) -> Test:
+    """Leaving out one part costs more than leaving out each of others."""
+
+    def test(rows: Rows, setting: FootSetting) -> Finding | None:
+        chosen = rows.get("comparison", ())
+        return all_of(
+            {other: verdict_on(better(chosen, other, part, measure), participants_of(chosen)) for other in others}
+        )
+
+    return test
+
+
+def _spoiled(rows: Rows, setting: FootSetting) -> Finding | None:
+    """The error of the hallux valgus angle is larger where KCC is below 0.75, over all methods of a foot."""
+    chosen = [row for row in rows.get("comparison", ()) if row["method"] != TRUE and "hva_error" in row]
+    low = mean_by_case([row for row in chosen if row["kcc"] < THRESHOLD], "hva_error")
+    high = mean_by_case([row for row in chosen if row["kcc"] >= THRESHOLD], "hva_error")
+    return verdict_on(difference(low, high), participants_of(chosen))
+
+
+def _way(share: float) -> Test:
+    """SSIM goes at least a share of the way from the nearest photograph to the foot radiographed again."""
+
+    def test(rows: Rows, setting: FootSetting) -> Finding | None:
+        chosen = rows.get("comparison", ())
+        own, floor, ceiling = (
+            mean_by_case(where(chosen, method=name), "ssim")
+            for name in (setting.main, "nearest photograph", AGAIN[0.0])
+        )
+        over = {
+            case: value - floor[case] - share * (ceiling[case] - floor[case])
+            for case, value in own.items()
+            if case in floor and case in ceiling
+        }
+        return verdict_on(over, participants_of(chosen))
+
+    return test
+
+
+def _looks(rows: Rows, setting: FootSetting) -> Finding | None:
+    chosen = rows.get("inputs", ())
+    return verdict_on(better(chosen, OWN, ANOTHER, "psnr", "condition"), participants_of(chosen))
+
+
+def _variants(measure: str, variant: str, than: str) -> Test:
+    """One variant of sampling with 50 steps is better than another."""
+
+    def test(rows: Rows, setting: FootSetting) -> Finding | None:
+        chosen = rows.get("sampler", ())
+        names = (f"{variant}, 50 steps", f"{than}, 50 steps")
+        if not set(names) <= set(distinct(chosen, "condition")):
+            return None
+        return verdict_on(better(chosen, *names, measure, "condition"), participants_of(chosen))
+
+    return test
+
+
+CLAIMS: Final = (
+    Claim(
+        "more PSNR than the nearest photograph and the mean radiograph", "control", "-",
+        _beats("psnr", ("nearest photograph", "mean radiograph")),
+    ),
+    Claim("SSIM: a third of the way from the nearest photograph to the ceiling", "control", "-", _way(1 / 3)),
+    Claim("the network looks at its photograph: its own is better than another's (PSNR)", "control", "-", _looks),
+    Claim("SSIM", "Table 1", "0.794", _figure("ssim", 0.794)),
+    Claim("PSNR", "Table 1", "21.40", _figure("psnr", 21.40)),
+    Claim("MAE", "Table 1", "0.0326", _figure("mae", 0.0326)),
+    Claim("KCC", "Table 1", "0.85", _figure("kcc", 0.85)),
+    Claim("best SSIM of all", "Table 1", "0.794 against 0.713 to 0.785", _beats("ssim", PUBLISHED, EQUAL)),
+    Claim("best PSNR of all", "Table 1", "21.40 against 17.13 to 20.21", _beats("psnr", PUBLISHED, EQUAL)),
+    Claim("best MAE of all", "Table 1", "0.0326 against 0.0398 to 0.0667", _beats("mae", PUBLISHED, EQUAL)),
+    Claim("best LPIPS of all", "Table 1", "0.1673 against 0.1724 to 0.2147", _beats("perceptual", PUBLISHED, EQUAL)),
+    Claim("best KCC of all", "Table 1", "0.85 against 0.44 to 0.78", _beats("kcc", PUBLISHED, EQUAL)),
+    Claim("5.72 % more SSIM than the others in the mean", "section 4", "its Table 1 gives 5.5", _percent("ssim", 5.72)),
+    Claim(
+        "18.34 % more PSNR than the others in the mean", "section 4", "its Table 1 gives 17.6", _percent("psnr", 18.34)
+    ),
+    Claim("each part is needed: SSIM", "Table 2", "0.794 against 0.743 to 0.775", _beats("ssim", PARTS, EQUAL)),
+    Claim("each part is needed: PSNR", "Table 2", "21.40 against 17.42 to 19.03", _beats("psnr", PARTS, EQUAL)),
+    Claim("each part is needed: KCC", "Table 2", "0.85 against 0.69 to 0.78", _beats("kcc", PARTS, EQUAL)),
+    Claim(
+        "multi-scale is needed most: SSIM", "Table 2", "0.743 against 0.775 and 0.768",
+        _most(NO_SCALES, (NO_DIFFERENCE, NO_ATTENTION), "ssim"),
+    ),
+    Claim(
+        "multi-scale is more than its parameters: better than as large a network without it (PSNR)", "control", "-",
+        _beats("psnr", (WIDER,), EQUAL),
+    ),
+    Claim(
+        "the difference domain makes LPIPS worse", "Table 2", "0.1673 against 0.1660 without",
+        _beats("perceptual", (EQUAL,), NO_DIFFERENCE),
+    ),
+    Claim("a KCC below 0.75 spoils angles (HVA error, degrees)", "section 4", "no figure", _spoiled),
+    Claim("self-attention guidance keeps joints (KCC)", "section 4", "0.74 against 0.65", _beats("kcc", (CDDPM,), SAG)),
+    Claim(
+        "self-attention guidance keeps joints (keypoints, mm)", "control", "-", _beats("keypoint_mm", (CDDPM,), SAG)
+    ),
+    Claim(
+        "KCC knows nothing of the foot: another foot's radiograph has more than the generated one", "control", "-",
+        lambda rows, setting: _beats("kcc", (setting.main,), "another radiograph")(rows, setting),
+    ),
+    Claim(
+        "refinement (Eq. 6 to 8) is better than none (PSNR, 50 steps)", "section 2.3", "no figure",
+        _variants("psnr", "paper", "none"),
+    ),
+    Claim(
+        "refinement keeps bone edges: gradient on outlines, against none", "section 2.3", "no figure",
+        _variants("edges", "paper", "none"),
+    ),
+    Claim(
+        "guidance, its opposite, keeps bone edges: gradient on outlines, against none", "control", "-",
+        _variants("edges", "guidance", "none"),
+    ),
+)  # fmt: skip
+"""In the order of the paper; "control" marks what it lacks."""

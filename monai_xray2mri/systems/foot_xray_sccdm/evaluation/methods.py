@@ -1,0 +1,140 @@
+"""Networks as methods of an evaluation, and what ``--method NAME=SOURCE`` may name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from monai_xray2mri.core.random_streams import case_generator
+from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.evaluation.methods import FolderMethod, class_method
+from monai_xray2mri.evaluation.protocols import Method
+from monai_xray2mri.systems.foot_xray_sccdm.baselines.given import GivenPhotograph
+from monai_xray2mri.systems.foot_xray_sccdm.network import DifferenceDiffusion
+from monai_xray2mri.systems.foot_xray_sccdm.refinement import Refinement
+from monai_xray2mri.training.trained import read_network, run_record, weights_record
+
+
+class RadiographNetwork(Protocol):
+    """What is needed of a network: that of the system, and those of its baselines."""
+
+    image_size: int
+
+    def radiographs(self, photographs: Tensor, generators: list[torch.Generator], **settings: object) -> Tensor:
+        """Radiographs [B,1,H,W] of grey photographs [B,1,H,W], both in [-1,1]."""
+        ...
+
+
+class LoadedBundle(Protocol):
+    """What is needed of the system's predictor."""
+
+    network: DifferenceDiffusion
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class NetworkMethod:
+    """A trained network.
+
+    Attributes:
+        network: draws radiographs.
+        options: of its sampler, in place of its own: ``steps``, ``eta``, ``guidance``.
+        refinement: what is done to each step, in place of its own.
+        record: name, version and hash of the weights.
+    """
+
+    network: RadiographNetwork
+    options: Mapping[str, Any] = field(default_factory=dict)
+    refinement: Refinement | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_options(self, refinement: Refinement | None = None, **options: Any) -> NetworkMethod:
+        """The same network, drawn with other options."""
+        return replace(self, options={**self.options, **options}, refinement=refinement or self.refinement)
+
+    @property
+    def diffusion(self) -> DifferenceDiffusion:
+        """The network, where it is one of diffusion.
+
+        Raises:
+            TypeError: it is not.
+        """
+        if not isinstance(self.network, DifferenceDiffusion):
+            raise TypeError(f"needs a diffusion network, got {type(self.network).__name__}")
+        return self.network
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether two samples differ."""
+        return isinstance(self.network, DifferenceDiffusion)
+
+    def settings(self) -> dict[str, Any]:
+        """What determines its radiographs, for the records."""
+        if not isinstance(self.network, DifferenceDiffusion):
+            return dict(self.record)
+        sampling = asdict(self.network.settings.altered(**self.options))
+        return {**self.record, "sampling": sampling, "refinement": asdict(self.refinement or self.network.refinement)}
+
+    def predict(self, given: GivenPhotograph, samples: int, seed: int) -> np.ndarray:
+        """[samples,S,S] float32 in [0,1], one where the network draws nothing.
+
+        Raises:
+            InputRefused: the photograph has another size.
+        """
+        if given.shape[0] != self.network.image_size:
+            raise InputRefused(given.title, f"must have {self.network.image_size} pixels a side", str(given.shape[0]))
+        photograph = torch.from_numpy(np.ascontiguousarray(given.photograph, np.float32))[None, None] * 2 - 1
+        count = samples if self.stochastic else 1
+        generators = [case_generator("foot radiograph", seed, given.name, number) for number in range(count)]
+        found = self._drawn(photograph.expand(count, -1, -1, -1), generators)
+        return ((found[:, 0].float().cpu() + 1) / 2).clamp(0, 1).numpy()
+
+    def _drawn(self, photographs: Tensor, generators: list[torch.Generator]) -> Tensor:
+        network = self.network
+        if not isinstance(network, DifferenceDiffusion):
+            return network.radiographs(photographs, generators)
+        before = network.refinement
+        network.refinement = self.refinement or before
+        try:
+            return network.radiographs(photographs.to(network.latent_scale.device), generators, **self.options)
+        finally:
+            network.refinement = before
+
+
+def bundle_method(predictor: LoadedBundle, bundle: Path) -> NetworkMethod:
+    """The method of a bundle."""
+    return NetworkMethod(predictor.network, record=weights_record(predictor.weights_sha256, bundle))
+
+
+def method_of(source: str, bundle: Path, device: str) -> Method:
+    """The method behind ``--method NAME=SOURCE``.
+
+    =============================== ==============================================================================
+    source                          method
+    =============================== ==============================================================================
+    ``model.pt[:CONFIG[,CONFIG]]``  the network of a training run, with the configurations of its training
+    a folder                        radiographs that were generated elsewhere, ``CASE.npy``
+    ``package.module:Class``        a class of one's own
+    =============================== ==============================================================================
+
+    Args:
+        source: see above.
+        bundle: whose configurations weights go with.
+        device: where networks compute.
+
+    Raises:
+        UsageError: it is none of these.
+        WeightsError: damaged weights, or weights of another network.
+    """
+    file, _, rest = source.partition(":")
+    if Path(file).is_file():
+        names = tuple(name for name in rest.split(",") if name)
+        network = cast(RadiographNetwork, read_network(Path(file), bundle, names, device))
+        return NetworkMethod(network, record=run_record(Path(file), bundle, names))
+    return FolderMethod(Path(source)) if Path(source).is_dir() else class_method(source)
