@@ -1,4 +1,4 @@
-"""``xray2mri benchmark xdiffusion``: what the networks of a system cost here, held against stated bars."""
+"""``xray2mri benchmark xdiffusion``, ``sccdm``: what the networks of a system cost here, held against stated bars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monai_xray2mri.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from monai_xray2mri.evaluation.speed import Figure, Part
 
-SYSTEMS: Final = {"xdiffusion": "mri_xdiffusion"}
+SYSTEMS: Final = {"xdiffusion": "mri_xdiffusion", "sccdm": "foot_xray_sccdm"}
 """Names of the benchmark to systems. Their modules ``speed`` hold the parts, ``PARTS``."""
 
 

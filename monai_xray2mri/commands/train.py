@@ -231,6 +231,8 @@ def _validation(options: argparse.Namespace) -> Path | None:
     if options.validation is not None or options.data is None:
         return options.validation and _store(options.validation)
     folder = _store(options.data)
+    if (folder / "training").is_dir():  # a folder for each split, as pairs of feet have it
+        return folder if (folder / "validation").is_dir() else None
     return folder if "validation" in KneeStore.open(folder).index.get("splits", ()) else None
 
 

@@ -1,4 +1,4 @@
-"""``xray2mri benchmark xdiffusion``: parts, bars and JSON; times are not judged."""
+"""``xray2mri benchmark`` of systems: parts, bars and JSON; times are not judged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from monai_xray2mri.cli import main
 from monai_xray2mri.commands.benchmark_system import SYSTEMS
 from monai_xray2mri.errors import ExitCode
 from monai_xray2mri.evaluation.speed import HOLDS, MISSED, Bar, Part, _measure
+from monai_xray2mri.systems.foot_xray_sccdm.speed import PARTS as OF_SCCDM
 from monai_xray2mri.systems.mri_xdiffusion.speed import PARTS
 
 
@@ -34,14 +35,15 @@ def test_one_missed_bar_misses_the_part() -> None:
     assert 0 <= free.value < 1 and free.verdict is None and free.bar is None
 
 
-def test_the_papers_call_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["benchmark", "xdiffusion", "--only", "paper_call"]) == ExitCode.DONE
+@pytest.mark.parametrize(("name", "gflop"), [("xdiffusion", 176.3), ("sccdm", 479.0)])
+def test_the_papers_call_is_counted(name: str, gflop: float, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", name, "--only", "paper_call"]) == ExitCode.DONE
     said = capsys.readouterr()
     answer = json.loads(said.out)
     (figure,) = answer["figures"]
-    assert answer["system"] == "mri_xdiffusion" and figure["part"] == "paper_call" and figure["threads"] == 1
-    assert figure["value"] == pytest.approx(176.3, rel=1e-3) and figure["verdict"] == HOLDS
-    assert "one call of the paper's U-Net" in said.err and "holds" in said.err
+    assert answer["system"] == SYSTEMS[name] and figure["part"] == "paper_call" and figure["threads"] == 1
+    assert figure["value"] == pytest.approx(gflop, rel=2e-3) and figure["verdict"] == HOLDS
+    assert "one call of the paper's" in said.err and "holds" in said.err
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,6 @@ def test_every_part_of_the_issue_is_there() -> None:
         "paper_call": 176.3, "paper_view": 55.0,
     }  # fmt: skip
     assert {part.memory_mb for name, part in PARTS.items() if "view" in name and part.timed} == {1500.0}
+    bars = {name: part.bar.value for name, part in OF_SCCDM.items() if part.bar}
+    assert bars == {"radiograph": 3.0, "ancestral": 45.0, "paper_call": 479.0, "paper_guided": 958.0}
+    assert {OF_SCCDM[name].memory_mb for name in ("radiograph", "ancestral")} == {1000.0}

@@ -184,6 +184,14 @@ class MultiScaleUNet(nn.Module):
             nn.init.zeros_(parameter)
         self.tail = nn.Sequential(nn.GroupNorm(groups, now), nn.SiLU(), last)
 
+    def enter(self, d_t: Tensor, condition: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """What the first level begins with, [B,width,H,W], and what all levels of the down path see; here nothing."""
+        return self.head(torch.cat((d_t, condition), dim=1)), ()
+
+    def meet(self, hidden: Tensor, level: int, views: Sequence[Tensor]) -> Tensor:
+        """What a level of the down path makes of its view before its blocks, [B,C,h,w] to the same; here nothing."""
+        return hidden
+
     def forward(self, d_t: Tensor, condition: Tensor, t: Tensor) -> Denoised:
         """Predict the noise.
 
@@ -193,9 +201,10 @@ class MultiScaleUNet(nn.Module):
             t: time steps [B] from 0 on.
         """
         time = self.embed(_sinusoids(t, self.width))
-        hidden = self.head(torch.cat((d_t, condition), dim=1))
+        hidden, views = self.enter(d_t, condition)
         kept = [hidden]
         for level, stage in enumerate(self.down):
+            hidden = self.meet(hidden, level, views)
             for block in stage:  # type: ignore[attr-defined]
                 hidden, _ = block(hidden, time)
                 kept.append(hidden)

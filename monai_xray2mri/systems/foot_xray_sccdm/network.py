@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -89,6 +89,8 @@ class DifferenceDiffusion(LatentDiffusion):
 
     place_shape = (0,)
     guide_width = 0
+    stochastic: ClassVar[bool] = True
+    """Whether two radiographs of one photograph differ."""
 
     def __init__(
         self,

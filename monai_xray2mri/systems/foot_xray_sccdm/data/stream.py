@@ -27,6 +27,7 @@ class Variation:
         shift: greatest shift as a share of the side.
         gamma: greatest logarithm of the exponent on the photograph's grey values.
         gain: greatest relative change of the photograph's brightness.
+        hidden: share of the photographs of which a square, half the side long, is black: a condition that is masked.
     """
 
     turn_deg: float = 8.0
@@ -34,6 +35,7 @@ class Variation:
     shift: float = 0.04
     gamma: float = 0.35
     gain: float = 0.2
+    hidden: float = 0.0
 
 
 class PairStream:
@@ -107,7 +109,20 @@ def _varied(images: Tensor, variation: Variation, rng: np.random.Generator) -> T
     photograph, radiograph = moved.split(1, dim=1)
     exponent, gain = draw(variation.gamma).exp(), 1 + draw(variation.gain)
     photograph = (gain.view(-1, 1, 1, 1) * photograph ** exponent.view(-1, 1, 1, 1)).clamp(0, 1)
+    if variation.hidden:
+        photograph = _partly_hidden(photograph, variation.hidden, rng)
     return torch.cat((photograph, radiograph), dim=1)
+
+
+def _partly_hidden(photographs: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """Photographs [B,1,S,S], a square of some of them black."""
+    size = photographs.shape[-1]
+    found, side = photographs.clone(), size // 2
+    corners = rng.integers(size - side + 1, size=(len(found), 2))
+    for photograph, (row, column), draw in zip(found, corners, rng.random(len(found)), strict=True):
+        if draw < share:
+            photograph[:, row : row + side, column : column + side] = 0
+    return found
 
 
 @torch.no_grad()

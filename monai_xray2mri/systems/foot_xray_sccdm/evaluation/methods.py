@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ class RadiographNetwork(Protocol):
     """What is needed of a network: that of the system, and those of its baselines."""
 
     image_size: int
+    stochastic: ClassVar[bool]
 
     def radiographs(self, photographs: Tensor, generators: list[torch.Generator], **settings: object) -> Tensor:
         """Radiographs [B,1,H,W] of grey photographs [B,1,H,W], both in [-1,1]."""
@@ -65,21 +66,22 @@ class NetworkMethod:
         Raises:
             TypeError: it is not.
         """
-        if not isinstance(self.network, DifferenceDiffusion):
+        if not isinstance(self.network, DifferenceDiffusion) or not self.stochastic:
             raise TypeError(f"needs a diffusion network, got {type(self.network).__name__}")
         return self.network
 
     @property
     def stochastic(self) -> bool:
         """Whether two samples differ."""
-        return isinstance(self.network, DifferenceDiffusion)
+        return self.network.stochastic
 
     def settings(self) -> dict[str, Any]:
         """What determines its radiographs, for the records."""
-        if not isinstance(self.network, DifferenceDiffusion):
+        if not self.stochastic:
             return dict(self.record)
-        sampling = asdict(self.network.settings.altered(**self.options))
-        return {**self.record, "sampling": sampling, "refinement": asdict(self.refinement or self.network.refinement)}
+        network = self.diffusion
+        sampling = asdict(network.settings.altered(**self.options))
+        return {**self.record, "sampling": sampling, "refinement": asdict(self.refinement or network.refinement)}
 
     def predict(self, given: GivenPhotograph, samples: int, seed: int) -> np.ndarray:
         """[samples,S,S] float32 in [0,1], one where the network draws nothing.
@@ -96,9 +98,9 @@ class NetworkMethod:
         return ((found[:, 0].float().cpu() + 1) / 2).clamp(0, 1).numpy()
 
     def _drawn(self, photographs: Tensor, generators: list[torch.Generator]) -> Tensor:
-        network = self.network
-        if not isinstance(network, DifferenceDiffusion):
-            return network.radiographs(photographs, generators)
+        if not self.stochastic:
+            return self.network.radiographs(photographs, generators)
+        network = self.diffusion
         before = network.refinement
         network.refinement = self.refinement or before
         try:
