@@ -49,8 +49,10 @@ class FootXraySCCDM:
         return PhotographToRadiograph.from_bundle(bundle, device)
 
     def suites(self) -> Mapping[str, Any]:
-        """None yet."""
-        return {}
+        """See :mod:`monai_xray2mri.systems.foot_xray_sccdm.evaluation.suites`."""
+        from monai_xray2mri.systems.foot_xray_sccdm.evaluation.suites import SUITES
+
+        return SUITES
 
 
 SYSTEM = FootXraySCCDM()

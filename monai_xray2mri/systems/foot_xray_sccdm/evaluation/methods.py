@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation.methods import FolderMethod, class_method
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.systems.foot_xray_sccdm.baselines.given import GivenPhotograph
+from monai_xray2mri.systems.foot_xray_sccdm.drawing import FootView, draw_radiographs
 from monai_xray2mri.systems.foot_xray_sccdm.network import DifferenceDiffusion
+from monai_xray2mri.systems.foot_xray_sccdm.options import FootSampling, foot_sampling
 from monai_xray2mri.systems.foot_xray_sccdm.refinement import Refinement
 from monai_xray2mri.training.trained import read_network, run_record, weights_record
 
@@ -45,8 +46,8 @@ class NetworkMethod:
 
     Attributes:
         network: draws radiographs.
-        options: of its sampler, in place of its own: ``steps``, ``eta``, ``guidance``.
-        refinement: what is done to each step, in place of its own.
+        options: of :data:`~monai_xray2mri.systems.foot_xray_sccdm.options.SAMPLING_OPTIONS`, in place of its own.
+        refinement: what is done to each step, where options do not tell it.
         record: name, version and hash of the weights.
     """
 
@@ -75,13 +76,17 @@ class NetworkMethod:
         """Whether two samples differ."""
         return self.network.stochastic
 
+    def sampling(self, samples: int = 1, seed: int = 0) -> FootSampling:
+        """How it draws."""
+        found = foot_sampling(self.diffusion, **{**self.options, "samples": samples, "seed": seed})
+        return found if self.refinement is None else replace(found, refinement=self.refinement)
+
     def settings(self) -> dict[str, Any]:
         """What determines its radiographs, for the records."""
         if not self.stochastic:
             return dict(self.record)
-        network = self.diffusion
-        sampling = asdict(network.settings.altered(**self.options))
-        return {**self.record, "sampling": sampling, "refinement": asdict(self.refinement or network.refinement)}
+        sampling = self.sampling()
+        return {**self.record, **sampling.sampler_record(), "refinement": asdict(sampling.refinement)}
 
     def predict(self, given: GivenPhotograph, samples: int, seed: int) -> np.ndarray:
         """[samples,S,S] float32 in [0,1], one where the network draws nothing.
@@ -91,22 +96,13 @@ class NetworkMethod:
         """
         if given.shape[0] != self.network.image_size:
             raise InputRefused(given.title, f"must have {self.network.image_size} pixels a side", str(given.shape[0]))
-        photograph = torch.from_numpy(np.ascontiguousarray(given.photograph, np.float32))[None, None] * 2 - 1
-        count = samples if self.stochastic else 1
-        generators = [case_generator("foot radiograph", seed, given.name, number) for number in range(count)]
-        found = self._drawn(photograph.expand(count, -1, -1, -1), generators)
-        return ((found[:, 0].float().cpu() + 1) / 2).clamp(0, 1).numpy()
-
-    def _drawn(self, photographs: Tensor, generators: list[torch.Generator]) -> Tensor:
-        if not self.stochastic:
-            return self.network.radiographs(photographs, generators)
-        network = self.diffusion
-        before = network.refinement
-        network.refinement = self.refinement or before
-        try:
-            return network.radiographs(photographs.to(network.latent_scale.device), generators, **self.options)
-        finally:
-            network.refinement = before
+        photograph = torch.from_numpy(np.ascontiguousarray(given.photograph, np.float32)) * 2 - 1
+        if self.stochastic:
+            view = FootView(photograph, given.name)
+            found = torch.stack(list(draw_radiographs(self.diffusion, view, self.sampling(samples, seed))))
+        else:
+            found = (self.network.radiographs(photograph[None, None], [])[:, 0].float().cpu() + 1) / 2
+        return found.clamp(0, 1).numpy()
 
 
 def bundle_method(predictor: LoadedBundle, bundle: Path) -> NetworkMethod:

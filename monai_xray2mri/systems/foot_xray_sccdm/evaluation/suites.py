@@ -20,6 +20,7 @@ from monai_xray2mri.systems.foot_xray_sccdm.baselines.untrained import BASELINES
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.cases import FootCase, foot_cohort, training_feet
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.claims import claims_table
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.methods import NetworkMethod, bundle_method, method_of
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.quality import quality_table
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import WORDS, FootSetting
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.comparison import COMPARISON
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.inputs import INPUTS
@@ -91,6 +92,7 @@ def _suite(name: str, studies: Sequence[FootStudy], training: Mapping[str, int])
         seconds=seconds_per_radiograph,
         simulation_seconds=1.9,
         claims=claims_table,
+        quality=quality_table,
         metrics=metrics,
         files=files,
         recorded={"simulator": FOOT_SIMULATOR_VERSION},

@@ -8,16 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monai_xray2mri.evaluation.quality import ABSENT, HOLDS, MISSED, REFERENCE
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import PROFILES
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.quality import (
-    ABSENT,
-    HOLDS,
-    MISSED,
-    QUALITY,
-    REFERENCE,
-    quality_table,
-)
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.quality import QUALITY, quality_table
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies import calibration, comparison, given
 

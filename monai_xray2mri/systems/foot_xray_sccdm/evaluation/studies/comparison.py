@@ -32,10 +32,6 @@ AGAIN: Final = {0.0: "radiographed again", 1.0: "radiographed again, 1 mm apart"
 TONES: Final = {"very light to intermediate": (28.0, 90.0), "tan": (10.0, 28.0), "brown to dark": (-90.0, 10.0)}
 """Skin tones by individual typology angle in degrees (Chardon et al. 1991), coarsely."""
 GRADES: Final = ("normal", "mild", "moderate", "severe")
-_REFERENCES: Final = ("nearest photograph", "mean radiograph")
-_BARS: Final = ((1, 1.5, 3.0), (1, 1 / 3, 2 / 3), (-1, 3.0, 1.5), (-1, 5.0, 3.0), (1, 0.8, 0.9), (1, 0.85, 0.95))
-"""Sign of what is better, bar for a CPU and for a GPU."""
-_MET: Final = {True: "yes", False: "no"}
 _SHOWN: Final = 6
 """Feet on the picture sheet."""
 
@@ -75,7 +71,7 @@ def tables(rows: Sequence[Row]) -> list[ResultTable]:
         distributions(rows),
     ]
     if any("hva_true" in row for row in rows):
-        found += [angle_table(rows, "angles", by="method"), grade_table(rows), quality_table(rows), *group_tables(rows)]
+        found += [angle_table(rows, "angles", by="method"), grade_table(rows), *group_tables(rows)]
     return [*found, *_tests(rows)]
 
 
@@ -147,35 +143,6 @@ def grade_table(rows: Sequence[Row]) -> ResultTable:
     )
     head = ["method", "HVA kappa", "HVA share equal", "IMA kappa", "IMA share equal", WORDS.cases]
     return ResultTable("severity", "Severity", head, cells, note)
-
-
-def quality_table(rows: Sequence[Row]) -> ResultTable:
-    """What was asked of the network before it was trained, beside what it does."""
-    mains = [name for name in distinct(rows, "method") if name != TRUE]
-    own = where(rows, method=mains[0]) if mains else []
-    read, true = column(own, "hva"), column(own, "hva_true")
-
-    def mean(method: str, measure_name: str) -> float:
-        return float(np.mean(column(where(rows, method=method), measure_name)))
-
-    r = correlation(read, true)
-    best = max(mean(name, "psnr") for name in _REFERENCES)
-    floor, ceiling = (mean(name, "ssim") for name in (_REFERENCES[0], AGAIN[0.0]))
-    found = {
-        "PSNR of a sample over nearest photograph and mean radiograph, dB": mean(mains[0], "psnr") - best,
-        "way from nearest photograph to radiographed again, SSIM": (mean(mains[0], "ssim") - floor) / (ceiling - floor),
-        "keypoints, median mm": float(np.median([row["keypoints_mm"] for row in own])),
-        "HVA mean absolute error, degrees": mean(mains[0], "hva_error"),
-        "HVA, r with the truth": float("nan") if r is None else r,
-        "KCC as a share of the true radiographs'": mean(mains[0], "kcc") / max(mean(TRUE, "kcc"), 1e-9),
-    }
-    cells = []
-    for (quality, value), (sign, cpu, gpu) in zip(found.items(), _BARS, strict=True):
-        met = [sign * value >= sign * bar for bar in (cpu, gpu)]
-        cells.append([quality, f"{value:.3f}", f"{cpu:.3g}", _MET[met[0]], f"{gpu:.3g}", _MET[met[1]]])
-    note = f"{len(own)} feet. Stated before training: for two hours of one core, and for a GPU."
-    head = ["quality", mains[0], "bar, CPU", "met", "bar, GPU", "met"]
-    return ResultTable("quality", "Quality", head, cells, note)
 
 
 def group_tables(rows: Sequence[Row]) -> list[ResultTable]:

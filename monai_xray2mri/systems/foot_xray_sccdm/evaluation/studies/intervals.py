@@ -19,12 +19,13 @@ from monai_xray2mri.evaluation.conformal import LEVEL
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import ResultTable, Study, where
 from monai_xray2mri.evaluation.suite import Rows
+from monai_xray2mri.systems.foot_xray_sccdm.angles import ANGLES as NAMES
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.cases import CALIBRATION, TEST, FootCase
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.measures import ANGLES
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import SAMPLES, WORDS, FootSetting
 
-FILE: Final = "angle_intervals.json"
-ENTRIES: Final = {"hva": "hallux_valgus", "ima": "intermetatarsal"}
+FILE: Final = "angle_interval.json"
+ENTRIES: Final = dict(zip(ANGLES, NAMES, strict=True))
 """Angle in rows to its name in the file."""
 _BEFORE: Final = (1, 2, 4, SAMPLES)
 """Numbers of samples whose mean radiograph is measured."""
@@ -118,13 +119,23 @@ def tables(rows: Sequence[Row]) -> list[ResultTable]:
 
 
 def files(rows: Rows, setting: FootSetting, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The file of half widths, whose content belongs into the bundle's ``inference.json`` as ``angle_intervals``."""
+    """The entry ``angle_interval`` of the bundle's ``inference.json``, a file of the output folder; none without one.
+
+    See :class:`~monai_xray2mri.systems.foot_xray_sccdm.angles.AngleInterval`.
+    """
     of_study = rows.get("intervals", ())
     widths = half_widths(of_study)
     if widths is None:
         return {}
-    content: dict[str, Any] = {"level": LEVEL, "samples": SAMPLES, "feet": len(where(of_study, split=CALIBRATION))}
-    return {FILE: content | {f"{ENTRIES[angle]}_half_width_deg": width for angle, width in widths.items()}}
+    content = {
+        "level": LEVEL,
+        "samples": SAMPLES,
+        "sampling": setting.bundle.sampling().sampler_record(),
+        "half_width_deg": {ENTRIES[angle]: width for angle, width in widths.items()},
+        "feet": len(where(of_study, split=CALIBRATION)),
+        "weights_sha256": setting.bundle.record.get("weights_sha256"),
+    }
+    return {FILE: content}
 
 
 INTERVALS: Final = Study(
