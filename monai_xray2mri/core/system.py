@@ -146,7 +146,10 @@ class Result(Protocol):
 
     @property
     def volume(self) -> Volume:
-        """The result on its grid in patient space, intensities in [0,1]: the mean, where several samples were drawn."""
+        """The result on its grid in patient space, intensities in [0,1]: the mean, where several samples were drawn.
+
+        A picture is a volume of one slice.
+        """
         ...
 
     @property
