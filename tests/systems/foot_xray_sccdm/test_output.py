@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import highdicom as hd
 import nibabel
 import numpy as np
 import pydicom
@@ -130,6 +131,7 @@ def test_the_report_holds_the_angles_with_their_range_on_the_radiograph(
 ) -> None:
     folder = saved(results["right"], tmp_path)
     document = pydicom.dcmread(folder / "report.dcm")
+    assert len(hd.sr.srread(folder / "report.dcm").content.get_image_measurement_groups()) == 3
     items = list(walk_report(document))
     numbers = {item.concept.value: item for item in items if item.value_type == "NUM" and item.concept}
     valgus = results["right"].measures.angles["hallux_valgus"]
