@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from monai_xray2mri.commands.measure_simulator import SEED_RANGES
 from monai_xray2mri.commands.options import add_bundle, named_path, show_progress
 from monai_xray2mri.errors import ExitCode
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TARGETS: Final = ("acquired", "noise-free", "reconstructed")
 """Choices of ``continuity --target``: the true volumes."""
@@ -68,6 +71,19 @@ def add_measures(names: argparse._SubParsersAction[argparse.ArgumentParser], com
     continuity.add_argument("--steps", type=int, help="sampling steps (default: the bundle's)")
     continuity.add_argument("--output", type=named_path, help="also write the report to this file")
     continuity.set_defaults(run=measure_continuity)
+
+    projections = names.add_parser(
+        "projections", parents=[common], help="volumes of knee_xray2mri for the suite of X-Diffusion",
+        description="Generates MR volumes of simulated test knees from their radiographs and writes them as CASE.npy "
+        "[samples,96,96,96], to be entered with xray2mri evaluate --method NAME=FOLDER into the study projection.",
+    )  # fmt: skip
+    add_bundle(projections)
+    projections.add_argument("--output", type=named_path, required=True, help="folder of the volumes")
+    projections.add_argument("--knees", type=int, default=1, help="(default: %(default)s)")
+    projections.add_argument("--samples", type=int, default=8, help="of each knee (default: %(default)s)")
+    projections.add_argument("--seed", type=int, default=0, help="of knees and samples (default: %(default)s)")
+    projections.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: %(default)s)")
+    projections.set_defaults(run=measure_projections)
 
 
 def measure_detector(options: argparse.Namespace) -> int:
@@ -134,3 +150,57 @@ def measure_continuity(options: argparse.Namespace) -> int:
         write_whole(options.output, text.encode())
     print(text, end="")
     return ExitCode.DONE
+
+
+def measure_projections(options: argparse.Namespace) -> int:
+    """Write the volumes of knees that are missing, and print the folder.
+
+    Raises:
+        UsageError: fewer than one sample, or there are not so many knees.
+        WeightsError: the bundle cannot be loaded, or is none of knee_xray2mri.
+    """
+    from tqdm import tqdm
+
+    from monai_xray2mri.errors import UsageError, WeightsError
+    from monai_xray2mri.evaluation.methods import generate
+    from monai_xray2mri.runtime.files import write_whole
+    from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import SimulatedCohort
+    from monai_xray2mri.systems.knee_xray2mri.evaluation.suites import SUITES
+    from monai_xray2mri.systems.registry import default_bundle, system_of
+
+    if options.samples < 1:
+        raise UsageError("option samples", "must be at least 1", str(options.samples))
+    bundle = options.bundle or default_bundle()
+    system = system_of(bundle)
+    if system.name != "knee_xray2mri":
+        raise WeightsError(f"bundle {bundle.name}", "must be of the system knee_xray2mri", system.name)
+    cohort = SimulatedCohort("test", options.knees, options.seed)
+    method = next(iter(SUITES.values())).bundle_method(system.predictor(bundle, options.device), bundle)
+    options.output.mkdir(parents=True, exist_ok=True)
+    for index, name in enumerate(tqdm(cohort.names, unit="knee", disable=not show_progress(options))):
+        path = options.output / f"{name}.npy"
+        if not path.exists():
+            drawn = generate(method, cohort[index].inputs, options.samples, options.seed)  # [samples,50,256,256]
+            write_whole(path, _in_the_cube(drawn))
+    print(options.output)
+    return ExitCode.DONE
+
+
+def _in_the_cube(drawn: np.ndarray) -> bytes:
+    """Volumes of the modelled slices as the NumPy file of volumes [samples,96,96,96] in 16 bits."""
+    import io
+
+    import numpy as np
+
+    from monai_xray2mri.knee.data.arrays import ACQUIRED_SLICES, MODELED_SLICES
+    from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import knee_cube
+
+    first, last = MODELED_SLICES
+    cubes = []
+    for volume in drawn:
+        scan = np.zeros((ACQUIRED_SLICES, *volume.shape[1:]), np.float32)
+        scan[first : last + 1] = volume
+        cubes.append(knee_cube(scan).voxels.clip(0, 1).astype(np.float16))
+    stream = io.BytesIO()
+    np.save(stream, np.stack(cubes))
+    return stream.getvalue()

@@ -62,7 +62,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     parser.add_argument("--allow-partial", action="store_true", help="exit code 0 although something is broken")
     volumes = parser.add_argument_group("volumes")
     volumes.add_argument(
-        "--preset", default="any", help="any, brats (FLAIR), ixi (T1), fastmri (HDF5), knee_labels (default: any)"
+        "--preset",
+        default="any",
+        help="any, brats (FLAIR), ixi (T1), mni152, fastmri (HDF5), knee_labels (default: any)",
     )
     volumes.add_argument("--side", type=float, metavar="MM", help="of the cube (default: the preset's)")
     volumes.add_argument("--size", type=int, default=96, help="voxels along it (default: %(default)s)")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monai_xray2mri.cli import main
@@ -52,3 +55,21 @@ def test_a_trained_part_is_a_file_that_the_user_names(part: str, capsys: pytest.
     with pytest.raises(SystemExit, match=str(int(ExitCode.USAGE))):
         main(["train-part", part, *needed[part]])
     assert "arguments are required: --output\n" in capsys.readouterr().err
+
+
+def test_volumes_from_radiographs_lie_in_the_cube_of_slices() -> None:
+    drawn = np.zeros((2, 50, 256, 256), np.float32)
+    drawn[:, 0] = 1  # the most posterior slice that is modelled
+    cubes = np.load(io.BytesIO(measure_networks._in_the_cube(drawn)))
+    assert cubes.shape == (2, 96, 96, 96) and cubes.dtype == np.float16
+    bright = np.flatnonzero(cubes[0].max(axis=(1, 2)) > 0.1)
+    assert set(bright) <= {71, 72} and len(bright)  # counted from the front
+
+
+def test_other_bundles_make_no_volumes_from_radiographs(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = repository / "bundle" / "mri_xdiffusion"
+    output = tmp_path / "out"
+    assert main(["measure", "projections", "--bundle", str(bundle), "--output", str(output)]) == ExitCode.WEIGHTS
+    assert "must be of the system knee_xray2mri" in capsys.readouterr().err and not output.exists()

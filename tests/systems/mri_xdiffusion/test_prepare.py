@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
@@ -45,6 +46,8 @@ def image(path: Path, value: float = 1.0, spacing: float = 2.0, shape: tuple[int
         ("brats", "BraTS2021_00495/BraTS2021_00495_t1ce.nii.gz", None),
         ("ixi", "IXI002-Guys-0828-T1.nii.gz", "ixi002"),
         ("ixi", "IXI002-Guys-0828-T2.nii.gz", None),
+        ("mni152", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz", "mni_icbm152"),
+        ("mni152", "mni_icbm152_gm_tal_nlin_sym_09a_converted.nii.gz", None),
         ("any", "somebody/first/scan.nrrd", "somebody"),
         ("any", "scan.mha", "scan"),
         ("fastmri", "singlecoil_train/file1000001.h5", "singlecoil_train"),
@@ -87,6 +90,19 @@ def test_foreign_data_can_be_all_test(tmp_path: Path) -> None:
     assert prepare_volumes(tmp_path / "release", tmp_path / "set", options).counts == {"test": 4}
     with pytest.raises(UsageError, match="must be one of: training"):
         prepare_volumes(tmp_path / "release", tmp_path / "other", VolumeOptions(side_mm=24.0, split="all"))
+
+
+def test_the_brain_template_of_nilearn_is_a_foreign_set(tmp_path: Path) -> None:
+    """Optional: the template comes with nilearn, which is not needed for anything else."""
+    spec = importlib.util.find_spec("nilearn")
+    if spec is None or spec.origin is None:
+        pytest.skip("nilearn is not installed")
+    release = Path(spec.origin).parent / "datasets" / "data"
+    report = prepare_volumes(release, tmp_path / "set", VolumeOptions("mni152", split="test"))
+    assert report.counts == {"test": 1} and not report.skipped
+    cube = VolumeStore.open(tmp_path / "set").read(0)["voxels"]
+    assert cube.shape == (96, 96, 96) and 0.1 < (cube > 25).mean() < 0.4  # a head in a cube of 240 mm
+    assert cube[48, 48, 48] > 60 and cube[2].max() < 25
 
 
 def test_a_preset_leaves_other_sequences_out(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ preset          volumes                                                         
                                                                                        folder, or the file's name
 ``brats``       FLAIR of BraTS: names ending in ``flair`` or ``t2f``                   number in the name
 ``ixi``         T1 of IXI: names ending in ``-T1``                                     number in the name
+``mni152``      the T1 template of nilearn, ``mni_icbm152_t1_tal_nlin_sym_09a``         one
 ``fastmri``     single-coil and multi-coil knees of fastMRI: HDF5                      ``patient_id`` of the file
 ``knee_labels`` label maps of segmented knees, painted                                 as ``any``
                 (:mod:`~monai_xray2mri.systems.mri_xdiffusion.data.label_maps`)
@@ -67,6 +68,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
             240.0,
         ),
         Preset("ixi", re.compile(r"-T1\.nii(\.gz)?$", re.IGNORECASE), re.compile(r"IXI\d+", re.IGNORECASE), 256.0),
+        Preset("mni152", re.compile(r"^mni_icbm152_t1_.*\.nii\.gz$"), re.compile(r"^mni_icbm152"), 240.0),
         Preset("fastmri", _HDF5, side_mm=160.0),
         Preset("knee_labels", _IMAGE, side_mm=160.0, labels=True),
     )

@@ -27,7 +27,7 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent, GivenS
 from monai_xray2mri.systems.mri_xdiffusion.data.making import KNEE_SIDE_MM, knee_volume
 from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
 from monai_xray2mri.systems.mri_xdiffusion.planes import places, plane_rotation, ticks
-from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import to_cube
+from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import Cube, to_cube
 
 CONES, BODIES = "cones", "bodies"
 CONE_SIZE: Final = 64
@@ -156,6 +156,11 @@ class ConeCohort:
         return VolumeCase(name, name, CONES, voxels, Extent(), CONE_SIDE_MM)
 
 
+def knee_cube(scan: np.ndarray) -> Cube:
+    """A scan of a simulated knee [80,256,256], slice 0 posterior, in the cube of this suite's bodies."""
+    return to_cube(knee_volume(scan), KNEE_SIDE_MM, BODY_SIZE)
+
+
 class KneeCohort:
     """Simulated knees at 96^3: all 80 slices in a cube of 160 mm.
 
@@ -174,7 +179,7 @@ class KneeCohort:
         name = self.names[index]
         scan = Patient.draw(int(name)).scan()
         made = scan.slices()
-        cube = to_cube(knee_volume(made.volume.numpy()), KNEE_SIDE_MM, BODY_SIZE)
+        cube = knee_cube(made.volume.numpy())
         anatomy = Anatomy(scan.placement.affine, made.lesions.numpy())
         voxels = cube.voxels.clip(0, 1)
         return VolumeCase(name, name, BODIES, voxels, Extent.of(cube.acquired), KNEE_SIDE_MM, anatomy)

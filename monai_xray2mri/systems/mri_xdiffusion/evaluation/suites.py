@@ -44,6 +44,7 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.distance import BO
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.foreign import FOREIGN_BODIES, FOREIGN_CONES
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.given import BODY_INPUTS, CONE_INPUTS
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.lesions import LESIONS
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.projection import PROJECTIONS
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.sampler import SAMPLER
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.slices import BODY_SLICES, CONE_SLICES
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.test_time import TEST_TIME
@@ -133,7 +134,7 @@ XDIFFUSION: Final = _suite(
     [
         COMPARISON, CONES_COMPARED, MASKED_COMPARED, CONE_SLICES, BODY_SLICES, CONE_VIEWS, CONE_MANY_VIEWS, BODY_VIEWS,
         CONE_INPUTS, BODY_INPUTS, CONE_DISTANCE, BODY_DISTANCE, SAMPLER, TEST_TIME, COMPRESSED, ANATOMY, LESIONS,
-        SHIFTED, FOREIGN_CONES, FOREIGN_BODIES, CALIBRATION,
+        SHIFTED, FOREIGN_CONES, FOREIGN_BODIES, PROJECTIONS, CALIBRATION,
     ],
     PROFILES,
     {"cpu": 40, "full": 300},

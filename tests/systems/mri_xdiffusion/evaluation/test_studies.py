@@ -12,11 +12,14 @@ import torch
 
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation.evaluation import Evaluation
+from monai_xray2mri.evaluation.methods import FolderMethod
 from monai_xray2mri.evaluation.results import write_results
 from monai_xray2mri.evaluation.study import Study
 from monai_xray2mri.evaluation.suite import CaseSource
 from monai_xray2mri.systems.mri_xdiffusion.baselines.exploding import PlanePrior
+from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent
 from monai_xray2mri.systems.mri_xdiffusion.baselines.score_mri import ScoreMRI
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import Anatomy, VolumeCase, knee_cube
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.claims import CLAIMS, claims_table
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.joint import PARTS
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, PriorMethod, method_of
@@ -27,6 +30,7 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies import (
     compressed,
     distance,
     given,
+    projection,
     sampler,
     views,
 )
@@ -113,6 +117,26 @@ def test_views_of_one_angle_are_drawn_once(setting: VolumeSetting, monkeypatch: 
     assert sorted(map(str, drawn)) == ["180.0", "360.0", "plane 1", "plane 2", "sample 1"]
     by_name = {row["views"]: row["psnr"] for row in rows}
     assert by_name["1 views, mean"] == by_name["1 samples of one view, mean"]
+
+
+def test_only_the_modelled_depth_counts_beside_radiographs(setting: VolumeSetting, tmp_path: Path) -> None:
+    """A volume that knows nothing else is equal to the truth there."""
+    knee = np.random.default_rng(0).random((80, 256, 256)).astype(np.float32)
+    cube = knee_cube(knee)
+    whole = VolumeCase("1", "1", "bodies", cube.voxels, Extent.of(cube.acquired), 160.0, Anatomy(np.eye(4), knee))
+    part = projection.modeled_part(whole)
+    front, back = part.box[0].start, part.box[0].stop
+    assert (front, back) == (28, 71) and part.box[1:] == whole.box[1:]
+    known = knee.copy()
+    known[:13], known[63:] = 0, 0
+    np.testing.assert_allclose(knee_cube(known).voxels[part.box], cube.voxels[part.box], atol=1e-5)
+    case = replace(volume_case(9000, "bodies"), anatomy=Anatomy(np.eye(4), np.zeros((80, 256, 256), np.uint8)))
+    np.save(tmp_path / "9000.npy", case.voxels[None].repeat(2, 0).astype(np.float16))
+    entered = replace(setting, methods={**setting.methods, "radiograph": FolderMethod(tmp_path)})
+    rows = {row["condition"]: row for row in projection.measure(entered, case)}
+    assert rows["radiograph"]["psnr"] > 60 and "psnr_mean8" not in rows["radiograph"]
+    assert "mean volume" in rows and f"X-Diffusion, {given.PROJECTION}" in rows
+    assert STUDIES["projection"].tables([{"case": "1", "participant": "1", **row} for row in rows.values()])
 
 
 def test_turning_the_truth_is_the_ceiling_of_views() -> None:

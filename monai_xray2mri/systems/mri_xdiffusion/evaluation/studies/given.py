@@ -67,7 +67,12 @@ def inputs(setting: VolumeSetting, case: VolumeCase) -> Iterator[tuple[str, Give
     for count in ORTHOGONAL:
         yield f"{count} slices of one axis", case.given(case.even_places(count))
         yield f"{count} orthogonal slices", case.given(orthogonal_places(case, count))
-    yield PROJECTION, replace(own, slices=torch.from_numpy(case.voxels[case.box[0]].mean(axis=0))[None])
+    yield PROJECTION, projection(case, own)
+
+
+def projection(case: VolumeCase, own: GivenSlices) -> GivenSlices:
+    """The mean over all acquired slices in the place of a slice."""
+    return replace(own, slices=torch.from_numpy(case.voxels[case.box[0]].mean(axis=0))[None])
 
 
 def _at_input(volume: Any, case: VolumeCase) -> float:
