@@ -130,3 +130,15 @@ def test_the_recipe_names_stages_that_can_be_made(folder: Path, tmp_path: Path) 
         stage = recipe.stage(name)
         assert stage.overrides()["output_dir"].startswith(str(tmp_path))
         assert stage.batch_size == 16
+
+
+def test_steps_drawn_in_log_snr_go_on_with_the_same_state(folder: Path, tmp_path: Path) -> None:
+    given = {"output_dir": str(tmp_path), "bundle_root": str(folder), "device": "cpu"}
+    plain, steep = (TrainingRecipe(folder / "configs" / f"{name}.json", given) for name in ("recipe", "recipe_log_snr"))
+    assert list(steep) == ["cones", "cones_log_snr", "knee_volumes", "knees"]
+    for name in ("cones", "knee_volumes"):
+        assert steep.settings(name) == plain.settings(name)
+    for name in ("cones_log_snr", "knees"):
+        stage = steep.stage(name)
+        assert read_configurations(stage.files(), stage.overrides())["log_snr"] == [-16, 4]
+    assert steep.stage("cones_log_snr").overrides()["initial_weights"] == str(tmp_path / "cones" / "model.pt")
