@@ -100,10 +100,15 @@ class VolumeRuler:
         return row | self._correlations(found)
 
     def _correlations(self, found: np.ndarray) -> Row:
-        return {
-            f"correlation_{name}": adjacent_slice_correlation(np.moveaxis(found, axis, 0))
-            for axis, name in enumerate(PLANES)
-        }
+        """Of the slices that the object reaches: beyond it nothing correlates with nothing."""
+        row: Row = {}
+        for axis, name in enumerate(PLANES):
+            others = tuple(other for other in range(3) if other != axis)
+            reached = np.flatnonzero(self.object.any(axis=others))
+            if len(reached) > 1:
+                slices = np.moveaxis(found, axis, 0)[reached[0] : reached[-1] + 1]
+                row[f"correlation_{name}"] = adjacent_slice_correlation(slices)
+        return row
 
 
 def error_by_distance(prediction: np.ndarray, case: VolumeCase, index: int, axis: int = 0) -> list[float]:

@@ -81,6 +81,19 @@ def test_the_object_is_filled_and_the_background_is_none_of_it() -> None:
     assert inside[8, 8, 8] and not inside[8, 1, 8] and not inside[0].any()
 
 
+def test_slices_that_show_nothing_correlate_with_nothing() -> None:
+    """Noise beyond a cone must not count for or against its continuity."""
+    case = volume_case(9000)
+    reached = np.flatnonzero(VolumeRuler(case).object.any(axis=(1, 2)))
+    noisy = case.voxels.copy()
+    noisy[: reached[0]] += np.random.default_rng(0).random(noisy[: reached[0]].shape).astype(np.float32)
+    ruler = VolumeRuler(case)
+    assert reached[0] > 0 and len(reached) > 2
+    assert ruler.measure(noisy)["correlation_slices"] == ruler.truth_row()["correlation_slices"]
+    empty = replace(case, voxels=np.zeros_like(case.voxels))
+    assert "correlation_rows" not in VolumeRuler(empty).truth_row()
+
+
 def test_a_set_that_is_all_test_is_foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its studies are those that it has volumes for, and simulated knees stand for what methods know."""
     store = VolumeStore.of_cubes(tmp_path, ["a", "b"], ["test", "test"], SIZE, 64.0, source="foreign")
