@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 import torch
 
 from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError
-from monai_xray2mri.runtime.workers import Workers, with_progress
+from monai_xray2mri.runtime.workers import Died, Limits, Worker, Workers, as_they_come, with_progress
 
 
 def describe_process(number: int) -> tuple[int, int, str | None, int]:
@@ -89,3 +91,69 @@ def test_progress_is_shown_when_it_is_wanted(capsys: pytest.CaptureFixture[str])
     assert "4/4" in capsys.readouterr().err
     assert list(with_progress(Workers(), "case", shown=False)(refuse_two, [0, 1])) == [0, 1]
     assert not capsys.readouterr().err
+
+
+class NoPickle(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first)
+
+
+def misbehave(task: str) -> str:
+    if task == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if task == "leave":
+        os._exit(7)
+    if task == "hang":
+        time.sleep(600)
+    if task == "eat":
+        kept = bytearray(1_500_000_000)
+        for place in range(0, len(kept), 4096):
+            kept[place] = 1
+        time.sleep(600)
+    if task == "refuse":
+        raise InputRefused("task", "must be another", "refuse", "Give another.")
+    if task == "odd":
+        raise NoPickle("of a patient", "named so")
+    return f"{task} by {os.getpid()}"
+
+
+def test_what_a_task_does_ends_no_other() -> None:
+    tasks = ["fine", "crash", "leave", "hang", "eat", "refuse", "odd", "well"]
+    found = dict(as_they_come(misbehave, tasks, 2, Limits(seconds=6, gigabytes=1.2)))
+    assert found.keys() == set(tasks)
+    assert found["fine"].startswith("fine by") and found["well"].startswith("well by")
+    assert found["crash"] == Died("was killed by signal 11")
+    assert found["leave"] == Died("ended with code 7")
+    assert found["hang"] == Died("took longer than 6 s and was ended")
+    assert found["eat"] == Died("took more than 1.2 GB of memory and was ended")
+    assert isinstance(found["refuse"], InputRefused) and found["refuse"].remedy == "Give another."
+    assert isinstance(found["odd"], RuntimeError) and "patient" not in str(found["odd"])
+
+
+def test_a_process_does_one_task_after_another_and_is_started_anew_after_a_death() -> None:
+    worker = Worker(misbehave)
+    first, second = worker("a"), worker("b")
+    assert first[4:] == second[4:]
+    assert isinstance(worker("crash"), Died)
+    assert worker("c")[4:] != first[4:]
+    worker.end()
+    assert worker("d") == Died("was ended")
+
+
+def test_tasks_are_taken_as_processes_are_free() -> None:
+    taken = []
+
+    def tasks() -> Iterator[str]:
+        for number in range(1_000_000):
+            taken.append(number)
+            yield str(number)
+
+    with closing(as_they_come(misbehave, tasks(), 1)) as results:
+        next(results)
+    assert len(taken) < 1000
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 0}, {"gigabytes": -1.0}])
+def test_limits_that_nothing_can_keep_are_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="limit of"):
+        Limits(**limits)
