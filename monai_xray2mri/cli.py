@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from monai_xray2mri.commands import (
     benchmark,
     check,
+    cohort,
+    cohort_scale,
     evaluate,
     example_study,
     fit_template,
@@ -92,7 +94,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         )
     commands = parser.add_subparsers(dest="command", required=True)
     system = named_system(arguments)
-    for module in (synthesize, check):
+    for module in (synthesize, check, cohort):
         module.add_command(commands, common, system)
     for module in (
         report,
@@ -107,6 +109,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         label_app,
         info,
         benchmark,
+        cohort_scale,
         simulate_set,
         simulate_feet,
         simulate_films,

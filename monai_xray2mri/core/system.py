@@ -162,6 +162,13 @@ class Result(Protocol):
         """What determines it, without patient data: equal values mean equal results on one device."""
         ...
 
+    def measures(self) -> Mapping[str, float]:
+        """Numbers that are read off the result, by name and unit (``joint_space_medial_mm``); often none.
+
+        They are worked out when asked for, and are measures of a synthetic image.
+        """
+        ...
+
     def save(self, folder: Path | str, outputs: Outputs = ...) -> Written:
         """Write the folder of this case below ``folder``, whole or not at all.
 

@@ -251,7 +251,7 @@ def as_they_come(
     """
     workers: list[Worker[Task, Result]] = [Worker(work, limits) for _ in range(Workers(count).count)]
     source, taking, ended = iter(tasks), threading.Lock(), threading.Event()
-    done: queue.Queue[tuple[Task, Result | Died | Exception] | None | BaseException] = queue.Queue()
+    done: queue.Queue[tuple[Task, Result | Died | Exception] | BaseException | None] = queue.Queue()
 
     def next_task() -> Iterator[Task]:
         while not ended.is_set():
