@@ -65,29 +65,31 @@ def play(cluster: Cluster, studies: int, seed: int = 0) -> Run:
     write = max(cluster.megabytes / cluster.storage_megabytes, cluster.files / cluster.storage_files)
     shares = _shares(cluster, seconds)
     failures = [_Failures(cluster.failure_hours * 3600, rng) for _ in range(cluster.nodes)]
-    free = [(cluster.start_seconds, node, worker) for node in range(cluster.nodes) for worker in range(cluster.workers)]
-    heapq.heapify(free)
-    storage, written, computed, lost, end, done = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+    # (time, computed seconds of the study that is to be written, node, worker); 0 seconds: the worker is free
+    places = [(node, worker) for node in range(cluster.nodes) for worker in range(cluster.workers)]
+    events = [(cluster.start_seconds, 0.0, node, worker) for node, worker in places]
+    heapq.heapify(events)
+    storage, written, computed, lost, done = 0.0, 0.0, 0.0, 0.0, 0
     while done < studies:
-        now, node, worker = heapq.heappop(free)
+        now, finished, node, worker = heapq.heappop(events)
+        if finished:
+            storage = max(storage, now) + write
+            written, computed, done = written + write, computed + finished, done + 1
+            heapq.heappush(events, (storage, 0.0, node, worker))
+            continue
         share = shares[0 if cluster.shared_queue else node]
         if not share:
             continue  # nothing is left for this worker
-        study = share.pop()
-        takes = float(seconds[study]) * float(slow[node])
+        takes = float(seconds[share[-1]]) * float(slow[node])
         failure = failures[node].after(now)
         if now + takes > failure:
-            share.append(study)
-            lost += max(0.0, failure - now)
+            lost += failure - now
             back = failure + cluster.return_seconds + cluster.start_seconds
-            heapq.heappush(free, (back, node, worker))
-            continue
-        storage = max(storage, now + takes) + write
-        written += write
-        computed += takes
-        done += 1
-        end = max(end, storage)
-        heapq.heappush(free, (storage, node, worker))
+            heapq.heappush(events, (back, 0.0, node, worker))
+        else:
+            share.pop()
+            heapq.heappush(events, (now + takes, takes, node, worker))
+    end = storage
     workers = cluster.nodes * cluster.workers
     return Run(
         studies, end / 3600, end / 3600 * cluster.nodes * cluster.price, lost / (lost + computed),
@@ -125,7 +127,7 @@ def _limit(cluster: Cluster, seconds: np.ndarray, end: float, written: float, lo
         "start of the workers": cluster.start_seconds,
         "failures": lost / workers,
         "fewer studies than workers": float(np.median(seconds)) - even if len(seconds) < workers else 0.0,
-        "last studies, slow nodes": end - even - cluster.start_seconds - lost / workers,
+        "last studies, slow nodes": end - max(even, written) - cluster.start_seconds - lost / workers,
     }
     cause = max(causes, key=lambda name: causes[name])
     return cause if causes[cause] > _LATE * end else "computing"

@@ -278,7 +278,7 @@ def _column_names(path: Path) -> tuple[str, ...]:
         with pa.csv.open_csv(path) as reader:
             return tuple(reader.schema.names)
     except (pa.ArrowInvalid, OSError) as error:
-        raise UsageError(f"table {path.name}", "must be a CSV file", type(error).__name__) from error
+        raise _no_table(path, error) from error
 
 
 def _table_rows(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -292,9 +292,11 @@ def _table_rows(path: Path) -> Iterator[Mapping[str, Any]]:
             for batch in reader:
                 yield from batch.to_pylist()
     except pa.ArrowInvalid as error:
-        raise UsageError(
-            f"table {path.name}", "must be a CSV file with rows of equal length", str(error)[:80]
-        ) from error
+        raise _no_table(path, error) from error
+
+
+def _no_table(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"table {path.name}", "must be a CSV file with rows of equal length", type(error).__name__)
 
 
 def _of_row(

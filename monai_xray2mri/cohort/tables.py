@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -108,14 +109,17 @@ def open_parquet(path: Path) -> Any:
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
-    """Add a row to a file of JSON lines; what a reader sees ends with the last whole line.
+    """Add a row to a file of JSON lines; a line that a kill has cut off is ended first, so that it takes none with it.
 
     Raises:
         UsageError: it cannot be written.
     """
-    line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+    line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     try:
-        with path.open("a", encoding="utf-8") as stream:
+        with path.open("ab+") as stream:
+            if stream.seek(0, os.SEEK_END):
+                stream.seek(-1, os.SEEK_END)
+                line = line if stream.read(1) == b"\n" else b"\n" + line
             stream.write(line)
     except OSError as error:
         raise UsageError(

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import torch
-
 _VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -19,6 +17,8 @@ def one_thread() -> Iterator[None]:
     Convolutions and sums that are split over threads differ in their last bits, so that results would depend on the
     machine.
     """
+    import torch  # processes that compute nothing need not load it
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,0 +1,323 @@
+"""A cohort is planned once, run in any shape, interrupted anywhere, and never done twice."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from monai_xray2mri.cli import main
+from monai_xray2mri.cohort import work
+from monai_xray2mri.cohort.deaths import Deaths
+from monai_xray2mri.cohort.engine import run_here, running
+from monai_xray2mri.cohort.planning import JOURNAL, MANIFEST, Manifest, Planning, plan_cohort
+from monai_xray2mri.cohort.sharing import Shard, divide
+from monai_xray2mri.cohort.summary import summarize
+from monai_xray2mri.cohort.tables import lines_of, rows_of
+from monai_xray2mri.core.system import Outputs
+from monai_xray2mri.errors import UsageError
+from monai_xray2mri.runtime.workers import Limits
+from tests.cohort.conftest import Cohort
+from tests.helpers.misbehaving_system import write_pictures
+
+
+def plan_rows(cohort: Cohort) -> dict[str, dict[str, object]]:
+    return {row["source"]: row for row in rows_of(cohort.output / MANIFEST)}
+
+
+def results_of(output: Path) -> dict[str, str]:
+    """Path and hash of every result file."""
+    files = [path for path in (output / "results").rglob("*") if path.is_file()]
+    return {path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_plan_says_what_check_says_and_goes_on_where_it_stopped(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "one", "two", "refused", "plan_crash")
+    negative.plan(Limits(seconds=60))
+    rows = plan_rows(negative)
+    assert rows["one.png"]["status"] == "planned" and rows["one.png"]["cases"] == ["picture_0"]
+    assert json.loads(str(rows["one.png"]["checks"])) == [{"file": "one.png"}]
+    assert rows["one.png"]["cost"] > 10 and rows["refused.png"]["cost"] == 0
+    assert rows["refused.png"]["rules"] == ["must not be called refused"]
+    assert "killed by signal 11" in rows["plan_crash.png"]["refusals"][0]
+    lines = (negative.output / JOURNAL).read_text().count("\n")
+
+    with (negative.output / JOURNAL).open("a") as journal:
+        journal.write('{"study": "cut o')  # a kill
+    (tmp_path / "in" / "two.png").unlink()
+    write_pictures(tmp_path / "in", "three", "one")  # one is another picture now
+    negative.plan()
+    rows = plan_rows(negative)
+    assert rows.keys() == {"one.png", "three.png", "refused.png", "plan_crash.png"}
+    assert len((negative.output / JOURNAL).read_text().splitlines()) == lines + 1 + 2  # the cut line, and two checks
+
+
+def test_a_plan_of_other_options_is_refused(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "one")
+    negative.plan()
+    other = Planning(negative.source, negative.bundle, {"least": 9})
+    with pytest.raises(UsageError, match="plan of this output: options"):
+        plan_cohort(other, negative.output)
+
+
+def test_no_manifest_is_no_cohort(negative: Cohort, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"manifest\.parquet: must be there"):
+        Manifest.open(tmp_path / MANIFEST)
+    write_pictures(tmp_path / "in", "one")
+    negative.plan()
+    summarize(negative.output, "folders")
+    with pytest.raises(UsageError, match="must be a manifest that xray2mri cohort-plan wrote"):
+        Manifest.open(negative.output / "cases.parquet")
+
+
+def test_each_misfortune_is_named_and_stops_nothing(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a", "b_crash", "d_eat", "e_odd", "f_refused", "g")
+    negative.plan()
+    told = {row["study"]: row for row in negative.run(limits=Limits(gigabytes=1.5))}
+    rows = plan_rows(negative)
+    found = {source: told[str(row["study"])] for source, row in rows.items() if row["status"] == "planned"}
+    assert {source: row["status"] for source, row in found.items()} == {
+        "a.png": "done", "b_crash.png": "set aside", "d_eat.png": "set aside", "e_odd.png": "failed", "g.png": "done",
+    }  # fmt: skip
+    assert "killed by signal 11" in found["b_crash.png"]["reason"]
+    assert "took more than 1.5 GB" in found["d_eat.png"]["reason"]
+    assert "Mustermann" not in found["e_odd.png"]["reason"] and found["e_odd.png"]["reason"]
+    assert found["a.png"]["remarks"] == ["a remark"]
+    counts = summarize(negative.output, "folders")
+    assert counts.status == {"done": 2, "failed": 1, "refused": 1, "set aside": 2}
+    assert counts.rules == {"must not be called refused": 1}
+
+    again = {row["study"]: row["status"] for row in negative.run()}
+    assert sorted(again.values()) == ["failed", "set aside", "set aside"]  # and nothing is tried again
+    Deaths(negative.output).forget([str(rows["b_crash.png"]["study"])])
+    assert "set aside" in {row["status"] for row in negative.run() if row["study"] == rows["b_crash.png"]["study"]}
+
+
+def test_a_study_that_hangs_is_set_aside(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a", "hang")
+    negative.plan()
+    found = {row["status"]: row["reason"] for row in negative.run(limits=Limits(seconds=1))}
+    assert found.keys() == {"done", "set aside"} and "took longer than 1 s" in found["set aside"]
+
+
+def test_files_are_equal_whatever_the_shards(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", *(f"picture_{number}" for number in range(12)))
+    negative.plan()
+    negative.run()
+    whole = results_of(negative.output)
+    assert len(whole) == 24
+    for shards in (3, 7):
+        shutil.rmtree(negative.output / "results")
+        seen = [{row["study"] for row in negative.run(Shard(number, shards))} for number in range(1, shards + 1)]
+        assert sum(map(len, seen)) == 12
+        assert results_of(negative.output) == whole
+
+
+def test_work_is_divided_by_cost() -> None:
+    cost = np.array([8.0, 1, 1, 1, 1, 1, 1, 2])
+    shard = divide(cost, 2)
+    assert {cost[shard == number].sum() for number in (1, 2)} == {8.0}
+    assert set(divide(np.ones(100), 7)) == set(range(1, 8))
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0"])
+def test_shards_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="option shard"):
+        Shard.read(text)
+
+
+def test_results_that_are_there_are_not_made_again(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a", "b", "c")
+    negative.plan()
+    negative.run()
+    (first, *_) = sorted((negative.output / "results").rglob("report.json"))
+    before = first.stat().st_mtime_ns
+    shutil.rmtree(sorted((negative.output / "results").rglob("picture_0"))[-1])
+    assert len(negative.run()) == 1
+    assert first.stat().st_mtime_ns == before
+    assert negative.run() == []
+
+
+def test_a_changed_study_is_refused_and_drafts_are_removed(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in" / "study", "a")
+    (tmp_path / "in" / "table.csv").write_text("path\nstudy\n")
+    negative.source = str(tmp_path / "in" / "table.csv")
+    negative.plan()
+    (tmp_path / "in" / "study" / "a.png").rename(tmp_path / "in" / "study" / "refused.png")
+    stale = negative.job().drafts / "old"
+    stale.mkdir(parents=True)
+    (row,) = negative.run()
+    assert row["status"] == "refused" and "must not be called refused" in row["reason"]
+    assert not stale.exists()
+
+
+def test_two_runs_of_one_shard_are_refused(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a")
+    negative.plan()
+    with running(negative.job()), pytest.raises(UsageError, match="must be used by one run at a time"):
+        negative.run()
+    with running(negative.job(run="other")):
+        assert len(negative.run()) == 1
+
+
+def test_a_run_ends_when_nothing_can_be_written(
+    negative: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "in", *"abcdef")
+    negative.plan()
+    job = negative.job()
+    share = negative.share(job)
+    (negative.output / "results").write_text("a file where the folder should be")
+    told: list[dict[str, object]] = []
+    with pytest.raises(UsageError, match="Run again: what is done is kept"):
+        run_here(job, share, 1, Limits(), told.extend)
+    assert [row["status"] for row in told] == ["failed"] * 3
+    assert not list(negative.job().drafts.iterdir())
+
+
+def test_a_full_disk_fails_the_case_by_name(negative: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(tmp_path / "in", "a")
+    negative.plan()
+    job = negative.job()
+    (study,) = negative.share(job).left
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(work.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(Path, "replace", full)
+    (row,) = work.synthesize(job, study)
+    assert row["status"] == "failed" and "No space left on device" in row["reason"]
+
+
+def test_unknown_ends_count_half(tmp_path: Path) -> None:
+    deaths = Deaths(tmp_path)
+    for _ in range(3):
+        deaths.begin("abc")
+    assert not deaths.why_set_aside("abc")
+    deaths.begin("abc")
+    assert deaths.why_set_aside("abc") == "4 runs ended within it"
+    deaths.end("abc")
+    deaths.begin("abc")
+    deaths.died("abc", "was killed by signal 11")
+    assert not deaths.why_set_aside("abc")
+    deaths.begin("abc")
+    deaths.died("abc", "was killed by signal 11")
+    assert deaths.why_set_aside("abc") == "the process was killed by signal 11"
+
+
+def test_archives_hold_the_same_files_and_are_equal_each_time(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a", "b")
+    negative.plan()
+    negative.run()
+    folders = {Path(name).name: digest for name, digest in results_of(negative.output).items()}
+    shutil.rmtree(negative.output / "results")
+    negative.run(layout="archives")
+    archives = results_of(negative.output)
+    assert len(archives) == 2 and all(name.endswith("/picture_0.zip") for name in archives)
+    first = sorted((negative.output / "results").rglob("*.zip"))[0]
+    with zipfile.ZipFile(first) as archive:
+        assert archive.namelist() == ["picture_0/preview.png", "picture_0/report.json"]
+        digest = hashlib.sha256(archive.read("picture_0/report.json")).hexdigest()
+        assert digest in folders.values()
+    assert summarize(negative.output, "archives").status == {"done": 2}
+    shutil.rmtree(negative.output / "results")
+    negative.run(layout="archives")
+    assert results_of(negative.output) == archives
+
+
+def test_bids(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a")
+    negative.plan()
+    negative.run(layout="bids")
+    (study,) = [str(row["study"]) for row in plan_rows(negative).values()]
+    stem = f"results/sub-{study}/anat/sub-{study}_acq-picture0_desc-synthetic"
+    assert set(results_of(negative.output)) == {
+        "results/dataset_description.json", f"{stem}.json", f"{stem}_image.nii.gz",
+    }  # fmt: skip
+    assert negative.run(layout="bids") == []
+
+
+def test_the_table_of_all_cases(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a", "b", "refused")
+    negative.plan()
+    assert summarize(negative.output, "folders").status == {"to do": 2, "refused": 1}
+    negative.run(measure=True)
+    counts = summarize(negative.output, "folders")
+    assert counts.status == {"done": 2, "refused": 1}
+    table = pq.read_table(negative.output / "cases.parquet").to_pylist()
+    done = [row for row in table if row["status"] == "done"]
+    assert sorted(json.loads(row["measures"])["mean_percent"] for row in done) == [96.078, 100.0]
+    assert all((negative.output / row["result"]).is_dir() for row in done)
+    with (negative.output / "cases.csv").open() as stream:
+        assert [row["status"] for row in csv.DictReader(stream)] == [row["status"] for row in table]
+    page = (negative.output / "summary.html").read_text()
+    assert page.count("<img") == 2 and "must not be called refused" in page
+
+
+def test_command_line(negative: Cohort, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pictures(tmp_path / "in", "a", "b", "refused")
+    (tmp_path / "in" / "table.csv").write_text("path,ward\na.png,7\nb.png,7\nrefused.png,7\n")
+    common = [str(tmp_path / "in" / "table.csv"), str(negative.output), "--bundle", str(negative.bundle)]
+    assert main(["cohort", *common, "--shard", "1/2"]) == 2
+    assert "Run xray2mri cohort-plan once before" in capsys.readouterr().err
+    assert main(["cohort-plan", *common]) == 0
+    shown = capsys.readouterr()
+    assert "columns of the table passed over: ward" in shown.err
+    assert json.loads(shown.out.rpartition("}\n")[0] + "}")["cases"] == {"refused": 1, "to do": 2}
+    assert main(["cohort", *common, "--shard", "1/2"]) == 0
+    assert main(["cohort", *common, "--allow-partial"]) == 0
+    shown = capsys.readouterr()
+    assert main(["cohort", *common]) == 8
+    assert "1 refused" in capsys.readouterr().err
+    assert main(["cohort-summary", str(negative.output)]) == 0
+    assert json.loads(capsys.readouterr().out)["cases"] == {"done": 2, "refused": 1}
+    assert main(["cohort", *common, "--least", "3"]) == 2
+    assert "plan of this output: options" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_is_ended_loses_nothing(negative: Cohort, tmp_path: Path, ending: signal.Signals) -> None:
+    write_pictures(tmp_path / "in", *(f"picture_{number}" for number in range(8)))
+    command = [
+        sys.executable, "-m", "monai_xray2mri.cli", "-q", "cohort", negative.source, str(negative.output),
+        "--bundle", str(negative.bundle), "--seconds", "0.5",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    begun = subprocess.Popen(command, env=environment)
+    results = negative.output / "results"
+    while len(list(results.rglob("report.json"))) < 2:
+        time.sleep(0.05)
+        assert begun.poll() is None
+    begun.send_signal(ending)
+    assert begun.wait(30) == (-9 if ending == signal.SIGKILL else 143)
+    done = results_of(negative.output)
+    assert 0 < len(done) < 16 and len(done) % 2 == 0  # whole results only
+    subprocess.run(command, env=environment, check=True)
+    after = results_of(negative.output)
+    assert len(after) == 16 and done.items() <= after.items()
+    assert not [path for path in (negative.output / ".drafts").rglob("*") if path.is_file()]
+    finished = [row["study"] for log in (negative.output / "log").iterdir() for row in lines_of(log)]
+    assert len(set(finished)) >= 7  # a kill may fall between a result and its line
+    assert summarize(negative.output, "folders").status == {"done": 8}
+
+
+def test_outputs_of_a_layout_keep_what_was_asked_for() -> None:
+    from monai_xray2mri.cohort.layouts import LAYOUTS
+
+    wanted = Outputs("none", sample_series=True)
+    assert LAYOUTS["folders"].outputs(wanted) is wanted
+    assert LAYOUTS["bids"].outputs(wanted) == Outputs("none", True, True, False)
