@@ -321,3 +321,23 @@ def test_outputs_of_a_layout_keep_what_was_asked_for() -> None:
     wanted = Outputs("none", sample_series=True)
     assert LAYOUTS["folders"].outputs(wanted) is wanted
     assert LAYOUTS["bids"].outputs(wanted) == Outputs("none", True, True, False)
+
+
+def test_a_slurm_array_does_one_shard_a_task(negative: Cohort, tmp_path: Path, repository: Path) -> None:
+    write_pictures(tmp_path / "in", *"abcde")
+    negative.plan()
+    command = tmp_path / "bin" / "xray2mri"  # as an installation has it
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m monai_xray2mri.cli "$@"\n')
+    command.chmod(0o755)
+    for task in (3, 4):  # an array need not begin at 0
+        environment = {
+            **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "SLURM_ARRAY_TASK_ID": str(task),
+            "SLURM_ARRAY_TASK_MIN": "3", "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_CPUS_PER_TASK": "1",
+            "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+        }  # fmt: skip
+        script = repository / "docs" / "cohort" / "slurm.sh"
+        arguments = [script, negative.source, negative.output, "--bundle", negative.bundle]
+        done = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True)
+        assert json.loads(done.stdout)["shard"] == f"shard_{task - 2:04d}_of_0002"
+    assert summarize(negative.output, "folders").status == {"done": 5}
