@@ -36,6 +36,8 @@ PASSWORD: Final = "XRAY2MRI_DICOMWEB_PASSWORD"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FILES_AT_ONCE: Final = 200
 _STUDIES_AT_ONCE: Final = 500
+_PAUSE_MS: Final = 500
+"""After which a server is asked again the first time."""
 
 
 @dataclass(frozen=True)
@@ -373,7 +375,9 @@ def _client(address: str) -> Any:
     if os.environ.get(USER):
         sessions = optional_library("dicomweb_client.session_utils", "cohort")
         session = sessions.create_session_from_user_pass(os.environ[USER], os.environ.get(PASSWORD, ""))
-    return library.DICOMwebClient(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")), session=session)
+    client = library.DICOMwebClient(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")), session=session)
+    client.set_http_retry_params(retry=True, max_attempts=3, wait_exponential_multiplier=_PAUSE_MS)
+    return client
 
 
 def _query(address: str) -> dict[str, str]:

@@ -223,7 +223,7 @@ def test_archives_hold_the_same_files_and_are_equal_each_time(negative: Cohort, 
     write_pictures(tmp_path / "in", "a", "b")
     negative.plan()
     negative.run()
-    folders = {Path(name).name: digest for name, digest in results_of(negative.output).items()}
+    folders = set(results_of(negative.output).values())
     shutil.rmtree(negative.output / "results")
     negative.run(layout="archives")
     archives = results_of(negative.output)
@@ -232,7 +232,7 @@ def test_archives_hold_the_same_files_and_are_equal_each_time(negative: Cohort, 
     with zipfile.ZipFile(first) as archive:
         assert archive.namelist() == ["picture_0/preview.png", "picture_0/report.json"]
         digest = hashlib.sha256(archive.read("picture_0/report.json")).hexdigest()
-        assert digest in folders.values()
+        assert digest in folders
     assert summarize(negative.output, "archives").status == {"done": 2}
     shutil.rmtree(negative.output / "results")
     negative.run(layout="archives")
