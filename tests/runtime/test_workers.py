@@ -107,7 +107,7 @@ def misbehave(task: str) -> str:
         time.sleep(600)
     if task == "eat":
         kept = b"x" * 1_500_000_000
-        time.sleep(600)
+        time.sleep(600 + len(kept))
     if task == "refuse":
         raise InputRefused("task", "must be another", "refuse", "Give another.")
     if task == "odd":
