@@ -7,6 +7,7 @@ to another one, and what has a result is not done again.
 
 from __future__ import annotations
 
+import socket
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from monai_xray2mri.runtime.workers import Died, Limits, Worker
 
 _STUDIES_PER_BLOCK: Final = 4
 """Few, so that no actor is left with many; Ray needs some milliseconds a block."""
+_ANSWER_SECONDS: Final = 10
 
 
 class Synthesize:
@@ -91,7 +93,7 @@ def run_on_ray(
         try:
             data.DataContext.get_current().enable_progress_bars = False
             log = folder / f"{log_name(job)}.parquet"
-            studies = data.read_parquet(str(manifest), columns=["study", "source", "files", "options", "cases"])
+            studies = data.read_parquet(str(manifest)).select_columns(["study", "source", "files", "options", "cases"])
             studies = studies.filter(lambda row: row["study"] in todo)
             studies = studies.repartition(target_num_rows_per_block=_STUDIES_PER_BLOCK)
             done = studies.map_batches(
@@ -121,8 +123,11 @@ def _connect(ray: Any, address: str | None, actors: int) -> None:
     try:
         if address is None:
             ray.init(num_cpus=actors + 1, include_dashboard=False, configure_logging=False, log_to_driver=False)
-        else:
-            ray.init(address=address, log_to_driver=False)
+            return
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        if host:  # Ray itself tries for minutes
+            socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
+        ray.init(address=address, log_to_driver=False)
     except Exception as error:
         raise UsageError(
             "Ray cluster", "must answer", type(error).__name__, "Check its address, or leave it out for this machine."
