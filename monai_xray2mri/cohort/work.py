@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from monai_xray2mri.cohort.layouts import LAYOUTS, Layout
 from monai_xray2mri.cohort.sources import Found, staged
-from monai_xray2mri.core.system import Outputs, Predictor, Result
+from monai_xray2mri.core.system import Measured, Outputs, Predictor, Result
 from monai_xray2mri.errors import InputRefused, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.systems.registry import system_of
 
@@ -148,7 +148,7 @@ def _one_case(job: Job, study: str, case: str, make: Any) -> dict[str, Any]:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         result: Result = make()
-        measures = result.measures() if job.measure else {}
+        measures = result.numbers() if job.measure and isinstance(result, Measured) else {}
         layout = LAYOUTS[job.layout]
         written = result.save(draft, layout.outputs(job.outputs))
         layout.put(written.directory, job.output / layout.place(study, case))

@@ -162,13 +162,6 @@ class Result(Protocol):
         """What determines it, without patient data: equal values mean equal results on one device."""
         ...
 
-    def measures(self) -> Mapping[str, float]:
-        """Numbers that are read off the result, by name and unit (``joint_space_medial_mm``); often none.
-
-        They are worked out when asked for, and are measures of a synthetic image.
-        """
-        ...
-
     def save(self, folder: Path | str, outputs: Outputs = ...) -> Written:
         """Write the folder of this case below ``folder``, whole or not at all.
 
@@ -190,6 +183,15 @@ class Marked(Protocol):
     @property
     def measurements(self) -> Mapping[str, str]:
         """What was measured, in words for people: ``{"hallux valgus angle": "24.1 degrees (21.9 to 26.0)"}``."""
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A result from which numbers are read off, for tables of many results; a result need not be one."""
+
+    def numbers(self) -> Mapping[str, float]:
+        """Measures of the synthetic image by name and unit: ``joint_space_medial_mm``; worked out when asked for."""
         ...
 
 

@@ -66,7 +66,7 @@ class Negative:
     provenance: Mapping = None
     uncertainty: Volume = None
 
-    def measures(self):
+    def numbers(self):
         return {"mean_percent": round(100 * float(self.volume.voxels.mean()), 3)}
 
     def save(self, folder, outputs=Outputs()):

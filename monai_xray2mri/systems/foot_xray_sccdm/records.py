@@ -59,3 +59,7 @@ class Synthesis:
     def measurements(self) -> Mapping[str, str]:
         """See :class:`~monai_xray2mri.core.system.Marked`."""
         return {NAMES[name]: angle.text for name, angle in self.measures.angles.items()}
+
+    def numbers(self) -> dict[str, float]:
+        """See :class:`~monai_xray2mri.core.system.Measured`: the median angles, ``hallux_valgus_deg`` and so on."""
+        return {f"{name}_deg": angle.median for name, angle in self.measures.angles.items()}

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class KneeResult(Synthesis):
     """The synthetic MR of one knee, which can be saved: a :class:`~monai_xray2mri.core.system.Result`."""
 
-    def measures(self) -> dict[str, float]:
-        """Joint space widths in mm as a segmenter sees them in the volume; none where the volume is not of OAI's grid.
+    def numbers(self) -> dict[str, float]:
+        """Joint space widths in mm as a segmenter sees them in the volume; none where the grid is not OAI's.
 
         ``joint_space_medial_mm`` and ``joint_space_lateral_mm``, NaN where no joint is found
         (:mod:`monai_xray2mri.knee.measures.joint_space`; the error on true volumes is in docs/evaluation/benchmark.md).

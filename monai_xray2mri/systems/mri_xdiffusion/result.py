@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 class VolumeResult(Synthesis):
     """The synthetic volume of some slices, which can be saved: a :class:`~monai_xray2mri.core.system.Result`."""
 
-    def measures(self) -> dict[str, float]:
-        """None: what a volume of any body part holds is not known."""
-        return {}
-
     def save(self, folder: Path | str, outputs: Outputs | None = None) -> ResultFolder:
         """Write what ``xray2mri synthesize`` writes: a folder ``volume`` below ``folder``, whole or not at all.
 
