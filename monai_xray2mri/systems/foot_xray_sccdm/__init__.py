@@ -6,6 +6,7 @@ module                   what it holds
 :mod:`.system`           the contract: what may be chosen (:mod:`.options`), :mod:`.plan`, :mod:`.predictor`
 :mod:`.plan`             from a photograph or a study to feet that have passed all checks (:mod:`.case`)
 :mod:`.drawing`          from a photograph to samples of its radiograph, for every caller
+:mod:`.lead_letter`      letters that a network writes because films bear them, removed
 :mod:`.angles`           hallux valgus and intermetatarsal angle with their interval, from :mod:`.keypoints`
 :mod:`.output`           what is written (:mod:`.result`, :mod:`.products`, :mod:`.pictures`, :mod:`.result_page`,
                          :mod:`.result_report`)

@@ -12,6 +12,7 @@ from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.system import Progress
 from monai_xray2mri.diffusion.precision import DTYPES
 from monai_xray2mri.systems.foot_xray_sccdm.case import FootCase
+from monai_xray2mri.systems.foot_xray_sccdm.lead_letter import without_lead_letters
 from monai_xray2mri.systems.foot_xray_sccdm.network import DifferenceDiffusion
 from monai_xray2mri.systems.foot_xray_sccdm.options import FootSampling
 
@@ -46,8 +47,9 @@ def draw_radiographs(
         progress: called with 1 after each step.
 
     Yields:
-        [H,W] float32 on the CPU in [0,1], bone bright, in the frame of the photograph.
+        [H,W] float32 on the CPU in [0,1], bone bright, in the frame of the photograph, without lead letters.
     """
+    foot = (view.photograph > -1).cpu().numpy()
     photograph = view.photograph.to(network.null_context)[None, None]  # [1,1,H,W]
     settings = {"steps": sampling.sampler.steps, "guidance": sampling.sampler.guidance, "eta": sampling.sampler.eta}
     for sample in range(sampling.samples):
@@ -60,4 +62,5 @@ def draw_radiographs(
             progress=progress,
             **settings,
         )
-        yield (drawn[0, 0].float().cpu() + 1) / 2
+        radiograph = (drawn[0, 0].float().cpu() + 1) / 2
+        yield torch.from_numpy(without_lead_letters(radiograph.numpy(), foot))
