@@ -5,6 +5,7 @@ How a verdict is found: :mod:`monai_xray2mri.evaluation.claims`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from monai_xray2mri.evaluation import claims
 from monai_xray2mri.evaluation.agreement import DIFFERENT, EQUIVALENT, equivalence
+from monai_xray2mri.evaluation.bootstrap import correlation
 from monai_xray2mri.evaluation.claims import (
     ABSENT,
     FAILS,
@@ -33,6 +35,8 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies import anatomy, gi
 
 verdict_on = partial(claims.verdict_on, cases=WORDS.cases)
 """The verdict, which counts volumes."""
+
+_CLAIMED_R: Final = 0.9
 
 Test = Callable[[Rows, VolumeSetting], Finding | None]
 
@@ -151,6 +155,18 @@ def _volumes_kept(rows: Rows, setting: VolumeSetting) -> Finding | None:
     return Finding("; ".join(words), verdict)
 
 
+def _fat_kept(rows: Rows, setting: VolumeSetting) -> Finding | None:
+    """Correlation of generated and true fat with its 95 % interval (Fisher's transformation), against 0.9."""
+    chosen = where(rows.get("anatomy", ()), condition="X-Diffusion, 1")
+    r = correlation(column(chosen, f"{anatomy.FAT}_ml"), column(chosen, f"{anatomy.FAT}_true_ml"))
+    if r is None or len(chosen) < claims.FEWEST_CASES:
+        return None
+    reach = 1.96 / math.sqrt(len(chosen) - 3)
+    low, high = (math.tanh(math.atanh(min(max(r, -0.9999), 0.9999)) + step) for step in (-reach, reach))
+    verdict = HOLDS if low > _CLAIMED_R else FAILS if high < _CLAIMED_R else OPEN
+    return Finding(f"r {r:.2f} [{low:.2f}, {high:.2f}], {len(chosen)} {WORDS.cases}", verdict)
+
+
 def _farthest(rows: Rows, setting: VolumeSetting) -> Finding | None:
     chosen = rows.get("lesions", ())
     near, far = (f"slice at {distance * 160 / 96:.1f} mm" for distance in (lesions.DISTANCES[0], lesions.DISTANCES[-1]))
@@ -255,6 +271,12 @@ CLAIMS: Final = (
         "5.2, B.2",
         "brain 1.28e6 against 1.31e6 mm3, called equal",
         _volumes_kept,
+    ),
+    Claim(
+        "subcutaneous fat is kept, from one slice: r above 0.9",
+        "B.1, Table IX",
+        "body composition, r above 0.9",
+        _fat_kept,
     ),
     Claim(
         "lesions are kept better, the nearer the slice (share shown)",

@@ -251,6 +251,7 @@ def test_claims_follow_from_rows(setting: VolumeSetting) -> None:
         {
             "case": str(n), "participant": str(n), "condition": "X-Diffusion, 1",
             **{f"{part}_true_ml": 50.0 for part in PARTS}, **{f"{part}_ml": 50.1 + n / 50 for part in PARTS},
+            "fat_true_ml": 500.0 + 20 * n, "fat_ml": 450.0 + 19 * n + n % 2,
         }
         for n in range(6)
     ]  # fmt: skip
@@ -261,6 +262,7 @@ def test_claims_follow_from_rows(setting: VolumeSetting) -> None:
     assert verdicts["five views are better than five samples of one view"] == "not decided"
     assert verdicts["the mean of views is better than their maximum"] == "does not hold"
     assert verdicts["volumes of structures are kept, from one slice"] == "holds"
+    assert verdicts["subcutaneous fat is kept, from one slice: r above 0.9"] == "holds"
     assert verdicts["absent lesions are shown more often than in true volumes (share)"] == "not measured"
     assert claims_table({}, setting) is None
 
