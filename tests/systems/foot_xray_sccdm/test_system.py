@@ -110,6 +110,13 @@ def test_bundles_that_cannot_serve_are_refused(small_bundle: Path, tmp_path: Pat
         load_difference_diffusion(repository / "bundle" / "knee_xray2mri")
 
 
+def test_what_a_bundle_is_is_told(small_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--bundle", str(small_bundle), "--quiet"]) == ExitCode.DONE
+    said = capsys.readouterr().out
+    for words in ("foot_xray_sccdm", "weights_sha256", "angle_interval"):
+        assert words in said, words
+
+
 def test_impossible_options_are_refused(loaded: Loaded) -> None:
     resolve = loaded.predictor.resolve
     assert resolve(samples=8).record()["samples"] == 8 and loaded.predictor.work(resolve(samples=8, steps=3)) == 24
