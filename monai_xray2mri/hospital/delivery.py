@@ -39,6 +39,7 @@ def deliver(tools: Tools, lease: Lease, manifest: Manifest, fingerprint: str) ->
         return _later(tools, lease, failures)
     if lease.record.state is not State.SENT:
         lease.change(state=State.SENT)
+        tools.events("sent", study=lease.study)
     pending, failures = _commitments(tools, lease, manifest)
     if failures:
         lease.change(state=State.STORED)

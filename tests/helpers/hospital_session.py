@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -36,65 +35,18 @@ from monai_xray2mri.hospital.settings import (
     Settings,
     StudySettings,
 )
+from monai_xray2mri.hospital.soak.processes import OrthancProcess
 from monai_xray2mri.hospital.worker import Worker, check_archive
 from tests.helpers.hospital_system import FilmSystem, InlineMaker, film, report
 from tests.helpers.orthanc_double import Killed
-from tests.helpers.orthanc_session import PATIENCE, raise_loopback
+from tests.helpers.orthanc_session import raise_loopback
 
 QUIET_S, LEASE_S = 1.0, 2.0
 PEER_PORT = 11112
 
 
-class RealOrthanc:
-    """An Orthanc that can be killed and started again."""
-
-    def __init__(self, folder: Path, title: str, http: int, dicom: int, modalities: dict[str, list[object]]) -> None:
-        self.title, self.http, self.dicom, self.process = title, http, dicom, None
-        self.url = f"http://127.0.0.1:{http}"
-        storage = folder / title
-        storage.mkdir()
-        options = {
-            "Name": title,
-            "StorageDirectory": str(storage),
-            "IndexDirectory": str(storage),
-            "Plugins": [],
-            "HttpPort": http,
-            "DicomPort": dicom,
-            "DicomAet": title,
-            "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
-            "CheckRevisions": True,
-            "StableAge": 4,
-            "DicomAlwaysAllowStore": True,
-            "DicomModalities": modalities,
-            "DicomScuTimeout": 5,
-        }
-        self.configuration = folder / f"{title}.json"
-        self.configuration.write_text(json.dumps(options))
-        self.log = folder / f"{title}.log"
-        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            ["Orthanc", str(self.configuration)], stdout=self.log.open("ab"), stderr=subprocess.STDOUT
-        )
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self.client.get("/system")
-                return
-            except httpx.HTTPError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def ask(self, path: str) -> object:
-        return self.client.get(path).json()
+class RealOrthanc(OrthancProcess):
+    """An Orthanc that can be killed and started again, with what scenes ask of it."""
 
     def receive(self, content: bytes) -> str:
         """C-STORE an object; returns Orthanc's identifier of its study."""
@@ -118,7 +70,7 @@ class RealOrthanc:
             for name in series["Instances"]
         ]
 
-    def instances(self, study: str, modality: str = "MR") -> dict[str, bytes]:
+    def datasets(self, study: str, modality: str = "MR") -> dict[str, bytes]:
         """Data sets of a study by SOP Instance UID, byte by byte but for the group 0002, which senders write anew."""
         found = {}
         for content in self.files(study, modality):
@@ -233,7 +185,7 @@ def round_trip(scene: Scene) -> dict[str, object]:
     study = scene.orthanc.receive(film("trip"))
     with scene.running(scene.worker()):
         state = scene.until(study, "done", "failed")
-    ours, theirs = scene.orthanc.instances(study), scene.pacs.instances(study)
+    ours, theirs = scene.orthanc.datasets(study), scene.pacs.datasets(study)
     return {"state": state, "slices": len(ours), "equal": ours == theirs and bool(ours)}
 
 
@@ -244,7 +196,7 @@ def killed_orthanc(scene: Scene) -> dict[str, object]:
     scene.orthanc.start()
     with scene.running(scene.worker()):
         state = scene.until(study, "done", "failed")
-    return {"state": state, "sent": len(scene.pacs.instances(study))}
+    return {"state": state, "sent": len(scene.pacs.datasets(study))}
 
 
 def orthanc_is_killed_while_the_worker_works(scene: Scene) -> dict[str, object]:
@@ -266,7 +218,7 @@ def orthanc_is_killed_while_the_worker_works(scene: Scene) -> dict[str, object]:
                 continue
             if state in ("done", "failed"):
                 break
-    return {"state": state, "sent": len(scene.pacs.instances(study))}
+    return {"state": state, "sent": len(scene.pacs.datasets(study))}
 
 
 def killed_worker(scene: Scene) -> dict[str, object]:
@@ -283,7 +235,7 @@ def killed_worker(scene: Scene) -> dict[str, object]:
             pass
         with scene.running(scene.worker()):
             state = scene.until(study, "done", "failed")
-        ours, theirs = scene.orthanc.instances(study), scene.pacs.instances(study)
+        ours, theirs = scene.orthanc.datasets(study), scene.pacs.datasets(study)
         if state != "done" or ours != theirs or set(ours) != scene.manifest(study):
             wrong.append((number, state, len(ours), len(theirs)))
         if ended:
@@ -375,16 +327,16 @@ def refusal_and_report(scene: Scene) -> dict[str, object]:
     study = scene.orthanc.receive(film("refusal", ImagerPixelSpacing=None))
     with scene.running(scene.worker(settings)):
         first = scene.until(study, "refused", "failed")
-        reports = len(scene.pacs.instances(study, "SR"))
+        reports = len(scene.pacs.datasets(study, "SR"))
         scene.orthanc.receive(report("refusal"))
         second = scene.until(study, "done", "failed")
-        slices = len(scene.pacs.instances(study))
+        slices = len(scene.pacs.datasets(study))
         scene.orthanc.receive(film("refusal", "late"))
         end = time.monotonic() + 30
-        while len(scene.pacs.instances(study)) < 2 * slices and time.monotonic() < end:
+        while len(scene.pacs.datasets(study)) < 2 * slices and time.monotonic() < end:
             time.sleep(0.2)
         third = scene.until(study, "done", "failed")
-    notes = len(scene.pacs.instances(study, "KO"))
+    notes = len(scene.pacs.datasets(study, "KO"))
     return {"states": [first, second, third], "reports": reports, "slices": slices, "notes": notes}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
     BasicTextSRStorage,
@@ -206,7 +206,9 @@ class FilmSystem:
         for one in study.of(FILMS):
             if one.header.get("BodyPartExamined") == "CHEST":
                 continue
-            if "ImagerPixelSpacing" not in one.header and not reports:
+            if len(dcmread(one.path).PixelData) < 16:
+                refusals.append(InputRefused(f"film {one.name}", "must hold all its pixels", "fewer"))
+            elif "ImagerPixelSpacing" not in one.header and not reports:
                 refusals.append(InputRefused(f"film {one.name}", "needs a pixel spacing", "none", "Send one."))
             else:
                 cases.append(FilmCase(one, reports))

@@ -139,7 +139,7 @@ def main() -> None:
             served.until("started")
             found["scratch_later"] = len(list(folder.glob("xray2mri-hospital-*/source")))
             found["states"] = [until(orthanc, one, "done", "refused", "failed") for one in (study, refused)]
-            found["equal"] = orthanc.instances(study) == pacs.instances(study) != {}
+            found["equal"] = orthanc.datasets(study) == pacs.datasets(study) != {}
             time.sleep(1)
             found["page"] = _page()
             code, seconds = served.end(signal.SIGTERM)
