@@ -67,13 +67,17 @@ def judge(orthanc: OrthancProcess, peer: Peer, studies: Sequence[SoakStudy], log
     for study in studies:
         name, end = f"{study.number} ({study.kind})", end_of(orthanc, study)
         verdict.ends[end] += 1
-        if end != study.expected:
+        if end not in study.expected:
             verdict.lost.append(f"{name}: {end}")
         if end in ("done", "refused"):
             _judge_result(orthanc, peer, study, name, verdict)
             record = record_of(orthanc, study.orthanc)
             if record is not None and not study.acted:
                 latencies.append(record.ended - study.sent)
+    known_studies = {study.orthanc for study in studies}
+    for other in orthanc.ask("/studies") or []:  # copies that Orthanc has made
+        if other not in known_studies and record_of(orthanc, other) is not None:
+            verdict.doubled.append("a copy was answered")
     for uid, (patient, study_uid) in peer.patients.items():
         if known.get(study_uid) != patient:
             verdict.wrong_patient.append(uid)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
@@ -109,7 +109,16 @@ class Soaked:
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
-        return {**asdict(self), "clean": self.verdict.is_clean}
+        verdict = {**vars(self.verdict), "ends": dict(self.verdict.ends)}
+        kills = {event: dict(states) for event, states in self.kills.items()}
+        return {
+            "clean": self.verdict.is_clean,
+            "verdict": verdict,
+            "incidents": dict(self.incidents),
+            "kills": kills,
+            "memory_mb": list(self.memory_mb),
+            "seconds": self.seconds,
+        }
 
 
 class Soak:
@@ -197,7 +206,7 @@ class Soak:
             end = end_of(self._orthanc, study)
         except Exception:  # Orthanc is down at the moment
             return False
-        return end in _FINAL and end == study.expected and (study.acted or study.kind not in _LATER)
+        return end in _FINAL and end in study.expected and (study.acted or study.kind not in _LATER)
 
     def _look_after(self, studies: Sequence[SoakStudy], pause: float = 1.0) -> None:
         """Let happen what comes later to a study; restart workers; measure memory."""
@@ -247,7 +256,7 @@ class Soak:
         return False
 
     def _delete(self, study: SoakStudy) -> bool:
-        if self._state(study) not in ("claimed", "made", "stored"):
+        if not self._state(study):  # nobody has begun
             return False
         return bool(self._orthanc.client.delete(f"/studies/{study.orthanc}").status_code == 200)
 
