@@ -10,7 +10,7 @@ from monai_xray2mri.dicom.notes import Referred, refusal_report, rejection_note,
 from monai_xray2mri.dicom.rejection import rejection_of
 from monai_xray2mri.dicom.structured_report import walk_report
 from monai_xray2mri.dicom.uids import encoded
-from tests.helpers.dicom_objects import dciodvfy, film_header  # noqa: F401
+from tests.helpers.dicom_objects import film_header
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 PDF = "1.2.840.10008.5.1.4.1.1.104.1"
@@ -28,7 +28,7 @@ def maker(request):
     return MAKERS[request.param]
 
 
-def test_a_note_is_valid(maker, tmp_path, dciodvfy):  # noqa: F811
+def test_a_note_is_valid(maker, tmp_path, dciodvfy):
     (tmp_path / "note.dcm").write_bytes(encoded(maker(film_header())))
     assert dciodvfy(tmp_path / "note.dcm") == []
 

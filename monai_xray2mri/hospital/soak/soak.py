@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
+from statistics import median
 from typing import Any, Final
 
 from pydicom import Dataset
@@ -97,7 +97,7 @@ class Soaked:
         verdict: on the studies.
         incidents: what broke, and how often.
         kills: state that the study was in when a worker was killed, by the event of its log.
-        memory_mb: mean memory of a worker with its child in the first and in the last quarter, of those that lived on.
+        memory_mb: median memory of a worker with its child in the first and in the last quarter.
         seconds: of the whole.
     """
 
@@ -163,7 +163,7 @@ class Soak:
             self._orthanc.kill()
         quarter = max(1, len(self._memory) // 4)
         if self._memory:
-            self._found.memory_mb = (round(fmean(self._memory[:quarter])), round(fmean(self._memory[-quarter:])))
+            self._found.memory_mb = (round(median(self._memory[:quarter])), round(median(self._memory[-quarter:])))
         self._found.seconds = round(time.monotonic() - began, 1)
         return self._found
 
