@@ -8,6 +8,7 @@ to another one, and what has a result is not done again.
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +18,18 @@ import numpy as np
 from monai_xray2mri.cohort.deaths import Deaths
 from monai_xray2mri.cohort.engine import Share, Tell, log_name, running, set_aside, tried
 from monai_xray2mri.cohort.layouts import LAYOUTS
-from monai_xray2mri.cohort.tables import OUTCOME_COLUMNS, rows_of, schema
+from monai_xray2mri.cohort.tables import MANIFEST_COLUMNS, OUTCOME_COLUMNS, arrow, rows_of, schema
 from monai_xray2mri.cohort.work import Job, Study, outcome, synthesize
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.runtime.workers import Died, Limits, Worker
 
-_STUDIES_PER_BLOCK: Final = 4
-"""Few, so that no actor is left with many; Ray needs some milliseconds a block."""
+_BLOCKS_PER_ACTOR: Final = 64
+_MOST_STUDIES: Final = 32
+"""Of a block; Ray needs some milliseconds for each."""
+_LITTLE: Final = 0.1
+"""Processors for writing the log: the actors may take all there are, and wait for it."""
+_COLUMNS: Final = ("study", "source", "files", "options", "cases")
 _ANSWER_SECONDS: Final = 10
 
 
@@ -89,14 +94,12 @@ def run_on_ray(
     if not todo:
         return
     with running(job) as folder:
+        log = folder / f"{log_name(job)}.parquet"
         _connect(ray, address, actors)
         try:
             data.DataContext.get_current().enable_progress_bars = False
-            log = folder / f"{log_name(job)}.parquet"
-            studies = data.read_parquet(str(manifest)).select_columns(["study", "source", "files", "options", "cases"])
-            studies = studies.filter(lambda row: row["study"] in todo)
-            studies = studies.repartition(target_num_rows_per_block=_STUDIES_PER_BLOCK)
-            done = studies.map_batches(
+            rows = [row for row in rows_of(manifest, _COLUMNS) if row["study"] in todo]
+            done = data.from_arrow(list(_blocks(rows, actors))).map_batches(
                 Synthesize,
                 batch_size=1,
                 compute=data.ActorPoolStrategy(size=actors),
@@ -104,7 +107,7 @@ def run_on_ray(
                 num_cpus=1,
                 num_gpus=1 if job.device == "cuda" else 0,
             )
-            done.write_parquet(str(log), arrow_parquet_args_fn=_log_schema)
+            done.write_parquet(str(log), arrow_parquet_args_fn=_log_schema, ray_remote_args={"num_cpus": _LITTLE})
         finally:
             ray.shutdown()
         for part in sorted(log.glob("*.parquet")):
@@ -113,6 +116,14 @@ def run_on_ray(
                 by_study.setdefault(row["study"], []).append(row)
             for rows in by_study.values():
                 tell(rows)
+
+
+def _blocks(rows: Sequence[dict[str, Any]], actors: int) -> Iterator[Any]:
+    """Ray's blocks, each the work of one actor for a while: few studies, so that none is left with many at the end."""
+    pa, columns = arrow(), schema({name: MANIFEST_COLUMNS[name] for name in _COLUMNS})
+    size = min(max(1, len(rows) // (_BLOCKS_PER_ACTOR * actors)), _MOST_STUDIES)
+    for start in range(0, len(rows), size):
+        yield pa.Table.from_pylist(rows[start : start + size], columns)
 
 
 def _log_schema() -> dict[str, Any]:

@@ -26,6 +26,7 @@ from monai_xray2mri.cohort.tables import (
     write_table,
 )
 from monai_xray2mri.core.bundles import bundle_version
+from monai_xray2mri.core.options import chosen_options
 from monai_xray2mri.errors import InputRefused, UsageError, describe_unexpected
 from monai_xray2mri.runtime.files import lock_folder
 from monai_xray2mri.runtime.workers import Died, Limits, as_they_come
@@ -55,12 +56,13 @@ class Planning:
     case_seconds: float = CASE_SECONDS
 
     def record(self) -> dict[str, str]:
-        """What rows of this plan agree in; JSON, kept in journal and manifest."""
+        """What rows of this plan agree in; JSON, kept in journal and manifest. Defaults count as if they were given."""
+        options = chosen_options(system_of(self.bundle).request_options, self.options)
         return {
             "source": self.source if "://" in self.source else str(Path(self.source).resolve()),
             "bundle": bundle_version(self.bundle),
             "version": __version__,
-            "options": json.dumps({name: str(value) for name, value in self.options.items() if value is not None}),
+            "options": json.dumps({name: str(value) for name, value in options.items() if value is not None}),
         }
 
 

@@ -341,3 +341,28 @@ def test_a_slurm_array_does_one_shard_a_task(negative: Cohort, tmp_path: Path, r
         done = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True)
         assert json.loads(done.stdout)["shard"] == f"shard_{task - 2:04d}_of_0002"
     assert summarize(negative.output, "folders").status == {"done": 5}
+
+
+def test_workers_that_are_killed_lose_nothing(negative: Cohort, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", *(f"picture_{number}" for number in range(40)))
+    command = [
+        sys.executable, "-m", "monai_xray2mri.cli", "-q", "cohort", negative.source, str(negative.output),
+        "--bundle", str(negative.bundle), "--seconds", "0.2", "--workers", "2",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    negative.plan()
+    begun, killed = subprocess.Popen(command, env=environment), 0
+    results = negative.output / "results"
+    while begun.poll() is None and killed < 5:
+        done = len(list(results.rglob("report.json")))
+        children = Path(f"/proc/{begun.pid}/task/{begun.pid}/children").read_text().split()
+        if done > 5 * killed and children:  # in the midst of the work, each time
+            os.kill(int(children[0]), signal.SIGKILL)
+            killed += 1
+        time.sleep(0.05)
+    assert begun.wait(120) == 0
+    assert killed == 5
+    assert summarize(negative.output, "folders").status == {"done": 40}
+    assert not [path for path in (negative.output / ".drafts").rglob("*") if path.is_file()]
+    rows = [row for log in (negative.output / "log").iterdir() for row in lines_of(log)]
+    assert len(rows) == len({row["study"] for row in rows}) == 40
