@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +36,10 @@ class Photograph:
 
     @property
     def identity(self) -> str:
-        """SOP Instance UID, or the SHA-256 of the file where there is none; the noise of a result follows from it."""
+        """SOP Instance UID, or the SHA-256 of the pixels where there is none; the noise of a result follows from it."""
         if self.dataset is not None and self.dataset.get("SOPInstanceUID"):
             return str(self.dataset.SOPInstanceUID)
-        return self.sha256
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)

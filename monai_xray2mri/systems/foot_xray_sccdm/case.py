@@ -60,7 +60,7 @@ class FootCase:
 
     @property
     def identity(self) -> str:
-        """From which the noise follows: the photograph's SOP Instance UID or hash, and the side."""
+        """From which the noise follows: the photograph's SOP Instance UID or the hash of its pixels, and the side."""
         return f"{self.foot.photograph.identity} {self.side.value}"
 
     @property

@@ -107,6 +107,7 @@ def _report(folder: ResultFolder, products: Products, outputs: Outputs) -> dict[
         **result.provenance,
         "label": outputs.label,
         "photograph": result.case.foot.photograph.name,
+        "photograph_sha256": result.case.foot.photograph.sha256,
         "image": {
             "directory": "dicom",
             "picture": folder.radiograph.name,

@@ -137,7 +137,6 @@ class PhotographToRadiograph:
             "model": self.bundle,
             "weights_sha256": self.weights_sha256,
             "options": sampling.record(),
-            "photograph_sha256": foot.photograph.sha256,
             "side": case.side.value,
             "side_source": foot.side_source,
             "pixel_mm": foot.pixel_mm,

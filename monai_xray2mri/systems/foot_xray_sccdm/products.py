@@ -79,7 +79,7 @@ def source_header(case: FootCase) -> Dataset:
         InputRefused: a header without Study Instance UID.
     """
     if case.header is None:
-        return anonymous_source(bytes.fromhex(case.foot.photograph.sha256))
+        return anonymous_source(case.foot.photograph.identity.encode())
     return require_study(case.header, f"photograph {case.foot.photograph.name}")
 
 

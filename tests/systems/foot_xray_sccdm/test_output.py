@@ -192,6 +192,9 @@ def test_equal_results_are_equal_bytes_and_texts_fit(
         assert (first / file).read_bytes() == (second / file).read_bytes(), file
     for file in first.rglob("*.dcm"):
         assert len(pydicom.dcmread(file).SeriesDescription) <= 64
+    picture = results["left"].case.foot.photograph
+    resaved = FootCase(replace(results["left"].case.foot, photograph=replace(picture, sha256="0" * 64, name="b.png")))
+    assert foot_products(replace(results["left"], case=resaved)).mean == foot_products(results["left"]).mean
     other = replace(results["right"], provenance={**results["right"].provenance, "version": "other"})
     assert foot_products(other).mean.SOPInstanceUID != foot_products(results["right"]).mean.SOPInstanceUID
 
