@@ -15,7 +15,7 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from monai_xray2mri.dicom.notes import Referred, refusal_report, rejection_note, replacement_report
 from monai_xray2mri.dicom.structured_report import text_value
-from monai_xray2mri.errors import Xray2MRIError
+from monai_xray2mri.errors import Xray2MRIError, describe_unexpected
 from monai_xray2mri.hospital.archive import ArchiveError, Entry, Gone, Unreachable
 from monai_xray2mri.hospital.delivery import deliver
 from monai_xray2mri.hospital.holdings import Contents
@@ -86,6 +86,8 @@ class Attempt:
             return self._failed(failure.code, failure.found)
         except ArchiveError as error:
             return self._failed(error.code, str(error))
+        except Exception as error:  # a full /tmp, or what nobody foresaw: it must not keep other studies waiting
+            return self._failed(f"unexpected-{type(error).__name__}", describe_unexpected(error))
 
     def _answer(self) -> float | None:
         entry = self._archive.manifest(self.study)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from monai_xray2mri.dicom.structured_report import text_value
-from monai_xray2mri.errors import UsageError, Xray2MRIError
+from monai_xray2mri.errors import UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.hospital.archive import Archive, ArchiveError, Conflict, Denied, Entry, Gone, Unreachable
 from monai_xray2mri.hospital.attempt import Attempt, first_record
 from monai_xray2mri.hospital.board import Board
@@ -133,6 +133,8 @@ class Worker:
         """Look at all studies, and at those that want another look, until none is due now."""
         self.sweep()
         while due := [study for study, when in self._agenda.items() if when <= self._clock()]:
+            if self.stop.is_set():
+                return
             self._visit(min(due, key=lambda study: self._agenda[study]))
 
     def sweep(self) -> None:
@@ -188,8 +190,8 @@ class Worker:
         except ArchiveError as error:
             self._tell("not-readable", study=study, code=error.code)
             wait = self._settings.retries.longest_s
-        except Xray2MRIError as error:
-            self._tell("not-readable", study=study, code=type(error).__name__)
+        except Exception as error:  # what nobody foresaw in one study must not keep others waiting
+            self._tell("not-readable", study=study, code=describe_unexpected(error))
             wait = self._settings.retries.longest_s
         if wait is None:
             self._forget(study)

@@ -620,6 +620,40 @@ def test_no_more_studies_are_begun_within_an_hour_than_allowed():
     assert ward.maker.made == 3
 
 
+def test_what_nobody_foresaw_is_counted_and_keeps_no_other_study_waiting(monkeypatch):
+    ward = Ward()
+    ward.maker.during = lambda: (_ for _ in ()).throw(OSError("Planted^Secret: no space left on device"))
+    study = ward.orthanc.receive(film("one"))
+    ward.settle(ward.worker(), rounds=6)
+    record = ward.record(study)
+    assert (record.state, record.code, record.attempts) == (State.FAILED, "unexpected-OSError", 3)
+    assert "Planted" not in ward.log.getvalue() + record.text
+    ward.maker.during = lambda: None
+    bad, other = ward.orthanc.receive(film("bad")), ward.orthanc.receive(film("other"))
+    worker, contents = ward.worker(), type(ward.worker()._reader).contents
+
+    def raises(reader: object, holding: object) -> object:
+        if holding.study == bad:
+            raise ValueError("Planted^Secret")
+        return contents(reader, holding)
+
+    monkeypatch.setattr(type(worker._reader), "contents", raises)
+    ward.settle(worker, rounds=2)
+    ward.check_answered_once(other)
+    assert ward.state(bad) is None and "Planted" not in ward.log.getvalue()
+
+
+def test_a_worker_that_is_stopped_does_not_begin_the_next_study():
+    ward = Ward()
+    for number in range(3):
+        ward.orthanc.receive(film(f"study {number}"))
+    ward.wait(QUIET_S + 1)
+    worker = ward.worker()
+    ward.maker.during = worker.stop.set
+    worker.drain()
+    assert ward.maker.made == 1 and not ward.taken
+
+
 def test_a_corrupt_object_does_not_keep_others_waiting():
     ward = Ward()
     study = ward.orthanc.receive(film("one"))
