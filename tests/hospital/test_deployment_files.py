@@ -180,3 +180,14 @@ def test_every_file_names_the_version_of_the_package():
     for file in HOSPITAL.rglob("*"):
         if file.is_file() and file.suffix != ".pyc":
             assert set(re.findall(r"localhost/xray2mri:([\w.]+\d)", file.read_text())) <= {version}, file
+
+
+def test_every_threat_names_a_test_that_exists(repository):
+    page = (repository / "docs" / "hospital.md").read_text().split("## Threats")[1].split("##")[0]
+    named = re.findall(r"`(test_\w+\.py)`(?:: ((?:`\.\.\.[\w.]+`(?:, )?)+))?", page)
+    assert len(named) >= 12 and sum(bool(parts) for _, parts in named) >= 8
+    for file, parts in named:
+        (found,) = (repository / "tests").rglob(file)
+        names = re.findall(r"def (test_\w+)", found.read_text())
+        for part in re.findall(r"`\.\.\._(\w+?)_?(?:\.\.\.)?`", parts):
+            assert any(part.removesuffix("_") in name for name in names), (file, part)

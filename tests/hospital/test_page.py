@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 
 import httpx
@@ -14,6 +15,7 @@ from monai_xray2mri.hospital.metrics import Metrics
 from monai_xray2mri.hospital.page import Served, StatusPage
 from monai_xray2mri.hospital.record import State
 from monai_xray2mri.hospital.settings import PageSettings
+from tests.helpers.dicom_objects import program
 from tests.helpers.hospital_system import film
 from tests.helpers.ward import Ward
 
@@ -132,3 +134,16 @@ def test_the_oldest_wait_grows_until_the_study_ends(shown):
     assert 29 <= shown.board.oldest_wait(shown.ward.orthanc.time) <= 31
     shown.ward.settle(shown.worker, rounds=1)
     assert shown.board.oldest_wait(shown.ward.orthanc.time) == 0
+
+
+def test_a_browser_shows_the_rows_with_reasons_and_buttons(shown, tmp_path):
+    browser = program("chromium", "chromium")
+    study = shown.ward.orthanc.receive(film("one", ImagerPixelSpacing=None))
+    shown.ward.settle(shown.worker, rounds=2)
+    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
+    command += ["--virtual-time-budget=4000", "--dump-dom", f"http://127.0.0.1:{shown.page.port}/"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert 'class="state refused">refused</td>' in done.stdout
+    assert study[:8] in done.stdout and "needs a pixel spacing" in done.stdout
+    assert done.stdout.count("<button>Try again</button>") == 1 and "refused 1" in done.stdout
+    assert "Research only, not for clinical use" in done.stdout and "Orthanc answers" in done.stdout
