@@ -21,9 +21,10 @@ import numpy as np
 from monai_xray2mri.cohort.deaths import Deaths
 from monai_xray2mri.cohort.layouts import LAYOUTS
 from monai_xray2mri.cohort.planning import Manifest
-from monai_xray2mri.cohort.sharing import Shard, divide
+from monai_xray2mri.cohort.sharing import divide
 from monai_xray2mri.cohort.tables import append_line, arrow, rows_of
 from monai_xray2mri.cohort.work import Job, Study, outcome, synthesize
+from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.files import lock_folder
 from monai_xray2mri.runtime.workers import Died, Limits, as_they_come

@@ -3,53 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import re
-from dataclasses import dataclass
 
 import numpy as np
-
-from monai_xray2mri.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One of several parts of a cohort.
-
-    Attributes:
-        number: from 1.
-        of: how many there are.
-
-    Raises:
-        UsageError: a number beyond.
-    """
-
-    number: int = 1
-    of: int = 1
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number <= self.of:
-            raise UsageError("option shard", "must be I/N with 1 <= I <= N", f"{self.number}/{self.of}")
-
-    @staticmethod
-    def read(text: str) -> Shard:
-        """The shard that ``3/7`` names.
-
-        Raises:
-            UsageError: another text.
-
-        Example:
-            >>> Shard.read("3/7")
-            Shard(number=3, of=7)
-        """
-        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
-        if match is None:
-            raise UsageError("option shard", "must be I/N, for example 3/7", text[:40])
-        return Shard(int(match[1]), int(match[2]))
-
-    @property
-    def name(self) -> str:
-        """``shard_0003_of_0007``."""
-        return f"shard_{self.number:04d}_of_{self.of:04d}"
 
 
 def divide(cost: np.ndarray, shards: int) -> np.ndarray:

@@ -118,13 +118,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the sub-command ``cohort`` and return the exit code."""
     from monai_xray2mri.cohort.deaths import Deaths
     from monai_xray2mri.cohort.engine import run_here, share_of
-    from monai_xray2mri.cohort.sharing import Shard
     from monai_xray2mri.cohort.summary import summarize
     from monai_xray2mri.cohort.work import Job
+    from monai_xray2mri.core.shards import Shard
     from monai_xray2mri.runtime.workers import Limits
     from monai_xray2mri.systems.registry import system_of
 
-    shard = Shard.read(options.shard)
+    shard = Shard.parse(options.shard, "shard")
     limits = Limits(options.time_limit, options.memory_limit)
     bundle = _bundle(options)
     system = system_of(bundle)
@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
         source=manifest.source,
         output=options.output.resolve(),
         bundle=bundle.resolve(),
-        run=shard.name if options.engine == "local" else f"ray_{shard.name}",
+        run=f"{options.engine}{shard.suffix}",
         device=options.device,
         request=values_of(options, system.request_options),
         sampling=values_of(options, system.sampling_options),
@@ -160,7 +160,7 @@ def run(options: argparse.Namespace) -> int:
         wrong = {name: number for name, number in counts.status.items() if name != "done"}
     else:
         wrong = {name: number for name, number in tell.status.items() if name != "done"}
-        print(json.dumps({"shard": shard.name, "studies": share.studies, "cases": dict(tell.status)}, indent=2))
+        print(json.dumps({"shard": options.shard, "studies": share.studies, "cases": dict(tell.status)}, indent=2))
     if wrong and not options.allow_partial:
         found = ", ".join(f"{number} {name}" for name, number in sorted(wrong.items()))
         raise SomeCasesFailed("cohort", "not every case has a result", found, "See cases.csv, or the log of the shard.")

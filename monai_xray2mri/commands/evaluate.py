@@ -106,9 +106,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _planned(options: argparse.Namespace) -> Evaluation[Any, Any]:
+    from monai_xray2mri.core.shards import Shard
     from monai_xray2mri.evaluation.evaluation import Evaluation
     from monai_xray2mri.evaluation.perceptual import read_lpips
-    from monai_xray2mri.evaluation.records import Shard
     from monai_xray2mri.evaluation.suite import CaseSource, choose_suite
     from monai_xray2mri.systems.registry import default_bundle, system_of
 

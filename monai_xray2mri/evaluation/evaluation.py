@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic
 
+from monai_xray2mri.core.shards import WHOLE, Shard
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation.plots import read_figure, remove_figure, write_figure
 from monai_xray2mri.evaluation.protocols import C, Cohort, FittedMethod
-from monai_xray2mri.evaluation.records import ALL_CASES, RecordFile, Row, Shard
+from monai_xray2mri.evaluation.records import RecordFile, Row
 from monai_xray2mri.evaluation.study import S, Study
 from monai_xray2mri.evaluation.suite import CaseSource, Rows, Suite
 
@@ -30,7 +31,7 @@ class Task(Generic[S, C]):
     study: Study[S, C]
     cohorts: dict[str, Cohort[C]]
     records: RecordFile
-    shard: Shard = ALL_CASES
+    shard: Shard = WHOLE
     methods: tuple[str, ...] = ()
 
     @property
@@ -140,7 +141,7 @@ class Evaluation(Generic[S, C]):
         studies: Sequence[Study[S, C]],
         source: CaseSource,
         folder: Path,
-        shard: Shard = ALL_CASES,
+        shard: Shard = WHOLE,
     ) -> Evaluation[S, C]:
         """An evaluation that records into a folder.
 

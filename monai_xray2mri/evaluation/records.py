@@ -5,49 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from monai_xray2mri.core.shards import WHOLE, Shard
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.files import write_whole
 
 Row = dict[str, Any]
 """Measures of one case under one method and condition: name to number, text, or a list of numbers."""
 SETTINGS: Final = "settings.json"
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Which of a study's cases a process measures: every ``of``-th, from number ``number`` (1 to ``of``) on."""
-
-    number: int = 1
-    of: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """From ``I/N``.
-
-        Raises:
-            UsageError: it is not that.
-        """
-        number, _, of = text.partition("/")
-        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-            raise UsageError("option part", "must be I/N with I from 1 to N", text)
-        return cls(int(number), int(of))
-
-    def holds(self, index: int) -> bool:
-        """Whether the case of this index belongs to it."""
-        return index % self.of == self.number - 1
-
-    @property
-    def suffix(self) -> str:
-        """Of its records' file, so that processes do not write into one."""
-        return "" if self.of == 1 else f".{self.number}of{self.of}"
-
-
-ALL_CASES: Final = Shard()
-"""All cases."""
 
 
 class RecordFile:
@@ -63,7 +30,7 @@ class RecordFile:
         shard: whose file is written; those of all shards are read.
     """
 
-    def __init__(self, folder: Path, study: str, shard: Shard = ALL_CASES) -> None:
+    def __init__(self, folder: Path, study: str, shard: Shard = WHOLE) -> None:
         self.path = folder / f"{study}{shard.suffix}.jsonl"
         self.lines: dict[str, dict[str, Any]] = {}
         self.read()

@@ -24,9 +24,10 @@ from monai_xray2mri.cohort import work
 from monai_xray2mri.cohort.deaths import Deaths
 from monai_xray2mri.cohort.engine import run_here, running
 from monai_xray2mri.cohort.planning import JOURNAL, MANIFEST, Manifest, Planning, plan_cohort
-from monai_xray2mri.cohort.sharing import Shard, divide
+from monai_xray2mri.cohort.sharing import divide
 from monai_xray2mri.cohort.summary import summarize
 from monai_xray2mri.cohort.tables import lines_of, rows_of
+from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.workers import Limits
@@ -136,7 +137,7 @@ def test_work_is_divided_by_cost() -> None:
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0"])
 def test_shards_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="option shard"):
-        Shard.read(text)
+        Shard.parse(text, "shard")
 
 
 def test_results_that_are_there_are_not_made_again(negative: Cohort, tmp_path: Path) -> None:
@@ -339,7 +340,7 @@ def test_a_slurm_array_does_one_shard_a_task(negative: Cohort, tmp_path: Path, r
         script = repository / "docs" / "cohort" / "slurm.sh"
         arguments = [script, negative.source, negative.output, "--bundle", negative.bundle]
         done = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True)
-        assert json.loads(done.stdout)["shard"] == f"shard_{task - 2:04d}_of_0002"
+        assert json.loads(done.stdout)["shard"] == f"{task - 2}/2"
     assert summarize(negative.output, "folders").status == {"done": 5}
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.evaluation.records import RecordFile, Shard, check_settings
+from monai_xray2mri.evaluation.records import RecordFile, check_settings
 
 
 def test_records_are_there_after_a_restart_and_a_torn_line_is_not(tmp_path: Path) -> None:

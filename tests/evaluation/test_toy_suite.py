@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from monai_xray2mri.core.shards import WHOLE, Shard
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.evaluation.cost import cost_lines
 from monai_xray2mri.evaluation.evaluation import Evaluation
 from monai_xray2mri.evaluation.methods import FolderMethod, generate, method_settings
 from monai_xray2mri.evaluation.protocols import RecordedMethod
-from monai_xray2mri.evaluation.records import ALL_CASES, Shard
 from monai_xray2mri.evaluation.results import write_results
 from monai_xray2mri.evaluation.study import Setting
 from monai_xray2mri.evaluation.suite import CaseSource, choose_suite
 from tests.helpers.toy_suite import PREDICTOR, SIDE, SUITE, BlurMethod, Pictures
 
 
-def evaluation(output: Path, *methods: str, shard: Shard = ALL_CASES) -> Evaluation:
+def evaluation(output: Path, *methods: str, shard: Shard = WHOLE) -> Evaluation:
     source = CaseSource(seed=3)
     named = SUITE.methods(PREDICTOR, Path("blur"), methods)
     setting = SUITE.setting(named, "blur", SUITE.profiles["cpu"], 3, True)
