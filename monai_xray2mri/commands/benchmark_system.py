@@ -64,6 +64,8 @@ def run(options: argparse.Namespace, system: str) -> int:
         raise UsageError("option threads", "must be at least 1", str(min(options.threads)))
     bundle, device = options.bundle or shipped_bundle(system), str(choose_device(options.device))
     load, figures = os.getloadavg()[0], []
+    if load > 1 and not options.quiet:
+        print(f"xray2mri: other work on this machine makes times longer (load {load:.1f})", file=sys.stderr)
     for name in options.only or parts:
         part = parts[name]
         for threads in options.threads if part.timed else options.threads[:1]:
@@ -84,6 +86,7 @@ def run(options: argparse.Namespace, system: str) -> int:
 
 
 def _line(part: Part, figure: Figure) -> str:
-    threads = f"{figure.threads} thread{'s' * (figure.threads > 1)}, {figure.memory_mb:,.0f} MB" if part.timed else ""
+    threads = f"{figure.threads} thread{'s' * (figure.threads > 1)}" if part.timed else ""
+    cost = f", {figure.cpu_seconds:.1f} CPU s, {figure.memory_mb:,.0f} MB" if part.timed else ""
     bar = f"{figure.bar}: {figure.verdict}" if figure.bar else ""
-    return f"{part.title:<48} {figure.value:>9.2f} {figure.unit:<10} {threads:<22} {bar}".rstrip()
+    return f"{part.title:<48} {figure.value:>9.2f} {figure.unit:<10} {threads + cost:<34} {bar}".rstrip()

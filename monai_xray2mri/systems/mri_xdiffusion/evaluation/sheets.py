@@ -34,8 +34,8 @@ def view_sheet(study: str, split: str) -> PictureSheet[VolumeSetting, VolumeCase
     """
     count = _SHOWN.get(domain_of_split(split), 1)
     caption = (
-        "The middle slice is given. Middle planes of each volume; of the first axis the plane a quarter of the depth "
-        f"from the given one. Errors are absolute, brightest at {_ERROR:g}."
+        "The middle slice is given. Middle planes of each volume; of the first axis the plane an eighth of the "
+        f"depth from the given one. Errors are absolute, brightest at {_ERROR:g}."
     )
 
     def draw(setting: VolumeSetting, rows: Sequence[Row], case_of: Callable[[str], VolumeCase]) -> Any:
@@ -74,7 +74,7 @@ def _lines(setting: VolumeSetting, case: VolumeCase) -> list[list[np.ndarray | N
     one, several = (volume.clamp(0, 1).numpy()[case.box] for volume in (first, average.volume()))
     truth, lines = case.voxels[case.box], []
     for axis in range(len(AXES)):
-        index = truth.shape[axis] // (4 if axis == 0 else 2)
+        index = truth.shape[axis] // 2 - (truth.shape[axis] // 8 if axis == 0 else 0)
         shown = [np.take(volume, index, axis) for volume in (truth, one, several)]
         errors = [np.abs(volume - shown[0]) for volume in shown[1:]]
         given_picture = given.slices[0].numpy()[case.box[1], case.box[2]] if axis == 0 else None
