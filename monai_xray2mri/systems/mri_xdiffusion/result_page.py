@@ -26,7 +26,7 @@ def page_of(synthesis: Synthesis, products: Products) -> Page:
         caption = f"Uncertainty: standard deviation of the views, white = {SHOWN:g} of the intensity range or more"
         first.append(Picture(caption, montage(squared(shown), 5, 2), 1 - _GIVEN_WIDTH))
     volume = Picture("Synthetic MR volume, slices evenly spaced", montage(squared(synthesis.volume), 5, 2))
-    places = [f"Slice {one.number}: {_place(one.middle)}" for one in case.given]
+    places = [f"Slice {one.number}: {', '.join(f'{value:.1f}' for value in one.middle)}" for one in case.given]
     spread = spread_lines(products.spread, products.product, synthesis.provenance)
     columns = [
         ("Slices used (center, LPS mm)", places),
@@ -36,7 +36,3 @@ def page_of(synthesis: Synthesis, products: Products) -> Page:
     side = f"{case.side.word} ({case.side_source})" if case.side else ""
     facts = patient_facts(products.origin.header, "Series of", side)
     return Page(f"Synthetic MR {case.title}", DISCLAIMER, facts, [first, [volume]], columns)
-
-
-def _place(middle: object) -> str:
-    return ", ".join(f"{value:.1f}" for value in middle)  # type: ignore[attr-defined]

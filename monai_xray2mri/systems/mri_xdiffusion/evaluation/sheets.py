@@ -65,14 +65,16 @@ def sheet(setting: VolumeSetting, cases: Sequence[VolumeCase]) -> Any:
 
 def _lines(setting: VolumeSetting, case: VolumeCase) -> list[list[np.ndarray | None]]:
     given = case.given(case.even_places(1))
-    average, first = ViewAverage(case.size), None
-    for number in range(_VIEWS, 0, -1):  # the last one, 360 degrees, is the volume's own direction
-        back, known = setting.bundle.view(given, azimuth(360 * number / _VIEWS), setting.seed, f"sheet {number}")
-        first = back if first is None else first
+    views = [  # the first, of 360 degrees, is the volume's own direction
+        setting.bundle.view(given, azimuth(360 * number / _VIEWS), setting.seed, f"sheet {number}")
+        for number in range(_VIEWS, 0, -1)
+    ]
+    average = ViewAverage(case.size)
+    for back, known in views:
         average.add(back, known)
-    assert first is not None
-    one, several = (volume.clamp(0, 1).numpy()[case.box] for volume in (first, average.volume()))
-    truth, lines = case.voxels[case.box], []
+    one, several = (volume.clamp(0, 1).numpy()[case.box] for volume in (views[0][0], average.volume()))
+    truth = case.voxels[case.box]
+    lines: list[list[np.ndarray | None]] = []
     for axis in range(len(AXES)):
         index = truth.shape[axis] // 2 - (truth.shape[axis] // 8 if axis == 0 else 0)
         shown = [np.take(volume, index, axis) for volume in (truth, one, several)]
