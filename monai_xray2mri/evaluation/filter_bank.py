@@ -44,7 +44,8 @@ def filter_levels(pictures: Tensor) -> list[Tensor]:
 def filter_maps(pictures: Tensor) -> Tensor:
     """All levels of pictures [B,1,H,W] in [-1,1] at the size of the coarsest: [B,15,H/4,W/4]."""
     levels = filter_levels(pictures)
-    return torch.cat([F.adaptive_avg_pool2d(level, levels[-1].shape[-2:]) for level in levels], dim=1)
+    height, width = levels[-1].shape[-2:]
+    return torch.cat([F.adaptive_avg_pool2d(level, (height, width)) for level in levels], dim=1)
 
 
 @torch.inference_mode()

@@ -151,7 +151,7 @@ def seen_shape(shape: FootShape, other: FootShape, visibility: float) -> FootSha
     rest = (1 - visibility**2) ** 0.5
     change = {}
     for name in ANGLES:
-        mean = _MEANS[name]
+        mean = MEANS[name]
         change[name] = mean + visibility * (getattr(shape, name) - mean) + rest * (getattr(other, name) - mean)
     change["hallux_valgus"] = _clipped(change["hallux_valgus"], HVA_RANGE)
     change["intermetatarsal"] = _clipped(change["intermetatarsal"], IMA_RANGE)
@@ -159,7 +159,7 @@ def seen_shape(shape: FootShape, other: FootShape, visibility: float) -> FootSha
     return replace(shape, **change)
 
 
-_MEANS: Final = {
+MEANS: Final = {
     "hallux_valgus": 20.0,
     "intermetatarsal": 11.4,
     "interphalangeal": 8.6,

@@ -36,7 +36,7 @@ class MeanRadiograph:
         radiographs = [case.radiograph for case in cases]
         if not radiographs:
             raise ValueError("needs one training pair at least, got none")
-        self._mean = np.mean(radiographs, axis=0, dtype=np.float64).astype(np.float32)
+        self._mean = np.asarray(np.mean(radiographs, axis=0, dtype=np.float64), np.float32)
 
     def predict(self, given: GivenPhotograph, samples: int, seed: int) -> np.ndarray:
         """[1,S,S]; raises ValueError before it is fitted."""

@@ -151,7 +151,9 @@ def _most(part: str, others: Sequence[str], measure: str) -> Test:
 
 def _spoiled(rows: Rows, setting: FootSetting) -> Finding | None:
     """The error of the hallux valgus angle is larger where KCC is below 0.75, over all methods of a foot."""
-    chosen = [row for row in rows.get("comparison", ()) if row["method"] != TRUE and "hva_error" in row]
+    chosen = [
+        row for row in rows.get("comparison", ()) if row["method"] != TRUE and "hva_error" in row and "kcc" in row
+    ]
     low = mean_by_case([row for row in chosen if row["kcc"] < THRESHOLD], "hva_error")
     high = mean_by_case([row for row in chosen if row["kcc"] >= THRESHOLD], "hva_error")
     return verdict_on(difference(low, high), participants_of(chosen))

@@ -83,15 +83,19 @@ class FootRuler:
     def reading(self, radiograph: np.ndarray) -> Row:
         """KCC, and where the truth is known the errors of keypoints and angles."""
         found, truth = self.find(radiograph), self.case.truth
-        valgus, spread = found.angles
-        row: Row = {"kcc": keypoint_completeness(found.confidence), "hva": valgus, "ima": spread}
+        row: Row = {"kcc": keypoint_completeness(found.confidence)} | self.angles(*found.angles)
         if truth is None:
             return row
         distance = np.linalg.norm(found.points - truth.keypoints, axis=1) * truth.pixel_mm
         row |= {"keypoints_mm": [round(float(each), _DIGITS) for each in distance]}
-        row |= {"keypoint_mm": float(np.median(distance))}
-        for name, true in (("hva", truth.hallux_valgus), ("ima", truth.intermetatarsal)):
-            row |= {f"{name}_true": true, f"{name}_error": abs(row[name] - true)}
+        return row | {"keypoint_mm": float(np.median(distance))}
+
+    def angles(self, valgus: float, spread: float) -> Row:
+        """Hallux valgus and intermetatarsal angle, and their errors where the truth is known."""
+        row: Row = {"hva": valgus, "ima": spread}
+        if (truth := self.case.truth) is not None:
+            for name, true in (("hva", truth.hallux_valgus), ("ima", truth.intermetatarsal)):
+                row |= {f"{name}_true": true, f"{name}_error": abs(row[name] - true)}
         return row
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from monai_xray2mri.systems.foot_xray_sccdm.evaluation.cases import TEST
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.measures import ANGLES
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import WORDS, FootSetting
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies import intervals
-from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.comparison import AGAIN, TRUE
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.comparison import AGAIN, SKIN, TRUE
 
 NEAREST, MEAN = "nearest photograph", "mean radiograph"
 Found = Callable[[Rows, FootSetting], Values | Single | None]
@@ -27,7 +28,8 @@ def quality_table(rows: Rows, setting: FootSetting) -> ResultTable | None:
     """All bars of the profile with what this run says; None where it measured none."""
     note = (
         "One sample of each foot. Brackets: 95 % bootstrap interval over participants; the mean decides. Ceiling: the "
-        "same foot radiographed again at the same place. The median of keypoints is over feet and keypoints."
+        "same foot radiographed again at the same place. The median of keypoints is over feet and keypoints. "
+        "What the skin tells bounds what any method can know of an angle."
     )
     return bars_table(QUALITY, rows, setting, note, WORDS.cases)
 
@@ -70,8 +72,13 @@ def _measure(name: str) -> Found:
     return found
 
 
-def _correlated(rows: Rows, setting: FootSetting) -> Single | None:
-    own = [row for row in _of(rows, setting.main) if "hva_true" in row]
+def _skin_error(rows: Rows, setting: FootSetting) -> Values:
+    told = _of(rows, SKIN)
+    return mean_by_case(told, "hva_error"), participants_of(told)
+
+
+def _correlated(rows: Rows, setting: FootSetting, method: str | None = None) -> Single | None:
+    own = [row for row in _of(rows, method or setting.main) if "hva_true" in row]
     r = correlation(column(own, "hva"), column(own, "hva_true"))
     return None if r is None else Single(r, len(own))
 
@@ -102,7 +109,9 @@ QUALITY: Final = (
     QualityBar("way from nearest photograph to ceiling, SSIM", "", at_least(1 / 3, 2 / 3), _way),
     QualityBar("keypoints, median", "mm", at_most(3.0, 1.5), _keypoints),
     QualityBar("HVA, mean absolute error", "degrees", at_most(5.0, 3.0), _measure("hva_error")),
+    QualityBar("HVA, mean absolute error of what the skin tells (ceiling)", "degrees", {}, _skin_error),
     QualityBar("HVA, r with the truth", "", at_least(0.8, 0.9), _correlated),
+    QualityBar("HVA, r of what the skin tells (ceiling)", "", {}, partial(_correlated, method=SKIN)),
     QualityBar("KCC as a share of the true radiographs'", "", at_least(0.85, 0.95), _completeness),
     *(
         QualityBar(f"coverage of 90 % intervals, {name}", "", _COVERED, _coverage(angle))

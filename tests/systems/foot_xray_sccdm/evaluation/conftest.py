@@ -31,9 +31,9 @@ def foot_case(seed: int, again: bool = True) -> FootCase:
     radiograph = (radiograph + 0.05 * rng.random(radiograph.shape)).astype(np.float32)
     points = rng.uniform(4, 28, (10, 2)).astype(np.float32)
     second = {0.0: (radiograph + 0.01).clip(0, 1), 1.0: np.roll(radiograph, 1, axis=1)} if again else {}
-    truth = FootTruth(
-        points, *Keypoints(points, np.ones(10)).angles, 0.9, float(rng.uniform(-40, 50)), bones > 0, second
-    )
+    valgus, spread = Keypoints(points, np.ones(10)).angles
+    tone = float(rng.uniform(-40, 50))
+    truth = FootTruth(points, valgus, spread, 0.9, tone, bones > 0, (valgus + 1, spread - 1), second)
     return FootCase(str(3_000_000 + seed), str(seed), photograph, radiograph, truth)
 
 

@@ -75,7 +75,7 @@ def test_the_comparison_holds_truth_methods_and_ceilings(setting: FootSetting) -
     rows = rows_of(setting, "comparison", 4)
     assert list(dict.fromkeys(row["method"] for row in rows)) == [
         comparison.TRUE, "small", "photograph itself", "mean radiograph", "another radiograph", "nearest photograph",
-        *comparison.AGAIN.values(),
+        *comparison.AGAIN.values(), comparison.SKIN,
     ]  # fmt: skip
     again = [row for row in rows if row["method"] == "radiographed again"]
     assert all(row["psnr"] > 30 for row in again)

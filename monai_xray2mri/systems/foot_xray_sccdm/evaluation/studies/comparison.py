@@ -29,6 +29,8 @@ from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import WORDS, Foo
 
 TRUE: Final = "true radiograph"
 AGAIN: Final = {0.0: "radiographed again", 1.0: "radiographed again, 1 mm apart"}
+SKIN: Final = "what the skin tells"
+"""The best linear prediction of the angles from those that the skin truly shows: a bound for every method."""
 TONES: Final = {"very light to intermediate": (28.0, 90.0), "tan": (10.0, 28.0), "brown to dark": (-90.0, 10.0)}
 """Skin tones by individual typology angle in degrees (Chardon et al. 1991), coarsely."""
 GRADES: Final = ("normal", "mild", "moderate", "severe")
@@ -44,8 +46,11 @@ def measure(setting: FootSetting, case: FootCase) -> Iterator[Row]:
     for name, method in setting.todo.items():
         (radiograph,) = generate(method, case.given(), 1, setting.seed)
         yield {"method": name, **facts, **ruler.measure(radiograph)}
-    for distance, radiograph in case.truth.again.items() if case.truth else ():
+    if case.truth is None:
+        return
+    for distance, radiograph in case.truth.again.items():
         yield {"method": AGAIN[distance], **facts, **ruler.measure(radiograph)}
+    yield {"method": SKIN, **facts, **ruler.angles(*case.truth.told)}
 
 
 def _facts(case: FootCase) -> Row:
@@ -67,9 +72,12 @@ def tables(rows: Sequence[Row]) -> list[ResultTable]:
         "Intensities 0 to 1, range 1. KCC looks at no truth: another foot's radiograph may score as high as one's own."
     )
     found = [
-        condition_table(rows, "comparison", "Methods", {**IMAGE_MEASURES, "kcc": "KCC"}, note, by="method"),
+        condition_table(
+            [row for row in rows if row["method"] != SKIN],
+            "comparison", "Methods", {**IMAGE_MEASURES, "kcc": "KCC"}, note, by="method",
+        ),
         distributions(rows),
-    ]
+    ]  # fmt: skip
     if any("hva_true" in row for row in rows):
         found += [angle_table(rows, "angles", by="method"), grade_table(rows), *group_tables(rows)]
     return [*found, *_tests(rows)]
@@ -81,7 +89,7 @@ def distributions(rows: Sequence[Row]) -> ResultTable:
     cells = []
     for name in distinct(rows, "method"):
         chosen = where(rows, method=name)
-        if name == TRUE or min(len(chosen), len(true)) < 2:
+        if name in (TRUE, SKIN) or min(len(chosen), len(true)) < 2:
             continue
         moments, wanted = (np.array([row["moments"] for row in some]) for some in (chosen, true))
         kid = kernel_distance(*(np.array([row["cells"] for row in some]) for some in (chosen, true)))
@@ -101,7 +109,8 @@ def angle_table(rows: Sequence[Row], name: str, by: str, title: str = "Keypoints
         if not chosen:
             continue
         people = [str(row["participant"]) for row in chosen]
-        line: list[Any] = [value, f"{np.median([row['keypoints_mm'] for row in chosen]):.2f}"]
+        distances = [row["keypoints_mm"] for row in chosen if "keypoints_mm" in row]
+        line: list[Any] = [value, f"{np.median(distances):.2f}" if distances else "-"]
         for angle in ANGLES:
             read, true = column(chosen, angle), column(chosen, f"{angle}_true")
             r = correlation(read, true)
@@ -162,7 +171,7 @@ def group_tables(rows: Sequence[Row]) -> list[ResultTable]:
 
 def _tests(rows: Sequence[Row]) -> list[ResultTable]:
     """The bundle against every other method, paired by foot; p corrected after Holm for each measure."""
-    reserved = (TRUE, *AGAIN.values())
+    reserved = (TRUE, SKIN, *AGAIN.values())
     methods = [name for name in distinct(rows, "method") if name not in reserved]
     if len(methods) < 2:
         return []
@@ -241,7 +250,7 @@ def _sheet(setting: FootSetting, rows: Sequence[Row], case_of: Callable[[str], F
 
 COMPARISON: Final = Study(
     "comparison", "Methods compared", (TEST,), {"cpu": 200, "full": 500}, measure, work, tables,
-    compares=True, before_methods=(TRUE,), after_methods=tuple(AGAIN.values()),
+    compares=True, before_methods=(TRUE,), after_methods=(*AGAIN.values(), SKIN),
     figures=(Figure("angles", "Angles as read over the true ones, by method.", scatter("method")),),
     sheets=(PictureSheet("radiographs", "Photograph, true and generated radiographs with keypoints.", _sheet),),
 )  # fmt: skip

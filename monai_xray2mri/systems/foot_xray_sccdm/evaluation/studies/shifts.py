@@ -12,17 +12,18 @@ from monai_xray2mri.systems.foot_xray_sccdm.evaluation.cases import REGISTRATION
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.measures import IMAGE_MEASURES
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.methods import NetworkMethod
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import FootSetting, condition_table
-from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.comparison import angle_table, scatter
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.comparison import SKIN, angle_table, scatter
 
 
 def measure(setting: FootSetting, case: FootCase) -> Iterator[Row]:
-    """A row for each network and for the nearest photograph."""
+    """A row for each network, for the nearest photograph, and for what the skin tells."""
     ruler = setting.ruler(case)
     for name, method in setting.methods.items():
         if name != "nearest photograph" and not isinstance(method, NetworkMethod):
             continue
         (radiograph,) = generate(method, case.given(), 1, setting.seed)
         yield {"entered": name, **ruler.intensities(radiograph), **ruler.reading(radiograph)}
+    yield {"entered": SKIN, **ruler.angles(*case.known().told)}
 
 
 def work(setting: FootSetting) -> float:
