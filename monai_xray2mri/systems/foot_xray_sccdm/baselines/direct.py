@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from monai_xray2mri.diffusion.precision import computing_in
 from monai_xray2mri.systems.foot_xray_sccdm.difference import radiograph_of
 from monai_xray2mri.systems.foot_xray_sccdm.network import DifferenceDiffusion
+from monai_xray2mri.systems.foot_xray_sccdm.refinement import Refinement
 from monai_xray2mri.training.denoiser import ForwardDiffusion
 
 
@@ -34,10 +36,19 @@ class DirectRadiograph(DifferenceDiffusion):
         return radiograph_of(target, photograph) if self.difference else target
 
     @torch.inference_mode()
-    def radiographs(self, photographs: Tensor, generators: list[torch.Generator], **settings: object) -> Tensor:
-        """See the base class; neither generators nor settings matter."""
+    def radiographs(
+        self,
+        photographs: Tensor,
+        generators: Sequence[torch.Generator],
+        *,
+        refinement: Refinement | None = None,
+        dtype: torch.dtype = torch.float32,
+        progress: Callable[[int], object] | None = None,
+        **settings: object,
+    ) -> Tensor:
+        """See the base class; of the rest ``dtype`` alone matters."""
         device = self.latent_scale.device
-        with computing_in(torch.float32, device):
+        with computing_in(dtype, device):
             return torch.cat([self.estimate(few.to(device)) for few in photographs.split(1)]).clamp(-1, 1)
 
 
@@ -48,7 +59,8 @@ class RegressionBatch(ForwardDiffusion):
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
     ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[()], dict[str, Tensor]]:
         """(zeros, (target, weight), no arguments, keyword arguments of the module); see the base class."""
-        _, (_, weight), nothing, given = super().__call__(batch, device, non_blocking)
-        z_0, _ = self.latents({name: value.to(device) for name, value in batch.items()})
+        prepared = super().__call__(batch, device, non_blocking)
+        weight, given = prepared[1][1], prepared[3]
+        z_0 = self.latents({name: value.to(device) for name, value in batch.items()})[0]
         given |= {"t": torch.zeros_like(given["t"]), "keep": torch.ones_like(given["keep"])}
-        return torch.zeros_like(z_0), (z_0, weight), nothing, given
+        return torch.zeros_like(z_0), (z_0, weight), (), given

@@ -5,32 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.evaluation.methods import FolderMethod, class_method
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.systems.foot_xray_sccdm.baselines.given import GivenPhotograph
 from monai_xray2mri.systems.foot_xray_sccdm.drawing import FootView, draw_radiographs
+from monai_xray2mri.systems.foot_xray_sccdm.lead_letter import without_lead_letters
 from monai_xray2mri.systems.foot_xray_sccdm.network import DifferenceDiffusion
 from monai_xray2mri.systems.foot_xray_sccdm.options import FootSampling, foot_sampling
 from monai_xray2mri.systems.foot_xray_sccdm.refinement import Refinement
 from monai_xray2mri.training.trained import read_network, run_record, weights_record
-
-
-class RadiographNetwork(Protocol):
-    """What is needed of a network: that of the system, and those of its baselines."""
-
-    image_size: int
-    stochastic: ClassVar[bool]
-
-    def radiographs(self, photographs: Tensor, generators: list[torch.Generator], **settings: object) -> Tensor:
-        """Radiographs [B,1,H,W] of grey photographs [B,1,H,W], both in [-1,1]."""
-        ...
 
 
 class LoadedBundle(Protocol):
@@ -51,7 +40,7 @@ class NetworkMethod:
         record: name, version and hash of the weights.
     """
 
-    network: RadiographNetwork
+    network: DifferenceDiffusion
     options: Mapping[str, Any] = field(default_factory=dict)
     refinement: Refinement | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -62,12 +51,12 @@ class NetworkMethod:
 
     @property
     def diffusion(self) -> DifferenceDiffusion:
-        """The network, where it is one of diffusion.
+        """The network, where it draws by diffusion.
 
         Raises:
-            TypeError: it is not.
+            TypeError: it does not.
         """
-        if not isinstance(self.network, DifferenceDiffusion) or not self.stochastic:
+        if not self.stochastic:
             raise TypeError(f"needs a diffusion network, got {type(self.network).__name__}")
         return self.network
 
@@ -99,10 +88,11 @@ class NetworkMethod:
         photograph = torch.from_numpy(np.ascontiguousarray(given.photograph, np.float32)) * 2 - 1
         if self.stochastic:
             view = FootView(photograph, given.name)
-            found = torch.stack(list(draw_radiographs(self.diffusion, view, self.sampling(samples, seed))))
+            found = torch.stack(list(draw_radiographs(self.diffusion, view, self.sampling(samples, seed)))).numpy()
         else:
-            found = (self.network.radiographs(photograph[None, None], [])[:, 0].float().cpu() + 1) / 2
-        return found.clamp(0, 1).numpy()
+            drawn = (self.network.radiographs(photograph[None, None], [])[0, 0].float().cpu() + 1) / 2
+            found = without_lead_letters(drawn.numpy(), given.photograph > 0)[None]
+        return np.asarray(found.clip(0, 1))
 
 
 def bundle_method(predictor: LoadedBundle, bundle: Path) -> NetworkMethod:
@@ -133,6 +123,6 @@ def method_of(source: str, bundle: Path, device: str) -> Method:
     file, _, rest = source.partition(":")
     if Path(file).is_file():
         names = tuple(name for name in rest.split(",") if name)
-        network = cast(RadiographNetwork, read_network(Path(file), bundle, names, device))
+        network = cast(DifferenceDiffusion, read_network(Path(file), bundle, names, device))
         return NetworkMethod(network, record=run_record(Path(file), bundle, names))
     return FolderMethod(Path(source)) if Path(source).is_dir() else class_method(source)

@@ -1,4 +1,4 @@
-"""Does the network look at its photograph? Its own, another foot's, none; and photographs with faults."""
+"""Does the network look at its photograph? Its own and another foot's; and photographs with faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monai_xray2mri.systems.foot_xray_sccdm.evaluation.measures import FOOT_MEAS
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import FootSetting, condition_table
 from monai_xray2mri.systems.foot_xray_sccdm.refinement import blurred
 
-OWN, ANOTHER, NONE = "its own photograph", "another foot's photograph", "no photograph"
+OWN, ANOTHER = "its own photograph", "another foot's photograph"
 
 
 def _noise(photograph: np.ndarray, name: str) -> np.ndarray:
@@ -68,7 +68,6 @@ def photographs(setting: FootSetting, case: FootCase) -> Iterator[tuple[str, np.
     own = case.photograph
     yield OWN, own
     yield ANOTHER, _another(setting, case)
-    yield NONE, np.zeros_like(own)
     for name, change in FAULTS.items():
         yield name, change(own, case.name).clip(0, 1).astype(np.float32)
 
@@ -83,7 +82,7 @@ def _another(setting: FootSetting, case: FootCase) -> np.ndarray:
 
 def work(setting: FootSetting) -> float:
     """Radiographs that one foot costs."""
-    return 3.0 + len(FAULTS)
+    return 2.0 + len(FAULTS)
 
 
 def tables(rows: Sequence[Row]) -> list[ResultTable]:
