@@ -1,4 +1,4 @@
-"""Lead letters out of generated radiographs.
+"""Lead letters out of radiographs: those that networks learn from, and those that they generate.
 
 Films bear a lead letter that tells the side, and a network that was trained on such films writes one, too. It would be
 made up, and on a left foot, which the network sees mirrored, it would be a mirrored R. What a generated radiograph says

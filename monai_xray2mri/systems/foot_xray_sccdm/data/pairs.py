@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.systems.foot_xray_sccdm.lead_letter import without_lead_letters
 
 _LUMA = np.array((0.299, 0.587, 0.114), dtype=np.float32)
 """ITU-R BT.601."""
@@ -72,7 +73,7 @@ def read_pairs(directory: str | Path, size: int = 256, number: int | None = None
 
 
 def read_pair(folder: Path, size: int = 256) -> tuple[np.ndarray, np.ndarray]:
-    """Photograph, grey, and radiograph [S,S] uint8 of the folder of a foot.
+    """Photograph, grey, and radiograph [S,S] uint8 of the folder of a foot; lead letters are removed.
 
     Raises:
         InputRefused: see :func:`read_pairs`.
@@ -83,7 +84,9 @@ def read_pair(folder: Path, size: int = 256) -> tuple[np.ndarray, np.ndarray]:
             f"pair {folder.name}", "needs two pictures of one size",
             f"{photograph.shape[1]} x {photograph.shape[0]} and {radiograph.shape[1]} x {radiograph.shape[0]}",
         )  # fmt: skip
-    return _sized(photograph, size), _sized(radiograph, size)
+    gray, film = _sized(photograph, size), _sized(radiograph, size)
+    bare = without_lead_letters(film.astype(np.float32) / 255, gray > 0)
+    return gray, np.asarray(np.rint(bare * 255), dtype=np.uint8)
 
 
 def gray_of(picture: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from monai_xray2mri.simulation.foot.people import SEED_RANGES, foot_generator
 from monai_xray2mri.simulation.foot.shape import MEANS, draw_shape, seen_shape
 from monai_xray2mri.systems.foot_xray_sccdm.baselines.given import GivenPhotograph
 from monai_xray2mri.systems.foot_xray_sccdm.data.pairs import gray_of, pair_names, read_pair
+from monai_xray2mri.systems.foot_xray_sccdm.lead_letter import without_lead_letters
 
 TEST, CALIBRATION = "test", "calibration"
 AGAIN_MM: Final = (0.0, REGISTRATION_MM)
@@ -61,7 +62,7 @@ class FootCase:
         name: of the case.
         participant: whose it is.
         photograph: [S,S] float32 in [0,1], grey, black beside the foot.
-        radiograph: [S,S] float32 in [0,1], bone bright.
+        radiograph: [S,S] float32 in [0,1], bone bright, without lead letters.
         truth: of a simulated foot.
     """
 
@@ -126,11 +127,13 @@ class SimulatedFeet:
         foot = simulate_foot(
             int(name), visibility=self.visibility, registration_mm=self.registration_mm, again_mm=self.again_mm
         )
+        photograph = gray_of(foot.cut_out.transpose(1, 2, 0))
+        again = {distance: without_lead_letters(film, photograph > 0) for distance, film in foot.again.items()}
         truth = FootTruth(
             foot.keypoints, foot.hallux_valgus, foot.intermetatarsal, foot.pixel_mm, foot.camera.ita,
-            np.any(list(foot.bones.values()), axis=0), told_by_skin(foot.seed, self.visibility), foot.again,
+            np.any(list(foot.bones.values()), axis=0), told_by_skin(foot.seed, self.visibility), again,
         )  # fmt: skip
-        return FootCase(name, name, gray_of(foot.cut_out.transpose(1, 2, 0)), foot.radiograph, truth)
+        return FootCase(name, name, photograph, without_lead_letters(foot.radiograph, photograph > 0), truth)
 
 
 def told_by_skin(seed: int, visibility: float) -> tuple[float, float]:
