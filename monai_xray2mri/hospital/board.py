@@ -101,7 +101,7 @@ class Board:
                 study,
                 WAITING if idle and group == RUNNING else group,
                 record.state.value,
-                (record.trouble and "not-sent") or record.code,
+                "not-sent" if record.trouble else record.code,
                 record.trouble or record.text,
                 received,
                 record.began,

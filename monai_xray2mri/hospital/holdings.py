@@ -177,11 +177,11 @@ class Reader:
     def _is_wanted(self, source: Source) -> bool:
         if source.kind != "image":
             return True
-        wanted, settings = self._settings, source
+        wanted, parts = self._settings, {part.upper() for part in self._settings.body_parts}
         return (
-            settings.received >= wanted.since.timestamp()
-            and (not wanted.called_aets or settings.called_aet in wanted.called_aets)
-            and (not wanted.body_parts or settings.body_part in ("", *(part.upper() for part in wanted.body_parts)))
+            source.received >= wanted.since.timestamp()
+            and (not wanted.called_aets or source.called_aet in wanted.called_aets)
+            and (not parts or source.body_part in ("", *parts))
         )
 
     def _look_at(self, instance: str, series: Mapping[str, Any]) -> Source | str:

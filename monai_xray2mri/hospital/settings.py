@@ -194,7 +194,7 @@ KEYS: Final = (
 ``[model.outputs]``, whose keys are the options of the bundle's system."""
 
 _SECRETS: Final = {"orthanc.password_file": "orthanc.password", "page.token_file": "page.token"}
-_SECTIONS: Final = {
+_SECTIONS: Final[Mapping[str, Any]] = {
     "orthanc": OrthancSettings, "studies": StudySettings, "model": ModelSettings, "limits": LimitSettings,
     "retries": RetrySettings, "answers": AnswerSettings, "page": PageSettings, "log": LogSettings,
 }  # fmt: skip

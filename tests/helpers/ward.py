@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,4 +115,5 @@ class Ward:
 
 
 def no_scratch_left() -> bool:
-    return not list(Path(tempfile.gettempdir()).glob("xray2mri-hospital-*"))
+    """Whether this process has no folder of a study left."""
+    return not list(Path(tempfile.gettempdir()).glob(f"xray2mri-hospital-{os.getpid()}-*"))
