@@ -87,7 +87,7 @@ def read_templates(folder: Path, largest: int) -> list[Dataset]:
     Raises:
         InputRefused: there is none.
     """
-    found = []
+    found = list[Dataset]()
     for file in sorted(folder.rglob("*.dcm")):
         dataset = dcmread(file)
         if dataset.get("Modality") in ("CR", "DX", "RG", "MR") and len(found) < largest:
