@@ -140,5 +140,8 @@ def test_steps_drawn_in_log_snr_go_on_with_the_same_state(folder: Path, tmp_path
         assert steep.settings(name) == plain.settings(name)
     for name in ("cones_log_snr", "knees"):
         stage = steep.stage(name)
-        assert read_configurations(stage.files(), stage.overrides())["log_snr"] == [-16, 4]
+        parser = read_configurations(stage.files(), stage.overrides())
+        assert parser["log_snr"] == [-16, 4]
+        for part in ("train", "validate"):  # the best weights are those that are best at what is trained
+            assert parser[part]["prepare_batch"]["log_snr"] == "@log_snr"
     assert steep.stage("cones_log_snr").overrides()["initial_weights"] == str(tmp_path / "cones" / "model.pt")
