@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from monai_xray2mri.core.definitions import defined_object
 from monai_xray2mri.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def load_network(bundle: Path) -> nn.Module:
         WeightsError: the bundle or its weights are missing, damaged or of another architecture.
     """
     import torch  # takes seconds; where a bundle lies and what it is called can be asked without it
-    from monai.bundle import ConfigParser
 
     config, weights = bundle / "configs" / "inference.json", bundle / "models" / "model.pt"
     for file in (config, weights):
@@ -55,9 +55,7 @@ def load_network(bundle: Path) -> nn.Module:
         if damaged is not None:
             raise zipfile.BadZipFile(f"checksum of {damaged} does not match")
         state = torch.load(weights, map_location="cpu", weights_only=True)
-        parser = ConfigParser()
-        parser.read_config(str(config))
-        network: nn.Module = parser.get_parsed_content("network_def")
+        network: nn.Module = defined_object(config, "network_def")
         network.load_state_dict(state)
     except Exception as error:  # zip, pickle, JSON and key errors alike mean that the bundle cannot be trusted
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
