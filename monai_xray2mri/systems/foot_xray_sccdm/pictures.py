@@ -89,6 +89,15 @@ def save_png(image: Image.Image, path: Path) -> None:
     image.save(path, pnginfo=about)
 
 
+def is_own_picture(path: Path) -> bool:
+    """Whether a file is a PNG that :func:`save_png` wrote; False for one that cannot be opened."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            return image.info.get("Description") == SHORT_DISCLAIMER
+    except Exception:  # Pillow raises what the bytes provoke; who reads the photograph says what is wrong
+        return False
+
+
 def _enlarged(image: Image.Image) -> Image.Image:
     return image.resize((round(image.width * HEIGHT / image.height), HEIGHT), Image.Resampling.LANCZOS)
 

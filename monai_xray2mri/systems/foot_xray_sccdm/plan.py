@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from monai_xray2mri.core.bundles import configuration
 from monai_xray2mri.core.system import Plan
-from monai_xray2mri.dicom.study import Study, StudyFile, read_study
+from monai_xray2mri.dicom.quiet import quiet
+from monai_xray2mri.dicom.study import OWN_RESULT, Study, StudyFile, read_study
 from monai_xray2mri.errors import InputRefused, WeightsError
 from monai_xray2mri.photograph.foot.prepare import prepare_feet
 from monai_xray2mri.photograph.kinds import PHOTOGRAPHS
+from monai_xray2mri.photograph.record import PreparedFoot
 from monai_xray2mri.systems.foot_xray_sccdm.case import FootCase
 from monai_xray2mri.systems.foot_xray_sccdm.options import PhotographRequest
+from monai_xray2mri.systems.foot_xray_sccdm.pictures import is_own_picture
 from monai_xray2mri.types import Side
 
 GRID = 256
@@ -32,7 +36,7 @@ def plan_feet(source: Path, request: PhotographRequest, bundle: Path) -> Plan[Fo
         WeightsError: the bundle is missing, or works on another grid.
     """
     _require_grid(bundle)
-    study = read_study(source, (PHOTOGRAPHS,))
+    study = _without_own_pictures(read_study(source, (PHOTOGRAPHS,)))
     photographs = study.of(PHOTOGRAPHS)
     if not photographs:
         raise _no_photograph(study)
@@ -40,13 +44,7 @@ def plan_feet(source: Path, request: PhotographRequest, bundle: Path) -> Plan[Fo
     refusals: list[InputRefused] = []
     for photograph in photographs:
         try:
-            found = prepare_feet(
-                photograph.path,
-                side=request.side,
-                pixel_mm=request.pixel_mm,
-                force=request.force,
-                name=photograph.name,
-            )
+            found = _prepared(photograph, request)
         except InputRefused as refusal:
             refusals.append(refusal)
             continue
@@ -56,6 +54,29 @@ def plan_feet(source: Path, request: PhotographRequest, bundle: Path) -> Plan[Fo
     if not cases:
         raise refusals[0] if len(refusals) == 1 else _none_usable(refusals)
     return Plan(cases, tuple(refusals), study.remarks)
+
+
+def _without_own_pictures(study: Study) -> Study:
+    """The study without pictures that this system wrote; own DICOM objects are left out already."""
+    photographs = study.of(PHOTOGRAPHS)
+    own = [one for one in photographs if one.header is None and is_own_picture(one.path)]
+    if not own:
+        return study
+    passed_over = {**study.passed_over, OWN_RESULT: study.passed_over.get(OWN_RESULT, 0) + len(own)}
+    kept = [one for one in photographs if one not in own]
+    remarks = [f"{one.name}: {OWN_RESULT}, passed over" for one in own]
+    return replace(study, passed_over=passed_over).with_files(PHOTOGRAPHS, kept, remarks)
+
+
+def _prepared(photograph: StudyFile, request: PhotographRequest) -> tuple[PreparedFoot, ...]:
+    with quiet():  # Pillow logs what EXIF says of people and places
+        return prepare_feet(
+            photograph.path,
+            side=request.side,
+            pixel_mm=request.pixel_mm,
+            force=request.force,
+            name=photograph.name,
+        )
 
 
 def _require_grid(bundle: Path) -> None:

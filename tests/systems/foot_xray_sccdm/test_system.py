@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,13 +15,15 @@ from PIL import Image
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import DoubtfulInput, ExitCode, InputRefused, UsageError, WeightsError
+from monai_xray2mri.photograph.record import PreparedFoot
+from monai_xray2mri.systems.foot_xray_sccdm import plan
 from monai_xray2mri.systems.foot_xray_sccdm.case import FootCase
 from monai_xray2mri.systems.foot_xray_sccdm.drawing import FootView
 from monai_xray2mri.systems.foot_xray_sccdm.predictor import load_difference_diffusion
 from monai_xray2mri.systems.foot_xray_sccdm.system import SYSTEM
 from monai_xray2mri.systems.registry import Loaded, system_of
 from monai_xray2mri.types import Side
-from tests.helpers.feet import prepared_foot, take_photographs_at_their_word, write_photograph
+from tests.helpers.feet import jpeg_with_secrets, prepared_foot, take_photographs_at_their_word, write_photograph
 
 
 @pytest.fixture
@@ -89,8 +92,28 @@ def test_a_source_without_a_usable_photograph_is_refused_with_the_reason(
     with pytest.raises(InputRefused, match="1 CR"):
         planned(tmp_path / "film", small_bundle)
     result = loaded(picture("left")).save(tmp_path / "out")
-    with pytest.raises(InputRefused, match="earlier synthesis"):
-        planned(result.directory / "dicom", small_bundle)
+    for own in ("dicom", "radiograph.png", "preview.png"):
+        with pytest.raises(InputRefused, match="earlier synthesis"):
+            planned(result.directory / own, small_bundle)
+    shutil.copy(result.directory / "radiograph.png", tmp_path / "photos" / "own_right.png")
+    study = planned(picture("left", "left"), small_bundle)  # the folder: its blurred ones are refused
+    assert [case.key for case in study.cases] == ["L"] and "own_right.png" in "".join(study.remarks)
+
+
+def test_what_exif_says_reaches_no_log(small_bundle: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Pillow itself tells it at the level DEBUG."""
+    photo = jpeg_with_secrets(tmp_path / "photo.jpg")
+
+    def prepare(path: Path, **options: Any) -> tuple[PreparedFoot, ...]:
+        with Image.open(path) as image:
+            assert image.getexif()
+        return (prepared_foot(Side.RIGHT),)
+
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.DEBUG):
+        caplog.clear()
+        patch.setattr(plan, "prepare_feet", prepare)
+        assert planned(photo, small_bundle).only().key == "R"
+    assert "HIDDEN" not in caplog.text
 
 
 def test_bundles_that_cannot_serve_are_refused(small_bundle: Path, tmp_path: Path, repository: Path) -> None:
