@@ -105,5 +105,11 @@ _DIGITS: Final = {"dB": 2, "mm": 2, "degrees": 2}
 
 def _stated(limits: tuple[float, float], unit: str) -> str:
     low, high = limits
-    text = f"at least {low:g}" if np.isinf(high) else f"at most {high:g}" if np.isinf(low) else f"{low:g} to {high:g}"
+    text = (
+        f"at least {low:.3g}"
+        if np.isinf(high)
+        else f"at most {high:.3g}"
+        if np.isinf(low)
+        else f"{low:.3g} to {high:.3g}"
+    )
     return f"{text} {unit}".strip()

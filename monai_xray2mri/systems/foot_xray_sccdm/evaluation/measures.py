@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from monai_xray2mri.evaluation.filter_bank import filter_levels, filter_maps, filter_moments
-from monai_xray2mri.evaluation.kid import picture_features
+from monai_xray2mri.evaluation.filter_bank import filter_levels, filter_moments
 from monai_xray2mri.evaluation.metrics import mean_absolute_error, psnr
 from monai_xray2mri.evaluation.perceptual import PerceptualDistance
 from monai_xray2mri.evaluation.records import Row
@@ -100,10 +99,11 @@ class FootRuler:
 
 
 def features_row(picture: np.ndarray) -> Row:
-    """Features of the look of a picture [S,S], from which sets are compared: ``moments`` for FID, ``cells`` for KID."""
-    moments = filter_moments(picture[None])[0]
-    cells = picture_features(filter_maps, picture[None])[0]
-    return {name: [float(f"{x:.4g}") for x in found] for name, found in (("moments", moments), ("cells", cells))}
+    """Features of the look of a picture [S,S], ``moments``, from which sets of pictures are compared.
+
+    Means over a grid of cells would not do: beside the foot cells hardly vary, and nothing can be standardized by them.
+    """
+    return {"moments": [float(f"{x:.4g}") for x in filter_moments(picture[None])[0]]}
 
 
 def grade(angle: float, name: str) -> int:

@@ -29,7 +29,7 @@ from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.sampler import SA
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.shifts import REGISTRATION, VISIBILITY
 
 FootStudy = Study[FootSetting, FootCase]
-_NO_MEASURE: Final = ("moments", "cells", "keypoints_mm")
+_NO_MEASURE: Final = ("moments", "keypoints_mm")
 
 
 def check_methods(methods: Mapping[str, Method], source: CaseSource) -> None:

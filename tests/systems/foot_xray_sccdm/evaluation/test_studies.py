@@ -101,6 +101,7 @@ def test_the_picture_sheet_shows_every_foot(setting: FootSetting) -> None:
     rows = rows_of(setting, "comparison", 2)
     figure = comparison.COMPARISON.sheets[0].draw(setting, rows, lambda name: foot_case(int(name)))
     assert len(figure.axes) == 2 * (3 + len(setting.methods) - 1)
+    assert [panel.get_title() for panel in figure.axes[:3]] == ["photograph", comparison.TRUE, "small"]
 
 
 def test_an_interval_holds_what_it_promises(setting: FootSetting, tmp_path: Path) -> None:
@@ -234,7 +235,7 @@ def test_a_whole_run_writes_its_report(setting: FootSetting, tmp_path: Path) -> 
             planned.measure(task, split, index)
     planned.draw_sheets(tmp_path / "figures")
     found = write_results(planned, tmp_path, {})
-    assert found["methods"]["small"]["psnr"]["n"] == 5 and "cells" not in found["methods"]["small"]
+    assert found["methods"]["small"]["psnr"]["n"] == 5 and "moments" not in found["methods"]["small"]
     assert (tmp_path / "figures" / "radiographs.png").is_file()
     assert "Claims of SCCDM" in (tmp_path / "report.html").read_text()
     assert json.loads((tmp_path / "metrics.json").read_text())["skipped"] == {}

@@ -91,9 +91,9 @@ def distributions(rows: Sequence[Row]) -> ResultTable:
         chosen = where(rows, method=name)
         if name in (TRUE, SKIN) or min(len(chosen), len(true)) < 2:
             continue
-        moments, wanted = (np.array([row["moments"] for row in some]) for some in (chosen, true))
-        kid = kernel_distance(*(np.array([row["cells"] for row in some]) for some in (chosen, true)))
-        cells.append([name, f"{frechet_distance(moments, wanted):.2f}", f"{kid:.4f}", len(chosen)])
+        own, wanted = (np.array([row["moments"] for row in some]) for some in (chosen, true))
+        fid, kid = frechet_distance(own, wanted), kernel_distance(own, wanted)
+        cells.append([name, f"{fid:.2f}", f"{kid:.4f}", len(chosen)])
     note = (
         "On features of fixed filters, against the true radiographs of the same feet; compare within a table of one N. "
         "FID has 30 features: 15 pictures, as in the paper, leave it a covariance of rank 14."
@@ -227,7 +227,7 @@ def _sheet(setting: FootSetting, rows: Sequence[Row], case_of: Callable[[str], F
     figure, _ = new_figure(1, 1.7 * (len(methods) + 3), 1.75 * len(names))
     figure.clear()
     grid = figure.subplots(len(names), len(methods) + 3, squeeze=False)
-    for line, name in zip(grid, names, strict=True):
+    for number, name in enumerate(names):
         case = case_of(name)
         bundle = setting.drawn(case, 2)
         shown = [("photograph", case.photograph), (TRUE, case.radiograph), (setting.main, bundle[0])]
@@ -237,20 +237,27 @@ def _sheet(setting: FootSetting, rows: Sequence[Row], case_of: Callable[[str], F
             for other in methods
             if other != setting.main
         ]
-        for panel, (title, picture) in zip(line, shown, strict=True):
+        for panel, (title, picture) in zip(grid[number], shown, strict=True):
             panel.imshow(picture, cmap="gray", vmin=0, vmax=1)
             panel.set_axis_off()
-            if line is grid[0]:
-                panel.set_title(title, fontsize=6)
+            if number == 0:
+                panel.set_title(title.replace(", ", ",\n"), fontsize=6)
             if title != "photograph":
                 points = setting.find(picture).points
                 panel.scatter(points[:, 1], points[:, 0], s=2, color=COLORS[1], linewidths=0)
     return figure
 
 
+def _angles(rows: Sequence[Row]) -> Any:
+    """The scatter of the truth, the bundle, the nearest photograph, the ceiling and what the skin tells."""
+    main = next((row["method"] for row in rows if row["method"] != TRUE), TRUE)
+    shown = (TRUE, main, "nearest photograph", AGAIN[0.0], SKIN)
+    return scatter("method")([row for row in rows if row["method"] in shown])
+
+
 COMPARISON: Final = Study(
     "comparison", "Methods compared", (TEST,), {"cpu": 200, "full": 500}, measure, work, tables,
     compares=True, before_methods=(TRUE,), after_methods=(*AGAIN.values(), SKIN),
-    figures=(Figure("angles", "Angles as read over the true ones, by method.", scatter("method")),),
+    figures=(Figure("angles", "Angles as read over the true ones.", _angles),),
     sheets=(PictureSheet("radiographs", "Photograph, true and generated radiographs with keypoints.", _sheet),),
 )  # fmt: skip
