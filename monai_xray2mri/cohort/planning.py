@@ -167,8 +167,8 @@ def _check(planning: Planning, task: tuple[Found, str]) -> dict[str, Any]:
     except (InputRefused, UsageError) as refusal:
         return _row(found, [refusal], planning, seconds=time.perf_counter() - begin)
     except Exception as error:  # its text may quote the input
-        refusal = InputRefused("study", "must be checked without an error", describe_unexpected(error))
-        return _row(found, [refusal], planning, seconds=time.perf_counter() - begin)
+        unforeseen = InputRefused("study", "must be checked without an error", describe_unexpected(error))
+        return _row(found, [unforeseen], planning, seconds=time.perf_counter() - begin)
     return _row(
         found,
         plan.refusals,
