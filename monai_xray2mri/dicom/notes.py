@@ -13,7 +13,7 @@ from typing import Final
 from highdicom.sr import CodedConcept
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, KeyObjectSelectionDocumentStorage
+from pydicom.uid import UID, ComprehensiveSRStorage, ExplicitVRLittleEndian, KeyObjectSelectionDocumentStorage
 
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.wording import DISCLAIMER
@@ -115,7 +115,7 @@ def _document(
     """What both kinds of documents share: patient, study, series, equipment, root of the tree, evidence."""
     document = Dataset()
     document.file_meta = FileMetaDataset()
-    document.file_meta.MediaStorageSOPClassUID = kind
+    document.file_meta.MediaStorageSOPClassUID = UID(kind)
     document.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     copy_patient_and_study(source, document)
     date, time = source_moment(source)

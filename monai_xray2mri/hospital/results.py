@@ -44,7 +44,8 @@ def result_of(files: Iterable[Path], documents: Iterable[Dataset], study_uid: st
     """
     contents: dict[str, Path | bytes] = {}
     instances = list[Instance]()
-    for content in (*files, *(encoded(document) for document in documents)):
+    parts: list[Path | bytes] = [*files, *(encoded(document) for document in documents)]
+    for content in parts:
         raw = content if isinstance(content, bytes) else content.read_bytes()
         header = _header(content)
         if text_value(header, "StudyInstanceUID") != study_uid:
