@@ -35,6 +35,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     _add_metal(parts, budget)
     _add_koa(parts, budget)
     _add_segmenter(parts, budget)
+    _add_foot_segmenter(parts, budget)
+    _add_foot_keypoints(parts, budget)
 
 
 def _add_detector(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
@@ -93,6 +95,33 @@ def _add_segmenter(parts: argparse._SubParsersAction[argparse.ArgumentParser], b
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
     parser.add_argument("--continue", dest="from_shipped", action="store_true", help="start from the shipped weights")
     parser.set_defaults(run=train_segmenter)
+
+
+def _add_foot_segmenter(
+    parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser
+) -> None:
+    parser = parts.add_parser("foot-segmenter", parents=[budget], help="cuts feet out of a photograph")
+    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
+    parser.add_argument("--feet", type=int, default=176, help="simulated photographs (default: %(default)s)")
+    parser.add_argument(
+        "--films", type=named_path, help="folder of xray2mri simulate-feet: its radiographs are no feet"
+    )
+    parser.add_argument("--iterations", type=int, default=3000, help="steps (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.set_defaults(run=train_foot_segmenter)
+
+
+def _add_foot_keypoints(
+    parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser
+) -> None:
+    parser = parts.add_parser("foot-keypoints", parents=[budget], help="finds keypoints on a radiograph of a foot")
+    parser.add_argument("--feet", type=named_path, required=True, help="of xray2mri simulate-feet, split training")
+    parser.add_argument("--validation", type=named_path, required=True, help="likewise, split validation")
+    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
+    parser.add_argument("--iterations", type=int, default=1500, help="steps (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.set_defaults(run=train_foot_keypoints)
 
 
 def _add_crops(parser: argparse.ArgumentParser, folders: str) -> None:
@@ -220,4 +249,48 @@ def train_segmenter(options: argparse.Namespace) -> int:
         progress=show_progress(options),
     )
     print(json.dumps(record))
+    return ExitCode.DONE
+
+
+def train_foot_segmenter(options: argparse.Namespace) -> int:
+    """Train the foot segmenter; print the path of the weights on stdout.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.photograph.foot.training.segmenter.train_from_simulation`.
+    """
+    from monai_xray2mri.photograph.foot.training.segmenter import train_from_simulation
+    from monai_xray2mri.runtime.workers import Workers, with_progress
+
+    train_from_simulation(
+        options.output,
+        feet=options.feet,
+        films_folder=options.films,
+        iterations=options.iterations,
+        run=with_progress(Workers(options.workers), "foot", show_progress(options)),
+        seed=options.seed,
+        minutes=options.minutes,
+        progress=show_progress(options),
+    )
+    print(options.output)
+    return ExitCode.DONE
+
+
+def train_foot_keypoints(options: argparse.Namespace) -> int:
+    """Train the keypoint detector; print the path of the weights on stdout.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.systems.foot_xray_sccdm.keypoints.training.train_from_feet`.
+    """
+    from monai_xray2mri.systems.foot_xray_sccdm.keypoints.training import train_from_feet
+
+    train_from_feet(
+        options.feet,
+        options.validation,
+        options.output,
+        iterations=options.iterations,
+        seed=options.seed,
+        minutes=options.minutes,
+        progress=show_progress(options),
+    )
+    print(options.output)
     return ExitCode.DONE

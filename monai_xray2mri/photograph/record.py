@@ -17,7 +17,8 @@ class Photograph:
     """A photograph as viewers show it, and nothing of what its file says of people and places.
 
     Attributes:
-        pixels: [H,W,3] uint8 red, green, blue; turned as the EXIF orientation says.
+        pixels: [H,W,3] uint8 red, green, blue; turned as the EXIF orientation says; a large photograph is held smaller.
+        reduction: pixels of the file along a side of a pixel that is held, 1 or more.
         name: how messages call it (file name relative to the input); never patient data.
         sha256: of the file's bytes.
         dataset: the DICOM header without pixel data; None for PNG and JPEG.
@@ -27,6 +28,7 @@ class Photograph:
     """
 
     pixels: np.ndarray
+    reduction: float
     name: str
     sha256: str
     dataset: Dataset | None = None
@@ -55,8 +57,9 @@ class PreparedFoot:
         mask: [256,256] bool, the foot.
         side: of the patient's body.
         side_source: how the side is known: ``"given"``, a DICOM keyword, or ``"hallux"``.
-        matrix: [3,3] float64, takes (row, column, 1) of the grid to (row, column, 1) of the photograph as it is shown;
-            (0, 0) is the middle of the first pixel of both. Its upper left determinant is negative for a left foot.
+        matrix: [3,3] float64, takes (row, column, 1) of the grid to (row, column, 1) of the file's pixels as viewers
+            show them; (0, 0) is the middle of the first pixel of both. Its upper left determinant is negative for a
+            left foot.
         pixel_mm: size of a pixel of the grid in mm; None where no scale is known.
         scale_source: how the scale is known: ``"given"``, ``"disc"``, ``"coded square"`` or ``"none"``.
         photograph: where it was found.

@@ -34,6 +34,8 @@ from monai_xray2mri.simulation.tools.primitives import smoothstep
 VISIBILITY: Final = 0.5
 REGISTRATION_MM: Final = 1.0
 LARGEST_REGISTRATION_MM: Final = 4.0
+WIDE: Final = 1.6
+"""Width of a photograph of a whole foot over that of the frame, in which heel and ankle do not lie."""
 _FINER: Final = 2
 _MARKER_SHARE: Final = 0.5
 _MARKER_MM: Final = (9.0, 0.9)
@@ -133,6 +135,53 @@ def simulate_foot(
         seed, picture.numpy(), outline.numpy(), film.numpy(), keypoints, valgus, spread, frame.pixel_mm, bones,
         camera, shape, again,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WholeFoot:
+    """A photograph of a whole right foot, toes up, with its ankle and the floor around it.
+
+    Attributes:
+        photograph: [3,N,N] float32 in [0,1], red, green, blue.
+        outline: [N,N] share of each pixel that the foot covers.
+        points: by name (row, column) in pixels: the keypoints of the bones that the skin shows, and ``"heel"``.
+        pixel_mm: size of a pixel in mm.
+        grid: [3,3] takes (row, column, 1) of :attr:`SimulatedFoot.photograph` of equal size to those of this one.
+    """
+
+    photograph: np.ndarray
+    outline: np.ndarray
+    points: Mapping[str, tuple[float, float]]
+    pixel_mm: float
+    grid: np.ndarray
+
+
+def photograph_whole_foot(
+    seed: int, *, visibility: float = VISIBILITY, size: int = IMAGE_SIZE, wide: float = WIDE
+) -> WholeFoot:
+    """The foot of :func:`simulate_foot` as a camera sees it that stands further back.
+
+    Args:
+        seed: from one of the ranges of :mod:`~monai_xray2mri.simulation.foot.people`.
+        visibility: see :func:`simulate_foot`.
+        size: pixels a side.
+        wide: width of the picture over that of :func:`simulate_foot`.
+    """
+    seen = seen_shape(
+        draw_shape(foot_generator(seed, "shape")), draw_shape(foot_generator(seed, "another shape")), visibility
+    )
+    with one_thread(), torch.inference_mode():
+        shown = build_skeleton(seen)
+        skin = build_skin(seen, shown)
+        narrow = _frame(skin, size)
+        frame, camera = narrow.widened(wide), draw_camera(foot_generator(seed, "camera"))
+        picture, outline = photograph(skin, shown, frame, camera, foot_generator(seed, "details"), _FINER)
+    low, high = shown.bones["calcaneus"].reach
+    heel = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    points = {name: frame.on_photograph(place) for name, place in {**shown.points, "heel": heel}.items()}
+    shift = (frame.top - narrow.top) / frame.pixel_mm, (narrow.left - frame.left) / frame.pixel_mm
+    grid = np.array([[1 / wide, 0, shift[0] + 0.5 / wide - 0.5], [0, 1 / wide, shift[1] + 0.5 / wide - 0.5], [0, 0, 1]])
+    return WholeFoot(picture.numpy(), outline.numpy(), points, frame.pixel_mm, grid)
 
 
 def _frame(skin: Skin, size: int) -> FootFrame:

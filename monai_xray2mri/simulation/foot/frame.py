@@ -78,9 +78,21 @@ class FootFrame:
     def on_film(self, point: Vector) -> tuple[float, float]:
         """(row, column) in pixels of a point (x, y, z) on the film; (0, 0) is the middle of the first pixel."""
         source_z = SOURCE_MM * math.tan(math.radians(TUBE_TILT_DEG)) + self.middle[1]
-        share = (float(point[1]) - _LEVEL_MM) / (SOURCE_MM - _LEVEL_MM)
-        x = (float(point[0]) - share * self.middle[0]) / (1 - share)
-        z = (float(point[2]) - share * source_z) / (1 - share)
+        return self._projected(point, (self.middle[0], source_z), SOURCE_MM)
+
+    def on_photograph(self, point: Vector) -> tuple[float, float]:
+        """(row, column) in pixels of a point (x, y, z) as the camera sees it."""
+        return self._projected(point, self.middle, CAMERA_MM)
+
+    def widened(self, times: float) -> FootFrame:
+        """A frame ``times`` as wide around the same foot, as high above the toes, with pixels as many."""
+        more = (times - 1) * self.side / 2
+        return FootFrame(self.left - more, self.top + more / 2, times * self.side, self.size)
+
+    def _projected(self, point: Vector, source: tuple[float, float], distance: float) -> tuple[float, float]:
+        share = (float(point[1]) - _LEVEL_MM) / (distance - _LEVEL_MM)
+        x = (float(point[0]) - share * source[0]) / (1 - share)
+        z = (float(point[2]) - share * source[1]) / (1 - share)
         return (self.top - z) / self.pixel_mm - 0.5, (x - self.left) / self.pixel_mm - 0.5
 
 
