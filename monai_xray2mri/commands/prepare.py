@@ -1,4 +1,4 @@
-"""``xray2mri prepare``: makes training data from a release of OAI, real or simulated, or from volumes of any kind."""
+"""``xray2mri prepare``: makes training data of a release of OAI, of volumes, or of photographs and films of feet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _DESCRIPTION = (
     "data, with a report of what was used, left out and why. The same command run again finishes what was interrupted. "
     "Exit code 8 if something was left out because it is broken, 3 if nothing is usable. "
     "With --layout volumes a release is a folder of NIfTI, NRRD or MetaImage files or DICOM series, whose volumes are "
-    "brought into a cube."
+    "brought into a cube. With --layout pairs it is a folder for each foot, with one photograph original*.png and one "
+    "radiograph xray*.png, which are cut out, registered and brought into one frame where that is not done."
 )
 
 
@@ -32,7 +33,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         "prepare", parents=[common], help="a release to training data", description=_DESCRIPTION
     )
     parser.add_argument(
-        "--layout", choices=["oai", "volumes"], default="oai", help="what the release is (default: %(default)s)"
+        "--layout",
+        choices=["oai", "volumes", "pairs"],
+        default="oai",
+        help="what the release is (default: %(default)s)",
     )
     parser.add_argument("--release", type=named_path, required=True, help="folder with images and tables, at any depth")
     parser.add_argument("--output", type=named_path, required=True, help="folder to write into, outside of the release")
@@ -72,6 +76,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         "--split", choices=["training", "validation", "calibration", "test"],
         help="that all volumes belong to: test for foreign data (default: 8:1:1 by patient)",
     )  # fmt: skip
+    pairs = parser.add_argument_group("pairs")
+    pairs.add_argument("--force", action="store_true", help="take photographs that a check doubts; it is recorded")
     parser.set_defaults(run=run)
 
 
@@ -82,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         Xray2MRIError: see :func:`monai_xray2mri.knee.oai.prepare.prepare_release`. ``SomeCasesFailed`` is raised after
             all files are written.
     """
-    return _volumes(options) if options.layout == "volumes" else _oai(options)
+    return {"oai": _oai, "volumes": _volumes, "pairs": _pairs}[options.layout](options)
 
 
 def _volumes(options: argparse.Namespace) -> int:
@@ -105,6 +111,29 @@ def _volumes(options: argparse.Namespace) -> int:
     if report.skipped and not options.allow_partial:
         raise SomeCasesFailed(
             "release", f"{len(report.splits)} volumes were prepared", f"{len(report.skipped)} that cannot be used",
+            "report.txt in the output names each.",
+        )  # fmt: skip
+    return ExitCode.DONE
+
+
+def _pairs(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from monai_xray2mri.systems.foot_xray_sccdm.data.prepare import SPLITS, prepare_pairs
+
+    silent = options.quiet or not sys.stderr.isatty()
+    with tqdm(desc="pairs", unit="pair", disable=silent) as bar:
+        report = prepare_pairs(
+            options.release, options.output, split_seed=options.split_seed, force=options.force,
+            tell=lambda _: bar.update(),
+        )  # fmt: skip
+    print(options.output / "report.json")
+    if not options.quiet:
+        splits = ", ".join(f"{report.counts[split]} {split}" for split in SPLITS)
+        print(f"xray2mri: {len(report.splits)} pairs ({splits}); left out: {len(report.skipped)}", file=sys.stderr)
+    if report.skipped and not options.allow_partial:
+        raise SomeCasesFailed(
+            "release", f"{len(report.splits)} pairs were prepared", f"{len(report.skipped)} that cannot be used",
             "report.txt in the output names each.",
         )  # fmt: skip
     return ExitCode.DONE

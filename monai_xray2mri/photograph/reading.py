@@ -93,7 +93,9 @@ def _picture(content: bytes, name: str, digest: str) -> Photograph:
                 turned = _exif_orientation(picture) in range(2, 9)
                 drafted = columns / picture.width
                 pixels = _colors(ImageOps.exif_transpose(picture) if turned else picture)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:  # Pillow's limit lies above ours and is met before
+        raise _too_large(name, "more") from None
+    except (OSError, ValueError, SyntaxError):
         raise _damaged(name) from None
     remarks = ("turned or mirrored as its EXIF orientation says",) if turned else ()
     held, more = _held(pixels)
@@ -102,15 +104,17 @@ def _picture(content: bytes, name: str, digest: str) -> Photograph:
 
 def _check_size(columns: int, rows: int, name: str) -> None:
     if rows * columns > LARGEST_PIXELS:
-        raise InputRefused(
-            f"photograph {name}", f"must have at most {LARGEST_PIXELS // 1_000_000} million pixels",
-            f"{columns} x {rows}", "Reduce it.",
-        )  # fmt: skip
+        raise _too_large(name, f"{columns} x {rows}")
     if min(rows, columns) < SMALLEST_SIDE:
         raise InputRefused(
             f"photograph {name}", f"must have {SMALLEST_SIDE} pixels a side at least", f"{columns} x {rows}",
             "Give the photograph itself, not a thumbnail.",
         )  # fmt: skip
+
+
+def _too_large(name: str, found: str) -> InputRefused:
+    rule = f"must have at most {LARGEST_PIXELS // 1_000_000} million pixels"
+    return InputRefused(f"photograph {name}", rule, found, "Reduce it.")
 
 
 def _exif_orientation(picture: Image.Image) -> object:

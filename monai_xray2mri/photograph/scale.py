@@ -8,13 +8,13 @@ is taken for a scale: two discs, or a disc that is seen as a long ellipse, are n
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import SimpleITK as sitk
-from PIL import Image
+from PIL import Image, ImageFilter
 
 DISC_MM: Final = 25.0
 SQUARE_MM: Final = 40.0
@@ -22,11 +22,11 @@ CODE: Final = np.array(((1, 0, 1, 1), (0, 1, 0, 0), (1, 1, 0, 1), (0, 0, 1, 0)),
 """White fields of the coded square; no turn of it is equal to it, and at least six fields tell it from each of them."""
 _FIELDS: Final = 6
 """Fields along a side, the black border included."""
-_LOOKED_AT: Final = 900
+_LOOKED_AT: Final = 500
 """Pixels of the longer side at which things are looked for."""
 _ROUNDEST: Final = 0.80
 """Least ratio of the axes of the disc: beyond, the camera looks at the floor from too far aside."""
-_FILLED: Final = 0.955
+_FILLED: Final = 0.935
 """Least share of its ellipse that the disc covers, and of itself that lies in its ellipse."""
 _BALL_SHARES: Final = (0.15, 0.45)
 """Width of the disc over that of the ball of a foot, which is 75 to 120 mm, with allowance."""
@@ -34,6 +34,7 @@ _EVEN: Final = 0.09
 """Largest standard deviation of the disc's brightness."""
 _DISTINCT: Final = 0.14
 """Least distance of the disc's color from that of its surroundings."""
+_LEAST_RANGE: Final = 0.05
 _CODE_CONTRAST: Final = 0.2
 _WRONG_FIELDS: Final = 1
 
@@ -78,7 +79,7 @@ def find_scale(pixels: np.ndarray, limbs: np.ndarray, ball_pixels: float) -> Sca
     step = max(math.ceil(max(pixels.shape[:2]) / _LOOKED_AT), 1)
     shape = [side // step for side in pixels.shape[:2]]
     picture = Image.fromarray(pixels[: shape[0] * step, : shape[1] * step]).reduce(step)
-    color = np.asarray(picture, np.float32) / 255
+    color = np.asarray(picture.filter(ImageFilter.MedianFilter(3)), np.float32) / 255
     covered = limbs[: shape[0] * step, : shape[1] * step][step // 2 :: step, step // 2 :: step]
     found = _square(color, covered, ball_pixels / step) or _disc(color, covered, ball_pixels / step)
     if found is None:
@@ -95,7 +96,7 @@ Found = tuple[float, str, tuple[float, float]]
 
 def _disc(color: np.ndarray, covered: np.ndarray, ball: float) -> Found | None:
     """The one disc of a picture."""
-    candidates: list[Found] = []
+    seen: list[list[Found]] = []  # one list for each place
     for mask in _areas(color, covered):
         for labels, number, box, size in _components(mask, (_BALL_SHARES[0] * ball, _BALL_SHARES[1] * ball)):
             region = labels[box] == number
@@ -103,9 +104,17 @@ def _disc(color: np.ndarray, covered: np.ndarray, ball: float) -> Found | None:
             if ellipse is None or not _is_even(color, region, box, size):
                 continue
             wide, middle = ellipse
-            if all(math.dist(middle, other[2]) > wide / 2 for other in candidates):
-                candidates.append((wide, "disc", middle))
-    return candidates[0] if len(candidates) == 1 else None
+            near = [place for place in seen if math.dist(middle, place[0][2]) <= wide / 2]
+            if near:
+                near[0].append((wide, "disc", middle))
+            else:
+                seen.append([(wide, "disc", middle)])
+    return _middle_one(seen[0]) if len(seen) == 1 else None
+
+
+def _middle_one(found: Sequence[Found]) -> Found:
+    """The one of middle width: a low threshold makes a thing larger, a high one smaller."""
+    return sorted(found)[len(found) // 2]
 
 
 def _areas(color: np.ndarray, covered: np.ndarray) -> Iterator[np.ndarray]:
@@ -115,10 +124,11 @@ def _areas(color: np.ndarray, covered: np.ndarray) -> Iterator[np.ndarray]:
     outside = ~covered
     for channel in channels:
         values = np.where(outside, channel, np.median(channel[outside]))
-        low, high = np.percentile(values[outside], (1, 99))
-        if high - low < 0.04:
+        low, high, least, most = np.percentile(values[outside], (1, 99, 0.02, 99.98))
+        if most - least < _LEAST_RANGE:
             continue
-        for threshold in np.linspace(low, high, 8)[1:-1]:
+        # a disc is a small part of a picture, and may be all that lies beyond the grey values of the floor
+        for threshold in (*np.linspace(least, most, 7)[1:-1], *np.linspace(low, high, 5)[1:-1]):
             yield (values > threshold) & outside
             yield (values <= threshold) & outside
 
@@ -127,11 +137,12 @@ def _components(
     mask: np.ndarray, widths: tuple[float, float]
 ) -> Iterator[tuple[np.ndarray, int, tuple[slice, slice], int]]:
     """Connected parts of a mask whose box has sides within limits: labels, number, box, pixels."""
-    image = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    low, high = 0.7 * widths[0], 1.4 * widths[1]
+    parts = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    image = sitk.RelabelComponent(parts, minimumObjectSize=max(int(0.3 * low**2), 16))  # grain is left out here
     shapes = sitk.LabelShapeStatisticsImageFilter()
     shapes.Execute(image)
     labels = sitk.GetArrayViewFromImage(image)
-    low, high = 0.7 * widths[0], 1.4 * widths[1]
     for number in shapes.GetLabels():
         left, top, columns, rows = shapes.GetBoundingBox(number)
         inner = left > 0 and top > 0 and left + columns < mask.shape[1] and top + rows < mask.shape[0]
@@ -195,6 +206,7 @@ def _square(color: np.ndarray, covered: np.ndarray, ball: float) -> Found | None
     luma = color @ np.array((0.299, 0.587, 0.114), np.float32)
     outside = ~covered
     low, high = np.percentile(luma[outside], (0.5, 99.5))
+    seen: list[Found] = []
     for threshold in np.linspace(low, high, 8)[1:-1]:
         mask = (luma < threshold) & outside
         for labels, number, box, _ in _components(mask, (0.25 * ball, 0.75 * ball)):
@@ -202,12 +214,11 @@ def _square(color: np.ndarray, covered: np.ndarray, ball: float) -> Found | None
             if corners is None:
                 continue
             corners = corners + np.array((box[0].start, box[1].start))
-            if _reads(luma, corners):
-                sides = np.linalg.norm(corners - np.roll(corners, 1, 0), axis=1)
-                wide = float(np.sqrt(_area(corners)))
-                if sides.min() / sides.max() >= _ROUNDEST:
-                    return wide, "coded square", (float(corners[:, 0].mean()), float(corners[:, 1].mean()))
-    return None
+            sides = np.linalg.norm(corners - np.roll(corners, 1, 0), axis=1)
+            if sides.min() / sides.max() >= _ROUNDEST and _reads(luma, corners):
+                center = float(corners[:, 0].mean()), float(corners[:, 1].mean())
+                seen.append((float(np.sqrt(_area(corners))), "coded square", center))
+    return _middle_one(seen) if seen else None
 
 
 def _area(corners: np.ndarray) -> float:

@@ -9,7 +9,9 @@ from typing import Final
 
 import numpy as np
 import SimpleITK as sitk
+import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from monai_xray2mri.errors import DoubtfulInput, InputRefused, UsageError
 from monai_xray2mri.photograph.foot.checks import (
@@ -22,8 +24,18 @@ from monai_xray2mri.photograph.foot.checks import (
     word_of,
 )
 from monai_xray2mri.photograph.foot.grid import GRID, corner_matrix, sample, settled
-from monai_xray2mri.photograph.foot.instances import Lie, feet_of_points, fit, nearest_foot, peaks
-from monai_xray2mri.photograph.foot.segmenter import VIEW, Seen, look
+from monai_xray2mri.photograph.foot.outline import (
+    MIRROR,
+    TEMPLATE_SIZE,
+    Lie,
+    Reading,
+    likeness,
+    nearest_foot,
+    read_outline,
+    split_in_two,
+    toe_gaps,
+)
+from monai_xray2mri.photograph.foot.segmenter import VIEW, look, shipped_segmenter
 from monai_xray2mri.photograph.reading import read_photograph
 from monai_xray2mri.photograph.record import Photograph, PreparedFoot
 from monai_xray2mri.photograph.scale import find_scale
@@ -33,14 +45,25 @@ from monai_xray2mri.types import Side
 MOST_FEET: Final = 2
 PIXEL_MM: Final = (0.02, 5.0)
 """Sizes of a pixel of a photograph that can be: a foot of 250 mm has 12,500 to 50 of them."""
-SURE_SIDE: Final = 1.35
-"""How many times better one side must fit than the other."""
+SURE_SIDE: Final = 0.012
+"""By how much one side must be more like the mean outline than the other."""
+LEAST_LIKENESS: Final = 0.80
+"""Likeness to the mean outline below which a limb is no foot from above."""
 SMALLEST_SHARE: Final = 0.006
 """Share of the photograph that limbs must cover."""
-_WIDE: Final = 1.6
-"""Side of the second look over that of the frame; heel and ankle lie in it."""
-_ABOVE: Final = 0.12
-"""Share of the frame's side between the upper edges of both."""
+_LARGE_PART: Final = 0.25
+"""Share of the largest limb that another one must have to count as a foot."""
+_ROOM: Final = 1.3
+"""Side of the view over the extent of the limbs on it."""
+_SMALL: Final = 0.8
+"""Share of the view below which it is taken again from nearer by."""
+_ONE_FOOT: Final = 0.88
+"""Likeness to the mean outline from which on a limb is one foot."""
+_BETTER: Final = 0.03
+"""By how much both halves of a limb must be more like it to be two feet that touch."""
+_WIDER: Final = 1.25
+_WIDE: Final = np.array([[_WIDER, 0, -0.08], [0, _WIDER, (1 - _WIDER) / 2], [0, 0, 1]])
+"""The frame of the closer look over that of the first."""
 _LENGTH: Final = 1.18
 """Length of a mean foot over the side of its frame."""
 _SOFT: Final = (0.35, 0.65)
@@ -51,9 +74,10 @@ _BALL_MM: Final = (60.0, 140.0)
 
 @dataclass(frozen=True)
 class _Found:
-    """A foot on a photograph: its frame, and what the networks see in it."""
+    """A foot on a photograph: its frame, by how much its side is surer than the other, what the network sees in it."""
 
     lie: Lie
+    surer: float
     kinds: np.ndarray
     color: np.ndarray
     cover: np.ndarray
@@ -132,25 +156,94 @@ def _find(photograph: Photograph) -> tuple[list[_Found], np.ndarray]:
     limb = _large_parts(seen.limb >= 0.5, SMALLEST_SHARE)
     if not limb.any():
         raise no_foot(name, "nothing that looks like one")
-    lies = [lie for lie in feet_of_points(seen.points) if _share_on_limb(lie, limb) >= 0.5]
-    if not lies:
-        word = word_of(kind_of(seen.kinds, limb))
-        raise no_foot(name, f"what looks like {word}" if word else "a part of a foot, without the toes or the ball")
-    if len(lies) > MOST_FEET:
-        raise InputRefused(
-            f"photograph {name}", "must show one foot or both feet of one person", f"{len(lies)} feet",
-            "Photograph one or two feet.",
-        )  # fmt: skip
-    moved = np.array([[times, 0, -top * times], [0, times, -left * times], [0, 0, 1]])
-    owner = nearest_foot(lies, limb.shape)
+    large = np.array([[times, 0, -top * times], [0, times, -left * times], [0, 0, 1]])
+    near = limb
+    if (span := _span(limb)) is not None:  # the limbs are small on the photograph
+        large = large @ span
+        view = np.rint(sample(pixels, large @ np.diag([VIEW, VIEW, 1.0]), VIEW)[0]).astype(np.uint8)
+        seen = look(view)
+        near = _large_parts(seen.limb >= 0.5, SMALLEST_SHARE)
+        if not near.any():
+            raise no_foot(name, "nothing that looks like one")
+    parts = _feet_apart(near, name)
+    template = shipped_segmenter().template.numpy()
+    readings = [_read(part, template, pixels, large) for part in parts]
+    if readings[0].best.likeness < LEAST_LIKENESS:
+        word = word_of(kind_of(seen.kinds, near))
+        raise no_foot(name, f"what looks like {word}" if word else "a limb of another shape")
+    lies = [replace(reading.best, matrix=large @ reading.best.matrix) for reading in readings]
     found = []
-    for number, lie in enumerate(lies):
-        kinds = kind_of(seen.kinds, limb & (owner == number))
-        others = [replace(other, matrix=moved @ other.matrix) for other in lies if other is not lie]
-        found.append(_look_closer(pixels, replace(lie, matrix=moved @ lie.matrix), others, kinds))
+    for part, reading, lie in zip(parts, readings, lies, strict=True):
+        others = [other for other in lies if other is not lie]
+        surer = reading.best.likeness - reading.other_side.likeness
+        found.append(_look_closer(pixels, lie, others, kind_of(seen.kinds, part), surer))
     rows, columns = (np.arange(side) / times for side in pixels.shape[:2])
     at = np.ix_((rows + top).astype(int).clip(0, VIEW - 1), (columns + left).astype(int).clip(0, VIEW - 1))
     return found, limb[at]
+
+
+def _span(limb: np.ndarray) -> np.ndarray | None:
+    """[3,3] from pixels of a closer view to those of this one, if limbs take up little of it; else None."""
+    rows, columns = np.nonzero(limb)
+    high, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
+    times = _ROOM * max(high, wide) / VIEW
+    if times > _SMALL:
+        return None
+    top, left = rows.min() + high / 2 - times * VIEW / 2, columns.min() + wide / 2 - times * VIEW / 2
+    return np.array([[times, 0, top], [0, times, left], [0, 0, 1]])
+
+
+def _feet_apart(limb: np.ndarray, name: str) -> list[np.ndarray]:
+    """The limbs of a view, two feet that touch taken apart.
+
+    Raises:
+        InputRefused: there are more than two.
+    """
+    parts = _parts(limb)
+    parts = [part for part in parts if part.sum() >= _LARGE_PART * parts[0].sum()]
+    if len(parts) > MOST_FEET:
+        raise InputRefused(
+            f"photograph {name}", "must show one foot or both feet of one person", f"{len(parts)} feet or other limbs",
+            "Photograph one or two feet.",
+        )  # fmt: skip
+    if len(parts) > 1:
+        return parts
+    template = shipped_segmenter().template.numpy()
+    whole = read_outline(parts[0], template).best.likeness
+    if whole < _ONE_FOOT:
+        halves = split_in_two(parts[0])
+        if min(read_outline(half, template).best.likeness for half in halves) > whole + _BETTER:
+            return list(halves)
+    return parts
+
+
+def _parts(mask: np.ndarray) -> list[np.ndarray]:
+    """The connected parts of a mask, the largest first."""
+    image = sitk.RelabelComponent(sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8))))
+    labels = sitk.GetArrayFromImage(image)
+    return [labels == number for number in range(1, int(labels.max()) + 1)]
+
+
+def _read(part: np.ndarray, template: np.ndarray, pixels: np.ndarray, large: np.ndarray) -> Reading:
+    """What an outline says; gaps between toes on a closer look speak for a direction, too."""
+    reading = read_outline(part, template)
+    scores = []
+    for lie in (reading.best, reading.reversed):
+        view = np.rint(sample(pixels, large @ lie.matrix, GRID)[0]).astype(np.uint8)
+        scores.append(lie.likeness + toe_gaps(look(view).limb >= 0.5))
+    if scores[0] >= scores[1]:
+        return reading
+    turned = reading.reversed
+    mirrored = replace(turned, matrix=turned.matrix @ MIRROR)
+    rows = [(likeness(_outline(part, each), template), each) for each in (turned, mirrored)]
+    rows.sort(key=lambda row: -row[0])
+    best, other = (replace(each, likeness=value) for value, each in rows)
+    return Reading(best, other, reading.best)
+
+
+def _outline(part: np.ndarray, lie: Lie) -> np.ndarray:
+    """A mask in the frame of a lie, as likeness compares it."""
+    return sample(part.astype(np.float32), lie.matrix, TEMPLATE_SIZE)[0]
 
 
 def _whole_view(pixels: np.ndarray) -> tuple[np.ndarray, tuple[int, int], float]:
@@ -171,58 +264,32 @@ def _large_parts(mask: np.ndarray, share: float) -> np.ndarray:
     return np.asarray(sitk.GetArrayFromImage(kept) > 0)
 
 
-def _share_on_limb(lie: Lie, limb: np.ndarray) -> float:
-    """Share of the points of a foot that lie on limbs."""
-    points = lie.points[np.isfinite(lie.points[:, 0])]
-    rows, columns = (points[:, axis].astype(int).clip(0, limb.shape[axis] - 1) for axis in (0, 1))
-    return float(limb[rows, columns].mean())
-
-
-def _wide(matrix: np.ndarray) -> np.ndarray:
-    """The frame of the second look around a frame."""
-    return np.asarray(matrix @ np.array([[_WIDE, 0, -_ABOVE], [0, _WIDE, 0.5 - _WIDE / 2], [0, 0, 1]]))
-
-
-def _look_closer(pixels: np.ndarray, lie: Lie, others: Sequence[Lie], kinds: np.ndarray) -> _Found:
-    """Look at one foot from nearer by, twice: where its points are, then at its outline."""
-    right = lie.is_right
-    for _ in range(2):
-        wide = _wide(lie.matrix)
-        view, _ = sample(pixels, wide, VIEW)
-        seen = look(np.rint(view).astype(np.uint8))
-        lie = _refined(lie, wide, seen, right)
-    wide = _wide(lie.matrix)
-    view, _ = sample(pixels, wide, VIEW)
-    seen = look(np.rint(view).astype(np.uint8))
-    own = _own_part(seen.limb >= 0.5, wide, lie, others)
+def _look_closer(pixels: np.ndarray, lie: Lie, others: Sequence[Lie], kinds: np.ndarray, surer: float) -> _Found:
+    """Look at one foot in its frame, where the outline is finer, and settle the frame by it."""
+    wide = lie.matrix @ _WIDE
+    view = np.rint(sample(pixels, wide, GRID)[0]).astype(np.uint8)
+    own = _own_part(_smooth(look(view).limb) >= 0.5, wide, lie, others)
+    if own.any():
+        lie = replace(lie, matrix=settled(wide, own, _WIDER))
+    color, on_picture = sample(pixels, lie.matrix, GRID)
+    seen = look(np.rint(color).astype(np.uint8))
+    cover = _smooth(seen.limb)
+    own = _own_part((cover >= 0.5) & on_picture, lie.matrix, lie, others)
     if own.any():
         kinds = (kinds + kind_of(seen.kinds, own)) / 2
-        lie = replace(lie, matrix=settled(wide, own))
-        for _ in range(2):  # the outline is finer there, and moves the frame a little
-            color, _ = sample(pixels, lie.matrix, GRID)
-            cover = look(np.rint(color).astype(np.uint8)).limb
-            own = _own_part(cover >= 0.5, lie.matrix, lie, others)
-            if own.any():
-                lie = replace(lie, matrix=settled(lie.matrix, own))
-    color, on_picture = sample(pixels, lie.matrix, GRID)
-    cover = look(np.rint(color).astype(np.uint8)).limb
-    own = _own_part((cover >= 0.5) & on_picture, lie.matrix, lie, others)
-    near = np.asarray(sitk.GetArrayFromImage(sitk.BinaryDilate(sitk.GetImageFromArray(own.astype(np.uint8)), [2, 2])))
-    soft = ((cover - _SOFT[0]) / (_SOFT[1] - _SOFT[0])).clip(0, 1) * (near > 0) * on_picture
-    filled = _filled(own)
-    soft = np.where(filled & (cover < 0.5), 1.0, soft)
-    return _Found(lie, kinds, color, soft.astype(np.float32), on_picture)
+    near = sitk.GetArrayFromImage(sitk.BinaryDilate(sitk.GetImageFromArray(own.astype(np.uint8)), [2, 2])) > 0
+    soft = ((cover - _SOFT[0]) / (_SOFT[1] - _SOFT[0])).clip(0, 1) * near * on_picture
+    soft = np.where(_filled(own) & (cover < 0.5), 1.0, soft)
+    return _Found(lie, surer, kinds, color, soft.astype(np.float32), on_picture)
 
 
-def _refined(lie: Lie, wide: np.ndarray, seen: Seen, right: bool) -> Lie:
-    """The lie by the highest peaks of the second look, if they fit."""
-    best = [peaks(field)[:1] for field in seen.points]
-    if not all(best[:3]):
-        return lie
-    points = np.array([each[0][:2] if each else (np.nan, np.nan) for each in best]) * 2
-    homogeneous = np.concatenate((points / VIEW, np.ones((len(points), 1))), 1) @ wide.T
-    again = fit(homogeneous[:, :2], right=None)
-    return again if again.is_right == right and again.misfit <= max(lie.misfit, 1.5) + 0.3 else lie
+def _smooth(cover: np.ndarray) -> np.ndarray:
+    """A cover [N,N] without the steps of the network's places of 4 x 4 pixels."""
+    value = torch.from_numpy(cover)[None, None]
+    for _ in range(2):
+        value = F.avg_pool2d(F.pad(value, (2, 2, 2, 2), mode="replicate"), 5, 1)
+    smooth: np.ndarray = value[0, 0].numpy()
+    return smooth
 
 
 def _own_part(mask: np.ndarray, matrix: np.ndarray, lie: Lie, others: Sequence[Lie]) -> np.ndarray:
@@ -274,9 +341,8 @@ def _with_sides(
             if one in wanted
         ]
     each, looks = found[0], seen[0]
-    ratio = each.lie.mirrored / max(each.lie.misfit, 0.3)
     if len(told) != 1:
-        if ratio < SURE_SIDE:
+        if each.surer < SURE_SIDE:
             raise InputRefused(
                 what, "must show which foot it is", "toes of which either end may be the hallux",
                 "Tell the side of the foot (R or L).",
@@ -288,7 +354,7 @@ def _with_sides(
         what, f"must look like a {told[0].word} foot", f"a hallux at the side of a {looks.word} one",
         "Check the side; the picture may be mirrored.",
     )  # fmt: skip
-    if ratio < SURE_SIDE:
+    if each.surer < SURE_SIDE:
         return [(_turned_over(photograph, each), told[0], source, ())]
     if not force:
         raise doubt
@@ -297,10 +363,9 @@ def _with_sides(
 
 def _turned_over(photograph: Photograph, found: _Found) -> _Found:
     """The foot as one of the other side: its frame is mirrored, as its photograph then is."""
-    mirror = np.array([[1, 0, 0], [0, -1, 1], [0, 0, 1.0]])
-    lie = replace(found.lie, matrix=found.lie.matrix @ mirror)
+    lie = replace(found.lie, matrix=found.lie.matrix @ MIRROR)
     flipped = (np.ascontiguousarray(value[:, ::-1]) for value in (found.color, found.cover, found.on_picture))
-    return _Found(lie, found.kinds, *flipped)
+    return _Found(lie, found.surer, found.kinds, *flipped)
 
 
 def _scale(photograph: Photograph, limbs: np.ndarray, ball: float, pixel_mm: float | None) -> tuple[float | None, str]:

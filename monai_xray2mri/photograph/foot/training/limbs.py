@@ -27,17 +27,14 @@ class Patch:
         cover: [256,256] float32, how much of a pixel it covers.
         shade: [256,256] float32, what its shadow leaves of the light on the floor.
         kind: place in :data:`~monai_xray2mri.photograph.foot.segmenter.KINDS`.
-        points: [4,2] (row, column) of the points of a foot from above; NaN for anything else.
+        heel: (row, column) of the heel of a foot from above.
     """
 
     color: np.ndarray
     cover: np.ndarray
     shade: np.ndarray
     kind: int
-    points: np.ndarray
-
-
-NO_POINTS: Final = np.full((4, 2), np.nan, np.float32)
+    heel: tuple[float, float] = (0.0, 0.0)
 
 
 def capsule(first: tuple[float, float], second: tuple[float, float], radius: float, end: float = 0.0) -> np.ndarray:
@@ -103,9 +100,7 @@ def finished(color: np.ndarray, distance: np.ndarray, random: np.random.Generato
     cover = (0.5 - distance).clip(0, 1)
     shadow = np.roll(blurred(cover, 4), random.integers(-5, 6, 2), (0, 1))
     shade = 1 - random.uniform(0.1, 0.6) * shadow
-    return Patch(
-        color.astype(np.float32).clip(0, 1), cover.astype(np.float32), shade.astype(np.float32), kind, NO_POINTS
-    )
+    return Patch(color.astype(np.float32).clip(0, 1), cover.astype(np.float32), shade.astype(np.float32), kind)
 
 
 def hand(random: np.random.Generator, kind: int) -> Patch:

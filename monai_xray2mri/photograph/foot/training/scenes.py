@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from monai_xray2mri.photograph.foot.segmenter import KINDS, POINTS, VIEW
+from monai_xray2mri.photograph.foot.segmenter import KINDS, VIEW
 from monai_xray2mri.photograph.foot.training.limbs import (
     SIZE,
     Patch,
@@ -35,9 +35,10 @@ _DRAWN: Final = 24
 """Drawings of each other kind that are kept; each is varied when it is used."""
 _LEGS: Final = 80
 """Feet that are kept with a leg, too."""
-_SPREAD: Final = 2.0
-"""Sigma in cells of the mark of a point."""
 _CLIPPED: Final = (3.0, 4.0)
+_ANYHOW: Final = 3600
+"""Scenes, the first ones, in which feet lie in any direction; outlines and kinds are learned from them. After them toes
+are up, within some 30 degrees, as on most photographs and in the frame."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,11 @@ class Scene:
         picture: [S,S,3] uint8.
         limb: [S,S] float32, share of a pixel that limbs cover.
         kinds: [S/4,S/4] int64, place in KINDS; -1 beside limbs.
-        points: [4,S/2,S/2] float32, 1 where a point of a foot from above lies, falling off around it.
     """
 
     picture: np.ndarray
     limb: np.ndarray
     kinds: np.ndarray
-    points: np.ndarray
 
 
 def foot_patch(foot: WholeFoot) -> Patch:
@@ -66,8 +65,9 @@ def foot_patch(foot: WholeFoot) -> Patch:
     usual = float(np.median(luma[bare > 0]))
     shade = blurred(luma * bare, 3) / blurred(bare, 3).clip(1e-3) / max(usual, 1e-3)
     shade = np.where(blurred(bare, 3) > 1e-3, shade, 0.6).clip(0.2, 1.0)
-    points = np.array([foot.points[name] for name in POINTS], np.float32)
-    return Patch(color.astype(np.float32), cover.astype(np.float32), shade.astype(np.float32), FOOT, points)
+    return Patch(
+        color.astype(np.float32), cover.astype(np.float32), shade.astype(np.float32), FOOT, foot.points["heel"]
+    )
 
 
 class Scenes:
@@ -100,15 +100,15 @@ class Scenes:
     def scene(self, number: int) -> Scene:
         """The scene of a number."""
         random = np.random.default_rng([self.seed, 2, number])
-        canvas = _Canvas(floor(random), random)
+        canvas, anyhow = _Canvas(floor(random), random), number < _ANYHOW
         drawn = random.random()
-        if drawn < 0.36:
-            self._one_foot(canvas, random)
-        elif drawn < 0.56:
-            self._feet(canvas, random, 3 if random.random() < 0.15 else 2)
-        elif drawn < 0.63:
+        if drawn < (0.36 if anyhow else 0.5):
+            self._one_foot(canvas, random, anyhow)
+        elif drawn < (0.56 if anyhow else 0.66):
+            self._feet(canvas, random, 3 if random.random() < 0.15 else 2, anyhow)
+        elif drawn < (0.63 if anyhow else 0.71):
             _clutter(canvas, random)
-        elif drawn < 0.69 and len(self.films):
+        elif drawn < (0.69 if anyhow else 0.75) and len(self.films):
             canvas.lay(_film_patch(self.films[int(random.integers(len(self.films)))], random), *_place(random, 0.5, 1))
         else:
             self._others(canvas, random)
@@ -118,7 +118,7 @@ class Scenes:
         feet = self.legs if random.random() < 0.6 else self.feet
         return feet[int(random.integers(len(feet)))]
 
-    def _one_foot(self, canvas: _Canvas, random: np.random.Generator) -> None:
+    def _one_foot(self, canvas: _Canvas, random: np.random.Generator, anyhow: bool) -> None:
         mirrored = bool(random.random() < 0.5)
         foot = self._foot(random)
         if random.random() < 0.4:  # a part of the last look, which has the pixels of the grid
@@ -127,10 +127,10 @@ class Scenes:
             middle = VIEW / 2 - scale * row, VIEW / 2 + (scale if mirrored else -scale) * column
             canvas.lay(foot, middle, scale, turn, mirrored)
         else:
-            canvas.lay(foot, *_place(random, 0.35, 1.25), mirrored)
+            canvas.lay(foot, *_place(random, 0.35, 1.25, anyhow), mirrored)
 
-    def _feet(self, canvas: _Canvas, random: np.random.Generator, number: int) -> None:
-        middle, scale, turn = _place(random, 0.35, 0.95)
+    def _feet(self, canvas: _Canvas, random: np.random.Generator, number: int, anyhow: bool) -> None:
+        middle, scale, turn = _place(random, 0.35, 0.95, anyhow)
         foot = self._foot(random)
         apart = SIZE * scale * random.uniform(0.33, 0.6)
         for place in range(number):
@@ -159,7 +159,6 @@ class _Canvas:
         self.picture, self.random = picture, random
         self.limb = np.zeros((VIEW, VIEW), np.float32)
         self.kinds = np.full((VIEW, VIEW), -1, np.int64)
-        self.points = np.zeros((len(POINTS), VIEW // 2, VIEW // 2), np.float32)
 
     def lay(self, patch: Patch, middle: tuple[float, float], scale: float, turn: float, mirrored: bool = False) -> None:
         """Lay a patch: where its middle comes, pixels per pixel, angle, and whether it is mirrored before."""
@@ -186,32 +185,28 @@ class _Canvas:
         self.picture = self.picture * shade * (1 - cover) + moved[..., :3] * cover
         self.limb = self.limb * (1 - cover[..., 0]) + cover[..., 0]
         self.kinds[cover[..., 0] > 0.5] = patch.kind
-        rows, columns = np.mgrid[0 : VIEW // 2, 0 : VIEW // 2]
-        for number, (row, column) in enumerate(patch.points):
-            if np.isfinite(row):
-                down, right = (row + 0.5 - SIZE / 2) * scale, sign * (column + 0.5 - SIZE / 2) * scale
-                at = middle[0] + sine * right + cosine * down, middle[1] + cosine * right - sine * down
-                squared = (rows + 0.5 - at[0] / 2) ** 2 + (columns + 0.5 - at[1] / 2) ** 2
-                mark = np.exp(-squared / (2 * _SPREAD**2))
-                self.points[number] = np.maximum(self.points[number], mark)
 
     def scene(self) -> Scene:
         """The scene, taken by a camera that is no better than others."""
         picture = _photographed(self.picture, self.random)
-        return Scene(picture, self.limb, self.kinds[1::4, 1::4], self.points)
+        return Scene(picture, self.limb, self.kinds[1::4, 1::4])
 
 
-def _place(random: np.random.Generator, least: float, most: float) -> tuple[tuple[float, float], float, float]:
-    """Middle (row, column) in pixels, pixels per pixel and angle of a patch that lies anyhow."""
+def _place(
+    random: np.random.Generator, least: float, most: float, anyhow: bool = True
+) -> tuple[tuple[float, float], float, float]:
+    """Middle (row, column) in pixels, pixels per pixel and angle of a patch."""
     scale = random.uniform(least, most) * VIEW / SIZE
     middle = VIEW * random.normal(0.5, 0.09), VIEW * random.normal(0.5, 0.09)
+    if not anyhow:
+        return middle, scale, float(random.uniform(-0.55, 0.55))
     turn = random.uniform(0, 2 * math.pi) if random.random() < 0.6 else random.normal(0, 0.25)
     return middle, scale, turn + (math.pi if random.random() < 0.2 else 0)
 
 
 def _with_leg(foot: Patch, random: np.random.Generator) -> Patch:
     """The foot with its lower leg, bare or in trousers, over the ankle."""
-    middle = float(foot.points[3, 0]) - random.uniform(8, 22), float(foot.points[3, 1])
+    middle = foot.heel[0] - random.uniform(8, 22), foot.heel[1]
     end = SIZE + 60.0, middle[1] + random.uniform(-60, 60)
     bare = random.random() < 0.5
     leg = capsule(middle, end, 30 * random.uniform(0.95, 1.2), random.uniform(34, 60))
@@ -225,11 +220,10 @@ def _with_leg(foot: Patch, random: np.random.Generator) -> Patch:
     color = foot.color * (1 - cover[..., None]) + (tone * (light * texture)[..., None]) * cover[..., None]
     whole = np.maximum(foot.cover, cover) if bare else foot.cover * (1 - cover)
     if bare:
-        return Patch(color.clip(0, 1).astype(np.float32), whole, foot.shade, FOOT, foot.points)
+        return Patch(color.clip(0, 1).astype(np.float32), whole, foot.shade, FOOT, foot.heel)
     # trousers belong to the floor: they are laid with the shadow's layer, which darkens what lies below
-    points = foot.points.copy()
     shade = np.where(cover > 0.5, np.float32(random.uniform(0.1, 0.7)), foot.shade)
-    return Patch(color.clip(0, 1).astype(np.float32), whole, shade.astype(np.float32), FOOT, points)
+    return Patch(color.clip(0, 1).astype(np.float32), whole, shade.astype(np.float32), FOOT, foot.heel)
 
 
 def _film_patch(film: np.ndarray, random: np.random.Generator) -> Patch:

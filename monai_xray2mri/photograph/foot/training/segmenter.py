@@ -19,7 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.photograph.foot.segmenter import KINDS, POINTS, FootSegmenter
+from monai_xray2mri.photograph.foot.grid import sample
+from monai_xray2mri.photograph.foot.outline import TEMPLATE_SIZE
+from monai_xray2mri.photograph.foot.segmenter import KINDS, FootSegmenter
 from monai_xray2mri.photograph.foot.training.scenes import Scene, Scenes
 from monai_xray2mri.runtime.files import whole_file, write_whole
 from monai_xray2mri.runtime.workers import Runner
@@ -28,44 +30,54 @@ from monai_xray2mri.simulation.foot.people import FOOT_SIMULATOR_VERSION, TRAINI
 from monai_xray2mri.training.small_networks import Recipe, SmallTraining
 from monai_xray2mri.training.weights import save_state
 
-SceneBatch = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Pictures [B,3,S,S] in [0,1], cover [B,1,S,S], kinds [B,S/4,S/4], marks of points [B,4,S/2,S/2]."""
+SceneBatch = tuple[Tensor, Tensor, Tensor]
+"""Pictures [B,3,S,S] in [0,1], cover [B,1,S,S], kinds [B,S/4,S/4]."""
 JUDGED: Final = 400
 """Scenes that the weights are judged by."""
 _BATCH: Final = 8
 """Scenes of a step, each of which is seen mirrored, too."""
-_POINT_WEIGHT: Final = 20.0
-"""Of the cells with a mark: they are few."""
 
 
 def scene_batch(scenes: Scenes, step: int) -> SceneBatch:
     """What a step sees, the same whenever it is asked for: scenes, and each of them mirrored."""
     drawn = stacked([scenes.scene(step * _BATCH + number) for number in range(_BATCH)])
-    pictures, limbs, kinds, marks = (torch.cat((part, part.flip(-1))) for part in drawn)
-    return pictures, limbs, kinds, marks
+    pictures, limbs, kinds = (torch.cat((part, part.flip(-1))) for part in drawn)
+    return pictures, limbs, kinds
 
 
 def stacked(scenes: Sequence[Scene]) -> SceneBatch:
     """Scenes as a batch."""
     pictures = torch.from_numpy(np.stack([scene.picture for scene in scenes])).movedim(-1, 1).float() / 255
     limbs = torch.from_numpy(np.stack([scene.limb for scene in scenes]))[:, None]
-    kinds = torch.from_numpy(np.stack([scene.kinds for scene in scenes]))
-    return pictures, limbs, kinds, torch.from_numpy(np.stack([scene.points for scene in scenes]))
+    return pictures, limbs, torch.from_numpy(np.stack([scene.kinds for scene in scenes]))
 
 
 def loss_of_batch(network: FootSegmenter, batch: SceneBatch) -> Tensor:
-    """Cross-entropy and overlap of the outline, cross-entropy of kinds on limbs, weighted cross-entropy of points."""
-    pictures, limbs, kinds, marks = batch
+    """Cross-entropy and overlap of the outline, cross-entropy of kinds on limbs."""
+    pictures, limbs, kinds = batch
     with torch.autocast("cpu", torch.bfloat16):
-        mask, found, points = network(pictures)
-    mask, found, points = mask.float(), found.float(), points.float()
+        mask, found = network(pictures)
+    mask, found = mask.float(), found.float()
     outline = F.binary_cross_entropy_with_logits(mask, limbs)
     share = mask.sigmoid()
     overlap = 1 - (2 * (share * limbs).sum((1, 2, 3)) + 50) / (share.sum((1, 2, 3)) + limbs.sum((1, 2, 3)) + 50)
     kind = F.cross_entropy(found, kinds, ignore_index=-1) if (kinds >= 0).any() else found.sum() * 0
-    weight = 1 + _POINT_WEIGHT * marks
-    place = F.binary_cross_entropy_with_logits(points, marks, weight)
-    return outline + 0.5 * overlap.mean() + 0.5 * kind + place
+    return outline + 0.5 * overlap.mean() + 0.5 * kind
+
+
+def mean_outline(feet: Sequence[WholeFoot]) -> Tensor:
+    """The mean outline [64,64] of feet in their frame."""
+    total = np.zeros((TEMPLATE_SIZE, TEMPLATE_SIZE))
+    for foot in feet:
+        size = len(foot.outline)
+        # from shares of the frame's side to corners of pixels of the photograph of the whole foot
+        frame = (
+            np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+            @ foot.grid
+            @ np.array([[size, 0, -0.5], [0, size, -0.5], [0, 0, 1]])
+        )
+        total += sample((foot.outline > 0.5).astype(np.float32), frame, TEMPLATE_SIZE)[0]
+    return torch.from_numpy(total / len(feet)).float()
 
 
 def make_training(scenes: Scenes, iterations: int, seed: int, settings: dict[str, Any]) -> Any:
@@ -94,9 +106,15 @@ def photographs(cache: Path, seeds: Sequence[int], run: Runner) -> list[WholeFoo
         with np.load(cache) as kept:
             if str(kept["simulator"]) != FOOT_SIMULATOR_VERSION or kept["seeds"].tolist() != list(seeds):
                 raise UsageError(f"file {cache.name}", "must hold the feet asked for", "others", "Remove it.")
-            parts = [kept[name] for name in ("photographs", "outlines", "points", "pixel_mm", "grids")]
+            parts = [kept[name] for name in ("photographs", "outlines", "heels", "pixel_mm", "grids")]
         return [
-            WholeFoot(a.astype(np.float32) / 255, b.astype(np.float32) / 255, _named(c), float(d), e)
+            WholeFoot(
+                a.astype(np.float32) / 255,
+                b.astype(np.float32) / 255,
+                {"heel": (float(c[0]), float(c[1]))},
+                float(d),
+                e,
+            )
             for a, b, c, d, e in zip(*parts, strict=True)
         ]
     feet = list(run(photograph_whole_foot, list(seeds)))
@@ -108,7 +126,7 @@ def photographs(cache: Path, seeds: Sequence[int], run: Runner) -> list[WholeFoo
             seeds=np.array(seeds),
             photographs=np.stack([_bytes(foot.photograph) for foot in feet]),
             outlines=np.stack([_bytes(foot.outline) for foot in feet]),
-            points=np.array([[foot.points[name] for name in POINTS] for foot in feet]),
+            heels=np.array([foot.points["heel"] for foot in feet]),
             pixel_mm=np.array([foot.pixel_mm for foot in feet]),
             grids=np.stack([foot.grid for foot in feet]),
         )
@@ -117,10 +135,6 @@ def photographs(cache: Path, seeds: Sequence[int], run: Runner) -> list[WholeFoo
 
 def _bytes(image: np.ndarray) -> np.ndarray:
     return np.rint(image * 255).astype(np.uint8)
-
-
-def _named(points: np.ndarray) -> dict[str, tuple[float, float]]:
-    return {name: (float(row), float(column)) for name, (row, column) in zip(POINTS, points, strict=True)}
 
 
 def films(folder: Path | None) -> np.ndarray:
@@ -134,14 +148,13 @@ def films(folder: Path | None) -> np.ndarray:
 
 @torch.inference_mode()
 def judge(network: FootSegmenter, scenes: Scenes, number: int = JUDGED) -> dict[str, Any]:
-    """What a network reaches on scenes: overlap of outlines, shares of limbs whose kind is right, errors of points."""
+    """What a network reaches on scenes: overlap of outlines, shares of limbs whose kind is right."""
     overlaps: list[float] = []
     told: dict[str, list[bool]] = {kind: [] for kind in KINDS}
-    errors: list[float] = []
     for first in range(0, number, _BATCH):
         batch = stacked([scenes.scene(place) for place in range(first, min(first + _BATCH, number))])
-        mask, found, points = network(batch[0])
-        for limb, kinds, marks, one, kind, point in zip(batch[1], batch[2], batch[3], mask, found, points, strict=True):
+        mask, found = network(batch[0])
+        for limb, kinds, one, kind in zip(batch[1], batch[2], mask, found, strict=True):
             truth, seen = limb[0] > 0.5, one[0] > 0
             if not truth.any():
                 continue
@@ -151,17 +164,11 @@ def judge(network: FootSegmenter, scenes: Scenes, number: int = JUDGED) -> dict[
                 right = int(kinds[inside].mode().values)
                 votes = kind.softmax(0)[:, inside].mean(1)
                 told[KINDS[right]].append(int(votes.argmax()) == right)
-            for mark, place in zip(marks, point, strict=True):
-                if float(mark.max()) > 0.9 and int((mark > 0.9).sum()) <= 6:
-                    at, to = (np.unravel_index(int(value.argmax()), value.shape) for value in (mark, place))
-                    errors.append(2 * float(np.hypot(at[0] - to[0], at[1] - to[1])))
     return {
         "scenes": number,
         "dice_median": round(float(np.median(overlaps)), 4),
         "dice_5th_percentile": round(float(np.percentile(overlaps, 5)), 4),
         "kind_right": {kind: round(float(np.mean(values)), 3) for kind, values in told.items() if values},
-        "point_error_pixels_of_128": round(float(np.median(errors)), 2),
-        "point_error_95th_percentile": round(float(np.percentile(errors, 95)), 2),
     }
 
 
@@ -200,6 +207,7 @@ def train_from_simulation(
     training = make_training(Scenes(known, pictures, seed), iterations, seed, settings)
     if not training.run(output, minutes, progress=progress):
         return False
+    training.average.template.copy_(mean_outline(known))
     save_state(training.average, output, half=True)
     unseen = photographs(output.with_suffix(".validation.npz"), VALIDATION[: max(feet // 8, 2)], run)
     judged = judge(training.average, Scenes(unseen, pictures[:0], seed + 1))

@@ -39,10 +39,14 @@ from monai_xray2mri.training.weights import save_state
 
 FilmBatch = tuple[Tensor, Tensor, Tensor]
 """Radiographs [B,1,256,256] in [0,1], keypoints [B,10,2] in pixels, which of them are to be seen [B,10]."""
-_BATCH: Final = 12
+_BATCH: Final = 8
 _TURN: Final = 0.2
 _SCALE: Final = 0.1
 _SHIFT: Final = 0.06
+_BENT: Final = 0.02
+"""Standard deviation of the bend at its knots, over half the side: 2.5 pixels."""
+_KNOTS: Final = 6
+_STEPS: Final = 4
 _BINS: Final = 10
 
 
@@ -173,19 +177,27 @@ def _area(random: np.random.Generator) -> np.ndarray:
 
 
 def _moved(images: Tensor, points: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Images [B,1,N,N] turned, scaled, sheared and moved, with their points [B,10,2]."""
+    """Images [B,1,N,N] turned, scaled, moved and bent a little, with their points [B,10,2].
+
+    Bending makes many shapes of foot of a few.
+    """
     count = len(images)
     angle = torch.from_numpy(random.normal(0, _TURN / 2, count)).float().clamp(-2 * _TURN, 2 * _TURN)
     scale = torch.from_numpy(1 + random.uniform(-_SCALE, _SCALE, (2, count))).float()
     shift = torch.from_numpy(random.uniform(-_SHIFT, _SHIFT, (count, 2))).float()
+    knots = torch.from_numpy(random.normal(0, _BENT, (count, 2, _KNOTS, _KNOTS))).float()
+    bent = F.interpolate(knots, images.shape[-2:], mode="bicubic", align_corners=True)  # (x, y)
     cosine, sine = angle.cos(), angle.sin()
     linear = torch.stack((cosine / scale[0], -sine / scale[1], sine / scale[0], cosine / scale[1]), 1).view(-1, 2, 2)
     theta = torch.cat((linear, shift[..., None]), 2)  # of output (x, y) in -1..1 to input
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False) + bent.movedim(1, -1)
     moved = F.grid_sample(images, grid, align_corners=False)
-    places = (2 * points.flip(2) + 1) / SIZE - 1  # (x, y)
-    back = torch.linalg.solve(linear, (places - shift[:, None]).transpose(1, 2)).transpose(1, 2)
-    return moved, (((back + 1) * SIZE - 1) / 2).flip(2)
+    wanted = (2 * points.flip(2) + 1) / SIZE - 1 - shift[:, None]  # (x, y)
+    found = wanted
+    for _ in range(_STEPS):  # the bend is smooth and small: where a point comes from converges fast
+        away = F.grid_sample(bent, found[:, None], padding_mode="border", align_corners=False)[:, :, 0].transpose(1, 2)
+        found = torch.linalg.solve(linear, (wanted - away).transpose(1, 2)).transpose(1, 2)
+    return moved, (((found + 1) * SIZE - 1) / 2).flip(2)
 
 
 def _exposed(images: Tensor, random: np.random.Generator) -> Tensor:
