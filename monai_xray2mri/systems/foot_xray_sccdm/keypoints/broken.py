@@ -53,7 +53,8 @@ def without(film: np.ndarray, bone: np.ndarray, all_bones: np.ndarray) -> np.nda
     tissue = smooth(film * free, 9.0) / np.maximum(smooth(free, 9.0), 1e-3)
     share = smooth(grown(bone, 3).astype(np.float32), 1.0)
     grain = film - smooth(film, 1.0)
-    return np.asarray(film * (1 - share) + (tissue + grain * 0.5) * share, dtype=np.float32)
+    filled = film * (1 - share) + (tissue + grain * 0.5) * share
+    return np.asarray(filled.clip(0, 1), dtype=np.float32)
 
 
 def grown(mask: np.ndarray, reach: int) -> np.ndarray:
