@@ -136,6 +136,11 @@ def draw_shape(generator: torch.Generator) -> FootShape:
     )
 
 
+def skin_correlation(visibility: float) -> float:
+    """Correlation of the skin's angles with those of the bones: 0 at 0, 0.87 at 0.5, 1 at 1."""
+    return float((1 - (1 - visibility) ** 2) ** 0.5)
+
+
 def seen_shape(shape: FootShape, other: FootShape, visibility: float) -> FootShape:
     """The shape that the skin shows.
 
@@ -143,16 +148,17 @@ def seen_shape(shape: FootShape, other: FootShape, visibility: float) -> FootSha
         shape: that of the bones.
         other: another foot's, which has nothing to do with this one.
         visibility: how closely the skin's angles follow those of the bones: at 1 they are the same, at 0 those of
-            ``other``; between them the correlation is about ``visibility``, and the distribution stays about the same.
+            ``other``. Between them the skin has a share 1 - ``visibility`` of the spread of all feet to itself; the
+            correlation is :func:`skin_correlation`, and the distribution stays about the same.
 
     Returns:
         ``shape`` with other angles (:data:`ANGLES`); size and lengths are the skin's and the bones' alike.
     """
-    rest = (1 - visibility**2) ** 0.5
+    follows, own = skin_correlation(visibility), 1 - visibility
     change = {}
     for name in ANGLES:
         mean = MEANS[name]
-        change[name] = mean + visibility * (getattr(shape, name) - mean) + rest * (getattr(other, name) - mean)
+        change[name] = mean + follows * (getattr(shape, name) - mean) + own * (getattr(other, name) - mean)
     change["hallux_valgus"] = _clipped(change["hallux_valgus"], HVA_RANGE)
     change["intermetatarsal"] = _clipped(change["intermetatarsal"], IMA_RANGE)
     change["bunion"] = max(0.0, change["bunion"])

@@ -67,13 +67,13 @@ def test_angles_go_together_as_in_clinics() -> None:
     assert min(np.bincount([severity(angle, HVA_LIMITS) for angle in valgus]) / len(valgus)) > 0.05
 
 
-@pytest.mark.parametrize("visibility", [0.0, 0.5, 1.0])
-def test_visibility_is_the_correlation_of_skin_and_bones(visibility: float) -> None:
+@pytest.mark.parametrize(("visibility", "correlation"), [(0.0, 0.0), (0.5, 0.87), (1.0, 1.0)])
+def test_visibility_says_how_closely_skin_follows_bones(visibility: float, correlation: float) -> None:
     bones, others = shapes(400), shapes(400, "another shape")
     seen = [seen_shape(one, other, visibility) for one, other in zip(bones, others, strict=True)]
     for name in ("hallux_valgus", "intermetatarsal"):
         of_bones, of_skin = (np.array([getattr(shape, name) for shape in some]) for some in (bones, seen))
-        assert np.corrcoef(of_bones, of_skin)[0, 1] == pytest.approx(visibility, abs=0.12)
+        assert np.corrcoef(of_bones, of_skin)[0, 1] == pytest.approx(correlation, abs=0.12)
         assert of_skin.std() == pytest.approx(of_bones.std(), rel=0.12)
     for name in PARAMETERS:
         if visibility == 1 or name not in ANGLES:

@@ -14,7 +14,7 @@ from monai_xray2mri.evaluation.protocols import Cohort
 from monai_xray2mri.evaluation.suite import CaseSource
 from monai_xray2mri.simulation.foot.foot import REGISTRATION_MM, VISIBILITY, simulate_foot
 from monai_xray2mri.simulation.foot.people import SEED_RANGES, foot_generator
-from monai_xray2mri.simulation.foot.shape import MEANS, draw_shape, seen_shape
+from monai_xray2mri.simulation.foot.shape import MEANS, draw_shape, seen_shape, skin_correlation
 from monai_xray2mri.systems.foot_xray_sccdm.baselines.given import GivenPhotograph
 from monai_xray2mri.systems.foot_xray_sccdm.data.pairs import gray_of, pair_names, read_pair
 from monai_xray2mri.systems.foot_xray_sccdm.lead_letter import without_lead_letters
@@ -143,10 +143,8 @@ def told_by_skin(seed: int, visibility: float) -> tuple[float, float]:
     angles of the skin add nothing to it. It bounds every method.
     """
     own, other = (draw_shape(foot_generator(seed, stream)) for stream in ("shape", "another shape"))
-    shown = seen_shape(own, other, visibility)
-    found = [
-        share * (MEANS[name] + visibility * (getattr(shown, name) - MEANS[name])) for name, share in _ON_FILM.items()
-    ]
+    shown, follows = seen_shape(own, other, visibility), skin_correlation(visibility)
+    found = [share * (MEANS[name] + follows * (getattr(shown, name) - MEANS[name])) for name, share in _ON_FILM.items()]
     return found[0], found[1]
 
 
