@@ -99,7 +99,7 @@ def _picture(content: bytes, name: str, digest: str) -> Photograph:
         raise _damaged(name) from None
     remarks = ("turned or mirrored as its EXIF orientation says",) if turned else ()
     held, more = _held(pixels)
-    return Photograph(held, drafted * more, name, digest, remarks=remarks)
+    return Photograph(held, name, digest, remarks=remarks, reduction=drafted * more)
 
 
 def _check_size(columns: int, rows: int, name: str) -> None:
@@ -169,7 +169,7 @@ def _of_dataset(header: Dataset, path: Path, name: str, digest: str) -> Photogra
     sides, source = sides_in_header(header, name)
     held, more = _held(pixels)
     lossy = ("the photograph was compressed with loss",) if header.get("LossyImageCompression") == "01" else ()
-    return Photograph(held, more, name, digest, header, sides, source, lossy)
+    return Photograph(held, name, digest, header, sides, source, lossy, more)
 
 
 def _check_class(header: Dataset, name: str) -> None:

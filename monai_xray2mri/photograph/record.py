@@ -18,23 +18,23 @@ class Photograph:
 
     Attributes:
         pixels: [H,W,3] uint8 red, green, blue; turned as the EXIF orientation says; a large photograph is held smaller.
-        reduction: pixels of the file along a side of a pixel that is held, 1 or more.
         name: how messages call it (file name relative to the input); never patient data.
         sha256: of the file's bytes.
         dataset: the DICOM header without pixel data; None for PNG and JPEG.
         sides: the sides that the header tells; empty where nothing tells.
         sides_source: what told the sides, e.g. ``"ImageLaterality"``; ``"none"``.
         remarks: what a user should know about the reading.
+        reduction: pixels of the file along a side of a pixel that is held, 1 or more.
     """
 
     pixels: np.ndarray
-    reduction: float
     name: str
     sha256: str
     dataset: Dataset | None = None
     sides: tuple[Side, ...] = ()
     sides_source: str = "none"
     remarks: tuple[str, ...] = ()
+    reduction: float = 1.0
 
     @property
     def identity(self) -> str:

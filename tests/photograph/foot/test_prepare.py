@@ -28,7 +28,7 @@ def foot(number: int = 0) -> np.ndarray:
 
 def taken(pixels: np.ndarray, sides: tuple[Side, ...] = ()) -> Photograph:
     """A photograph that was read."""
-    return Photograph(np.ascontiguousarray(pixels), 1.0, "a.png", "0" * 64, sides=sides, sides_source="Laterality")
+    return Photograph(np.ascontiguousarray(pixels), "a.png", "0" * 64, sides=sides, sides_source="Laterality")
 
 
 def test_a_right_foot_is_brought_into_the_frame() -> None:
