@@ -22,7 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian, VLPhotographicImageStorage
 from monai_xray2mri.dicom.uids import deterministic_uid
 from monai_xray2mri.errors import DoubtfulInput
 from monai_xray2mri.photograph.record import Photograph, PreparedFoot
-from monai_xray2mri.simulation.foot.foot import SimulatedFoot, simulate_foot
+from monai_xray2mri.simulation.foot.foot import SimulatedFoot, photograph_whole_foot, simulate_foot
 from monai_xray2mri.simulation.foot.people import SEED_RANGES
 from monai_xray2mri.systems.foot_xray_sccdm import angles, plan
 from monai_xray2mri.systems.foot_xray_sccdm.keypoints.detector import Keypoints
@@ -92,9 +92,16 @@ def take_photographs_at_their_word(patch: pytest.MonkeyPatch) -> list[dict[str, 
     return calls
 
 
-def foot_picture(side: Side = Side.RIGHT, size: int = 512) -> Image.Image:
+@cache
+def _whole_foot() -> np.ndarray:
+    """[N,N,3] uint8: that foot, whole, as a camera sees it that stands further back."""
+    pixels = photograph_whole_foot(SEED_RANGES["test"][0], size=384).photograph
+    return np.rint(pixels.transpose(1, 2, 0) * 255).astype(np.uint8)
+
+
+def foot_picture(side: Side = Side.RIGHT, size: int = 768) -> Image.Image:
     """The photograph of that foot on its floor, as a camera would store it."""
-    pixels = np.rint(a_foot().photograph.transpose(1, 2, 0) * 255).astype(np.uint8)
+    pixels = _whole_foot()
     image = Image.fromarray(pixels if side is Side.RIGHT else np.ascontiguousarray(pixels[:, ::-1]))
     return image.resize((size, size), Image.Resampling.LANCZOS)
 
