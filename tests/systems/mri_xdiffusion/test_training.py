@@ -120,9 +120,10 @@ def test_the_recipe_names_stages_that_can_be_made(folder: Path, tmp_path: Path) 
     given = {"output_dir": str(tmp_path), "bundle_root": str(folder), "device": "cpu"}
     recipe = TrainingRecipe(folder / "configs" / "recipe.json", given)
     progress = {name: str(recipe.stage(name).progress()) for name in recipe}
-    assert list(progress) == ["cones", "knee_volumes", "knees"]  # the short one first
+    assert list(progress) == ["cones", "cones_log_snr", "knee_volumes", "knees"]  # the short ones first
     assert progress == {
         "cones": "0 of 500,000 slices",
+        "cones_log_snr": "0 of 100,000 slices",
         "knee_volumes": "0 of 310 volumes",
         "knees": "0 of 200,000 slices",
     }
@@ -132,16 +133,13 @@ def test_the_recipe_names_stages_that_can_be_made(folder: Path, tmp_path: Path) 
         assert stage.batch_size == 16
 
 
-def test_steps_drawn_in_log_snr_go_on_with_the_same_state(folder: Path, tmp_path: Path) -> None:
+def test_later_stages_draw_steps_evenly_in_log_snr(folder: Path, tmp_path: Path) -> None:
     given = {"output_dir": str(tmp_path), "bundle_root": str(folder), "device": "cpu"}
-    plain, steep = (TrainingRecipe(folder / "configs" / f"{name}.json", given) for name in ("recipe", "recipe_log_snr"))
-    assert list(steep) == ["cones", "cones_log_snr", "knee_volumes", "knees"]
-    for name in ("cones", "knee_volumes"):
-        assert steep.settings(name) == plain.settings(name)
-    for name in ("cones_log_snr", "knees"):
-        stage = steep.stage(name)
+    recipe = TrainingRecipe(folder / "configs" / "recipe.json", given)
+    for name, drawn in (("cones_log_snr", [-16, 4]), ("knees", [-12, 4])):
+        stage = recipe.stage(name)
         parser = read_configurations(stage.files(), stage.overrides())
-        assert parser["log_snr"] == [-16, 4]
+        assert parser["log_snr"] == drawn
         for part in ("train", "validate"):  # the best weights are those that are best at what is trained
             assert parser[part]["prepare_batch"]["log_snr"] == "@log_snr"
-    assert steep.stage("cones_log_snr").overrides()["initial_weights"] == str(tmp_path / "cones" / "model.pt")
+    assert recipe.stage("cones_log_snr").overrides()["initial_weights"] == str(tmp_path / "cones" / "model.pt")
