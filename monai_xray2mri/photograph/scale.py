@@ -161,7 +161,7 @@ def _ellipse(region: np.ndarray, box: tuple[slice, slice]) -> tuple[float, tuple
     minor, major = 2 * np.sqrt(values)  # half axes
     if minor / major < _ROUNDEST or minor < 4:
         return None
-    grid = np.stack(np.mgrid[0 : filled.shape[0], 0 : filled.shape[1]], -1) - np.array(middle)
+    grid = np.moveaxis(np.mgrid[0 : filled.shape[0], 0 : filled.shape[1]], 0, -1) - np.array(middle)
     inside = (((grid @ vectors) / np.array((minor, major))) ** 2).sum(-1) <= 1
     both = np.count_nonzero(inside & filled)
     if both < _FILLED * np.count_nonzero(inside) or both < _FILLED * np.count_nonzero(filled):

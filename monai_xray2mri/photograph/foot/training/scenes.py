@@ -287,7 +287,7 @@ def _clutter(canvas: _Canvas, random: np.random.Generator) -> None:
         shape = random.random()
         a = tuple(random.uniform(20, 236, 2))
         b = (a[0] + random.normal(0, 40), a[1] + random.normal(0, 40)) if shape < 0.6 else (a[0] + 0.1, a[1])
-        distance = capsule(a, b, random.uniform(4, 60))  # type: ignore[arg-type]
+        distance = capsule(a, b, random.uniform(4, 60))
         patch = finished(color * (1 + 0.05 * smooth_noise(random, 20))[..., None], distance, random, FOOT)
         color = patch.color
         if shape > 0.8:  # a face: eyes and a mouth

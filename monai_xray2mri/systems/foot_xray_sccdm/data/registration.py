@@ -38,7 +38,7 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     """Dice coefficient of two outlines [N,N] in the upper three quarters of their frame."""
     rows = round(ROWS * len(first))
     a, b = first[:rows], second[:rows]
-    return float(2 * np.count_nonzero(a & b) / max(np.count_nonzero(a) + np.count_nonzero(b), 1))
+    return 2 * int(np.count_nonzero(a & b)) / max(int(np.count_nonzero(a)) + int(np.count_nonzero(b)), 1)
 
 
 def frame_of_outline(outline: np.ndarray) -> np.ndarray:
@@ -72,7 +72,8 @@ def registered(film: np.ndarray, frame: np.ndarray, mask: np.ndarray) -> tuple[n
     def reached(change: tuple[float, ...]) -> float:
         return overlap(_seen(pixels, frame @ _matrix(change)), wanted)
 
-    best, steps = (0.0, 0.0, 0.0, 0.0), np.array(_FIRST)
+    best: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    steps = np.array(_FIRST)
     value = reached(best)
     for _ in range(_ROUNDS):
         for axis, sign in itertools.product(range(4), (-1, 1)):

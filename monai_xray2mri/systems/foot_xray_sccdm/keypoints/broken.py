@@ -73,5 +73,5 @@ def lost(bones: Mapping[str, np.ndarray], gone: np.ndarray) -> np.ndarray:
     found = []
     for name in KEYPOINTS:
         first = bones[BONES_OF[name][0]]
-        found.append(np.count_nonzero(first & gone) > 0.5 * max(np.count_nonzero(first), 1))
+        found.append(int(np.count_nonzero(first & gone)) > 0.5 * max(int(np.count_nonzero(first)), 1))
     return np.array(found)

@@ -146,15 +146,15 @@ def spoil(
         return smooth(image, random.uniform(1.5, 6.0)), points, np.ones(len(KEYPOINTS), bool)
     if way == 4:  # an area is blurred away, or filled with another place of the film
         area = _area(random)
-        other = (
+        filling = (
             smooth(image, random.uniform(8, 14))
             if random.random() < 0.5
             else np.roll(image, random.integers(40, 200, 2), (0, 1))
         )
-        share = smooth(area.astype(np.float32), 2.0)
+        covered = smooth(area.astype(np.float32), 2.0)
         row, column = (points[:, axis].round().astype(int).clip(0, SIZE - 1) for axis in (0, 1))
         hidden = area[row, column] | lost(film.bones, area)
-        return np.asarray(image * (1 - share) + other * share, dtype=np.float32), points, ~hidden
+        return np.asarray(image * (1 - covered) + filling * covered, dtype=np.float32), points, ~hidden
     # another foot shows through: what lies near in both is still to be seen
     other = films[int(random.integers(len(films)))]
     share = random.uniform(0.35, 0.5)

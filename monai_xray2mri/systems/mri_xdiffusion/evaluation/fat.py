@@ -37,7 +37,7 @@ def subcutaneous_fat(volume: np.ndarray, case: VolumeCase) -> np.ndarray:
     body, smooth = object_mask(found), ndimage.gaussian_filter(found, (_SMOOTHING, _SMOOTHING, 0))
     fatty = (smooth > DARKEST) & (smooth < BRIGHTEST)
     voxel_mm = case.side_mm / case.size
-    sides = [_from_the_left(*(part[..., ::step] for part in (body, fatty)), voxel_mm)[..., ::step] for step in (1, -1)]
+    sides = [_from_the_left(body[..., ::step], fatty[..., ::step], voxel_mm)[..., ::step] for step in (1, -1)]
     return np.asarray(sides[0] | sides[1])
 
 

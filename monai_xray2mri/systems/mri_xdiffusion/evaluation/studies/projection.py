@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from monai_xray2mri.evaluation.methods import FolderMethod, generate
+from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import ResultTable, Study
 from monai_xray2mri.knee.data.arrays import ACQUIRED_SLICES, MODELED_SLICES
-from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent
+from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent, GivenSlices
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, SHAPES, VolumeRuler
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
@@ -50,7 +51,7 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     ruler = VolumeRuler(modeled_part(case), setting.stride, setting.perceptual(case.domain))
     own = case.given(case.even_places(1))
     shown = {f"X-Diffusion, {PROJECTION}": projection(case, own), f"X-Diffusion, {OWN}": own}
-    drawn = {name: (setting.bundle, given) for name, given in shown.items()}
+    drawn: dict[str, tuple[Method, GivenSlices]] = {name: (setting.bundle, given) for name, given in shown.items()}
     drawn |= {"mean volume": (setting.methods["mean volume"], own)}
     drawn |= {name: (method, own) for name, method in setting.methods.items() if isinstance(method, FolderMethod)}
     for name, (method, given) in drawn.items():
