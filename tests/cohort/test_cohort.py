@@ -33,6 +33,7 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.workers import Limits
 from tests.cohort.conftest import Cohort
 from tests.helpers.misbehaving_system import write_pictures
+from tests.helpers.processes import workers_of
 
 
 def plan_rows(cohort: Cohort) -> dict[str, dict[str, object]]:
@@ -356,9 +357,9 @@ def test_workers_that_are_killed_lose_nothing(negative: Cohort, tmp_path: Path) 
     results = negative.output / "results"
     while begun.poll() is None and killed < 5:
         done = len(list(results.rglob("report.json")))
-        children = Path(f"/proc/{begun.pid}/task/{begun.pid}/children").read_text().split()
-        if done > 5 * killed and children:  # in the midst of the work, each time
-            os.kill(int(children[0]), signal.SIGKILL)
+        workers = workers_of(begun.pid)
+        if done > 5 * killed and workers:  # in the midst of the work, each time
+            os.kill(workers[killed % len(workers)], signal.SIGKILL)
             killed += 1
         time.sleep(0.05)
     assert begun.wait(120) == 0

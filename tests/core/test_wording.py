@@ -21,6 +21,8 @@ PAGES = (
     "bundle/knee_xray2mri_koa/docs/README.md",
     "bundle/mri_xdiffusion/configs/metadata.json",
     "bundle/mri_xdiffusion/docs/README.md",
+    "bundle/foot_xray_sccdm/configs/metadata.json",
+    "bundle/foot_xray_sccdm/docs/README.md",
 )
 """Files that are read without the package hold copies, too."""
 

@@ -20,6 +20,7 @@ from monai_xray2mri.hospital.record import Record
 from tests.helpers.hospital_session import RealOrthanc
 from tests.helpers.hospital_system import film, install_film_system
 from tests.helpers.orthanc_session import raise_loopback
+from tests.helpers.processes import children_of
 
 SETTINGS = """
 [orthanc]
@@ -125,7 +126,7 @@ def main() -> None:
             served = Served(folder, bundle)
             served.until("read")
             time.sleep(0.5)
-            children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
+            children = children_of(served.process.pid)
             served.end(signal.SIGKILL)
             time.sleep(0.5)
             alive = [pid for pid in children if Path(f"/proc/{pid}").exists() and _status(pid) != "Z"]
@@ -157,7 +158,7 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def _status(pid: str) -> str:
+def _status(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

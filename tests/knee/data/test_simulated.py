@@ -25,6 +25,7 @@ from monai_xray2mri.simulation.knee.people.seeds import (
     TRAINING,
     VALIDATION,
 )
+from tests.helpers.processes import children_of
 
 
 def command(folder: Path, *options: str) -> list[str]:
@@ -38,10 +39,6 @@ def alive(process: int) -> bool:
         return False
     state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     return state != "Z"
-
-
-def children(process: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
@@ -58,7 +55,7 @@ def test_killed_it_resumes_with_the_knees_that_are_missing(
     line = command(folder, "--knees", "3", "--workers", "1")
     running = subprocess.Popen(line, cwd=repository, start_new_session=True)
     wait_for(lambda: (folder / "index.json").exists() and KneeStore.open(folder).done.any())
-    workers = children(running.pid) if Path("/proc").is_dir() else []
+    workers = children_of(running.pid) if Path("/proc").is_dir() else []
     running.send_signal(signal.SIGKILL)
     running.wait()
     wait_for(lambda: not any(alive(worker) for worker in workers))  # it leaves no process behind

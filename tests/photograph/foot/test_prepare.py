@@ -44,7 +44,6 @@ def test_a_right_foot_is_brought_into_the_frame() -> None:
     assert found.pixel_mm == pytest.approx(0.5 * np.sqrt(abs(np.linalg.det(found.matrix[:2, :2]))))
 
 
-@UNMET
 def test_a_left_foot_is_mirrored() -> None:
     (right,) = feet_of(taken(foot()))
     (left,) = feet_of(taken(foot()[:, ::-1]))
@@ -67,7 +66,6 @@ def test_a_foot_that_lies_anyhow_is_turned() -> None:
     assert np.mean(turned.mask != upright.mask) < 0.05
 
 
-@UNMET
 def test_both_feet_are_taken_apart_and_a_side_selects_one() -> None:
     pixels = np.concatenate((foot()[:, 100:540][:, ::-1], foot()[:, 100:540]), axis=1)
     both = taken(pixels)
@@ -101,7 +99,6 @@ def test_toes_that_are_cut_off_are_refused() -> None:
         feet_of(taken(foot()[150:]))
 
 
-@UNMET
 def test_a_small_foot_is_refused() -> None:
     small = np.asarray(Image.fromarray(foot()).resize((200, 200)))
     with pytest.raises(InputRefused, match="256 pixels long"):
@@ -117,7 +114,6 @@ def test_dark_and_blurred_photographs_are_doubted() -> None:
         feet_of(taken(np.asarray(tiny.resize((SIZE, SIZE), Image.Resampling.BICUBIC))))
 
 
-@UNMET
 def test_a_scale_that_cannot_be_is_doubted() -> None:
     with pytest.raises(DoubtfulInput, match="wide at its ball"):
         feet_of(taken(foot()), pixel_mm=3.0)

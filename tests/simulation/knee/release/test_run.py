@@ -21,6 +21,7 @@ from monai_xray2mri.simulation.knee.people.participants import draw_participant
 from monai_xray2mri.simulation.knee.release import run as release_run
 from monai_xray2mri.simulation.knee.release.layout import CLINICAL, CONTENTS, ENROLLEES, EXAMINATIONS, GRADINGS, places
 from monai_xray2mri.simulation.knee.release.run import simulate_release
+from tests.helpers.processes import workers_of
 
 CALL = """
 import signal
@@ -28,6 +29,8 @@ import sys
 from pathlib import Path
 from monai_xray2mri.simulation.knee.release.run import simulate_release
 from monai_xray2mri.simulation.knee.release.settings import ReleaseSettings
+from tests.helpers.processes import workers_of
+from tests.helpers.processes import workers_of
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     settings = ReleaseSettings(int(sys.argv[2]), int(sys.argv[3]), films="plain")
@@ -174,12 +177,6 @@ def test_killed_worker_ends_the_run_in_words(start, tmp_path):
     _, errors = process.communicate(timeout=240)
     assert "OutOfMemory: a worker: must live until its task is done" in errors.decode()
     assert not list((tmp_path / "out").rglob("*.part"))
-
-
-def workers_of(pid):
-    """Processes that a process spawned for work."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def test_release_in_use_is_refused(release, settings):

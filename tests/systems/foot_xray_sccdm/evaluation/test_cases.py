@@ -11,7 +11,7 @@ from PIL import Image
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.suite import CaseSource
 from monai_xray2mri.simulation.foot.people import foot_generator
-from monai_xray2mri.simulation.foot.shape import draw_shape
+from monai_xray2mri.simulation.foot.shape import draw_shape, skin_correlation
 from monai_xray2mri.systems.foot_xray_sccdm.baselines.untrained import BASELINES, even_brightness
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.cases import (
     TEST,
@@ -48,9 +48,9 @@ def test_cohorts_of_studies_and_seeds_are_apart() -> None:
 def test_what_the_skin_tells_is_no_more_than_it_shows() -> None:
     seeds = range(300)
     true = np.array([draw_shape(foot_generator(seed, "shape")).hallux_valgus for seed in seeds])
-    for visibility in (0.5, 0.9):
+    for visibility in (0.25, 0.5):
         told = [told_by_skin(seed, visibility)[0] for seed in seeds]
-        assert np.corrcoef(told, true)[0, 1] == pytest.approx(visibility, abs=0.1)
+        assert np.corrcoef(told, true)[0, 1] == pytest.approx(skin_correlation(visibility), abs=0.1)
     assert len({told_by_skin(seed, 0.0) for seed in seeds}) == 1  # the mean, whoever it is
 
 
