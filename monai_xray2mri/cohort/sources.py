@@ -15,29 +15,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from pydicom import dcmread
-
+from monai_xray2mri.cohort.server import fetch_study, is_server, studies_on_server
 from monai_xray2mri.cohort.tables import arrow, open_parquet, rows_of
 from monai_xray2mri.core.options import Option
+from monai_xray2mri.dicom.files import read_header
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.unopened import archive_kind
 from monai_xray2mri.errors import InputRefused, UsageError, Xray2MRIError
-from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.runtime.workers import Workers
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 """Ends of names of files that are a source by themselves, where no DICOM file lies beside them."""
 TABLES: Final = (".csv", ".parquet")
-USER: Final = "XRAY2MRI_DICOMWEB_USER"
-PASSWORD: Final = "XRAY2MRI_DICOMWEB_PASSWORD"
-"""Environment variables of who may read a DICOMweb server."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FILES_AT_ONCE: Final = 200
-_STUDIES_AT_ONCE: Final = 500
-_PAUSE_MS: Final = 500
-"""After which a server is asked again the first time."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +53,6 @@ class Found:
     refusal: Xray2MRIError | None = None
 
 
-def is_server(source: str) -> bool:
-    """Whether an input is the address of a DICOMweb server."""
-    return source.startswith(("http://", "https://"))
-
-
 def folder_of(source: str) -> Path:
     """The folder that the paths of an input's files start from."""
     path = Path(source)
@@ -87,7 +74,7 @@ def find_studies(
         UsageError: the input is not there, cannot be reached or is none of these.
     """
     if is_server(source):
-        return _on_server(source)
+        return (Found(study_name(uid), uid) for uid in studies_on_server(source))
     path = Path(source)
     if not path.exists():
         raise UsageError("input", "must be a folder, a table or a DICOMDIR", "nothing at that path", "Check the path.")
@@ -120,7 +107,7 @@ def staged(found: Found, source: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="xray2mri_study_") as name:
         place = Path(name)
         if is_server(source):
-            _fetch(source, found.source, place)
+            fetch_study(source, found.source, place)
             yield place
             return
         root = folder_of(source).resolve()
@@ -203,21 +190,12 @@ def _look_at(part: tuple[Path, Sequence[str]]) -> list[tuple[str, int, str | Non
     return [_one(root, name) for name in names]
 
 
-@quiet()
 def _one(root: Path, name: str) -> tuple[str, int, str | None, str]:
     path = root / name
-    size = path.stat().st_size
-    try:
-        with path.open("rb") as stream:
-            part_10 = stream.read(132).endswith(b"DICM")
-        header = dcmread(
-            path, stop_before_pixels=True, force=not part_10, specific_tags=["StudyInstanceUID", "SOPClassUID"]
-        )
-        if part_10 or ("SOPClassUID" in header and "StudyInstanceUID" in header):
-            return name, size, str(header.get("StudyInstanceUID", "") or ""), ""
-    except Exception:  # a damaged file fails anywhere in the parser
-        pass
-    return name, size, None, archive_kind(path)
+    header, size = read_header(path, ("StudyInstanceUID", "SOPClassUID")), path.stat().st_size
+    if header is None:
+        return name, size, None, archive_kind(path)
+    return name, size, str(header.get("StudyInstanceUID", "") or ""), ""
 
 
 def _in_dicomdir(path: Path) -> Iterator[Found]:
@@ -334,62 +312,6 @@ def _of_row(
         return Found(key, source, (text,) if text else (), refusal=refusal)
     size = path.stat().st_size if path.is_file() else 0
     return Found(key, source, (text,), values, size / 1e6)
-
-
-def _on_server(address: str) -> Iterator[Found]:
-    client, query = _client(address), _query(address)
-    start = 0
-    while True:
-        try:
-            studies = client.search_for_studies(
-                offset=start, limit=_STUDIES_AT_ONCE, fields=["NumberOfStudyRelatedInstances"], search_filters=query
-            )
-        except Exception as error:  # requests, HTTP status, JSON
-            raise _unreachable(error) from error
-        for study in studies:
-            (uid,) = study["0020000D"]["Value"]
-            yield Found(study_name(str(uid)), str(uid))
-        if len(studies) < _STUDIES_AT_ONCE:
-            return
-        start += len(studies)
-
-
-def _fetch(address: str, study: str, place: Path) -> None:
-    try:
-        with quiet():
-            for number, instance in enumerate(_client(address).iter_study(study), start=1):
-                instance.save_as(place / f"{number:06d}.dcm", enforce_file_format=True)
-    except Exception as error:
-        raise InputRefused("study", "must be given by the server", type(error).__name__, "Run again later.") from error
-
-
-def _client(address: str) -> Any:
-    library = optional_library("dicomweb_client.api", "cohort")
-    parts = urlsplit(address)
-    if parts.username or parts.password:
-        raise UsageError(
-            "input", "must be an address without user and password", "some in it",
-            f"Set ${USER} and ${PASSWORD}: addresses are written down.",
-        )  # fmt: skip
-    session = None
-    if os.environ.get(USER):
-        sessions = optional_library("dicomweb_client.session_utils", "cohort")
-        session = sessions.create_session_from_user_pass(os.environ[USER], os.environ.get(PASSWORD, ""))
-    client = library.DICOMwebClient(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")), session=session)
-    client.set_http_retry_params(retry=True, max_attempts=3, wait_exponential_multiplier=_PAUSE_MS)
-    return client
-
-
-def _query(address: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(address).query))
-
-
-def _unreachable(error: Exception) -> UsageError:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    return UsageError(
-        "input", "must be a DICOMweb server that answers",
-        f"status {status}" if status else type(error).__name__, "Check address, rights and query.",
-    )  # fmt: skip
 
 
 def fingerprint(found: Found, source: str) -> str:

@@ -7,13 +7,15 @@ import os
 import zipfile
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from monai_xray2mri.core.definitions import defined_object
 from monai_xray2mri.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import nn
+
+Network = TypeVar("Network", bound="nn.Module")
 
 _COMPLETE: Final = "Give --bundle the folder of a complete bundle, or restore its files."
 
@@ -63,6 +65,35 @@ def load_network(bundle: Path) -> nn.Module:
             f"bundle {bundle.name}", "must hold undamaged weights of its network", first_line, _COMPLETE
         ) from error
     return network.eval()
+
+
+def load_network_of(bundle: Path, kind: type[Network], page: str) -> Network:
+    """The network of a bundle of one system with its weights.
+
+    Args:
+        bundle: its folder.
+        kind: class of the system's networks; its module lies in the system's package.
+        page: of the documents, on the system.
+
+    Raises:
+        WeightsError: see :func:`load_network`; also a bundle of another system, or one that is not trained yet.
+    """
+    if (bundle / "configs" / "recipe.json").is_file() and not (bundle / "models" / "model.pt").exists():
+        raise WeightsError(
+            f"bundle {bundle.name}",
+            "must hold models/model.pt",
+            "it is not trained yet",
+            f"Train it: xray2mri train --bundle {bundle} --recipe recipe (docs/{page}).",
+        )
+    network = load_network(bundle)
+    if not isinstance(network, kind):
+        raise WeightsError(
+            f"bundle {bundle.name}",
+            f"must hold a network of the system {kind.__module__.split('.')[-2]}",
+            type(network).__name__,
+            "Give --bundle the folder of such a bundle.",
+        )
+    return network
 
 
 def bundle_version(bundle: Path) -> str:

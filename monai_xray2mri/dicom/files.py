@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
@@ -15,11 +15,12 @@ _PREAMBLE = 132
 _PIXEL_DATA = Tag("PixelData")
 
 
-def read_header(path: Path) -> Dataset | None:
+def read_header(path: Path, keywords: Sequence[str] | None = None) -> Dataset | None:
     """The header of a DICOM file without its pixels (of a report: all of it) and without damaged values at the top.
 
     Args:
         path: a file with or without preamble.
+        keywords: of the only elements that are wanted, SOPClassUID and StudyInstanceUID among them; None: all.
 
     Returns:
         The header with its file meta information; None for anything that is not DICOM.
@@ -28,7 +29,12 @@ def read_header(path: Path) -> Dataset | None:
         try:
             with path.open("rb") as stream:
                 part_10 = stream.read(_PREAMBLE).endswith(b"DICM")
-            header = dcmread(path, stop_before_pixels=True, force=not part_10)
+            header = dcmread(
+                path,
+                stop_before_pixels=True,
+                force=not part_10,
+                specific_tags=None if keywords is None else list(keywords),
+            )
             known = part_10 or ("SOPClassUID" in header and "StudyInstanceUID" in header)
             for tag in unreadable_tags(header):
                 del header[tag]

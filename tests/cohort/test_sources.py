@@ -182,7 +182,9 @@ class Server(http.server.BaseHTTPRequestHandler):
             self._answer("application/dicom+json", json.dumps([] if later else studies).encode())
         elif "/studies/1.2.3" in self.path:
             stream = BytesIO()
-            dcmwrite(stream, dicom_object("1.2.3"), enforce_file_format=True)
+            dataset = dicom_object("1.2.3")
+            dataset.SOPInstanceUID = "../../1.2.3.1"  # of a server that means harm
+            dcmwrite(stream, dataset, enforce_file_format=True)
             part = b"--x\r\nContent-Type: application/dicom\r\n\r\n" + stream.getvalue() + b"\r\n--x--"
             self._answer('multipart/related; type="application/dicom"; boundary=x', part)
         else:

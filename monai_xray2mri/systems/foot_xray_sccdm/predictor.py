@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from monai_xray2mri.core.bundles import bundle_version, load_network
+from monai_xray2mri.core.bundles import bundle_version, load_network_of
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.system import Progress
 from monai_xray2mri.core.volumes import mean_and_spread
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.foot_xray_sccdm.angles import AngleInterval, measure_foot
 from monai_xray2mri.systems.foot_xray_sccdm.case import FootCase
@@ -57,7 +56,7 @@ class PhotographToRadiograph:
             WeightsError: it is missing, damaged, of another system, or not trained yet.
             UsageError: the device is not there.
         """
-        network = load_difference_diffusion(bundle)
+        network = load_network_of(bundle, DifferenceDiffusion, "sccdm.md")
         digest = hashlib.sha256((bundle / "models" / "model.pt").read_bytes()).hexdigest()
         name = f"{bundle.resolve().name} {bundle_version(bundle)}"
         return cls(network, name, digest, device, AngleInterval.of(bundle, digest))
@@ -147,28 +146,3 @@ class PhotographToRadiograph:
             "disclaimer": DISCLAIMER,
             **({"forced": True} if case.forced else {}),
         }
-
-
-def load_difference_diffusion(bundle: Path) -> DifferenceDiffusion:
-    """The network of a bundle of this system with its weights.
-
-    Raises:
-        WeightsError: see :func:`~monai_xray2mri.core.bundles.load_network`; also a bundle of another system, or one
-            that is not trained yet.
-    """
-    if (bundle / "configs" / "recipe.json").is_file() and not (bundle / "models" / "model.pt").exists():
-        raise WeightsError(
-            f"bundle {bundle.name}",
-            "must hold models/model.pt",
-            "it is not trained yet",
-            f"Train it: xray2mri train --bundle {bundle} --recipe recipe (docs/sccdm.md).",
-        )
-    network = load_network(bundle)
-    if not isinstance(network, DifferenceDiffusion):
-        raise WeightsError(
-            f"bundle {bundle.name}",
-            "must hold a network of the system foot_xray_sccdm",
-            type(network).__name__,
-            "Give --bundle the folder of such a bundle.",
-        )
-    return network

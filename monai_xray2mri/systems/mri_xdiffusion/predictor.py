@@ -9,11 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
-from monai_xray2mri.core.bundles import bundle_version, load_network
+from monai_xray2mri.core.bundles import bundle_version, load_network_of
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.system import Progress
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.errors import WeightsError
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.mri_xdiffusion.case import SliceCase
 from monai_xray2mri.systems.mri_xdiffusion.drawing import SliceView, draw_cube, views_per_case
@@ -46,7 +45,7 @@ class SlicesToVolume:
             WeightsError: it is missing, damaged, of another system, or not trained yet.
             UsageError: the device is not there.
         """
-        network = load_cross_sections(bundle)
+        network = load_network_of(bundle, CrossSectionDiffusion, "xdiffusion.md")
         digest = hashlib.sha256((bundle / "models" / "model.pt").read_bytes()).hexdigest()
         return cls(network, f"{bundle.resolve().name} {bundle_version(bundle)}", digest, device)
 
@@ -129,28 +128,3 @@ class SlicesToVolume:
             "disclaimer": DISCLAIMER,
             **({"forced": True} if case.forced else {}),
         }
-
-
-def load_cross_sections(bundle: Path) -> CrossSectionDiffusion:
-    """The network of a bundle of this system with its weights.
-
-    Raises:
-        WeightsError: see :func:`~monai_xray2mri.core.bundles.load_network`; also a bundle of another system, or one
-            that is not trained yet.
-    """
-    if (bundle / "configs" / "recipe.json").is_file() and not (bundle / "models" / "model.pt").exists():
-        raise WeightsError(
-            f"bundle {bundle.name}",
-            "must hold models/model.pt",
-            "it is not trained yet",
-            f"Train it: xray2mri train --bundle {bundle} --recipe recipe (docs/xdiffusion.md).",
-        )
-    network = load_network(bundle)
-    if not isinstance(network, CrossSectionDiffusion):
-        raise WeightsError(
-            f"bundle {bundle.name}",
-            "must hold a network of the system mri_xdiffusion",
-            type(network).__name__,
-            "Give --bundle the folder of such a bundle.",
-        )
-    return network

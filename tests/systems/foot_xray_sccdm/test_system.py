@@ -19,7 +19,7 @@ from monai_xray2mri.photograph.record import PreparedFoot
 from monai_xray2mri.systems.foot_xray_sccdm import plan
 from monai_xray2mri.systems.foot_xray_sccdm.case import FootCase
 from monai_xray2mri.systems.foot_xray_sccdm.drawing import FootView
-from monai_xray2mri.systems.foot_xray_sccdm.predictor import load_difference_diffusion
+from monai_xray2mri.systems.foot_xray_sccdm.predictor import PhotographToRadiograph
 from monai_xray2mri.systems.foot_xray_sccdm.system import SYSTEM
 from monai_xray2mri.systems.registry import Loaded, system_of
 from monai_xray2mri.types import Side
@@ -128,9 +128,9 @@ def test_bundles_that_cannot_serve_are_refused(small_bundle: Path, tmp_path: Pat
         planned(tmp_path, other)
     (other / "models" / "model.pt").unlink()
     with pytest.raises(WeightsError, match="not trained yet"):
-        load_difference_diffusion(other)
+        PhotographToRadiograph.from_bundle(other, "cpu")
     with pytest.raises(WeightsError, match="system foot_xray_sccdm"):
-        load_difference_diffusion(repository / "bundle" / "knee_xray2mri")
+        PhotographToRadiograph.from_bundle(repository / "bundle" / "knee_xray2mri", "cpu")
 
 
 def test_what_a_bundle_is_is_told(small_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from monai_xray2mri.dicom.uids import deterministic_uid
 from monai_xray2mri.errors import InputRefused, UsageError, WeightsError, Xray2MRIError
 from monai_xray2mri.systems.mri_xdiffusion.drawing import scaled_slices
 from monai_xray2mri.systems.mri_xdiffusion.plan import plan_slices
-from monai_xray2mri.systems.mri_xdiffusion.predictor import SlicesToVolume, load_cross_sections
+from monai_xray2mri.systems.mri_xdiffusion.predictor import SlicesToVolume
 from monai_xray2mri.systems.mri_xdiffusion.system import SYSTEM
 from monai_xray2mri.systems.registry import Loaded
 from monai_xray2mri.types import Volume
@@ -193,4 +193,4 @@ def test_a_bundle_without_weights_says_that_it_is_not_trained(repository: Path, 
     with pytest.raises(WeightsError, match="not trained yet"):
         SlicesToVolume.from_bundle(untrained, "cpu")
     with pytest.raises(WeightsError, match="system mri_xdiffusion"):
-        load_cross_sections(repository / "bundle" / "knee_xray2mri")
+        SlicesToVolume.from_bundle(repository / "bundle" / "knee_xray2mri", "cpu")
