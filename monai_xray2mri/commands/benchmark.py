@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Final
 
-from monai_xray2mri.commands import benchmark_system, fuzzing, soak
+from monai_xray2mri.commands import benchmark_system, cohort_trial, fuzzing, soak
 from monai_xray2mri.errors import ExitCode, UsageError
 
 KINDS: Final = {
@@ -70,6 +70,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     simulate.set_defaults(run=run)
     fuzzing.add_command(kinds, common)
     soak.add_command(kinds, common)
+    cohort_trial.add_command(kinds, common)
     benchmark_system.add_commands(kinds, common)
 
 

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from tqdm import tqdm
 
 from monai_xray2mri.errors import OutOfMemory, UsageError, describe_unexpected
+from monai_xray2mri.runtime.processes import resident_gigabytes
 from monai_xray2mri.runtime.threads import one_thread_each
 
 Task = TypeVar("Task")
@@ -208,7 +208,7 @@ class Worker(Generic[Task, Result]):
         """Which limit is exceeded; empty for none."""
         if self.limits.seconds is not None and seconds > self.limits.seconds:
             return f"took longer than {self.limits.seconds:g} s and was ended"
-        if self.limits.gigabytes is not None and _gigabytes(process.pid) > self.limits.gigabytes:
+        if self.limits.gigabytes is not None and resident_gigabytes(process.pid) > self.limits.gigabytes:
             return f"took more than {self.limits.gigabytes:g} GB of memory and was ended"
         return ""
 
@@ -364,15 +364,6 @@ def _pickled_error(error: Exception) -> bytes:
     except Exception:
         return pickle.dumps(_Raised(RuntimeError(describe_unexpected(error)), trace))
     return answer
-
-
-def _gigabytes(process: int | None) -> float:
-    """Resident memory of a process; 0 where the system does not tell."""
-    try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e9
 
 
 def _end_with(sentinel: int) -> None:

@@ -30,10 +30,10 @@ from monai_xray2mri.cohort.tables import lines_of, rows_of
 from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import UsageError
+from monai_xray2mri.runtime.processes import workers_of
 from monai_xray2mri.runtime.workers import Limits
 from tests.cohort.conftest import Cohort
 from tests.helpers.misbehaving_system import write_pictures
-from tests.helpers.processes import workers_of
 
 
 def plan_rows(cohort: Cohort) -> dict[str, dict[str, object]]:

@@ -17,10 +17,10 @@ from pathlib import Path
 import httpx
 
 from monai_xray2mri.hospital.record import Record
+from monai_xray2mri.runtime.processes import children_of
 from tests.helpers.hospital_session import RealOrthanc
 from tests.helpers.hospital_system import film, install_film_system
 from tests.helpers.orthanc_session import raise_loopback
-from tests.helpers.processes import children_of
 
 SETTINGS = """
 [orthanc]

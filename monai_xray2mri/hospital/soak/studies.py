@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any, Final
 from pydicom import Dataset, dcmread
 from pydicom.uid import BasicTextSRStorage, ExplicitVRLittleEndian
 
+from monai_xray2mri.dicom.copies import as_other_study
 from monai_xray2mri.dicom.uids import deterministic_uid, encoded
 from monai_xray2mri.errors import InputRefused
 from monai_xray2mri.runtime.optional import optional_library
@@ -115,12 +115,8 @@ def _study(number: int, kind: str, template: Dataset, seed: int) -> SoakStudy:
 
 def film_of(study: SoakStudy, template: Dataset, name: str = "film") -> bytes:
     """A film of a study."""
-    dataset = copy.deepcopy(template)
-    dataset.PatientID, dataset.PatientName = study.patient, f"{study.patient}^Soak"
+    dataset = as_other_study(template, study.patient, study.uid, name)
     dataset.AccessionNumber = f"{study.number:08d}"
-    dataset.StudyInstanceUID = study.uid
-    dataset.SeriesInstanceUID = deterministic_uid(study.uid, name, "series")
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = deterministic_uid(study.uid, name)
     if study.kind in ("refused", "report after a refusal"):
         for keyword in ("ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing"):
             if keyword in dataset:

@@ -17,6 +17,7 @@ from monai_xray2mri.errors import ExitCode, InputRefused, UsageError
 from monai_xray2mri.knee.data.arrays import KneeStore
 from monai_xray2mri.knee.data.simulated import simulate_training_set, training_arrays
 from monai_xray2mri.knee.data.slices import TrainingSlices, ValidationSlices
+from monai_xray2mri.runtime.processes import children_of
 from monai_xray2mri.simulation.knee.people.seeds import (
     CALIBRATION,
     LESION_ENRICHED,
@@ -25,7 +26,6 @@ from monai_xray2mri.simulation.knee.people.seeds import (
     TRAINING,
     VALIDATION,
 )
-from tests.helpers.processes import children_of
 
 
 def command(folder: Path, *options: str) -> list[str]:

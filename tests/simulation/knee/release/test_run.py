@@ -17,11 +17,11 @@ import pytest
 
 from monai_xray2mri.errors import SomeCasesFailed, UsageError
 from monai_xray2mri.runtime.files import lock_folder
+from monai_xray2mri.runtime.processes import workers_of
 from monai_xray2mri.simulation.knee.people.participants import draw_participant
 from monai_xray2mri.simulation.knee.release import run as release_run
 from monai_xray2mri.simulation.knee.release.layout import CLINICAL, CONTENTS, ENROLLEES, EXAMINATIONS, GRADINGS, places
 from monai_xray2mri.simulation.knee.release.run import simulate_release
-from tests.helpers.processes import workers_of
 
 CALL = """
 import signal
@@ -29,8 +29,8 @@ import sys
 from pathlib import Path
 from monai_xray2mri.simulation.knee.release.run import simulate_release
 from monai_xray2mri.simulation.knee.release.settings import ReleaseSettings
-from tests.helpers.processes import workers_of
-from tests.helpers.processes import workers_of
+from monai_xray2mri.runtime.processes import workers_of
+from monai_xray2mri.runtime.processes import workers_of
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     settings = ReleaseSettings(int(sys.argv[2]), int(sys.argv[3]), films="plain")
