@@ -296,8 +296,8 @@ def _killed(trial: Trial, studies: Sequence[Study]) -> Ran:
         while job.process.poll() is None:
             time.sleep(_LOOK_SECONDS)
             done = done_cases()
-            if done >= cases // 2 and not kills["jobs"]:
-                kills["jobs"] += 1
+            if done >= cases // 2 and not kills["jobs killed"]:
+                kills["jobs killed"] += 1
                 job.kill()
                 job = _Command(trial)
             elif moments and done >= moments[0]:
@@ -306,7 +306,7 @@ def _killed(trial: Trial, studies: Sequence[Study]) -> Ran:
                 if workers:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(draw.choice(workers), signal.SIGKILL)
-                        kills["workers"] += 1
+                        kills["workers killed"] += 1
                         moments.pop(0)
         if done_cases() < cases:
             kills["cases set aside"] = cases - done_cases()

@@ -109,11 +109,9 @@ def table(found: dict[str, Any]) -> str:
     lines = [f"{'studies, cases':<34} {found['studies']}, {found['cases']}"]
     lines += [f"{'plan':<34} {found['plan_seconds']} s"]
     for name, ran in found["runs"].items():
+        killed = ", ".join(f"{count} {word}" for word, count in ran.get("kills", {}).items())
         wrong = [f"{count} {word}" for word in ("lost", "twice", "drafts") if (count := ran[word])]
         wrong += [f"{len(ran['differ'])} files differ"] if ran.get("differ") else []
-        killed = ", ".join(
-            f"{count} {word}" + " killed" * (word != "cases set aside") for word, count in ran.get("kills", {}).items()
-        )
         lines.append(
             f"{name:<34} {ran['seconds']:.1f} s, "
             + (f"{ran['cpu_seconds']:.1f} CPU s, " if "cpu_seconds" in ran else "")

@@ -36,7 +36,7 @@ def test_killed_workers_and_jobs_change_nothing(negative: Cohort, tmp_path: Path
     found = run_trial(trial, ("bare", "killed"))
     assert found["clean"] and found["runs"]["killed"]["results"] == 8
     kills = found["runs"]["killed"]["kills"]
-    assert (kills["jobs"], kills["workers"]) == (1, 2)
+    assert (kills["jobs killed"], kills["workers killed"]) == (1, 2)
 
 
 def test_a_run_that_makes_other_files_is_seen(
