@@ -8,12 +8,14 @@ import platform
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monai_xray2mri.commands.options import add_bundle, named_path, show_progress
 from monai_xray2mri.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from monai_xray2mri.core.shards import Shard
     from monai_xray2mri.evaluation.evaluation import Evaluation
 
 _DESCRIPTION = (
@@ -57,8 +59,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     )  # fmt: skip
     parser.add_argument(
         "--part", default="1/1", metavar="I/N",
-        help="only every N-th case, from the I-th on, for N processes with one output folder (default: all)",
+        help="only every N-th case, from the I-th on, for N machines with one output folder (default: all)",
     )  # fmt: skip
+    parser.add_argument("--workers", type=int, default=1, help="processes that measure (default: %(default)s)")
     parser.add_argument(
         "--other-simulator", action="store_true",
         help="also evaluate weights that were trained on another version of the simulator",
@@ -74,9 +77,11 @@ def run(options: argparse.Namespace) -> int:
         UsageError: options contradict each other, or an optional package is missing.
         WeightsError: a bundle's or a method's weights are missing or damaged.
     """
+    from monai_xray2mri.core.shards import Shard
     from monai_xray2mri.evaluation.records import check_settings
     from monai_xray2mri.evaluation.results import FIGURES, METRICS_FILE, write_results
     from monai_xray2mri.runtime.optional import optional_library
+    from monai_xray2mri.runtime.workers import Workers
 
     for name in ("matplotlib", "skimage", "scipy"):
         optional_library(name)  # a missing package is an error before the computation, not after it
@@ -87,6 +92,11 @@ def run(options: argparse.Namespace) -> int:
         planned.forget_sheets(figures)
     if not options.quiet:
         _tell_cost(planned)
+    if options.workers > 1 and any(task.todo for task in planned.tasks):
+        parts = Shard.parse(options.part).divided(options.workers)
+        for _ in Workers(options.workers)(partial(_measure_part, options), parts):
+            pass
+        planned = _planned(options)  # with what the workers have recorded
     _measure(planned, show_progress(options), options.quiet)
     if planned.complete:
         planned.draw_sheets(figures)
@@ -112,7 +122,11 @@ def _planned(options: argparse.Namespace) -> Evaluation[Any, Any]:
     from monai_xray2mri.evaluation.suite import CaseSource, choose_suite
     from monai_xray2mri.systems.registry import default_bundle, system_of
 
-    for option, value in (("knees", options.cases), ("training-knees", options.training_cases)):
+    for option, value in (
+        ("knees", options.cases),
+        ("training-knees", options.training_cases),
+        ("workers", options.workers),
+    ):
         if value is not None and value < 1:
             raise UsageError(f"option {option}", "must be at least 1", str(value))
     bundle = options.bundle or default_bundle()
@@ -187,6 +201,11 @@ def _tell_quality(planned: Evaluation[Any, Any]) -> None:
     if planned.suite.quality is not None:
         table = planned.suite.quality(planned.rows, planned.setting)
         print(f"xray2mri: {markdown(table)}" if table else "xray2mri: no stated bar was measured", file=sys.stderr)
+
+
+def _measure_part(options: argparse.Namespace, part: Shard) -> None:
+    """Measure one part in a process of its own; it writes records of its own, as parts on several machines do."""
+    _measure(_planned(argparse.Namespace(**{**vars(options), "part": str(part)})), False, True)
 
 
 def _measure(planned: Evaluation[Any, Any], bars: bool, quiet: bool) -> None:

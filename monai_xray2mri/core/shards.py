@@ -39,6 +39,18 @@ class Shard:
         """Whether the item of this index belongs to it, where every ``of``-th does."""
         return index % self.of == self.number - 1
 
+    def divided(self, count: int) -> tuple[Shard, ...]:
+        """This part in ``count`` parts, which together hold what it holds.
+
+        Example:
+            >>> Shard(2, 3).divided(2)
+            (Shard(number=2, of=6), Shard(number=5, of=6))
+        """
+        return tuple(Shard(self.number + self.of * place, self.of * count) for place in range(count))
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
     @property
     def suffix(self) -> str:
         """Of a file of its own, so that processes do not write into one: ``.3of7``; empty for the only one."""

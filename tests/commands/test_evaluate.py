@@ -30,6 +30,12 @@ def evaluate(bundle: Path, output: Path, *options: object) -> int:
     return main(["evaluate", "--bundle", str(bundle), "--output", str(output), "--device", "cpu", *map(str, options)])
 
 
+def measured(output: Path) -> dict[str, Any]:
+    """The results without what belongs to the run."""
+    found: dict[str, Any] = json.loads((output / "metrics.json").read_text())
+    return {name: value for name, value in found.items() if name not in ("seconds", "settings")}
+
+
 def test_two_knees_end_to_end(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A part, the whole, and a method added later, at its own cost; a knee without its volume is skipped for all."""
     theirs, output = tmp_path / "theirs", tmp_path / "out"
@@ -38,9 +44,13 @@ def test_two_knees_end_to_end(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     options = ["--knees", 2, "--seed", SEED, "--training-knees", 1]
     assert evaluate(tiny, output, *options, "--part", "1/2") == ExitCode.DONE
     assert capsys.readouterr().out == f"{output / 'records'}\n" and not (output / "metrics.json").exists()
+    apart = tmp_path / "apart"
+    assert evaluate(tiny, apart, *options, "--workers", 2) == ExitCode.DONE
+    capsys.readouterr()
     assert evaluate(tiny, output, *options) == ExitCode.DONE
     said = capsys.readouterr()
     assert said.out == f"{output / 'metrics.json'}\n"
+    assert measured(apart) == measured(output)
     assert "2 test knees" in said.err and "about" in said.err and "minutes" in said.err
     alone: dict[str, Any] = json.loads((output / "metrics.json").read_text())
     assert list(alone["methods"]) == ["tiny", "mean slice", "nearest neighbour"] and not alone["skipped"]
