@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import fcntl
 import json
+import math
 import os
 import shutil
 import socket
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from monai_xray2mri.commands.options import add_bundle, named_path
 from monai_xray2mri.errors import ExitCode, UsageError
+from monai_xray2mri.runtime.workers import Workers
 
 if TYPE_CHECKING:
     from monai_xray2mri.hospital.soak.soak import Soaked
@@ -43,17 +45,18 @@ def add_command(kinds: argparse._SubParsersAction[argparse.ArgumentParser], comm
     )
     parser.add_argument("--studies", type=int, default=1000, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of studies and faults (default: %(default)s)")
-    parser.add_argument("--films", type=named_path, help="folder of DICOM films to copy (default: a simulated one)")
+    parser.add_argument("--films", type=named_path, help="folder of DICOM films to copy (default: a small one)")
     parser.add_argument("--steps", type=int, default=2, help="of the sampler; 0: the bundle's (default: %(default)s)")
     parser.add_argument("--slices", type=int, default=6, help="of a volume; 0: the bundle's (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="workers at once (default: %(default)s)")
     parser.add_argument(
         "--incident-every",
         type=int,
-        default=3,
+        default=8,
         metavar="N",
         help="one thing breaks after N studies (default: %(default)s)",
     )
+    parser.add_argument("--minutes", type=int, help="send no further study after so many (default: all are sent)")
     parser.add_argument("--output", type=named_path, help="folder that keeps the logs (default: none are kept)")
     add_bundle(parser)
     parser.set_defaults(run=run)
@@ -66,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
         UsageError: Orthanc is not installed, or this user may not have namespaces of its own.
         InputRefused: the folder of films holds none.
     """
-    for name in ("studies", "workers", "incident_every"):
-        if getattr(options, name) < 1:
+    for name in ("studies", "workers", "incident_every", "minutes"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UsageError(f"option {name}", "must be at least 1", str(getattr(options, name)))
     if shutil.which("Orthanc") is None:
         raise UsageError("Orthanc", "must be installed", "no such program", "apt-get install orthanc.")
@@ -78,7 +81,10 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="xray2mri-soak-") as scratch:
         folder = Path(options.output or scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        templates = read_templates(options.films or _simulated(Path(scratch) / "films"), _TEMPLATES)
+        if options.films is None:
+            # In a process of its own: this one need not load what simulates.
+            list(Workers(1, apart=True)(_write_small_film, [Path(scratch) / "films"]))
+        templates = read_templates(options.films or Path(scratch) / "films", _TEMPLATES)
         _isolate()
         sampling = "\n".join(
             f"{name} = {getattr(options, name)}" for name in ("steps", "slices") if getattr(options, name)
@@ -93,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
                 sampling,
                 options.workers,
                 options.incident_every,
+                seconds=math.inf if options.minutes is None else 60.0 * options.minutes,
                 told=(lambda text: None) if options.quiet else (lambda text: print(f"soak: {text}", file=sys.stderr)),
             )
         )
@@ -102,11 +109,23 @@ def run(options: argparse.Namespace) -> int:
     return ExitCode.DONE if found.verdict.is_clean else ExitCode.SOME_CASES_FAILED
 
 
-def _simulated(folder: Path) -> Path:
-    from monai_xray2mri.systems.knee_xray2mri.example_study import write_example_study
+def _write_small_film(folder: Path) -> None:
+    """Write one knee of the example study at twice its pixel size, so that a thousand of them fit into memory."""
+    from monai_xray2mri.dicom.uids import encoded
+    from monai_xray2mri.runtime.files import write_whole
+    from monai_xray2mri.simulation.knee.film.film import simulate_film
+    from monai_xray2mri.simulation.knee.film.film_dicom import film_dataset
+    from monai_xray2mri.systems.knee_xray2mri.example_study import EXAMPLE_SEED
 
-    write_example_study(folder)
-    return folder
+    film = film_dataset(simulate_film(EXAMPLE_SEED))
+    rows, columns = film.Rows // 2, film.Columns // 4
+    pixels = film.pixel_array[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).mean(axis=(1, 3))
+    film.Rows, film.Columns, film.PixelData = rows, columns, pixels.round().astype("<u2").tobytes()
+    film.ImageLaterality, film.SeriesDescription = "R", "PA Fixed Flexion Knee"
+    for keyword in ("ImagerPixelSpacing", "PixelSpacing"):
+        if keyword in film:
+            setattr(film, keyword, [2 * float(length) for length in film[keyword].value])
+    write_whole(folder / "film.dcm", encoded(film))
 
 
 def _isolate() -> None:
@@ -125,6 +144,7 @@ def table(found: Soaked) -> str:
     """What a soak found, for people."""
     verdict = found.verdict
     rows: list[tuple[str, object]] = [("received", verdict.received)]
+    rows.append(("answered", verdict.ends["done"] + verdict.ends["refused"]))
     rows += [(f"ended: {end}", count) for end, count in sorted(verdict.ends.items())]
     rows += [
         ("lost", len(verdict.lost)),
@@ -135,11 +155,12 @@ def table(found: Soaked) -> str:
     ]
     rows += [(f"latency, percentile {percent}", f"{seconds} s") for percent, seconds in verdict.latency_s.items()]
     rows += [
-        ("memory, first and last quarter", "{} and {} MB".format(*found.memory_mb)),
+        ("memory of the larger worker, over time", f"{' '.join(map(str, found.memory_mb))} MB"),
         ("took", f"{found.seconds} s"),
     ]
     rows += sorted(found.incidents.items())
     rows += [(f"killed at {event}, state {state}", count) for event, states in sorted(found.kills.items())
              for state, count in sorted(states.items())]  # fmt: skip
+    rows.append(("killed at no", ", ".join(found.uncovered) or "kill point and state left out"))
     lines = [f"{name:<42} {value}" for name, value in rows]
     return "\n".join([*lines, *verdict.lost, *verdict.doubled, *verdict.undelivered])

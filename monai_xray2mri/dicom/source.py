@@ -152,16 +152,18 @@ def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -
         target.add(element)
 
 
-def _elements(source: Dataset, keywords: Iterable[str]) -> Iterable[DataElement]:
+@quiet()
+def _elements(source: Dataset, keywords: Iterable[str]) -> list[DataElement]:
     """Copies of the attributes that have a readable value, with all texts decoded."""
+    found: list[DataElement] = []
     for keyword in keywords:
-        with quiet():
-            try:
-                element = _element(source, keyword)
-            except Exception:  # a damaged value raises what its bytes provoke; it is not taken over
-                continue
+        try:
+            element = _element(source, keyword)
+        except Exception:  # a damaged value raises what its bytes provoke; it is not taken over
+            continue
         if element is not None:
-            yield element
+            found.append(element)
+    return found
 
 
 def _element(source: Dataset, keyword: str) -> DataElement | None:

@@ -11,7 +11,7 @@ from statistics import quantiles
 from monai_xray2mri.hospital.record import Manifest, Record, State
 from monai_xray2mri.hospital.soak.peer import Peer
 from monai_xray2mri.hospital.soak.processes import OrthancProcess
-from monai_xray2mri.hospital.soak.studies import PLANTED, SoakStudy
+from monai_xray2mri.hospital.soak.studies import CHANGED, PLANTED, SoakStudy
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Verdict:
         wrong_patient: instances at another patient or study than that of their source.
         undelivered: studies whose result the destination does not have.
         named: files of the log that name a patient.
-        latency_s: percentiles 50, 90, 99 of the seconds from the last source to the end.
+        latency_s: percentiles 50, 90, 99 of the seconds from the film to the end, where nothing came later.
     """
 
     received: int = 0
@@ -69,11 +69,13 @@ def judge(orthanc: OrthancProcess, peer: Peer, studies: Sequence[SoakStudy], log
         verdict.ends[end] += 1
         if end not in study.expected:
             verdict.lost.append(f"{name}: {end}")
+        record = record_of(orthanc, study.orthanc)
+        if study.acted and study.kind in CHANGED and record is not None and record.fingerprint == study.before:
+            verdict.lost.append(f"{name}: what came later has no answer")
         if end in ("done", "refused"):
             _judge_result(orthanc, peer, study, name, verdict)
-            record = record_of(orthanc, study.orthanc)
-            if record is not None and not study.acted:
-                latencies.append(record.ended - study.sent)
+            if study.ended and not study.acted:
+                latencies.append(study.ended - study.sent)
     known_studies = {study.orthanc for study in studies}
     for other in orthanc.ask("/studies") or []:  # copies that Orthanc has made
         if other not in known_studies and record_of(orthanc, other) is not None:

@@ -28,6 +28,10 @@ class OrthancProcess:
         dicom: port of its DICOM server.
         modalities: that it may send to: ``{"PACS": ["PACS", "127.0.0.1", 11112]}``.
         storage: folder of its files; None: below ``folder``.
+        own_clock: whether it gets a clock that :meth:`set_clock` can set, which Debian's libfaketime makes.
+
+    Attributes:
+        has_own_clock: whether it has such a clock: not where the library is not installed.
 
     Raises:
         UsageError: the program is not installed, or does not answer.
@@ -41,6 +45,7 @@ class OrthancProcess:
         dicom: int,
         modalities: Mapping[str, Sequence[object]],
         storage: Path | None = None,
+        own_clock: bool = False,
     ) -> None:
         self.title, self.http, self.dicom = title, http, dicom
         self.url = f"http://127.0.0.1:{http}"
@@ -67,13 +72,31 @@ class OrthancProcess:
         self._httpx = optional_library("httpx", "hospital")
         self.client = self._httpx.Client(base_url=self.url, timeout=_PATIENCE_S, trust_env=False)
         self._process: subprocess.Popen[bytes] | None = None
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None) if own_clock else None
+        self._clock, self._environment = folder / f"{title}.clock", dict(os.environ)
+        self.has_own_clock = library is not None
+        if library is not None:
+            self.set_clock(0)
+            self._environment |= {
+                "LD_PRELOAD": str(library),
+                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+                "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
         self.start()
+
+    def set_clock(self, seconds: float) -> None:
+        """Let its clock be wrong by so many seconds from now on, where it has one of its own."""
+        if self.has_own_clock:
+            self._clock.write_text(f"{seconds:+.0f}\n")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         with self._log.open("ab") as log:
             try:
-                self._process = subprocess.Popen(["Orthanc", str(self._configuration)], stdout=log, stderr=log)
+                self._process = subprocess.Popen(
+                    ["Orthanc", str(self._configuration)], stdout=log, stderr=log, env=self._environment
+                )
             except FileNotFoundError:
                 raise UsageError(
                     "Orthanc", "must be installed", "no such program", "apt-get install orthanc."
@@ -112,6 +135,10 @@ class WorkerProcess:
         log: file that its lines are appended to.
         environment: of the process.
         flags: further arguments.
+
+    Attributes:
+        kill_at: events at which it is killed, one after the other, each when the log next has it.
+        killed: is told the event and the study.
     """
 
     def __init__(
@@ -119,7 +146,7 @@ class WorkerProcess:
     ) -> None:
         self._command = [sys.executable, "-m", "monai_xray2mri.cli", "serve", "--settings", str(settings), *flags]
         self._log, self._environment = log, {**os.environ, **(environment or {})}
-        self.kill_at = ""
+        self.kill_at: list[str] = []
         self.killed: Callable[[str, str], object] = lambda event, study: None
         self.process: subprocess.Popen[str] | None = None
         self.start()
@@ -163,8 +190,9 @@ class WorkerProcess:
         for line in process.stderr:
             with self._log.open("a") as log:
                 log.write(line)
-            if self.kill_at and f'"event": "{self.kill_at}"' in line:
-                event, self.kill_at = self.kill_at, ""
+            event = next((one for one in self.kill_at if f'"event": "{one}"' in line), "")
+            if event and process.poll() is None:
+                self.kill_at.remove(event)
                 process.kill()
                 process.wait()
                 self.killed(event, json.loads(line).get("study", ""))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import random
 import signal
 import socket
@@ -19,19 +21,25 @@ from typing import Any, Final
 
 from pydicom import Dataset
 
+from monai_xray2mri.hospital.record import State
 from monai_xray2mri.hospital.soak import peer as answers
 from monai_xray2mri.hospital.soak.judge import Verdict, end_of, judge, record_of
 from monai_xray2mri.hospital.soak.peer import Peer
 from monai_xray2mri.hospital.soak.processes import OrthancProcess, WorkerProcess
-from monai_xray2mri.hospital.soak.studies import SoakStudy, coerced, draw_studies, film_of, report_of, send
+from monai_xray2mri.hospital.soak.studies import CHANGED, SoakStudy, coerced, draw_studies, film_of, report_of, send
 
 _HTTP, _DICOM, _PEER, _PAGE = 18042, 14242, 11112, 18080
 _HALF_S: Final = 5.0
 _BACKLOG: Final = 12
 """Studies that may wait before the next one is sent."""
 _FINAL: Final = ("done", "refused", "failed", "passed over", "deleted")
+_MOMENTS: Final = 20
+"""Values of memory that are kept of a whole soak."""
+_CLOCK_BACK_S: Final = 3600
 KILL_POINTS: Final = ("claimed", "read", "made", "stored", "sending", "delivered", "sent", "done")
 """Events of the log at which a worker is killed."""
+KILLED_IN: Final = tuple(state.value for state in (State.CLAIMED, State.MADE, State.STORED, State.SENT, State.DONE))
+"""States in which a kill must have left studies, for all of them to be covered."""
 _SETTINGS = """
 [orthanc]
 url = "http://127.0.0.1:{http}"
@@ -74,7 +82,8 @@ class SoakOptions:
         workers: how many at once.
         incidents: one breaks after about so many studies.
         patience_s: seconds without a further study coming to its end after which the soak is over.
-        quiet: say nothing meanwhile.
+        seconds: after which no further study is sent.
+        told: what happens, for people.
     """
 
     studies: int
@@ -86,6 +95,7 @@ class SoakOptions:
     workers: int = 2
     incidents: int = 3
     patience_s: float = 300.0
+    seconds: float = math.inf
     told: Callable[[str], object] = lambda text: None
 
 
@@ -97,15 +107,23 @@ class Soaked:
         verdict: on the studies.
         incidents: what broke, and how often.
         kills: state that the study was in when a worker was killed, by the event of its log.
-        memory_mb: median memory of a worker with its child in the first and in the last quarter.
+        memory_mb: memory of the larger worker with its child, as medians over equal parts of the whole.
         seconds: of the whole.
     """
 
     verdict: Verdict
     incidents: Counter[str] = field(default_factory=Counter)
     kills: dict[str, Counter[str]] = field(default_factory=dict)
-    memory_mb: tuple[float, float] = (0.0, 0.0)
+    memory_mb: list[int] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def uncovered(self) -> list[str]:
+        """Kill points at which no worker was killed, and states in which no kill has left a study."""
+        left = {state for states in self.kills.values() for state in states}
+        return [point for point in KILL_POINTS if point not in self.kills] + [
+            f"state {state}" for state in KILLED_IN if state not in left
+        ]
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
@@ -116,7 +134,8 @@ class Soaked:
             "verdict": verdict,
             "incidents": dict(self.incidents),
             "kills": kills,
-            "memory_mb": list(self.memory_mb),
+            "uncovered": self.uncovered,
+            "memory_mb": self.memory_mb,
             "seconds": self.seconds,
         }
 
@@ -127,43 +146,43 @@ class Soak:
     def __init__(self, options: SoakOptions) -> None:
         self._options, self._rng = options, random.Random(options.seed)
         folder = options.folder
-        storage = _small_disk(folder / "storage")
-        self._ballast = storage / "ballast"
+        self._disk = _Disk(folder / "storage")
         place = {"PEER": ["PEER", "127.0.0.1", _PEER]}
-        self._orthanc = OrthancProcess(folder, "ORTHANC", _HTTP, _DICOM, place, storage)
+        self._orthanc = OrthancProcess(folder, "ORTHANC", _HTTP, _DICOM, place, self._disk.folder, True)
         self._peer = Peer(_PEER)
         self._logs = [folder / f"worker {number}.log" for number in range(options.workers)]
         self._workers = [self._worker(number) for number in range(options.workers)]
         self._found = Soaked(Verdict())
         self._memory = list[float]()
         self._healing = list[threading.Timer]()
+        self._over = set[int]()
         self._incidents = self._draw_incidents()
 
     def run(self) -> Soaked:
         """Send, break, heal, wait, judge."""
-        began, studies = (
-            time.monotonic(),
-            draw_studies(self._options.studies, self._options.templates, self._options.seed),
-        )
+        options, began, sent = self._options, time.monotonic(), list[SoakStudy]()
         try:
-            for number, study in enumerate(studies):
+            for number, study in enumerate(draw_studies(options.studies, options.templates, options.seed)):
+                if time.monotonic() - began > options.seconds:
+                    options.told(f"no more is sent: {round(options.seconds / 60)} minutes are over")
+                    break
                 self._admit(study)
-                if number % self._options.incidents == self._options.incidents - 1:
+                sent.append(study)
+                if number % options.incidents == options.incidents - 1:
                     self._break()
-                self._look_after(studies[: number + 1], 0.1)
-                while len(self._open(studies[: number + 1])) > _BACKLOG:
-                    self._look_after(studies[: number + 1])
+                if number % 100 == 99:
+                    options.told(f"{number + 1} studies sent, {round(time.monotonic() - began)} s")
+                while len(self._look_after(sent, 0.1)) > _BACKLOG:
+                    time.sleep(1)
             self._heal()
-            self._wait(studies)
-            self._found.verdict = judge(self._orthanc, self._peer, studies, self._logs)
+            self._wait(sent)
+            self._found.verdict = judge(self._orthanc, self._peer, sent, self._logs)
         finally:
             for worker in self._workers:
                 worker.end(signal.SIGTERM)
             self._peer.stop()
             self._orthanc.kill()
-        quarter = max(1, len(self._memory) // 4)
-        if self._memory:
-            self._found.memory_mb = (round(median(self._memory[:quarter])), round(median(self._memory[-quarter:])))
+        self._found.memory_mb = _medians(self._memory)
         self._found.seconds = round(time.monotonic() - began, 1)
         return self._found
 
@@ -184,7 +203,7 @@ class Soak:
             self._send(content)
         found = self._orthanc.client.post("/tools/lookup", content=study.uid).json()
         study.orthanc = next(one["ID"] for one in found if one["Type"] == "Study")
-        study.sent = time.time()
+        study.sent = time.monotonic()
 
     def _send(self, content: bytes) -> None:
         """Send until it is taken, as a modality does."""
@@ -197,26 +216,39 @@ class Soak:
             time.sleep(1)
         raise TimeoutError("Orthanc takes nothing")
 
-    def _open(self, studies: Sequence[SoakStudy]) -> list[SoakStudy]:
-        """Studies that are not at their end, or whose later events are outstanding."""
-        return [study for study in studies if not self._is_over(study)]
-
     def _is_over(self, study: SoakStudy) -> bool:
+        """Whether it is at its end, and what comes later to its kind was answered, too."""
         try:
             end = end_of(self._orthanc, study)
         except Exception:  # Orthanc is down at the moment
             return False
-        return end in _FINAL and end in study.expected and (study.acted or study.kind not in _LATER)
+        if end not in _FINAL or end not in study.expected or (study.kind in _LATER and not study.acted):
+            return False
+        return study.kind not in CHANGED or self._fingerprint(study) != study.before
 
-    def _look_after(self, studies: Sequence[SoakStudy], pause: float = 1.0) -> None:
-        """Let happen what comes later to a study; restart workers; measure memory."""
-        for study in self._open(studies):
+    def _look_after(self, studies: Sequence[SoakStudy], pause: float = 1.0) -> list[SoakStudy]:
+        """Let happen what comes later to a study; restart workers; measure memory; wait.
+
+        Returns:
+            Studies that are not at their end, or whose later events are outstanding. One that was over is not asked
+            for again: the judge sees what became of it.
+        """
+        left = list[SoakStudy]()
+        for study in studies:
+            if study.number in self._over:
+                continue
+            if self._is_over(study):
+                self._over.add(study.number)
+                study.ended = time.monotonic()
+                continue
+            left.append(study)
             act = _LATER.get(study.kind)
             if act is None or study.acted:
                 continue
             try:
+                before = self._fingerprint(study)
                 if act(self, study):
-                    study.acted, study.sent = True, time.time()
+                    study.acted, study.before = True, before
             except Exception:  # Orthanc is down at the moment: the next look tries again
                 continue
         for worker in self._workers:
@@ -224,20 +256,25 @@ class Soak:
                 self._found.incidents["worker restarted"] += 1
         self._memory.append(max(worker.memory_mb() for worker in self._workers))
         time.sleep(pause)
+        return left
 
     def _wait(self, studies: Sequence[SoakStudy]) -> None:
         """Until every study is at its end, or nothing has moved for as long as patience lasts."""
         open_before, since = -1, time.monotonic()
-        while (left := len(self._open(studies))) and time.monotonic() - since < self._options.patience_s:
+        while (left := len(self._look_after(studies))) and time.monotonic() - since < self._options.patience_s:
             if left != open_before:
                 open_before, since = left, time.monotonic()
                 self._options.told(f"{left} studies to come")
-            self._look_after(studies)
         time.sleep(4)  # who takes copies and own results for work, begins now
 
     def _state(self, study: SoakStudy) -> str:
         record = record_of(self._orthanc, study.orthanc)
         return "" if record is None else record.state.value
+
+    def _fingerprint(self, study: SoakStudy) -> str:
+        """Of the sources that its state is about."""
+        record = record_of(self._orthanc, study.orthanc)
+        return "" if record is None else record.fingerprint
 
     def _after(self, study: SoakStudy, state: str, content: Callable[[], bytes]) -> bool:
         if self._state(study) != state:
@@ -268,6 +305,9 @@ class Soak:
     def _draw_incidents(self) -> list[str]:
         """Every incident once, in an order of the seed, then drawn."""
         every = [*_INCIDENTS, *(f"worker killed at {point}" for point in KILL_POINTS)]
+        if not self._orthanc.has_own_clock:
+            every.remove(_CLOCK)
+            self._options.told(f"left out: {_CLOCK} (libfaketime is not installed: apt-get install faketime)")
         self._rng.shuffle(every)
         count = self._options.studies // self._options.incidents + 1
         return every + self._rng.choices(every, k=max(0, count - len(every)))
@@ -279,7 +319,7 @@ class Soak:
         self._found.incidents[name] += 1
         self._options.told(name)
         if name.startswith("worker killed at "):
-            self._rng.choice(self._workers).kill_at = name.removeprefix("worker killed at ")
+            self._rng.choice(self._workers).kill_at.append(name.removeprefix("worker killed at "))
         else:
             _INCIDENTS[name](self)
 
@@ -316,30 +356,27 @@ class Soak:
         self._later(_HALF_S, half.close)
 
     def _fill_disk(self) -> None:
-        with self._ballast.open("wb") as ballast:
-            try:
-                while True:
-                    ballast.write(bytes(1 << 20))
-                    ballast.flush()
-            except OSError:
-                pass
-        self._later(6, lambda: self._ballast.unlink(missing_ok=True))
+        self._disk.fill()
+        self._later(6, self._disk.empty)
+
+    def _set_clock_back(self) -> None:
+        self._orthanc.set_clock(-_CLOCK_BACK_S)
+        self._later(10, lambda: self._orthanc.set_clock(0))
 
     def _heal(self) -> None:
         for timer in self._healing:
             timer.join()
-        self._ballast.unlink(missing_ok=True)
         self._peer.next.clear()
-        for worker in self._workers:
-            worker.kill_at = ""
 
 
+_CLOCK: Final = "Orthanc's clock an hour back"
 _INCIDENTS: Final[dict[str, Callable[[Soak], None]]] = {
     "Orthanc killed right after a study": Soak._kill_orthanc,
     "destination down": Soak._take_destination_away,
     "destination misbehaves": Soak._misbehave,
     "half association": Soak._send_half,
     "disk full": Soak._fill_disk,
+    _CLOCK: Soak._set_clock_back,
 }
 _LATER: Final[dict[str, Callable[[Soak, SoakStudy], bool]]] = {
     "same again after the answer": lambda soak, study: soak._after(study, "done", lambda: study.films[0]),
@@ -355,11 +392,31 @@ _LATER: Final[dict[str, Callable[[Soak, SoakStudy], bool]]] = {
 """What comes later to a study of a kind; returns whether it has happened."""
 
 
-def _small_disk(folder: Path) -> Path:
-    """A folder in memory for Orthanc's files, so that filling it fills nothing else."""
-    folder.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", str(folder)], check=True)
-    return folder
+class _Disk:
+    """A disk in memory for Orthanc's files, which can be full without anything else being so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=90%", "tmpfs", str(folder)], check=True)
+
+    def fill(self) -> None:
+        """Leave no room."""
+        status = os.statvfs(self.folder)
+        self._resize(str((status.f_blocks - status.f_bfree) * status.f_frsize))
+
+    def empty(self) -> None:
+        """Give the room back."""
+        self._resize("90%")
+
+    def _resize(self, size: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=False)
+
+
+def _medians(values: Sequence[float]) -> list[int]:
+    """Medians over equal parts of a row of values."""
+    step = max(1, -(-len(values) // _MOMENTS))
+    return [round(median(values[start : start + step])) for start in range(0, len(values), step)]
 
 
 def run_soak(options: SoakOptions) -> Soaked:

@@ -43,6 +43,8 @@ EXPECTED: Final = {
     "deleted while it is made": ("deleted",),
 }
 """How it may end; everything else is done."""
+CHANGED: Final = ("late film", "report after the answer", "report after a refusal")
+"""Kinds to which a source comes after the answer, which must then be another one."""
 
 
 @dataclass
@@ -56,9 +58,10 @@ class SoakStudy:
         uid: its Study Instance UID.
         films: of which it consists at first.
         orthanc: its identifier in Orthanc, once it was sent.
-        sent: when it was sent, in seconds since 1970.
+        sent: when it was sent, in seconds of the soak's clock, which never goes back.
+        ended: when it was seen to be at its end.
         acted: whether what comes later has happened.
-        made: number of results that it had when that happened.
+        before: fingerprint of the sources that were answered before that happened.
     """
 
     number: int
@@ -68,8 +71,9 @@ class SoakStudy:
     films: list[bytes] = field(default_factory=list)
     orthanc: str = ""
     sent: float = 0.0
+    ended: float = 0.0
     acted: bool = False
-    made: int = 0
+    before: str = ""
 
     @property
     def expected(self) -> tuple[str, ...]:
