@@ -82,6 +82,7 @@ class OrthancProcess:
                 "FAKETIME_TIMESTAMP_FILE": str(self._clock),
                 "FAKETIME_NO_CACHE": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # with it, Orthanc's threads spin after the clock was set back
             }
         self.start()
 
