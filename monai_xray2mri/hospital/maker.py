@@ -6,26 +6,21 @@ when its memory runs out, when the worker is told to stop. What a forged file do
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
 import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.system import Predictor, System
 from monai_xray2mri.errors import InputRefused, NotAKnee, OutOfMemory, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.hospital.settings import ModelSettings
+from monai_xray2mri.runtime.workers import Died, Limits, Worker
 
-_POLL_S: Final = 0.1
 _START_S: Final = 600.0
 _CODE_LENGTH: Final = 48
 
@@ -150,6 +145,54 @@ def version_of(predictor: Predictor) -> str:
     return " ".join(part for part in (package_version(), predictor.name, weights) if part)[:120]
 
 
+@dataclass(frozen=True)
+class _Question:
+    """A study to make the results of."""
+
+    source: Path
+    output: Path
+
+
+class _Making:
+    """What the process does: loads the bundle before its first answer, and makes results.
+
+    Asked nothing, it answers its version.
+    """
+
+    def __init__(self, model: ModelSettings, partial: bool) -> None:
+        self._model, self._partial = model, partial
+        self._loaded: tuple[System, Predictor] | None = None
+
+    def __call__(self, question: _Question | None) -> Answer | str:
+        from monai_xray2mri.dicom.quiet import quiet
+
+        with quiet():
+            system, predictor = self._loaded = self._loaded or self._load()
+            if question is None:
+                return version_of(predictor)
+            source, output = question.source, question.output
+            return make_results(system, predictor, self._model, self._partial, source, output)
+
+    def _load(self) -> tuple[System, Predictor]:
+        for number in (signal.SIGTERM, signal.SIGINT):  # who stops the worker stops this, too, and in order
+            signal.signal(number, signal.SIG_IGN)
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - libraries say what they read
+        from monai_xray2mri.systems.registry import default_bundle, system_of
+
+        model = self._model
+        bundle = model.bundle or default_bundle()
+        try:
+            system = system_of(bundle)
+            predictor = system.predictor(bundle, model.device)
+            predictor.resolve(**model.sampling)
+            system.request(**model.request)
+        except Xray2MRIError:
+            raise
+        except Exception as error:
+            raise UsageError(f"bundle {bundle.name}", "must load", describe_unexpected(error)) from error
+        return system, predictor
+
+
 class ChildMaker:
     """A :class:`Maker` in a process of its own, started when it is needed and after it was ended.
 
@@ -163,110 +206,42 @@ class ChildMaker:
     """
 
     def __init__(self, model: ModelSettings, partial: bool) -> None:
-        self._model, self._partial = model, partial
-        self._context = multiprocessing.get_context("spawn")
-        self._process: Any = None
-        self._line: Connection | None = None
+        self._worker: Worker[_Question | None, Answer | str] = Worker(_Making(model, partial), one_thread=False)
         self.version = ""
-        self._start()
+        try:
+            self._load(lambda: False)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int | None:
         """Process that makes results; None where there is none."""
-        return self._process.pid if self._process is not None else None
+        return self._worker.pid
 
     def make(self, source: Path, output: Path, seconds: float, stop: Callable[[], bool]) -> Answer:
         """See :class:`Maker`."""
-        if self._process is None or not self._process.is_alive():
-            self._start(stop)
-        answer = self._ask((source, output), seconds, stop)
-        if isinstance(answer, BaseException):
-            raise answer
+        self._load(stop)
+        answer = self._ask(_Question(source, output), seconds, stop)
         assert isinstance(answer, Answer)
         return answer
 
     def close(self) -> None:
-        """End the process at once."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            self._process.join()
-        if self._line is not None:
-            self._line.close()
-        self._process = self._line = None
+        """End the process at once, for good."""
+        self._worker.end()
 
-    def _start(self, stop: Callable[[], bool] = lambda: False) -> None:
-        self.close()
-        self._line, theirs = self._context.Pipe()
-        # Not a daemon: a predictor may start processes of its own.
-        self._process = self._context.Process(target=_serve, args=(theirs, self._model, self._partial), name="maker")
-        self._process.start()
-        theirs.close()
-        ready = self._ask(None, _START_S, stop)
-        if isinstance(ready, BaseException):
-            self.close()
-            raise ready
-        self.version = str(ready)
+    def _load(self, stop: Callable[[], bool]) -> None:
+        """Make sure that the bundle is loaded, which takes no time if it is: loading does not count as making."""
+        self.version = str(self._ask(None, _START_S, stop))
 
-    def _ask(self, question: tuple[Path, Path] | None, seconds: float, stop: Callable[[], bool]) -> object:
-        """Send a question and wait for its answer; a process that does not answer in time is ended."""
-        assert self._line is not None
-        end = time.monotonic() + seconds
-        try:
-            if question is not None:
-                self._line.send(question)
-            while not self._line.poll(_POLL_S):
-                if stop():
-                    self.close()
-                    raise Stopped("result", "was not finished", "the worker was told to stop")
-                if time.monotonic() > end:
-                    self.close()
-                    raise MakingFailed("time-limit", f"more than {seconds:g} s")
-            return self._line.recv()
-        except (EOFError, OSError) as error:
-            self._process.join()
-            code = self._process.exitcode
-            self.close()
-            if code == -signal.SIGKILL:
-                raise MakingFailed("killed", "the process was killed, as it is where memory runs out") from error
-            raise MakingFailed("maker-died", f"exit code {code}") from error
-
-
-def _serve(line: Connection, model: ModelSettings, partial: bool) -> None:
-    """Answer questions until nobody asks any more; what the child process runs."""
-    _die_with_parent()
-    for number in (signal.SIGTERM, signal.SIGINT):  # who stops the worker stops this, too, and in order
-        signal.signal(number, signal.SIG_IGN)
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - libraries say what they read
-    from monai_xray2mri.dicom.quiet import quiet
-    from monai_xray2mri.systems.registry import default_bundle, system_of
-
-    with quiet():
-        try:
-            bundle = model.bundle or default_bundle()
-            system = system_of(bundle)
-            predictor = system.predictor(bundle, model.device)
-            predictor.resolve(**model.sampling)
-            system.request(**model.request)
-            line.send(version_of(predictor))
-        except Xray2MRIError as error:
-            line.send(error)
-            return
-        except Exception as error:
-            line.send(UsageError(f"bundle {bundle.name}", "must load", describe_unexpected(error)))
-            return
-        while True:
-            try:
-                source, output = line.recv()
-            except EOFError:
-                return
-            try:
-                line.send(make_results(system, predictor, model, partial, source, output))
-            except MakingFailed as failure:
-                line.send(failure)
-
-
-def _die_with_parent() -> None:
-    """Let the kernel end this process when the worker is killed (Linux; elsewhere it ends after the study in hand)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    def _ask(self, question: _Question | None, seconds: float, stop: Callable[[], bool]) -> Answer | str:
+        answer = self._worker(question, Limits(seconds=seconds), stop)
+        if not isinstance(answer, Died):
+            return answer
+        if stop():  # once it says so, it goes on saying so
+            raise Stopped("result", "was not finished", "the worker was told to stop")
+        if answer.limit:
+            raise MakingFailed("time-limit", f"more than {seconds:g} s")
+        if answer.signal == signal.SIGKILL:
+            raise MakingFailed("killed", "the process was killed, as it is where memory runs out")
+        raise MakingFailed("maker-died", f"the process {answer.why}")

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -135,47 +135,78 @@ class Died:
 
     Attributes:
         why: ends the sentence "the process ...": ``was killed by signal 11``.
+        limit: which limit was exceeded: ``"seconds"`` or ``"gigabytes"``; empty for none.
+        signal: number of the signal that killed it, other than for a limit; 0 for none.
     """
 
     why: str
+    limit: str = ""
+    signal: int = 0
+
+
+_ENDED: Final = Died("was ended")
+"""What comes where this process ended the other one."""
 
 
 class Worker(Generic[Task, Result]):
     """A process that does one task after another; it is started when a task comes, and anew after a death.
 
-    The process computes on one thread, leaves Ctrl-C to this process and ends with it.
+    The process leaves Ctrl-C to this process and ends with it. Work that holds something costly from task to task, as
+    loaded weights, keeps it in itself: each process has its own copy.
 
     Args:
         work: what is done with a task; picklable, as tasks and results are.
         limits: of each task.
+        one_thread: whether the process computes on one thread, as it should where there are several.
     """
 
-    def __init__(self, work: Callable[[Task], Result], limits: Limits | None = None) -> None:
+    def __init__(
+        self, work: Callable[[Task], Result], limits: Limits | None = None, *, one_thread: bool = True
+    ) -> None:
         self.work, self.limits = work, limits or Limits()
+        self._one_thread = one_thread
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
         self._starting = self._ended = False
 
-    def __call__(self, task: Task) -> Result | Died:
+    @property
+    def pid(self) -> int | None:
+        """Number of the process; None where there is none."""
+        process = self._process
+        return process.pid if process is not None else None
+
+    def __call__(
+        self, task: Task, limits: Limits | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> Result | Died:
         """Do a task.
+
+        Args:
+            task: see above.
+            limits: of this task; None: those of every task.
+            stop: asked now and then whether to end the process early; the next task starts another one.
 
         Raises:
             Exception: what the work raised.
         """
         if self._ended:
-            return Died("was ended")
+            return _ENDED
+        limits = limits or self.limits
         process, connection = self._living()
         try:
             if self._starting:
+                while not connection.poll(_LOOK_SECONDS):
+                    if stop():
+                        self._kill()
+                        return _ENDED
                 connection.recv_bytes()
                 self._starting = False
             begin = time.monotonic()
             connection.send(task)
             while not connection.poll(_LOOK_SECONDS):
-                over = self._over(process, time.monotonic() - begin)
-                if over:
+                over = _ENDED if stop() else _over(limits, process, time.monotonic() - begin)
+                if over is not None:
                     self._kill()
-                    return Died(over)
+                    return over
             answer = connection.recv()
         except (EOFError, OSError):  # also where the process ended between two tasks
             return self._death()
@@ -198,28 +229,22 @@ class Worker(Generic[Task, Result]):
             context = get_context("spawn")
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(there, self.work))
-            with _STARTING, one_thread_each():
+            with _STARTING, one_thread_each() if self._one_thread else nullcontext():
                 process.start()
             there.close()  # so that its end is seen here
             self._process, self._connection, self._starting = process, here, True
         return self._process, self._connection
 
-    def _over(self, process: SpawnProcess, seconds: float) -> str:
-        """Which limit is exceeded; empty for none."""
-        if self.limits.seconds is not None and seconds > self.limits.seconds:
-            return f"took longer than {self.limits.seconds:g} s and was ended"
-        if self.limits.gigabytes is not None and resident_gigabytes(process.pid) > self.limits.gigabytes:
-            return f"took more than {self.limits.gigabytes:g} GB of memory and was ended"
-        return ""
-
     def _death(self) -> Died:
         process = self._process
         if process is None:
-            return Died("was ended")
+            return _ENDED
         process.join(5)
         code = process.exitcode
         self._kill()
-        return Died(f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}")
+        if code is not None and code < 0:
+            return Died(f"was killed by signal {-code}", signal=-code)
+        return Died(f"ended with code {code}")
 
     def _kill(self) -> None:
         process, connection = self._process, self._connection
@@ -229,6 +254,15 @@ class Worker(Generic[Task, Result]):
             process.join()
         if connection is not None:
             connection.close()
+
+
+def _over(limits: Limits, process: SpawnProcess, seconds: float) -> Died | None:
+    """The death for a limit that is exceeded; None for none."""
+    if limits.seconds is not None and seconds > limits.seconds:
+        return Died(f"took longer than {limits.seconds:g} s and was ended", limit="seconds")
+    if limits.gigabytes is not None and resident_gigabytes(process.pid) > limits.gigabytes:
+        return Died(f"took more than {limits.gigabytes:g} GB of memory and was ended", limit="gigabytes")
+    return None
 
 
 def as_they_come(

@@ -120,16 +120,16 @@ def test_what_a_task_does_ends_no_other() -> None:
     found = dict(as_they_come(misbehave, tasks, 2, Limits(gigabytes=1.2)))
     assert found.keys() == set(tasks)
     assert found["fine"].startswith("fine by") and found["well"].startswith("well by")
-    assert found["crash"] == Died("was killed by signal 11")
+    assert found["crash"] == Died("was killed by signal 11", signal=11)
     assert found["leave"] == Died("ended with code 7")
-    assert found["eat"] == Died("took more than 1.2 GB of memory and was ended")
+    assert found["eat"] == Died("took more than 1.2 GB of memory and was ended", limit="gigabytes")
     assert isinstance(found["refuse"], InputRefused) and found["refuse"].remedy == "Give another."
     assert isinstance(found["odd"], RuntimeError) and "patient" not in str(found["odd"])
 
 
 def test_a_task_that_hangs_is_ended() -> None:
     worker = Worker(misbehave, Limits(seconds=0.5))
-    assert worker("hang") == Died("took longer than 0.5 s and was ended")
+    assert worker("hang") == Died("took longer than 0.5 s and was ended", limit="seconds")
     worker.end()
 
 
