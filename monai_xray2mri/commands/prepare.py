@@ -119,7 +119,8 @@ def _volumes(options: argparse.Namespace) -> int:
 def _pairs(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from monai_xray2mri.systems.foot_xray_sccdm.data.prepare import SPLITS, prepare_pairs
+    from monai_xray2mri.systems.foot_xray_sccdm.data.division import SPLITS
+    from monai_xray2mri.systems.foot_xray_sccdm.data.prepare import prepare_pairs
 
     silent = options.quiet or not sys.stderr.isatty()
     with tqdm(desc="pairs", unit="pair", disable=silent) as bar:

@@ -102,11 +102,11 @@ def _add_foot_segmenter(
 ) -> None:
     parser = parts.add_parser("foot-segmenter", parents=[budget], help="cuts feet out of a photograph")
     parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.add_argument("--feet", type=int, default=176, help="simulated photographs (default: %(default)s)")
+    parser.add_argument("--feet", type=int, default=300, help="simulated photographs (default: %(default)s)")
     parser.add_argument(
         "--films", type=named_path, help="folder of xray2mri simulate-feet: its radiographs are no feet"
     )
-    parser.add_argument("--iterations", type=int, default=3000, help="steps (default: %(default)s)")
+    parser.add_argument("--iterations", type=int, default=6000, help="steps (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.set_defaults(run=train_foot_segmenter)

@@ -28,6 +28,8 @@ _ROUNDEST: Final = 0.80
 """Least ratio of the axes of the disc: beyond, the camera looks at the floor from too far aside."""
 _FILLED: Final = 0.935
 """Least share of its ellipse that the disc covers, and of itself that lies in its ellipse."""
+_LEAST_COVER: Final = 0.45
+"""Least share of its box that the disc covers before its holes are filled; a full ellipse covers 0.78."""
 _BALL_SHARES: Final = (0.15, 0.45)
 """Width of the disc over that of the ball of a foot, which is 75 to 120 mm, with allowance."""
 _EVEN: Final = 0.09
@@ -153,6 +155,9 @@ def _components(
 
 def _ellipse(region: np.ndarray, box: tuple[slice, slice]) -> tuple[float, tuple[float, float]] | None:
     """Mean diameter and middle of a region that is nearly a round ellipse, holes filled."""
+    short, long = sorted(region.shape)
+    if short + 1 < _ROUNDEST * (long - 1) or np.count_nonzero(region) < _LEAST_COVER * region.size:
+        return None  # most regions end here, before anything that costs time
     filled = _filled(region)
     rows, columns = np.nonzero(filled)
     middle = rows.mean(), columns.mean()

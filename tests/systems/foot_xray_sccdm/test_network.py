@@ -101,6 +101,24 @@ def test_pairs_move_together_and_batches_follow_from_their_number() -> None:
         PairStream(pairs(0), 1, 1)
 
 
+def test_an_outline_that_errs_changes_the_photograph_near_its_edge_alone() -> None:
+    photographs = np.zeros((1, 64, 64), np.uint8)
+    photographs[:, 16:48, 16:48] = 200
+    floors = np.where(photographs > 0, photographs, np.uint8(90))
+    still = Variation(turn_deg=0.0, scale=0.0, shift=0.0, gamma=0.0, gain=0.0, edge=2.0)
+    for known in (floors, None):
+        stored = Pairs(("a",), photographs, photographs, known)
+        batch = PairStream(stored, 1, 16, difference=False, variation=still).batch(0, 0)
+        cut = ((batch["image"] + 1) * 127.5).round()[:, 0]
+        film = torch.from_numpy(photographs).float() / 127.5 - 1
+        torch.testing.assert_close(batch["target"][:, 0], film.expand(16, -1, -1), atol=1e-5, rtol=0)
+        assert (cut[:, 22:42, 22:42] == 200).all()
+        assert not cut[:, :9].any() and not cut[:, :, 55:].any()
+        ring = cut[:, 12:16, 24:40]
+        assert ((ring > 60).any() and not (ring > 91).any()) if known is not None else not ring.any()
+        assert (cut[:, 16:18, 24:40] == 0).any()
+
+
 def write_pair(folder: Path, photograph: np.ndarray, radiograph: np.ndarray) -> None:
     folder.mkdir(parents=True)
     Image.fromarray(photograph).save(folder / "original_1.png")
@@ -116,6 +134,10 @@ def test_folders_of_pairs_are_read(tmp_path: Path) -> None:
     assert found.names == ("a", "b") and found.photographs.shape == (2, 4, 4)
     assert found.photographs[:, 0, 0].tolist() == [76, 100]  # 0.299 of 255
     assert found.radiographs[:, 0, 0].tolist() == [255, 50]
+    assert found.floors is None
+    Image.fromarray(np.full((8, 8, 3), 9, np.uint8)).save(tmp_path / "a" / "floor.png")
+    uncut = read_pairs(tmp_path, size=4, floors=True).floors
+    assert uncut is not None and uncut[:, 0, 0].tolist() == [9, 100]  # b: the photograph itself
 
 
 @pytest.mark.parametrize(

@@ -31,14 +31,16 @@ from monai_xray2mri.photograph.foot.training.limbs import (
 from monai_xray2mri.simulation.foot.foot import WholeFoot
 
 FOOT, HAND, SOLE, COVERED, SIDE, FILM = range(len(KINDS))
-_DRAWN: Final = 24
+_DRAWN: Final = 64
 """Drawings of each other kind that are kept; each is varied when it is used."""
 _LEGS: Final = 80
 """Feet that are kept with a leg, too."""
 _CLIPPED: Final = (3.0, 4.0)
-_ANYHOW: Final = 3600
-"""Scenes, the first ones, in which feet lie in any direction; outlines and kinds are learned from them. After them toes
-are up, within some 30 degrees, as on most photographs and in the frame."""
+_CLOSE: Final = 0.4
+"""Share of limbs of every kind that are shown as the last look sees them: large, a part of them, toes up. A kind that
+was never shown so would be taken for a foot there."""
+_ANYHOW: Final = 0.45
+"""Share of the others that lie in any direction; toes are up, within some 30 degrees, on most photographs."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,15 @@ class Scenes:
     def scene(self, number: int) -> Scene:
         """The scene of a number."""
         random = np.random.default_rng([self.seed, 2, number])
-        canvas, anyhow = _Canvas(floor(random), random), number < _ANYHOW
+        canvas = _Canvas(floor(random), random)
         drawn = random.random()
-        if drawn < (0.36 if anyhow else 0.5):
-            self._one_foot(canvas, random, anyhow)
-        elif drawn < (0.56 if anyhow else 0.66):
-            self._feet(canvas, random, 3 if random.random() < 0.15 else 2, anyhow)
-        elif drawn < (0.63 if anyhow else 0.71):
+        if drawn < 0.33:
+            canvas.lay(self._foot(random), *_seen(random, 0.35, 1.25))
+        elif drawn < 0.47:
+            self._feet(canvas, random, 3 if random.random() < 0.15 else 2)
+        elif drawn < 0.56:
             _clutter(canvas, random)
-        elif drawn < (0.69 if anyhow else 0.75) and len(self.films):
+        elif drawn < 0.62 and len(self.films):
             canvas.lay(_film_patch(self.films[int(random.integers(len(self.films)))], random), *_place(random, 0.5, 1))
         else:
             self._others(canvas, random)
@@ -118,19 +120,8 @@ class Scenes:
         feet = self.legs if random.random() < 0.6 else self.feet
         return feet[int(random.integers(len(feet)))]
 
-    def _one_foot(self, canvas: _Canvas, random: np.random.Generator, anyhow: bool) -> None:
-        mirrored = bool(random.random() < 0.5)
-        foot = self._foot(random)
-        if random.random() < 0.4:  # a part of the last look, which has the pixels of the grid
-            scale, turn = 1.6 * random.uniform(0.85, 1.15), random.normal(0, 0.2)
-            row, column = random.uniform(20, 180) - SIZE / 2, random.uniform(60, 190) - SIZE / 2
-            middle = VIEW / 2 - scale * row, VIEW / 2 + (scale if mirrored else -scale) * column
-            canvas.lay(foot, middle, scale, turn, mirrored)
-        else:
-            canvas.lay(foot, *_place(random, 0.35, 1.25, anyhow), mirrored)
-
-    def _feet(self, canvas: _Canvas, random: np.random.Generator, number: int, anyhow: bool) -> None:
-        middle, scale, turn = _place(random, 0.35, 0.95, anyhow)
+    def _feet(self, canvas: _Canvas, random: np.random.Generator, number: int) -> None:
+        middle, scale, turn = _place(random, 0.35, 0.95)
         foot = self._foot(random)
         apart = SIZE * scale * random.uniform(0.33, 0.6)
         for place in range(number):
@@ -146,8 +137,8 @@ class Scenes:
     def _others(self, canvas: _Canvas, random: np.random.Generator) -> None:
         kind = (HAND, SOLE, COVERED, COVERED, SIDE)[int(random.integers(5))]
         patch = self.others[kind][int(random.integers(_DRAWN))]
-        middle, scale, turn = _place(random, 0.4, 1.2)
-        canvas.lay(patch, middle, scale, turn, bool(random.random() < 0.5))
+        middle, scale, turn, mirrored = _seen(random, 0.4, 1.2)
+        canvas.lay(patch, middle, scale, turn, mirrored)
         if random.random() < 0.25:
             canvas.lay(patch, _place(random, 0.4, 1.2)[0], scale, turn, bool(random.random() < 0.5))
 
@@ -192,16 +183,22 @@ class _Canvas:
         return Scene(picture, self.limb, self.kinds[1::4, 1::4])
 
 
-def _place(
-    random: np.random.Generator, least: float, most: float, anyhow: bool = True
-) -> tuple[tuple[float, float], float, float]:
+def _seen(random: np.random.Generator, least: float, most: float) -> tuple[tuple[float, float], float, float, bool]:
+    """Where the first look or the last one sees a patch: middle (row, column), pixels per pixel, angle, mirrored."""
+    mirrored = bool(random.random() < 0.5)
+    if random.random() >= _CLOSE:
+        return *_place(random, least, most), mirrored
+    scale, turn = 1.6 * random.uniform(0.85, 1.15), random.normal(0, 0.2)
+    row, column = random.uniform(20, 180) - SIZE / 2, random.uniform(60, 190) - SIZE / 2
+    return (VIEW / 2 - scale * row, VIEW / 2 + (scale if mirrored else -scale) * column), scale, turn, mirrored
+
+
+def _place(random: np.random.Generator, least: float, most: float) -> tuple[tuple[float, float], float, float]:
     """Middle (row, column) in pixels, pixels per pixel and angle of a patch."""
     scale = random.uniform(least, most) * VIEW / SIZE
     middle = VIEW * random.normal(0.5, 0.09), VIEW * random.normal(0.5, 0.09)
-    if not anyhow:
-        return middle, scale, float(random.uniform(-0.55, 0.55))
-    turn = random.uniform(0, 2 * math.pi) if random.random() < 0.6 else random.normal(0, 0.25)
-    return middle, scale, turn + (math.pi if random.random() < 0.2 else 0)
+    turn = random.uniform(0, 2 * math.pi) if random.random() < _ANYHOW else random.uniform(-0.55, 0.55)
+    return middle, scale, float(turn)
 
 
 def _with_leg(foot: Patch, random: np.random.Generator) -> Patch:
@@ -304,18 +301,22 @@ def _clutter(canvas: _Canvas, random: np.random.Generator) -> None:
 
 
 def _photographed(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Exposure, white balance, light, sharpness, noise, compression: [S,S,3] uint8."""
+    """Exposure, white balance, light, sharpness, noise, compression: [S,S,3] uint8.
+
+    Photographs that are too dark or blurred to be used are among them: to doubt those, a foot must be seen on them.
+    """
     value = picture.clip(0, 1) ** math.exp(random.normal(0, 0.25))
-    value = value * (random.uniform(0.55, 1.25) * (1 + random.normal(0, 0.06, 3)))
+    light = random.uniform(0.55, 1.25) if random.random() < 0.88 else random.uniform(0.05, 0.5)
+    value = value * (light * (1 + random.normal(0, 0.06, 3)))
     if random.random() < 0.12:
         value = np.repeat(value @ np.array((0.299, 0.587, 0.114))[:, None], 3, axis=2)
-    if random.random() < 0.3:
+    drawn = random.random()
+    if drawn < 0.35:
+        wide = int(random.integers(1, 3)) if drawn < 0.27 else int(random.integers(3, 5))  # some are hopeless
         tensor = torch.from_numpy(value.transpose(2, 0, 1).astype(np.float32))[None]
-        wide = int(random.integers(1, 3))
-        value = (
-            F.avg_pool2d(F.pad(tensor, (wide,) * 4, mode="replicate"), 2 * wide + 1, 1)[0].numpy().transpose(1, 2, 0)
-        )
-    value = value + random.uniform(0, 0.04) * random.standard_normal(value.shape)
+        tensor = F.avg_pool2d(F.pad(tensor, (wide,) * 4, mode="replicate"), 2 * wide + 1, 1)
+        value = tensor[0].numpy().transpose(1, 2, 0)
+    value = value + min(light, 1.0) * random.uniform(0, 0.04) * random.standard_normal(value.shape)
     pixels = np.rint(value.clip(0, 1) * 255).astype(np.uint8)
     if random.random() < 0.3:
         with io.BytesIO() as stream:

@@ -7,6 +7,7 @@ and writes the weights and ``segmenter.json`` with what they reach on scenes of 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -53,7 +54,7 @@ def stacked(scenes: Sequence[Scene]) -> SceneBatch:
 
 
 def loss_of_batch(network: FootSegmenter, batch: SceneBatch) -> Tensor:
-    """Cross-entropy and overlap of the outline, cross-entropy of kinds on limbs."""
+    """Cross-entropy and overlap of the outline, cross-entropy of kinds on limbs; small limbs count as much as large."""
     pictures, limbs, kinds = batch
     with torch.autocast("cpu", torch.bfloat16):
         mask, found = network(pictures)
@@ -61,7 +62,9 @@ def loss_of_batch(network: FootSegmenter, batch: SceneBatch) -> Tensor:
     outline = F.binary_cross_entropy_with_logits(mask, limbs)
     share = mask.sigmoid()
     overlap = 1 - (2 * (share * limbs).sum((1, 2, 3)) + 50) / (share.sum((1, 2, 3)) + limbs.sum((1, 2, 3)) + 50)
-    kind = F.cross_entropy(found, kinds, ignore_index=-1) if (kinds >= 0).any() else found.sum() * 0
+    inside = (kinds >= 0).sum((1, 2))
+    wrong = F.cross_entropy(found, kinds, ignore_index=-1, reduction="none").sum((1, 2)) / inside.clamp(1)
+    kind = wrong.sum() / (inside > 0).sum().clamp(1)
     return outline + 0.5 * overlap.mean() + 0.5 * kind
 
 
@@ -148,9 +151,9 @@ def films(folder: Path | None) -> np.ndarray:
 
 @torch.inference_mode()
 def judge(network: FootSegmenter, scenes: Scenes, number: int = JUDGED) -> dict[str, Any]:
-    """What a network reaches on scenes: overlap of outlines, shares of limbs whose kind is right."""
+    """What a network reaches on scenes: overlap of outlines, what each kind of limb is taken for how often."""
     overlaps: list[float] = []
-    told: dict[str, list[bool]] = {kind: [] for kind in KINDS}
+    told: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for first in range(0, number, _BATCH):
         batch = stacked([scenes.scene(place) for place in range(first, min(first + _BATCH, number))])
         mask, found = network(batch[0])
@@ -163,12 +166,16 @@ def judge(network: FootSegmenter, scenes: Scenes, number: int = JUDGED) -> dict[
             if inside.any():
                 right = int(kinds[inside].mode().values)
                 votes = kind.softmax(0)[:, inside].mean(1)
-                told[KINDS[right]].append(int(votes.argmax()) == right)
+                told[KINDS[right]][KINDS[int(votes.argmax())]] += 1
     return {
         "scenes": number,
         "dice_median": round(float(np.median(overlaps)), 4),
         "dice_5th_percentile": round(float(np.percentile(overlaps, 5)), 4),
-        "kind_right": {kind: round(float(np.mean(values)), 3) for kind, values in told.items() if values},
+        "taken_for": {
+            kind: {name: round(count / votes.total(), 3) for name, count in votes.most_common()}
+            for kind, votes in told.items()
+            if votes
+        },
     }
 
 
@@ -188,7 +195,8 @@ def train_from_simulation(
     Args:
         output: file of the weights.
         feet: simulated ones of the training range.
-        films_folder: of ``xray2mri simulate-feet``, whose radiographs are shown as what is no photograph; None: none.
+        films_folder: of ``xray2mri simulate-feet``, whose radiographs are shown as what is no photograph, the last
+            quarter of them in judging; None: none.
         iterations: steps.
         run: runs the simulation.
         seed: of everything random.
@@ -204,13 +212,14 @@ def train_from_simulation(
     pictures = films(films_folder)
     known = photographs(output.with_suffix(".training.npz"), TRAINING[:feet], run)
     settings = {"feet": feet, "films": len(pictures), "simulator": FOOT_SIMULATOR_VERSION}
-    training = make_training(Scenes(known, pictures, seed), iterations, seed, settings)
+    shown = 3 * len(pictures) // 4  # the others are for judging
+    training = make_training(Scenes(known, pictures[:shown], seed), iterations, seed, settings)
     if not training.run(output, minutes, progress=progress):
         return False
     training.average.template.copy_(mean_outline(known))
     save_state(training.average, output, half=True)
     unseen = photographs(output.with_suffix(".validation.npz"), VALIDATION[: max(feet // 8, 2)], run)
-    judged = judge(training.average, Scenes(unseen, pictures[:0], seed + 1))
+    judged = judge(training.average, Scenes(unseen, pictures[shown:], seed + 1))
     record = {"iterations": iterations, **settings, "seed": seed, "judged": judged}
     write_whole(output.with_suffix(".json"), json.dumps(record, indent=2).encode() + b"\n")
     return True

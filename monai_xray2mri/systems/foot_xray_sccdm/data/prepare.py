@@ -8,13 +8,11 @@ foot cut out of the photograph, both pictures registered, both brought into the 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +23,10 @@ from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.photograph.foot.grid import GRID, sample
 from monai_xray2mri.photograph.foot.prepare import feet_of
 from monai_xray2mri.photograph.reading import read_photograph
-from monai_xray2mri.runtime.files import lock_folder, whole_directory, write_whole
+from monai_xray2mri.runtime.files import lock_folder, whole_directory
 from monai_xray2mri.simulation.foot.people import split_of as simulated_split
+from monai_xray2mri.systems.foot_xray_sccdm.data.division import PairsReport, patient_of, side_of_name, split_of
+from monai_xray2mri.systems.foot_xray_sccdm.data.pairs import FLOOR
 from monai_xray2mri.systems.foot_xray_sccdm.data.registration import (
     film_outline,
     frame_of_outline,
@@ -36,9 +36,6 @@ from monai_xray2mri.systems.foot_xray_sccdm.data.registration import (
 from monai_xray2mri.systems.foot_xray_sccdm.keypoints.detector import find_all_keypoints
 from monai_xray2mri.types import Side
 
-SPLITS: Final = ("training", "validation", "test")
-_BOUNDS: Final = ((115 / 145, "training"), (130 / 145, "validation"), (1.0, "test"))
-"""Wan 2025, section 3: 115, 15 and 15 of 145 pairs."""
 LEAST_OVERLAP: Final = 0.80
 """Dice coefficient of both outlines below which they are not those of one foot."""
 DONE_OVERLAP: Final = 0.90
@@ -47,40 +44,9 @@ _BLACK: Final = 8
 _CUT_OUT: Final = 0.15
 """Share of a photograph that is black where the foot was cut out."""
 _SUFFIXES: Final = (".png", ".jpg", ".jpeg")
-_SIDE: Final = re.compile(r"(?<![A-Za-z])(?P<word>right|left|[RL])(?![A-Za-z])", re.IGNORECASE)
 _SURE: Final = 0.1
 """By how much the mean confidence of keypoints must be higher on one side than on the other."""
 _TRUTH: Final = "truth.json"
-
-
-@dataclass
-class PairsReport:
-    """The outcome of a preparation.
-
-    Attributes:
-        split_seed: of the division.
-        splits: name of each prepared pair to its split.
-        skipped: name of each pair that was not used to the reason.
-        remarks: on single pairs.
-    """
-
-    split_seed: int
-    splits: dict[str, str] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Pairs per split."""
-        return Counter(self.splits.values())
-
-    def text(self) -> str:
-        """For people."""
-        splits = ", ".join(f"{self.counts[split]} {split}" for split in SPLITS)
-        lines = [f"Pairs prepared: {len(self.splits)} ({splits})", "", f"Left out: {len(self.skipped)}"]
-        lines += [f"  {name}: {why}" for name, why in self.skipped.items()]
-        lines += ["", "Remarks", *(f"  {remark}" for remark in self.remarks or ["none"])]
-        return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True)
@@ -112,7 +78,8 @@ def prepare_pairs(
         training/NAME/xray.png        the radiograph [256,256], 16 bits
         training/NAME/pair.json       side, how the pair was brought together, overlap of its outlines
 
-    Feet of ``xray2mri simulate-feet`` are taken as they are, into the split of their seed. The same call goes on with
+    Feet of ``xray2mri simulate-feet`` are taken as they are, into the split of their seed, with the photograph before
+    its foot was cut out. The same call goes on with
     what was interrupted.
 
     Args:
@@ -132,20 +99,26 @@ def prepare_pairs(
     folders = list(_folders(_checked(release, output)))
     report = PairsReport(split_seed)
     output.mkdir(parents=True, exist_ok=True)
+    names = Counter(_name(folder, release) for folder in folders)
     with lock_folder(output):
-        _claim(output, split_seed)
+        _claim(output, report)
         for folder in folders:
             name = _name(folder, release)
             tell(name)
             try:
+                if names[name] > 1:
+                    rule, found = (
+                        "must have a name of its own, with / written as -",
+                        f"{names[name]} folders of this name",
+                    )
+                    raise InputRefused(f"pair {name}", rule, found, "Rename all but one.")
                 split, remarks = _prepared(folder, name, output, split_seed, force)
             except InputRefused as error:
                 report.skipped[name] = str(error)
                 continue
             report.splits[name] = split
             report.remarks += [f"{name}: {remark}" for remark in remarks]
-        write_whole(output / "report.json", (json.dumps(asdict(report), indent=1) + "\n").encode())
-        write_whole(output / "report.txt", report.text().encode())
+        report.write(output)
     if not report.splits:
         first = next(iter(report.skipped.items()), None)
         reason = f"The first one: {first[0]}: {first[1]}" if first else ""
@@ -163,10 +136,12 @@ def _checked(release: Path, output: Path) -> Path:
     return release
 
 
-def _claim(output: Path, split_seed: int) -> None:
-    """Refuse a folder that holds a division by another seed."""
+def _claim(output: Path, report: PairsReport) -> None:
+    """Refuse a folder that holds a division by another seed; note the seed, so that an interrupted run has it."""
     file = output / "report.json"
-    if file.is_file() and json.loads(file.read_text(encoding="utf-8")).get("split_seed") != split_seed:
+    if not file.is_file():
+        report.write(output)
+    elif json.loads(file.read_text(encoding="utf-8")).get("split_seed") != report.split_seed:
         raise UsageError(
             "option output", "must hold pairs of the same --split-seed", output.name, "Name another folder."
         )
@@ -193,54 +168,26 @@ def _name(folder: Path, release: Path) -> str:
     return "-".join(parts)
 
 
-def patient_of(name: str) -> str:
-    """Whose foot a folder holds: its name without the side, so that both feet of a patient are in one split.
-
-    Example:
-        >>> patient_of("0012_L"), patient_of("0012-right"), patient_of("0012")
-        ('0012', '0012', '0012')
-    """
-    bare = _SIDE.sub("", name.replace("_", "-"))
-    return re.sub(r"-+", "-", bare).strip("- ").lower() or name
-
-
-def split_of(patient: str, seed: int = 0) -> str:
-    """The split of a patient; it depends on nothing else, so that it stays when a release grows."""
-    digest = hashlib.sha256(f"pairs/{seed}/{patient}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    return next(name for bound, name in _BOUNDS if place < bound)
-
-
-def side_of_name(name: str) -> Side | None:
-    """The side that a name tells: ``0012_L``, ``original-right.png``; None if it tells none, or both.
-
-    Example:
-        >>> side_of_name("0012_L"), side_of_name("xray.png")
-        (<Side.LEFT: 'L'>, None)
-    """
-    found = {match["word"][0].upper() for match in _SIDE.finditer(name.replace("_", "-"))}
-    return Side(found.pop()) if len(found) == 1 else None
-
-
 def _prepared(folder: Path, name: str, output: Path, seed: int, force: bool) -> tuple[str, tuple[str, ...]]:
     """Write one pair, unless it is there; its split, and remarks."""
-    simulated = folder / _TRUTH
-    if simulated.is_file():
-        number = json.loads(simulated.read_text(encoding="utf-8"))["seed"]
-        split = simulated_split(number)
-        split = "training" if split == "calibration" else split
-    else:
+    seed_of_foot = _simulated_seed(folder)
+    if seed_of_foot is None:
         split = split_of(patient_of(name), seed)
+    else:
+        split = simulated_split(seed_of_foot)
+        split = "training" if split == "calibration" else split
     target = output / split / name
     record = target / "pair.json"
     if record.is_file():
         return split, tuple(json.loads(record.read_text(encoding="utf-8"))["remarks"])
     photograph, film = _both(folder, name)
-    if simulated.is_file():
+    if seed_of_foot is not None:
         facts: dict[str, Any] = {"side": "R", "how": "simulated", "overlap": None, "remarks": []}
         with whole_directory(target) as draft:
             shutil.copyfile(photograph, draft / "original.png")
             shutil.copyfile(film, draft / "xray.png")
+            if (folder / FLOOR).is_file():
+                shutil.copyfile(folder / FLOOR, draft / FLOOR)
             (draft / "pair.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
         return split, ()
     pair = _pair(photograph, film, name, force)
@@ -250,6 +197,14 @@ def _prepared(folder: Path, name: str, output: Path, seed: int, force: bool) -> 
         Image.fromarray(np.rint(pair.film.clip(0, 1) * 65535).astype(np.uint16)).save(draft / "xray.png")
         (draft / "pair.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
     return split, pair.remarks
+
+
+def _simulated_seed(folder: Path) -> int | None:
+    """The seed of a foot that ``xray2mri simulate-feet`` wrote; None of another."""
+    try:
+        return int(json.loads((folder / _TRUTH).read_text(encoding="utf-8"))["seed"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _both(folder: Path, name: str) -> tuple[Path, Path]:
@@ -314,7 +269,8 @@ def _film(file: Path, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
         raise InputRefused(f"pair {name}", "needs a radiograph that can be read", "one that is damaged") from None
     if min(values.shape) < 64 or float(np.ptp(values)) == 0:
         raise InputRefused(f"pair {name}", "needs a radiograph of a foot", "an empty or tiny picture")
-    film = values / (65535 if deep else 255)
+    whole = 255 if not deep else 4095 if values.max() <= 4095 else 65535  # films of 12 bits are often stored in 16
+    film = values / whole
     border = np.concatenate((film[0], film[:, 0], film[:, -1]))
     if float(np.median(border)) > 0.6:
         return 1 - film, ("the radiograph was inverted: its border is bright",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -15,6 +16,11 @@ from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.systems.foot_xray_sccdm.data.pairs import Pairs
 from monai_xray2mri.systems.foot_xray_sccdm.difference import half_difference
+
+_RAMP: Final = 3
+"""Pixels on either side over which an edge is spread before it is moved."""
+_KNOTS: Final = 20
+"""Of the noise that bends an outline, along a side: 13 pixels apart, about the width of a toe."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Variation:
         gamma: greatest logarithm of the exponent on the photograph's grey values.
         gain: greatest relative change of the photograph's brightness.
         hidden: share of the photographs of which a square, half the side long, is black: a condition that is masked.
+        edge: pixels by which the outline that a foot is cut out along errs, about; in use a segmenter draws it.
     """
 
     turn_deg: float = 8.0
@@ -36,6 +43,7 @@ class Variation:
     gamma: float = 0.35
     gain: float = 0.2
     hidden: float = 0.0
+    edge: float = 1.0
 
 
 class PairStream:
@@ -85,6 +93,10 @@ class PairStream:
         both = np.stack((self.pairs.photographs[rows], self.pairs.radiographs[rows]), axis=1)
         images = torch.from_numpy(both).float() / 255  # [B,2,S,S]
         if self.variation is not None:
+            if self.variation.edge:
+                uncut = self.pairs.photographs if self.pairs.floors is None else self.pairs.floors
+                floors = torch.from_numpy(uncut[rows]).float()[:, None] / 255
+                images[:, :1] = _cut_anew(images[:, :1], floors, self.variation.edge, rng)
             images = _varied(images, self.variation, rng)
         photograph, radiograph = (2 * images - 1).split(1, dim=1)
         return {
@@ -112,6 +124,24 @@ def _varied(images: Tensor, variation: Variation, rng: np.random.Generator) -> T
     if variation.hidden:
         photograph = _partly_hidden(photograph, variation.hidden, rng)
     return torch.cat((photograph, radiograph), dim=1)
+
+
+def _cut_anew(photographs: Tensor, floors: Tensor, edge: float, rng: np.random.Generator) -> Tensor:
+    """Feet [B,1,S,S] in [0,1] cut out along outlines that err, by more in some photographs than in others.
+
+    The mean of the foot's mask over a square falls along a ramp across its edge; a level of that ramp other than one
+    half is an outline that is moved, and smooth noise on the level bends it.
+    """
+    reach = 2 * _RAMP + 1
+    soft = (photographs > 0).float()
+    for _ in range(2):
+        soft = F.avg_pool2d(F.pad(soft, (_RAMP,) * 4, mode="replicate"), reach, 1)
+    knots = torch.from_numpy(rng.standard_normal((len(photographs), 1, _KNOTS, _KNOTS))).float()
+    bend = F.interpolate(knots, photographs.shape[-2:], mode="bicubic", align_corners=True)
+    error = torch.from_numpy(rng.standard_normal(len(photographs))).float().view(-1, 1, 1, 1) / 2 + bend
+    error = error * torch.from_numpy(rng.uniform(0, edge, len(photographs))).float().view(-1, 1, 1, 1)
+    level = (0.5 + error / reach).clamp(0.1, 0.9)
+    return floors * ((soft - level) * reach + 0.5).clamp(0, 1)
 
 
 def _partly_hidden(photographs: Tensor, share: float, rng: np.random.Generator) -> Tensor:
