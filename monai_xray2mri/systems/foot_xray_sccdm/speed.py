@@ -1,4 +1,4 @@
-"""What SCCDM costs: radiographs of the compact network, its training, and the paper's size.
+"""What SCCDM costs: checks of a photograph, radiographs of the compact network, its training, and the paper's size.
 
 An image of the paper's size takes 1,000 calls of the network; the released code calls it twice a step, to guide it.
 """
@@ -18,7 +18,12 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from monai_xray2mri.evaluation.speed import Bar, Job, Part
+from monai_xray2mri.photograph.foot.prepare import feet_of
+from monai_xray2mri.photograph.reading import HELD_SIDE
+from monai_xray2mri.photograph.record import Photograph
 from monai_xray2mri.runtime.devices import choose_device
+from monai_xray2mri.simulation.foot.foot import photograph_whole_foot
+from monai_xray2mri.simulation.foot.people import SEED_RANGES
 from monai_xray2mri.systems.foot_xray_sccdm.network import DifferenceDiffusion
 from monai_xray2mri.training.configurations import configuration_files
 from monai_xray2mri.training.configured import read_configurations, run_configured
@@ -85,6 +90,20 @@ def _write_noise(folder: Path, size: int) -> None:
             Image.fromarray(dice.integers(0, 256, (size, size), np.uint8)).save(pair / f"{name}.png")
 
 
+def photograph(bundle: Path, device: str) -> Job:
+    """A job that finds, checks and cuts out the foot of a photograph of 2400 x 2400 pixels, its scale included.
+
+    Args:
+        bundle: not used.
+        device: not used; it is done on the processor.
+    """
+    whole = np.rint(photograph_whole_foot(SEED_RANGES["test"][0]).photograph.transpose(1, 2, 0) * 255)
+    pixels = np.asarray(Image.fromarray(whole.astype(np.uint8)).resize((HELD_SIDE, HELD_SIDE)))
+    shown = Photograph(pixels, "photograph", "")
+    feet_of(shown, force=True)  # weights are read
+    return partial(feet_of, shown, force=True)
+
+
 def paper_call(bundle: Path, device: str) -> Job:
     """A job that counts the operations of one call of the paper's network, in GFLOP; nothing is computed."""
     return partial(_paper_gflop, bundle)
@@ -121,6 +140,7 @@ _MEMORY_MB: Final = 1000.0
 PARTS: Final[Mapping[str, Part]] = {
     "radiograph": Part("radiograph, 256^2, 50 steps", "s", partial(radiograph, 50), Bar(3.0), _MEMORY_MB),
     "ancestral": Part("radiograph, 256^2, 1,000 steps", "s", partial(radiograph, PAPER_STEPS), Bar(45.0), _MEMORY_MB),
+    "photograph": Part("checks of a photograph, 2400^2", "s", photograph, Bar(1.0)),
     "training": Part("training", "pairs/s", training),
     "paper_call": Part("one call of the paper's network", "GFLOP", paper_call, Bar(479.0, "is"), timed=False),
     "paper_image": Part("radiograph of the paper's size", "TFLOP", partial(paper_image, 1), timed=False),

@@ -15,6 +15,7 @@ from PIL import Image
 
 from monai_xray2mri.core.wording import SHORT_DISCLAIMER
 from monai_xray2mri.errors import UnknownName, UsageError, WeightsError
+from monai_xray2mri.simulation.foot.people import FOOT_SIMULATOR_VERSION
 from monai_xray2mri.systems.foot_xray_sccdm.transforms import FootRadiographInferer, LoadFootd, RadiographAsShownd
 from monai_xray2mri.systems.registry import Loaded
 from tests.helpers.feet import take_photographs_at_their_word
@@ -42,6 +43,7 @@ def test_monai_verifies_the_metadata_offline(bundle: Path, repository: Path, tmp
     verify_metadata(meta_file=str(bundle / "configs" / "metadata.json"), filepath=schema)
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     assert metadata["version"] in metadata["changelog"]
+    assert metadata["simulator_version"] == FOOT_SIMULATOR_VERSION
 
 
 def test_monai_verifies_input_and_output(small_bundle: Path) -> None:
