@@ -8,19 +8,22 @@ than each of them, which needs no correction for their number (Berger 1982, inte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from monai_xray2mri.evaluation.bootstrap import summarize
 from monai_xray2mri.evaluation.records import Row
-from monai_xray2mri.evaluation.study import column, distinct, where
+from monai_xray2mri.evaluation.study import ResultTable, column, distinct, where
 
 HOLDS, FAILS, OPEN, ABSENT = "holds", "does not hold", "not decided", "not measured"
 FEWEST_CASES: Final = 5
 """Fewer decide nothing."""
+
+COLUMNS: Final = ("claim", "where", "paper", "here", "verdict")
+"""Of a table of claims."""
 
 ByCase = dict[str, float]
 """Case to a number."""
@@ -32,6 +35,43 @@ class Finding:
 
     words: str
     verdict: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    Attributes:
+        claim: in words.
+        source: place in the paper; "control" where the paper has none.
+        figures: the paper's.
+        test: rows of the studies and what the suite says besides (its setting) to what this run says; None: it did
+            not measure it.
+    """
+
+    claim: str
+    source: str
+    figures: str
+    test: Callable[[Mapping[str, Sequence[Row]], Any], Finding | None]
+
+
+def claims_table(
+    tested: Sequence[Claim], rows: Mapping[str, Sequence[Row]], about: Any, title: str, note: str
+) -> ResultTable | None:
+    """All claims with what a run says; None where it says nothing of any.
+
+    Args:
+        tested: claims, in the table's order.
+        rows: study to its rows.
+        about: second argument of the tests.
+        title: above the table.
+        note: what must be known to read it.
+    """
+    found = [(claim, claim.test(rows, about) or Finding("-", ABSENT)) for claim in tested]
+    if all(each.verdict == ABSENT for _, each in found):
+        return None
+    cells = [[claim.claim, claim.source, claim.figures, each.words, each.verdict] for claim, each in found]
+    return ResultTable("claims", title, list(COLUMNS), cells, note)
 
 
 def verdict_on(

@@ -40,6 +40,9 @@ class Profile:
 PROFILES: Final[Mapping[str, Profile]] = {"cpu": Profile("cpu", 5), "full": Profile("full", 1)}
 
 
+M = TypeVar("M", bound=Method)
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a study is run with. A system may add to it.
@@ -66,6 +69,13 @@ class Setting:
     def todo(self) -> dict[str, Method]:
         """The methods that the case at hand has not been measured with."""
         return {name: method for name, method in self.methods.items() if name not in self.done}
+
+    def main_method(self, kind: type[M]) -> M:
+        """The bundle's method, which must be of a kind."""
+        method = self.methods[self.main]
+        if not isinstance(method, kind):
+            raise TypeError(f"{self.main} must be a {kind.__name__}")
+        return method
 
 
 S = TypeVar("S", bound=Setting)

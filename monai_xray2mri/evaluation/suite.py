@@ -13,7 +13,7 @@ from typing import Any, Generic
 from monai_xray2mri.core.system import Predictor
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.methods import class_method
-from monai_xray2mri.evaluation.protocols import C, Cohort, Method
+from monai_xray2mri.evaluation.protocols import C, Cohort, Method, RecordedMethod
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import PROFILES, Profile, ResultTable, S, Study
 
@@ -196,3 +196,32 @@ def choose_suite(
     if studies:
         return max(suites.values(), key=lambda suite: len(suite.studies))
     return suites[name] if name is not None else next(iter(suites.values()))
+
+
+def require_simulator(methods: Mapping[str, Method], source: CaseSource, wanted: str | None, cases: str) -> None:
+    """Refuse weights that were trained on another version of the simulator than the evaluated cases are of.
+
+    Two versions are two cohorts: what looks other is counted as the method's error. Real cases ask for no version, and
+    methods without weights state none (``simulator`` of their records).
+
+    Args:
+        methods: name to method.
+        source: of the cases; ``other_simulator`` lets every version pass.
+        wanted: version that the cases are of; None: of none.
+        cases: word for cases.
+
+    Raises:
+        UsageError: weights of another version.
+    """
+    if wanted is None or source.other_simulator:
+        return
+    for name, method in methods.items():
+        found = method.settings().get("simulator") if isinstance(method, RecordedMethod) else None
+        if found is not None and found != wanted:
+            raise UsageError(
+                f"method {name}",
+                f"must be trained on {cases} of simulator {wanted}, of which the evaluated {cases} are",
+                f"weights of simulator {found}",
+                "Train the weights again (docs/training/training.md), evaluate a prepared set of that simulator with "
+                "--data, or give --other-simulator, whose results are comparable with no others.",
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from monai_xray2mri.core.bundles import bundle_version, load_network_of
-from monai_xray2mri.core.identity import package_version
+from monai_xray2mri.core.bundles import load_network_of
+from monai_xray2mri.core.provenance import model_of, provenance
 from monai_xray2mri.core.system import Progress
 from monai_xray2mri.core.volumes import mean_and_spread
-from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.foot_xray_sccdm.angles import AngleInterval, measure_foot
 from monai_xray2mri.systems.foot_xray_sccdm.case import FootCase
@@ -57,8 +55,7 @@ class PhotographToRadiograph:
             UsageError: the device is not there.
         """
         network = load_network_of(bundle, DifferenceDiffusion, "sccdm.md")
-        digest = hashlib.sha256((bundle / "models" / "model.pt").read_bytes()).hexdigest()
-        name = f"{bundle.resolve().name} {bundle_version(bundle)}"
+        name, digest = model_of(bundle)
         return cls(network, name, digest, device, AngleInterval.of(bundle, digest))
 
     @property
@@ -130,19 +127,11 @@ class PhotographToRadiograph:
     def provenance(self, case: FootCase, sampling: FootSampling) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""
         foot = case.foot
-        return {
-            "software": "monai_xray2mri",
-            "version": package_version(),
-            "model": self.bundle,
-            "weights_sha256": self.weights_sha256,
-            "options": sampling.record(),
+        facts = {
             "side": case.side.value,
             "side_source": foot.side_source,
             "pixel_mm": foot.pixel_mm,
             "scale_source": foot.scale_source,
             "matrix": [[round(float(value), 6) for value in row] for row in foot.matrix],
-            "remarks": list(case.remarks),
-            "interval": None,
-            "disclaimer": DISCLAIMER,
-            **({"forced": True} if case.forced else {}),
         }
+        return provenance(self.bundle, self.weights_sha256, sampling.record(), facts, case.remarks, case.forced)

@@ -5,22 +5,21 @@ What may be chosen may be a number, a text or empty: clients of MONAI Label send
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from monai.data import MetaTensor, decollate_batch
+from monai.data import MetaTensor
 from monai.inferers import Inferer
 from monai.transforms import MapTransform, SaveImaged
 
+from monai_xray2mri.core.batches import identity_of, items_of, placed, source_path
 from monai_xray2mri.core.bundles import require_one_model, require_weights_of
 from monai_xray2mri.core.options import read_options, require_known
 from monai_xray2mri.core.stored_values import FULL_SCALE, RESULT_DTYPE
 from monai_xray2mri.dicom.synthetic_image import labeled_pixels
-from monai_xray2mri.errors import UnknownName
 from monai_xray2mri.systems.foot_xray_sccdm.drawing import FootView, draw_radiographs
 from monai_xray2mri.systems.foot_xray_sccdm.options import (
     SAMPLING_OPTIONS,
@@ -60,9 +59,7 @@ class LoadFootd(MapTransform):
         require_one_model(self.bundle_root)
         result, request = dict(data), photograph_request(**self.options)
         for key in self.key_iterator(result):
-            if not str(result[key]):  # MONAI Label's path for a name that its datastore does not hold
-                raise UnknownName("image", "must be in the studies folder", "no image of that name", "Check the name.")
-            case = plan_feet(Path(result[key]), request, self.bundle_root).only()
+            case = plan_feet(source_path(result[key]), request, self.bundle_root).only()
             view = FootView.of(case)
             meta = {
                 "filename_or_obj": str(result[key]),
@@ -98,20 +95,15 @@ class FootRadiographInferer(Inferer):
         sampling = foot_sampling(network, **read_options(SAMPLING_OPTIONS, self.options))
         if self.bundle_root is not None:
             require_weights_of(Path(self.bundle_root), network)
-        plain = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
-        metas: list[Mapping[str, Any]] = [{}] * len(inputs)
-        if isinstance(inputs, MetaTensor):
-            metas = [one.meta for one in decollate_batch(inputs)] if inputs.is_batch else [inputs.meta] * len(inputs)
         drawn = []
-        for photograph, meta in zip(plain.cpu(), metas, strict=True):
+        for photograph, meta in items_of(inputs.cpu()):
             samples = [one.numpy() for one in draw_radiographs(network, _view(photograph[0], meta), sampling)]
             drawn.append(torch.from_numpy(np.stack(samples).mean(axis=0))[None])
         return torch.stack(drawn)
 
 
 def _view(photograph: torch.Tensor, meta: Mapping[str, Any]) -> FootView:
-    identity = meta.get("identity") or hashlib.sha256(photograph.numpy().tobytes()).hexdigest()
-    return FootView(photograph.float(), str(identity))
+    return FootView(photograph.float(), identity_of(photograph, meta))
 
 
 class RadiographAsShownd(MapTransform):
@@ -144,11 +136,7 @@ class RadiographAsShownd(MapTransform):
             if scale != 1:
                 picture = torch.round(torch.clamp(picture * scale, 0, scale))
             affine = torch.diag(torch.tensor([-spacing, -spacing, 1.0, 1.0], dtype=torch.float64))  # RAS
-            about = {"filename_or_obj": reference.meta["filename_or_obj"], "affine": affine, "original_affine": affine}
-            about["spatial_shape"] = np.array(picture.shape)
-            result[key] = MetaTensor(picture, affine=affine, meta=about)
-            reference.affine = affine
-            reference.meta["spatial_shape"] = about["spatial_shape"]
+            result[key] = placed(picture, affine, reference)
         return result
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from monai.data import MetaTensor, decollate_batch
 from monai.inferers import Inferer
 
+from monai_xray2mri.core.batches import identity_of, items_of
 from monai_xray2mri.core.bundles import require_weights_of
 from monai_xray2mri.core.options import read_options, require_known
 from monai_xray2mri.knee.grading.features import one_hot
@@ -67,16 +66,8 @@ class SliceDiffusionInferer(Inferer):
 
 
 def _views(inputs: torch.Tensor) -> Iterator[KneeView]:
-    """The radiographs of a batch [B,1,H,W], with identity, side and features from their meta data.
-
-    MONAI's loader collates meta data; MONAI Label puts an axis before one radiograph and leaves its meta data alone.
-    """
-    plain = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
-    metas: list[Mapping[str, Any]] = [{}] * len(inputs)
-    if isinstance(inputs, MetaTensor):
-        metas = [one.meta for one in decollate_batch(inputs)] if inputs.is_batch else [inputs.meta] * len(inputs)
-    for film, meta in zip(plain[:, 0], metas, strict=True):  # [H,W]
-        identity = meta.get("identity") or hashlib.sha256(film.cpu().numpy().tobytes()).hexdigest()
-        features = meta.get("features")
+    """The radiographs of a batch [B,1,H,W], with identity, side and features from their meta data."""
+    for image, meta in items_of(inputs):
+        film, features = image[0], meta.get("features")  # [H,W]
         known = torch.from_numpy(one_hot({})) if features is None else torch.as_tensor(features)
-        yield KneeView(film, known, str(identity), Side(meta.get("side", Side.RIGHT)))
+        yield KneeView(film, known, identity_of(film, meta), Side(meta.get("side", Side.RIGHT)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -13,12 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monai_xray2mri.core.bundles import bundle_version
 from monai_xray2mri.core.calibration import Calibration
-from monai_xray2mri.core.identity import package_version
+from monai_xray2mri.core.provenance import model_of, provenance
 from monai_xray2mri.core.system import Progress
 from monai_xray2mri.core.volumes import mean_and_spread, to_patient_space
-from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.knee.grading.features import FEATURES, one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
@@ -77,15 +74,8 @@ class Xray2MRI:
         """
         path = Path(bundle) if bundle is not None else default_bundle()
         network = load_slice_diffusion(path)
-        version = bundle_version(path)
-        digest = hashlib.sha256((path / "models" / "model.pt").read_bytes()).hexdigest()
-        return cls(
-            network,
-            f"{path.resolve().name} {version}",
-            digest,
-            device,
-            knee_calibration(path, digest),
-        )
+        name, digest = model_of(path)
+        return cls(network, name, digest, device, knee_calibration(path, digest))
 
     def __call__(self, radiograph: str | Path, *, progress: bool | Progress = False, **options: Any) -> KneeResult:
         """The synthetic MR volume of the knee of a radiograph file or study.
@@ -222,12 +212,8 @@ class Xray2MRI:
             known is not None and not case.forced and known.holds_for(sampling.samples, asdict(sampling.sampler))
         )
         height, width = case.roi.box.rows, case.roi.box.columns
-        return {
-            "software": "monai_xray2mri",
-            "version": package_version(),
-            "model": self.bundle,
-            "weights_sha256": self.weights_sha256,
-            "options": sampling.record(),
+        interval = {entry: getattr(known, field) for entry, field in INTERVAL.items()} if calibrated else None
+        facts = {
             "side": str(case.side),
             "side_source": case.radiograph.sides_source,
             "spacing_source": case.radiograph.spacing_source,
@@ -242,8 +228,7 @@ class Xray2MRI:
             },
             "features": dict(case.grading.grades),
             "features_source": case.grading.source,
-            "remarks": list(case.remarks),
-            "interval": {entry: getattr(known, field) for entry, field in INTERVAL.items()} if calibrated else None,
-            "disclaimer": DISCLAIMER,
-            **({"forced": True} if case.forced else {}),
         }
+        return provenance(
+            self.bundle, self.weights_sha256, sampling.record(), facts, case.remarks, case.forced, interval
+        )

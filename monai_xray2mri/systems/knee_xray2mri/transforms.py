@@ -9,17 +9,16 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
+from monai_xray2mri.core.batches import placed, source_path
 from monai_xray2mri.core.bundles import require_one_model
 from monai_xray2mri.core.options import read_options
 from monai_xray2mri.core.saving import LPS_TO_RAS
 from monai_xray2mri.core.stored_values import FULL_SCALE, RESULT_DTYPE
 from monai_xray2mri.core.volumes import to_patient_space
-from monai_xray2mri.errors import UnknownName
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.radiograph.knee.region import network_input
 from monai_xray2mri.systems.knee_xray2mri.options import REQUEST_OPTIONS, knee_request
@@ -81,9 +80,7 @@ class LoadKneeRegiond(MapTransform):
         """Replace each path by the region."""
         result, request = dict(data), knee_request(**read_options(REQUEST_OPTIONS, self._options))
         for key in self.key_iterator(result):
-            if not str(result[key]):  # MONAI Label's path for a name that its datastore does not hold
-                raise UnknownName("image", "must be in the studies folder", "no image of that name", "Check the name.")
-            path = Path(result[key])
+            path = source_path(result[key])
             plan = plan_study(read_knee_study(path), request, self.region_mm)
             case = plan.only()
             pixels = torch.from_numpy(network_input(case.roi, self.image_size)[0])  # [1,H,W]
@@ -129,11 +126,7 @@ class ToPatientSpaced(MapTransform):
             patient = to_patient_space(slices, self.pixel_mm, spacing, mirrored=left)
             volume = torch.from_numpy(patient.voxels).permute(1, 2, 0)[None].to(generated.device)  # [1,H,W,S]
             ras = LPS_TO_RAS @ patient.affine[:, [1, 0, 2, 3]]  # of (row, column, slice), MONAI's order here
-            meta = dict(reference.meta) | {"affine": torch.from_numpy(ras), "original_affine": torch.from_numpy(ras)}
-            meta["spatial_shape"] = np.array(volume.shape[1:])
-            result[key] = MetaTensor(volume, affine=torch.from_numpy(ras), meta=meta)
-            reference.affine = torch.from_numpy(ras)
-            reference.meta["spatial_shape"] = np.array(volume.shape[1:])
+            result[key] = placed(volume, torch.from_numpy(ras), reference, keep=True)
         return result
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from monai_xray2mri.core.bundles import bundle_version, load_network_of
-from monai_xray2mri.core.identity import package_version
+from monai_xray2mri.core.bundles import load_network_of
+from monai_xray2mri.core.provenance import model_of, provenance
 from monai_xray2mri.core.system import Progress
-from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.mri_xdiffusion.case import SliceCase
 from monai_xray2mri.systems.mri_xdiffusion.drawing import SliceView, draw_cube, views_per_case
@@ -46,8 +44,8 @@ class SlicesToVolume:
             UsageError: the device is not there.
         """
         network = load_network_of(bundle, CrossSectionDiffusion, "xdiffusion.md")
-        digest = hashlib.sha256((bundle / "models" / "model.pt").read_bytes()).hexdigest()
-        return cls(network, f"{bundle.resolve().name} {bundle_version(bundle)}", digest, device)
+        name, digest = model_of(bundle)
+        return cls(network, name, digest, device)
 
     @property
     def name(self) -> str:
@@ -112,19 +110,11 @@ class SlicesToVolume:
 
     def provenance(self, case: SliceCase, sampling: SliceSampling) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal voxels (same device)."""
-        return {
-            "software": "monai_xray2mri",
-            "version": package_version(),
-            "model": self.bundle,
-            "weights_sha256": self.weights_sha256,
-            "options": sampling.record(),
+        facts = {
             "slices": case.slices(),
             "of": case.of,
             "side": str(case.side) if case.side else None,
             "side_source": case.side_source,
             "cube_mm": case.frame.side_mm,
-            "remarks": list(case.remarks),
-            "interval": None,
-            "disclaimer": DISCLAIMER,
-            **({"forced": True} if case.forced else {}),
         }
+        return provenance(self.bundle, self.weights_sha256, sampling.record(), facts, case.remarks, case.forced)

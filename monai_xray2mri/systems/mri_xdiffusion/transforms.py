@@ -5,22 +5,21 @@ What may be chosen may be a number, a text or empty: clients of MONAI Label send
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from monai.data import MetaTensor, decollate_batch
+from monai.data import MetaTensor
 from monai.inferers import Inferer
 from monai.transforms import MapTransform
 
+from monai_xray2mri.core.batches import identity_of, items_of, placed, source_path
 from monai_xray2mri.core.bundles import require_one_model, require_weights_of
 from monai_xray2mri.core.options import read_options, require_known
 from monai_xray2mri.core.saving import LPS_TO_RAS
 from monai_xray2mri.core.stored_values import FULL_SCALE, RESULT_DTYPE
-from monai_xray2mri.errors import UnknownName
 from monai_xray2mri.systems.mri_xdiffusion.drawing import SliceView, draw_cube
 from monai_xray2mri.systems.mri_xdiffusion.framing import Frame
 from monai_xray2mri.systems.mri_xdiffusion.options import (
@@ -59,9 +58,7 @@ class LoadGivenSlicesd(MapTransform):
         require_one_model(self.bundle_root)
         result, request = dict(data), slice_request(**read_options(REQUEST_OPTIONS, self.options))
         for key in self.key_iterator(result):
-            if not str(result[key]):  # MONAI Label's path for a name that its datastore does not hold
-                raise UnknownName("image", "must be in the studies folder", "no image of that name", "Check the name.")
-            case = plan_slices(Path(result[key]), request, self.bundle_root).only()
+            case = plan_slices(source_path(result[key]), request, self.bundle_root).only()
             view, frame = SliceView.of(case), case.frame
             meta = {
                 "filename_or_obj": str(result[key]),
@@ -103,21 +100,16 @@ class CrossSectionInferer(Inferer):
         sampling = slice_sampling(network, **read_options(SAMPLING_OPTIONS, self.options))
         if self.bundle_root is not None:
             require_weights_of(Path(self.bundle_root), network)
-        plain = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
-        metas: list[Mapping[str, Any]] = [{}] * len(inputs)
-        if isinstance(inputs, MetaTensor):
-            metas = [one.meta for one in decollate_batch(inputs)] if inputs.is_batch else [inputs.meta] * len(inputs)
-        views = [_view(slices, meta) for slices, meta in zip(plain.cpu(), metas, strict=True)]
+        views = [_view(slices, meta) for slices, meta in items_of(inputs.cpu())]
         return torch.stack([draw_cube(network, view, sampling)[0][None] for view in views])
 
 
 def _view(slices: torch.Tensor, meta: Mapping[str, Any]) -> SliceView:
     """Slices [K,D,D] with what the meta data tell of them."""
     number = len(slices)
-    identity = meta.get("identity") or hashlib.sha256(slices.numpy().tobytes()).hexdigest()
     middle = poses(places(plane_rotation(0).expand(number, 3, 3), torch.zeros(number)))
     given = torch.as_tensor(meta["poses"]).float() if "poses" in meta else middle
-    return SliceView(slices[None].float(), given.reshape(1, number, -1), str(identity))
+    return SliceView(slices[None].float(), given.reshape(1, number, -1), identity_of(slices, meta))
 
 
 class CubeToPatientd(MapTransform):
@@ -152,9 +144,5 @@ class CubeToPatientd(MapTransform):
             if scale != 1:
                 volume = torch.round(torch.clamp(volume * scale, 0, scale))
             ras = torch.from_numpy(LPS_TO_RAS @ patient.affine[:, [1, 0, 2, 3]])  # of (row, column, slice)
-            about = {"filename_or_obj": meta["filename_or_obj"], "affine": ras, "original_affine": ras}
-            about["spatial_shape"] = np.array(volume.shape[1:])
-            result[key] = MetaTensor(volume, affine=ras, meta=about)
-            reference.affine = ras
-            reference.meta["spatial_shape"] = np.array(volume.shape[1:])
+            result[key] = placed(volume, ras, reference)
         return result

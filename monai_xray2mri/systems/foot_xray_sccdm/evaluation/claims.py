@@ -6,7 +6,6 @@ How a verdict is found: :mod:`monai_xray2mri.evaluation.claims`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -14,8 +13,8 @@ import numpy as np
 
 from monai_xray2mri.evaluation import claims
 from monai_xray2mri.evaluation.claims import (
-    ABSENT,
     ByCase,
+    Claim,
     Finding,
     all_of,
     difference,
@@ -50,38 +49,15 @@ THRESHOLD: Final = 0.75
 Test = Callable[[Rows, FootSetting], Finding | None]
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One claim.
-
-    Attributes:
-        claim: in words.
-        source: place in the paper; "control" where the paper has none.
-        figures: the paper's.
-        test: rows and setting to what this run says; None: it did not measure it.
-    """
-
-    claim: str
-    source: str
-    figures: str
-    test: Test
-
-
 def claims_table(rows: Rows, setting: FootSetting) -> ResultTable | None:
     """All claims with what this run says; None where it says nothing of any."""
-    cells = []
-    for claim in CLAIMS:
-        found = claim.test(rows, setting) or Finding("-", ABSENT)
-        cells.append([claim.claim, claim.source, claim.figures, found.words, found.verdict])
-    if all(row[-1] == ABSENT for row in cells):
-        return None
     note = (
         "Brackets: 95 % bootstrap interval over participants of the mean paired difference. Holds: above zero; does "
         "not hold: below; not decided: between. Not measured: the study was not run, weights are missing, or fewer "
         f"than {claims.FEWEST_CASES} feet. The paper's figures are of other data: what compares is whether a "
         f'difference is there. Variants are compared with "{EQUAL}".'
     )
-    return ResultTable("claims", "Claims of SCCDM", ["claim", "where", "paper", "here", "verdict"], cells, note)
+    return claims.claims_table(CLAIMS, rows, setting, "Claims of SCCDM", note)
 
 
 def better(rows: Sequence[Row], one: str, other: str, measure: str, entry: str = "method") -> ByCase:

@@ -41,10 +41,7 @@ class FootSetting(Setting):
     @property
     def bundle(self) -> NetworkMethod:
         """The method of the bundle."""
-        method = self.methods[self.main]
-        if not isinstance(method, NetworkMethod):
-            raise TypeError(f"{self.main} must be a network")
-        return method
+        return self.main_method(NetworkMethod)
 
     def ruler(self, case: FootCase) -> FootRuler:
         """The ruler of a case."""

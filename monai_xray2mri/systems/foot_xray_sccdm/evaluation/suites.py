@@ -8,18 +8,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.methods import seconds_per_call
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.evaluation.results import method_metrics
 from monai_xray2mri.evaluation.study import PROFILES, Study
-from monai_xray2mri.evaluation.suite import CaseSource, Rows, Suite
+from monai_xray2mri.evaluation.suite import CaseSource, Rows, Suite, require_simulator
 from monai_xray2mri.simulation.foot.people import FOOT_SIMULATOR_VERSION
 from monai_xray2mri.systems.foot_xray_sccdm.baselines.given import GivenPhotograph
 from monai_xray2mri.systems.foot_xray_sccdm.baselines.untrained import BASELINES
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.cases import FootCase, foot_cohort, training_feet
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.claims import claims_table
-from monai_xray2mri.systems.foot_xray_sccdm.evaluation.methods import NetworkMethod, bundle_method, method_of
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.methods import bundle_method, method_of
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.quality import quality_table
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import WORDS, FootSetting
 from monai_xray2mri.systems.foot_xray_sccdm.evaluation.studies.comparison import COMPARISON
@@ -33,18 +32,8 @@ _NO_MEASURE: Final = ("moments", "keypoints_mm")
 
 
 def check_methods(methods: Mapping[str, Method], source: CaseSource) -> None:
-    """Refuse weights that were trained on another version of the simulator than the cases are of.
-
-    Raises:
-        UsageError: the versions differ, and ``--other-simulator`` was not given.
-    """
-    if source.data is not None or source.other_simulator:
-        return
-    for name, method in methods.items():
-        known = method.record.get("simulator") if isinstance(method, NetworkMethod) else None
-        if known is not None and known != FOOT_SIMULATOR_VERSION:
-            rule = f"must be trained on feet of simulator {FOOT_SIMULATOR_VERSION}"
-            raise UsageError(f"method {name}", rule, f"simulator {known}", "See --other-simulator.")
+    """See :func:`~monai_xray2mri.evaluation.suite.require_simulator`; a prepared set asks for no version."""
+    require_simulator(methods, source, None if source.data is not None else FOOT_SIMULATOR_VERSION, "feet")
 
 
 def pack_foot(case: FootCase) -> Callable[[], FootCase]:

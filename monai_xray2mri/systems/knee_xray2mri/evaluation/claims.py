@@ -6,7 +6,7 @@ How a verdict is found: :mod:`monai_xray2mri.evaluation.claims`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +14,6 @@ import numpy as np
 
 from monai_xray2mri.evaluation import claims
 from monai_xray2mri.evaluation.claims import (
-    ABSENT,
     FEWEST_CASES,
     ByCase,
     Finding,
@@ -58,22 +57,17 @@ class Networks:
         return self.plain + self.blind
 
 
+Test = Callable[[Rows, Networks], Finding | None]
+
+
 @dataclass(frozen=True)
-class Claim:
-    """One claim.
+class KneeClaim(claims.Claim):
+    """A claim about a system of the papers; its test is told which one (:class:`Networks`).
 
     Attributes:
-        source: paper and place.
-        claim: in words.
-        figures: the paper's.
-        test: rows and the methods compared to what this run says; None: it did not measure it.
         of_features: it makes sense only for a system that takes features.
     """
 
-    source: str
-    claim: str
-    figures: str
-    test: Callable[[Rows, Networks], Finding | None]
     of_features: bool = False
 
 
@@ -113,24 +107,24 @@ def claims_table(rows: Rows, methods: Mapping[str, Method], main: str) -> Result
         methods: of the run.
         main: the bundle that all studies but the comparison are about.
     """
-    cells = []
+    tested = []
     for name, paper in systems(methods).items():
+        around = networks_around(name, methods)
         for claim in COMPARISONS + (ONE_METHOD if name == main else ()):
             if claim.of_features and paper == WANG_B:
                 continue
-            found = claim.test(rows, networks_around(name, methods)) or Finding("-", ABSENT)
             source = f"{claim.source} ({name}: {paper})" if claim in COMPARISONS else claim.source
-            cells.append([claim.claim, source, claim.figures, found.words, found.verdict])
-    if all(row[-1] == ABSENT for row in cells):
-        return None
+            tested.append(replace(claim, source=source, test=partial(_of_system, claim.test, around)))
     note = (
         "Brackets: 95 % bootstrap interval over participants of the mean paired difference. Holds: above zero, against "
         "each other method; does not hold: below zero against one; not decided: between. Not measured: a study was not "
         f"run, a trained baseline was not entered (--method), or fewer than {FEWEST_CASES} knees."
     )
-    return ResultTable(
-        "claims", "Claims of Wang 2024a and 2024b", ["claim", "where", "paper", "here", "verdict"], cells, note
-    )
+    return claims.claims_table(tested, rows, None, "Claims of Wang 2024a and 2024b", note)
+
+
+def _of_system(test: Test, around: Networks, rows: Rows, _: None) -> Finding | None:
+    return test(rows, around)
 
 
 verdict_on = partial(claims.verdict_on, cases=WORDS.cases)
@@ -218,76 +212,76 @@ def _soft_tissue_is_worse(rows: Rows, _: Networks) -> Finding | None:
 
 
 COMPARISONS: Final = (
-    Claim(
-        "Wang 2024a IV-A, Fig. 5a; Wang 2024b 4.1",
+    KneeClaim(
         "PSNR is the highest, by little",
+        "Wang 2024a IV-A, Fig. 5a; Wang 2024b 4.1",
         "29.2 dB; best other 28.9; without radiograph 28.6",
         _better("psnr"),
     ),
-    Claim("Wang 2024a IV-A, Fig. 5b; Wang 2024b 4.1", "SSIM is the highest, by little", "0.28", _better("ssim")),
-    Claim(
-        "Wang 2024a IV-A, Fig. 5b; Wang 2024b 4.1",
+    KneeClaim("SSIM is the highest, by little", "Wang 2024a IV-A, Fig. 5b; Wang 2024b 4.1", "0.28", _better("ssim")),
+    KneeClaim(
         "RSSIM is clearly the highest",
+        "Wang 2024a IV-A, Fig. 5b; Wang 2024b 4.1",
         "0.50; best other 0.42",
         _better("rssim"),
     ),
-    Claim(
-        "Wang 2024b 4.1",
+    KneeClaim(
         "narrowed joint spaces (KL 3 and 4) are drawn more accurately than by others",
+        "Wang 2024b 4.1",
         "pictures, error in mm here",
         _better("joint_space_width_error_mm", -1, _SEVERE),
     ),
 )
 """About each system that was compared."""
 ONE_METHOD: Final = (
-    Claim(
-        "Wang 2024a IV-A; Wang 2024b 4.1",
+    KneeClaim(
         "with a radiograph bones are nearer to the truth than without",
+        "Wang 2024a IV-A; Wang 2024b 4.1",
         "pictures, Dice here",
         _radiograph_shapes_bones,
     ),
-    Claim(
-        "Wang 2024a IV-B, Table III",
+    KneeClaim(
         "hidden lesions show when their features are told, not when these are unknown",
+        "Wang 2024a IV-B, Table III",
         "one picture each",
         _features_show("all unknown"),
         True,
     ),
-    Claim(
-        "Wang 2024a IV-B, Table III",
+    KneeClaim(
         "hidden lesions show when their features are told, not when these are told absent",
+        "Wang 2024a IV-B, Table III",
         "one picture each",
         _features_show("all absent"),
         True,
     ),
-    Claim("Wang 2024a IV-B", "features make volumes more accurate", "no figure, PSNR here", _features_help, True),
-    Claim(
-        "Wang 2024a Fig. 6; Wang 2024b 4.2",
+    KneeClaim("features make volumes more accurate", "Wang 2024a IV-B", "no figure, PSNR here", _features_help, True),
+    KneeClaim(
         "adjacent slices are more alike at s = 500 than at 50",
+        "Wang 2024a Fig. 6; Wang 2024b 4.2",
         "0.76 against 0.73",
         _depth((500, "generated"), (50, "generated")),
     ),
-    Claim(
-        "Wang 2024a Fig. 6; Wang 2024b 4.2",
+    KneeClaim(
         "at s = 50 they are less alike than in the true volume",
+        "Wang 2024a Fig. 6; Wang 2024b 4.2",
         "0.82 true, 0.73 generated",
         _depth((50, "true"), (50, "generated")),
     ),
-    Claim(
-        "Wang 2024a Fig. 6; Wang 2024b 4.2",
+    KneeClaim(
         "even at s = 500 they are less alike than true ones at 50",
+        "Wang 2024a Fig. 6; Wang 2024b 4.2",
         "0.82 true, 0.76 generated",
         _depth((50, "true"), (500, "generated")),
     ),
-    Claim(
-        "Wang 2024a Table IV; Wang 2024b Table 2",
+    KneeClaim(
         f"intermediate slices keep the anatomy (at most {_MARGIN_DB:g} dB less PSNR)",
+        "Wang 2024a Table IV; Wang 2024b Table 2",
         "pictures, PSNR here",
         _depth((500, "psnr"), (50, "psnr"), _MARGIN_DB),
     ),
-    Claim(
-        "Wang 2024b 4.3.3",
+    KneeClaim(
         "soft tissue is less accurate than bone",
+        "Wang 2024b 4.3.3",
         "no figure, mean absolute error here",
         _soft_tissue_is_worse,
     ),

@@ -31,10 +31,7 @@ class KneeSetting(Setting):
     @property
     def bundle(self) -> NetworkMethod:
         """The method of the bundle."""
-        method = self.methods[self.main]
-        if not isinstance(method, NetworkMethod):
-            raise TypeError(f"{self.main} must be a network")
-        return method
+        return self.main_method(NetworkMethod)
 
     @property
     def few(self) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -15,10 +14,10 @@ from monai_xray2mri.evaluation import claims
 from monai_xray2mri.evaluation.agreement import DIFFERENT, EQUIVALENT, equivalence
 from monai_xray2mri.evaluation.bootstrap import correlation
 from monai_xray2mri.evaluation.claims import (
-    ABSENT,
     FAILS,
     HOLDS,
     OPEN,
+    Claim,
     Finding,
     all_of,
     difference,
@@ -41,38 +40,15 @@ _CLAIMED_R: Final = 0.9
 Test = Callable[[Rows, VolumeSetting], Finding | None]
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One claim.
-
-    Attributes:
-        claim: in words.
-        source: place in the paper; "control" where the paper has none.
-        figures: the paper's.
-        test: rows and setting to what this run says; None: it did not measure it.
-    """
-
-    claim: str
-    source: str
-    figures: str
-    test: Test
-
-
 def claims_table(rows: Rows, setting: VolumeSetting) -> ResultTable | None:
     """All claims with what this run says; None where it says nothing of any."""
-    cells = []
-    for claim in CLAIMS:
-        found = claim.test(rows, setting) or Finding("-", ABSENT)
-        cells.append([claim.claim, claim.source, claim.figures, found.words, found.verdict])
-    if all(row[-1] == ABSENT for row in cells):
-        return None
     note = (
         "Brackets: 95 % bootstrap interval over participants of the mean paired difference, dB unless said otherwise. "
         "Holds: above zero; does not hold: below; not decided: between. Not measured: the study was not run, weights "
         f"are missing, or fewer than {claims.FEWEST_CASES} volumes. The paper's figures are of other data: what "
         "compares is whether a difference is there."
     )
-    return ResultTable("claims", "Claims of X-Diffusion", ["claim", "where", "paper", "here", "verdict"], cells, note)
+    return claims.claims_table(CLAIMS, rows, setting, "Claims of X-Diffusion", note)
 
 
 def _pair(rows: Sequence[Row], entry: str, first: Any, second: Any, measure: str = "psnr") -> Finding | None:

@@ -8,13 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from monai_xray2mri.errors import UsageError
 from monai_xray2mri.evaluation.methods import seconds_per_call
 from monai_xray2mri.evaluation.protocols import Method
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.results import method_metrics
 from monai_xray2mri.evaluation.study import PROFILES, Profile, Study
-from monai_xray2mri.evaluation.suite import CaseSource, Rows, Suite
+from monai_xray2mri.evaluation.suite import CaseSource, Rows, Suite, require_simulator
 from monai_xray2mri.simulation.cones import CONES_VERSION
 from monai_xray2mri.simulation.knee.people.seeds import SIMULATOR_VERSION
 from monai_xray2mri.systems.mri_xdiffusion.baselines.untrained import BASELINES
@@ -28,7 +27,7 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import (
     volume_cohort,
 )
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.claims import claims_table
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, bundle_method, method_of
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import bundle_method, method_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.quality import quality_table
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import WORDS, VolumeSetting, work_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.anatomy import ANATOMY
@@ -54,18 +53,8 @@ VolumeStudy = Study[VolumeSetting, VolumeCase]
 
 
 def check_methods(methods: Mapping[str, Method], source: CaseSource) -> None:
-    """Refuse weights that were trained on another version of the simulator than the cases are of.
-
-    Raises:
-        UsageError: the versions differ, and ``--other-simulator`` was not given.
-    """
-    if source.data is not None or source.other_simulator:
-        return
-    for name, method in methods.items():
-        known = method.record.get("simulator") if isinstance(method, NetworkMethod) else None
-        if known is not None and known != SIMULATOR_VERSION:
-            rule = f"must be trained on knees of simulator {SIMULATOR_VERSION}"
-            raise UsageError(f"method {name}", rule, f"simulator {known}", "See --other-simulator.")
+    """See :func:`~monai_xray2mri.evaluation.suite.require_simulator`; a prepared set asks for no version."""
+    require_simulator(methods, source, None if source.data is not None else SIMULATOR_VERSION, "knees")
 
 
 def pack_volume(case: VolumeCase) -> Callable[[], VolumeCase]:
