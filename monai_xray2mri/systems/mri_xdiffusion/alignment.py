@@ -2,7 +2,7 @@
 
 The paper lays the input slice beside the noisy section, pixel on pixel, although the two lie in different planes. Here
 each pixel of the target plane is given what the nearest input slices show at its foot point on them, with its signed
-distance from them.
+distance from them. From the same samples follows a first guess of the section (:class:`Blend`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,21 @@ class AlignedSlices(nn.Module):
 
     def forward(self, latents: Tensor, poses: Tensor, place: Tensor) -> Tensor:
         """Latents [B,K,C,h,w] and poses [B,K,11] of slices, places [B,10] of targets: [B,M*(C+2),h,w]."""
+        return self.channels_of(*self.nearest_to(latents, poses, place))
+
+    def channels_of(self, values: Tensor, distance: Tensor, missing: Tensor) -> Tensor:
+        """What is nearest, as the channels that lie beside the noisy latent: [B,M*(C+2),h,w]."""
+        closeness = _closeness(distance, missing)
+        found = torch.cat([values, distance[:, :, None], closeness[:, :, None]], dim=2).flatten(1, 2)
+        return F.pad(found, (0, 0, 0, 0, 0, self.channels - found.shape[1]))
+
+    def nearest_to(self, latents: Tensor, poses: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The slices nearest to each cell, at most M, the nearest first.
+
+        Returns:
+            What they show, latents [B,M,C,h,w]; their signed distances [B,M,h,w], in halves of the cube's side; and
+            where there is none, [B,M,h,w]. Values and distances are 0 there.
+        """
         height = latents.shape[-1]
         chosen = min(self.nearest, latents.shape[1])
         rotation, depth = split_places(poses)
@@ -46,11 +61,8 @@ class AlignedSlices(nn.Module):
         absent = poses[..., -1, None, None] == 0
         order = torch.where(absent, torch.inf, signed.abs()).topk(chosen, dim=1, largest=False).indices  # [B,M,h,w]
         distance, missing = signed.gather(1, order), absent.expand_as(signed).gather(1, order)
-        distance = distance.masked_fill(missing, 0)
-        closeness = (-distance.abs() / NEAR).exp().masked_fill(missing, 0)
         values = self._values(latents, rotation, order, place).masked_fill(missing[:, :, None], 0)  # [B,M,C,h,w]
-        found = torch.cat([values, distance[:, :, None], closeness[:, :, None]], dim=2).flatten(1, 2)
-        return F.pad(found, (0, 0, 0, 0, 0, self.channels - found.shape[1]))
+        return values, distance.masked_fill(missing, 0), missing
 
     def _values(self, latents: Tensor, rotation: Tensor, order: Tensor, place: Tensor) -> Tensor:
         """What slices ``order`` [B,M,h,w] show at their foot points: [B,M,C,h,w]."""
@@ -71,3 +83,37 @@ class AlignedSlices(nn.Module):
         if self.fold == 1:
             return cells
         return cells.repeat_interleave(self.fold, dim=2).repeat_interleave(self.fold, dim=3)
+
+
+class Blend(nn.Module):
+    """A first guess of a section: what the nearest slices show, weighed by their distances alone.
+
+    Weights are a small network's of signed distances and closeness, learned with the denoiser. They begin at 0, which
+    is no guess, so that a network that was trained without one goes on where it was. Between two slices the best
+    weights are near those of linear interpolation; far from a single slice they fade.
+
+    Args:
+        nearest: M.
+        width: of the hidden layer.
+    """
+
+    def __init__(self, nearest: int = 2, width: int = 32) -> None:
+        super().__init__()
+        self.nearest = nearest
+        self.weigh = nn.Sequential(nn.Linear(2 * nearest, width), nn.SiLU(), nn.Linear(width, nearest))
+        nn.init.zeros_(self.weigh[2].weight)
+        nn.init.zeros_(self.weigh[2].bias)
+
+    def forward(self, values: Tensor, distance: Tensor, missing: Tensor) -> Tensor:
+        """The guess [B,C,h,w] of what :meth:`AlignedSlices.nearest_to` found."""
+        features = torch.cat([distance, _closeness(distance, missing)], dim=1)  # [B,2M,h,w]
+        lacking = self.nearest - values.shape[1]
+        if lacking:
+            parts = [F.pad(part, (0, 0, 0, 0, 0, lacking)) for part in features.chunk(2, dim=1)]
+            features = torch.cat(parts, dim=1)
+        weights = self.weigh(features.movedim(1, -1)).movedim(-1, 1)[:, : values.shape[1]]  # [B,M,h,w]
+        return (values * weights.masked_fill(missing, 0)[:, :, None]).sum(dim=1)
+
+
+def _closeness(distance: Tensor, missing: Tensor) -> Tensor:
+    return (-distance.abs() / NEAR).exp().masked_fill(missing, 0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_xray2mri.networks.denoiser import SliceDenoiser
-from monai_xray2mri.systems.mri_xdiffusion.alignment import AlignedSlices
+from monai_xray2mri.systems.mri_xdiffusion.alignment import AlignedSlices, Blend
 from monai_xray2mri.systems.mri_xdiffusion.places import (
     PLACE_WIDTHS,
     PlacedContext,
@@ -34,6 +34,8 @@ class SectionDenoiser(nn.Module):
             :data:`~monai_xray2mri.systems.mri_xdiffusion.slices.REDUCTIONS`.
         aligned: slices are sampled at the foot points of the target plane; otherwise their latent lies beside the noisy
             one as it is, with the rule ``tokens`` the mean of their latents.
+        blend: the network predicts what differs from a first guess of the section, which its aligned slices make
+            (:class:`~monai_xray2mri.systems.mri_xdiffusion.alignment.Blend`); ours.
         told: the network knows the poses of its slices.
         embed_place: the place is also added to the time embedding of the down path.
         latent_channels: C.
@@ -44,7 +46,8 @@ class SectionDenoiser(nn.Module):
         **unet: further arguments of :class:`~monai_xray2mri.networks.denoiser.SliceDenoiser`.
 
     Raises:
-        ValueError: an unknown place or reduction, or aligned slices that were multiplied before or have no poses.
+        ValueError: an unknown place or reduction, aligned slices that were multiplied before or have no poses, or a
+            blend of slices that are not aligned.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class SectionDenoiser(nn.Module):
         place: str = "rotation",
         reduction: str = "tokens",
         aligned: bool = True,
+        blend: bool = False,
         told: bool = True,
         embed_place: bool = True,
         latent_channels: int = 16,
@@ -69,12 +73,15 @@ class SectionDenoiser(nn.Module):
             raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
         if aligned and (reduction != "tokens" or not told):
             raise ValueError("aligned slices need the reduction 'tokens' and their poses")
+        if blend and not aligned:
+            raise ValueError("a blend needs aligned slices")
         self.place, self.reduction, self.told = place, reduction, told
         self.latent_channels = latent_channels
         width = PLACE_WIDTHS[place]
         self.context = PlacedContext(context, width, told)
         self.pairs = PairNetwork(latent_channels) if reduction == "mlp" else None
         self.alignment = AlignedSlices(latent_channels, fold, nearest) if aligned else None
+        self.blend = Blend(nearest) if blend else None
         embedded = width + (POSE_NUMBERS if told else 0)
         self.unet = SliceDenoiser(
             PlaceEmbedding(embedded, width - 1, 4 * channels[0]) if embed_place else None,
@@ -87,8 +94,8 @@ class SectionDenoiser(nn.Module):
 
     def forward(
         self, noisy: Tensor, t: Tensor, image_latent: Tensor, context: Tensor, place: Tensor, poses: Tensor
-    ) -> Tensor:
-        """The prediction [B,C,h,w] (eps or v, as it was trained).
+    ) -> tuple[Tensor, Tensor | None]:
+        """The prediction [B,C,h,w] (eps or v, as it was trained), and the guess [B,C,h,w] that it adds to, if any.
 
         Args:
             noisy: z_t, [B,C,h,w].
@@ -106,17 +113,16 @@ class SectionDenoiser(nn.Module):
         tokens = self.context(context, numbers, given)
         if self.told:
             numbers = torch.cat([numbers, mean_pose(given)[:, 0]], dim=1)
-        prediction: Tensor = self.unet(
-            noisy, t, self._condition(latents, given, place), tokens, numbers, noisy.new_zeros(len(noisy), 0)
-        )
-        return prediction
+        condition, guess = self._condition(latents, given, place)
+        prediction: Tensor = self.unet(noisy, t, condition, tokens, numbers, noisy.new_zeros(len(noisy), 0))
+        return prediction, guess
 
-    def _condition(self, latents: Tensor, poses: Tensor, place: Tensor) -> Tensor:
-        """What lies beside the noisy latent."""
+    def _condition(self, latents: Tensor, poses: Tensor, place: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What lies beside the noisy latent, and the guess."""
         if self.alignment is not None:
-            aligned: Tensor = self.alignment(latents, poses, place)
-            return aligned
+            found = self.alignment.nearest_to(latents, poses, place)
+            return self.alignment.channels_of(*found), None if self.blend is None else self.blend(*found)
         if self.pairs is not None:
             paired: Tensor = self.pairs(latents)
-            return paired
-        return latents.mean(dim=1)
+            return paired, None
+        return latents.mean(dim=1), None

@@ -54,7 +54,8 @@ class CrossSectionDiffusion(LatentDiffusion):
             :class:`~monai_xray2mri.diffusion.sampler_settings.SamplerSettings`.
 
     Raises:
-        ValueError: two reductions, or an impossible share or length of the noise.
+        ValueError: two reductions, an impossible share or length of the noise, or a blend with a network that
+            predicts the noise.
     """
 
     place_shape = (PLACE_NUMBERS,)
@@ -85,6 +86,8 @@ class CrossSectionDiffusion(LatentDiffusion):
                 f"tokens and denoiser must reduce slices alike, not {image_encoder.reduction!r} and "
                 f"{denoiser.reduction!r}"
             )
+        if denoiser.blend is not None and schedule.prediction != "v":
+            raise ValueError("a blend needs the prediction v: the noise does not follow from z_0 alone at t = 0")
         super().__init__(
             autoencoder,
             denoiser,
@@ -171,11 +174,17 @@ class CrossSectionDiffusion(LatentDiffusion):
         return Condition(torch.zeros_like(condition.image_latent), context, torch.zeros_like(condition.guide))
 
     def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
-        """The denoiser's prediction [B,C,h,w] for z_t [B,C,h,w] at t [B] and places [B,10]."""
-        prediction: Tensor = self.denoiser(
+        """The prediction [B,C,h,w] for z_t [B,C,h,w] at t [B] and places [B,10].
+
+        Where the denoiser has a guess of z_0, it predicts the v of what differs from it: v is linear in z_0.
+        """
+        prediction, guess = self.denoiser(
             z_t, self.schedule.network_time(t), condition.image_latent, condition.context, place, condition.guide
         )
-        return prediction
+        if guess is not None:
+            prediction = prediction + self.schedule.target(guess, t, torch.zeros_like(guess))
+        found: Tensor = prediction
+        return found
 
     def forward(self, image: Tensor) -> Tensor:
         """MONAI's view: middle slices of the first plane [B,1,D,D] in [-1,1] to cubes [B,1,D,D,D], seed 0."""

@@ -10,7 +10,7 @@ import torch
 
 from monai_xray2mri.networks.pixel_codec import PixelCodec
 from monai_xray2mri.simulation.cones import draw_cones
-from monai_xray2mri.systems.mri_xdiffusion.alignment import NEAR, AlignedSlices
+from monai_xray2mri.systems.mri_xdiffusion.alignment import NEAR, AlignedSlices, Blend
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.places import PlacedContext, mean_pose, place_numbers
@@ -140,6 +140,41 @@ def test_each_cell_takes_the_nearest_slices_that_are_there() -> None:
     assert (values == 1).all() and distance[0, 0] == pytest.approx(0.8)
     nothing = AlignedSlices(16, 4)(latent * 0, torch.zeros_like(given), MIDDLE)
     assert not nothing.any()
+
+
+def test_a_blend_weighs_slices_by_their_distances_and_begins_as_nothing() -> None:
+    given = poses(places(torch.eye(3).expand(2, 3, 3), torch.tensor([-0.2, 0.6])))[None]
+    latent = torch.rand(1, 2, 16, 4, 4)
+    alignment, blend = AlignedSlices(16, 4), Blend()
+    found = alignment.nearest_to(latent, given, MIDDLE)
+    assert not blend(*found).any()
+    with torch.no_grad():
+        blend.weigh[2].bias.copy_(torch.tensor([0.75, 0.25]))  # linear interpolation at 0.2 and 0.6 from the slices
+    torch.testing.assert_close(blend(*found), 0.75 * latent[:, 0] + 0.25 * latent[:, 1], atol=1e-5, rtol=0)
+    alone = alignment.nearest_to(latent[:, :1], given[:, :1], MIDDLE)
+    torch.testing.assert_close(blend(*alone), 0.75 * latent[:, 0], atol=1e-5, rtol=0)
+    assert not blend(*alignment.nearest_to(latent, torch.zeros_like(given), MIDDLE)).any()
+
+
+def test_the_guess_is_what_the_estimate_of_a_section_begins_with(
+    make_network: Callable[..., CrossSectionDiffusion],
+) -> None:
+    """As trained without a blend, a network with one is the same; z_0 grows by the guess times the noise's share."""
+    plain, network = make_network(), make_network(blend=True)
+    missing = network.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing and all(name.startswith("denoiser.blend.") for name in missing)
+    slices, given = torch.rand(1, 1, SIZE, SIZE) * 2 - 1, poses(MIDDLE)[:, None]
+    condition, z_t, t = network.condition(slices, given), torch.randn(1, 16, 4, 4), torch.tensor([60])
+    with torch.no_grad():
+        before = network.denoise(z_t, t, condition, MIDDLE)
+        assert torch.equal(before, plain.denoise(z_t, t, condition, MIDDLE))
+        network.denoiser.blend.weigh[2].bias.copy_(torch.tensor([1.0, 0.0]))
+        after = network.denoise(z_t, t, condition, MIDDLE)
+        nothing = network.denoise(z_t, t, network.null_condition(1), MIDDLE)
+        assert torch.equal(nothing, plain.denoise(z_t, t, plain.null_condition(1), MIDDLE))
+    grown = network.schedule.split(after, z_t, t)[0] - network.schedule.split(before, z_t, t)[0]
+    s = network.schedule.coefficients(t, z_t)[1]
+    torch.testing.assert_close(grown, s**2 * network.image_latent(slices), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
