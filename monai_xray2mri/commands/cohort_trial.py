@@ -97,7 +97,7 @@ def _films(folder: Path, patients: int) -> list[Dataset]:
 
     from monai_xray2mri.systems.knee_xray2mri.example_study import EXAMPLE_SEED, write_example_study
 
-    films = []
+    films: list[Dataset] = []
     for number in range(patients):
         write_example_study(folder / str(number), EXAMPLE_SEED + number)
         films.append(dcmread(folder / str(number) / "film.dcm"))

@@ -100,9 +100,10 @@ class Blend(nn.Module):
     def __init__(self, nearest: int = 2, width: int = 32) -> None:
         super().__init__()
         self.nearest = nearest
-        self.weigh = nn.Sequential(nn.Linear(2 * nearest, width), nn.SiLU(), nn.Linear(width, nearest))
-        nn.init.zeros_(self.weigh[2].weight)
-        nn.init.zeros_(self.weigh[2].bias)
+        weights = nn.Linear(width, nearest)
+        nn.init.zeros_(weights.weight)
+        nn.init.zeros_(weights.bias)
+        self.weigh = nn.Sequential(nn.Linear(2 * nearest, width), nn.SiLU(), weights)
 
     def forward(self, values: Tensor, distance: Tensor, missing: Tensor) -> Tensor:
         """The guess [B,C,h,w] of what :meth:`AlignedSlices.nearest_to` found."""
