@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Final
 
-from monai_xray2mri.commands import benchmark_system, cohort_trial, fuzzing, soak
+from monai_xray2mri.commands import benchmark_imports, benchmark_system, cohort_trial, fuzzing, soak
 from monai_xray2mri.errors import ExitCode, UsageError
 
 KINDS: Final = {
@@ -53,7 +53,7 @@ class Measurement:
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    """Add the sub-command ``benchmark`` with ``simulate`` (of this module), ``mutations`` and one for each system.
+    """Add the sub-command ``benchmark``: ``simulate`` (of this module), ``mutations``, ``imports``, one per system.
 
     Args:
         commands: the sub-parsers of ``xray2mri``.
@@ -72,6 +72,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     soak.add_command(kinds, common)
     cohort_trial.add_command(kinds, common)
     benchmark_system.add_commands(kinds, common)
+    benchmark_imports.add_command(kinds, common)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from monai_xray2mri.commands.options import named_path, show_progress
+from monai_xray2mri.commands.options import add_bundle, named_path, show_progress
 from monai_xray2mri.errors import ExitCode
 
 _DESCRIPTION = (
@@ -35,6 +35,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     _add_metal(parts, budget)
     _add_koa(parts, budget)
     _add_segmenter(parts, budget)
+    _add_small_decoder(parts, budget)
     _add_foot_segmenter(parts, budget)
     _add_foot_keypoints(parts, budget)
 
@@ -95,6 +96,24 @@ def _add_segmenter(parts: argparse._SubParsersAction[argparse.ArgumentParser], b
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
     parser.add_argument("--continue", dest="from_shipped", action="store_true", help="start from the shipped weights")
     parser.set_defaults(run=train_segmenter)
+
+
+def _add_small_decoder(
+    parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser
+) -> None:
+    parser = parts.add_parser(
+        "small-decoder", parents=[budget], help="draws the slices of a knee bundle with a quarter of the arithmetic"
+    )
+    add_bundle(parser)
+    parser.add_argument("--data", type=named_path, required=True, help="of xray2mri simulate-set, or prepared")
+    parser.add_argument("--validation", type=named_path, required=True, help="likewise, split validation")
+    parser.add_argument(
+        "--output", type=named_path, required=True,
+        help="file of the weights; in a bundle models/small_decoder/weights.pt",
+    )  # fmt: skip
+    parser.add_argument("--iterations", type=int, default=20000, help="steps (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.set_defaults(run=train_small_decoder)
 
 
 def _add_foot_segmenter(
@@ -245,6 +264,29 @@ def train_segmenter(options: argparse.Namespace) -> int:
         options.slices,
         run=with_progress(Workers(options.workers), "knee", show_progress(options)),
         from_shipped=options.from_shipped,
+        minutes=options.minutes,
+        progress=show_progress(options),
+    )
+    print(json.dumps(record))
+    return ExitCode.DONE
+
+
+def train_small_decoder(options: argparse.Namespace) -> int:
+    """Train the small decoder of a knee bundle; print the record of the training as JSON on stdout, once it is whole.
+
+    Raises:
+        Xray2MRIError: see :func:`monai_xray2mri.systems.knee_xray2mri.faster_training.train_from_set`.
+    """
+    from monai_xray2mri.systems.knee_xray2mri.faster_training import train_from_set
+    from monai_xray2mri.systems.registry import default_bundle
+
+    record = train_from_set(
+        options.bundle or default_bundle(),
+        options.data,
+        options.validation,
+        options.output,
+        iterations=options.iterations,
+        seed=options.seed,
         minutes=options.minutes,
         progress=show_progress(options),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 
 import numpy as np
@@ -62,6 +63,7 @@ def _plain(value: object) -> object:
     raise TypeError(f"Cannot hash a value of type {type(value).__name__}.")
 
 
+@cache
 def package_version() -> str:
     """Version of the installed package; ``"unknown"`` where it runs from an uninstalled source tree."""
     try:

@@ -41,4 +41,6 @@ def _letters(columns: np.ndarray) -> tuple[str, str]:
 
 def picture(gray: np.ndarray) -> Image.Image:
     """Grey values [H,W] in [0,1] as an 8-bit picture."""
-    return Image.fromarray(np.rint(np.clip(gray, 0, 1) * 255).astype(np.uint8))
+    scaled = np.clip(gray, 0, 1)
+    scaled *= 255
+    return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))

@@ -54,7 +54,11 @@ class SlicePlane:
 
 
 class SyntheticMRImage(SyntheticImage):
-    """One slice of a synthetic MR series; valid when the constructor returns."""
+    """One slice of a synthetic MR series; valid when the constructor returns.
+
+    Attributes:
+        own_digest: hash of its content, which the names of a whole series are made of.
+    """
 
     storage: ClassVar[UID] = MRImageStorage
     kind: ClassVar[str] = "MR"
@@ -76,7 +80,8 @@ class SyntheticMRImage(SyntheticImage):
         self.PositionReferenceIndicator = None  # Frame of Reference (PS3.3 C.7.4.1)
         self._set_plane(plane)
         self._set_acquisition(series.product.sequence)
-        self.name_by(self.content_digest())
+        self.own_digest = self.content_digest()
+        self.name_by(self.own_digest)
 
     def name_by(self, digest: bytes, frame_of_reference: str | None = None) -> None:
         """Set the image's own UIDs.

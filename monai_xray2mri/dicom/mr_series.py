@@ -108,7 +108,7 @@ def build_images(
         images = [
             kind(stored, SlicePlane.of_affine(affine, index), record, index + 1) for index, stored in enumerate(pixels)
         ]
-        contents = (image.content_digest() for image in images)
+        contents = (image.own_digest for image in images)
         digest = fingerprint(origin.provenance, frame_of_reference, *contents)
         for image in images:
             image.name_by(digest, frame_of_reference)

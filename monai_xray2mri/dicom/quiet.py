@@ -6,41 +6,57 @@ Pillow logs every EXIF value, such as place and owner of a photograph, at the le
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Final
 
-_TALKERS = ("pydicom", "highdicom", "highdicom.base", "PIL")
-_found: tuple[int, list[logging.Logger]] = (-1, [])
-"""Number of all loggers when those of these libraries were last looked for, and what was found."""
+_TALKERS: Final = ("pydicom", "highdicom", "highdicom.base", "PIL")
+_IGNORE_ALL: Final = ("ignore", None, Warning, None, 0)
+
+
+class _Silence:
+    """The blocks of all threads that are quiet now: the first one silences the loggers, the last one restores them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks, self._known = 0, -1
+        self._before: dict[logging.Logger, bool] = {}
+
+    def enter(self) -> None:
+        """Silence what is not silent yet; a logger that was made since is found by their number."""
+        with self._lock:
+            self._blocks += 1
+            if len(logging.root.manager.loggerDict) == self._known:
+                return
+            for name in {*_TALKERS, *logging.root.manager.loggerDict}:  # children speak although a logger is disabled
+                if name.partition(".")[0] in _TALKERS:
+                    logger = logging.getLogger(name)
+                    self._before.setdefault(logger, logger.disabled)
+                    logger.disabled = True
+            self._known = len(logging.root.manager.loggerDict)
+
+    def leave(self) -> None:
+        """Restore the loggers, if no other block is left."""
+        with self._lock:
+            self._blocks -= 1
+            if not self._blocks:
+                for logger, disabled in self._before.items():
+                    logger.disabled = disabled
+                self._before, self._known = {}, -1
+
+
+_SILENCE: Final = _Silence()
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings, and no log lines of these libraries, while the block runs; may be nested."""
-    loggers = _talkers()
-    before = [logger.disabled for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            for logger in loggers:
-                logger.disabled = True
-            yield
-        finally:
-            for logger, disabled in zip(loggers, before, strict=True):
-                logger.disabled = disabled
-
-
-def _talkers() -> list[logging.Logger]:
-    """The loggers of these libraries, children included: they speak although their parent is disabled.
-
-    Loggers are made and never removed, so the list is made again only when there are more of them: a program with the
-    loggers of many libraries enters :func:`quiet` a hundred times for one DICOM object.
-    """
-    global _found
-    known = logging.root.manager.loggerDict
-    if _found[0] != len(known):
-        names = {*_TALKERS, *(name for name in list(known) if name.partition(".")[0] in _TALKERS)}
-        loggers = [logging.getLogger(name) for name in sorted(names)]
-        _found = (len(known), loggers)
-    return _found[1]
+    """No warnings, and no log lines of these libraries, while the block runs; may be nested, which costs little."""
+    with ExitStack() as left:
+        if warnings.filters[:1] != [_IGNORE_ALL]:
+            left.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+        _SILENCE.enter()
+        left.callback(_SILENCE.leave)
+        yield

@@ -90,13 +90,14 @@ def walk_report(dataset: Dataset) -> Iterator[ReportItem]:
     Yields:
         The items, each with what it inherits. Nothing in the dataset raises; what cannot be read is None.
     """
-    stack: list[tuple[Dataset, _Inherited]] = [(dataset, _Inherited())]
+    with quiet():
+        stack: list[tuple[_Node, _Inherited]] = [(_Node.of(dataset), _Inherited())]
     count = 0
     while stack:
         node, above = stack.pop()
         count += 1
         with quiet():
-            children = sequence_items(node, "ContentSequence")
+            children = node.children()
             own = above.with_own(node, children)
             complete = not (children and above.depth >= MAX_DEPTH) and not (stack and count >= MAX_ITEMS)
             item = _item(node, own, above.depth, complete)
@@ -105,6 +106,29 @@ def walk_report(dataset: Dataset) -> Iterator[ReportItem]:
             return
         if complete:
             stack += [(child, own) for child in reversed(children)]
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A content item with its codes, which itself and its parent ask for again and again.
+
+    Attributes:
+        dataset: the item.
+        concept: its Concept Name.
+        code: its value, where that is a code.
+    """
+
+    dataset: Dataset
+    concept: ReportCode | None
+    code: ReportCode | None
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> _Node:
+        return cls(dataset, _code(dataset, "ConceptNameCodeSequence"), _code(dataset, "ConceptCodeSequence"))
+
+    def children(self) -> list[_Node]:
+        """The items below it."""
+        return [_Node.of(child) for child in sequence_items(self.dataset, "ContentSequence")]
 
 
 @dataclass(frozen=True)
@@ -117,11 +141,11 @@ class _Inherited:
     modifiers: tuple[ReportCode, ...] = ()
     words: tuple[str, ...] = ()
 
-    def with_own(self, node: Dataset, children: list[Dataset]) -> _Inherited:
+    def with_own(self, node: _Node, children: list[_Node]) -> _Inherited:
         """What the items below one learn, which are one level deeper."""
         site = _own_finding_site(children)
-        concept = _code(node, "ConceptNameCodeSequence")
-        heading = concept.meaning if concept and text_value(node, "ValueType").upper() == "CONTAINER" else ""
+        concept = node.concept
+        heading = concept.meaning if concept and text_value(node.dataset, "ValueType").upper() == "CONTAINER" else ""
         words = [site.meaning if site else "", heading, *_tracking_identifiers(children)]
         return _Inherited(
             self.depth + 1,
@@ -179,27 +203,26 @@ def _code(dataset: Dataset, keyword: str) -> ReportCode | None:
     return None
 
 
-def _own_laterality(children: list[Dataset]) -> Laterality | None:
+def _own_laterality(children: list[_Node]) -> Laterality | None:
     """The side that an item's own modifiers name: directly, or below its finding site; both sides make ``"B"``."""
     sides: set[Laterality] = set()
     for child in children:
-        concept = _code(child, "ConceptNameCodeSequence")
+        concept, value = child.concept, child.code
         if concept is None:
             continue
-        value = _code(child, "ConceptCodeSequence")
         if concept.key in _LATERALITY_CONCEPTS and value is not None and value.key in LATERALITY_CODES:
             sides.add(LATERALITY_CODES[value.key])
         elif concept.key in _FINDING_SITE_CONCEPTS:
-            side = _laterality_modifier(sequence_items(child, "ContentSequence"))
+            side = _laterality_modifier(child.children())
             sides |= {side} if side else set()
     return _joined(sides)
 
 
-def _laterality_modifier(children: list[Dataset]) -> Laterality | None:
+def _laterality_modifier(children: list[_Node]) -> Laterality | None:
     """The side among the modifiers of a finding site."""
     sides = set()
     for child in children:
-        concept, value = _code(child, "ConceptNameCodeSequence"), _code(child, "ConceptCodeSequence")
+        concept, value = child.concept, child.code
         if concept is not None and value is not None and concept.key in _LATERALITY_CONCEPTS:
             sides |= {LATERALITY_CODES[value.key]} if value.key in LATERALITY_CODES else set()
     return _joined(sides)
@@ -209,61 +232,56 @@ def _joined(sides: set[Laterality]) -> Laterality | None:
     return None if not sides else sides.pop() if len(sides) == 1 else "B"
 
 
-def _own_finding_site(children: list[Dataset]) -> ReportCode | None:
+def _own_finding_site(children: list[_Node]) -> ReportCode | None:
     for child in children:
-        concept = _code(child, "ConceptNameCodeSequence")
-        if concept is not None and concept.key in _FINDING_SITE_CONCEPTS:
-            return _code(child, "ConceptCodeSequence")
+        if child.concept is not None and child.concept.key in _FINDING_SITE_CONCEPTS:
+            return child.code
     return None
 
 
-def _own_modifiers(children: list[Dataset]) -> Iterator[ReportCode]:
+def _own_modifiers(children: list[_Node]) -> Iterator[ReportCode]:
     """The codes that modify an item or its finding site, whatever they say (HAS CONCEPT MOD)."""
     for child in children:
-        value = _code(child, "ConceptCodeSequence")
-        if value is not None and text_value(child, "RelationshipType").upper() in ("HAS CONCEPT MOD", ""):
-            yield value
-            for modifier in sequence_items(child, "ContentSequence"):
-                code = _code(modifier, "ConceptCodeSequence")
-                if code is not None:
-                    yield code
+        related = text_value(child.dataset, "RelationshipType").upper()
+        if child.code is not None and related in ("HAS CONCEPT MOD", ""):
+            yield child.code
+            yield from (modifier.code for modifier in child.children() if modifier.code is not None)
 
 
-def _tracking_identifiers(children: list[Dataset]) -> Iterator[str]:
+def _tracking_identifiers(children: list[_Node]) -> Iterator[str]:
     for child in children:
-        concept = _code(child, "ConceptNameCodeSequence")
-        if concept is not None and concept.key == _TRACKING_IDENTIFIER:
-            yield text_value(child, "TextValue")
+        if child.concept is not None and child.concept.key == _TRACKING_IDENTIFIER:
+            yield text_value(child.dataset, "TextValue")
 
 
-def _item(node: Dataset, own: _Inherited, depth: int, complete: bool) -> ReportItem:
+def _item(node: _Node, own: _Inherited, depth: int, complete: bool) -> ReportItem:
     """One node of the tree as a record."""
-    value_type = text_value(node, "ValueType").upper()
+    value_type = text_value(node.dataset, "ValueType").upper()
     return ReportItem(
         value_type=value_type,
-        concept=_code(node, "ConceptNameCodeSequence"),
+        concept=node.concept,
         value=_value(node, value_type),
         laterality=own.laterality,
         finding_site=own.site,
         modifiers=own.modifiers,
         words=own.words,
-        qualifier=_code(node, "NumericValueQualifierCodeSequence"),
+        qualifier=_code(node.dataset, "NumericValueQualifierCodeSequence"),
         depth=depth,
         complete=complete,
     )
 
 
-def _value(node: Dataset, value_type: str) -> float | str | ReportCode | None:
+def _value(node: _Node, value_type: str) -> float | str | ReportCode | None:
     """The value of a content item by its value type (PS3.3 table C.17.3-7)."""
     if value_type == "NUM":
-        return _numeric_value(node)
+        return _numeric_value(node.dataset)
     if value_type == "CODE":
-        return _code(node, "ConceptCodeSequence")
+        return node.code
     if value_type in ("IMAGE", "COMPOSITE", "WAVEFORM"):
-        references = sequence_items(node, "ReferencedSOPSequence")
+        references = sequence_items(node.dataset, "ReferencedSOPSequence")
         return text_value(references[0], "ReferencedSOPInstanceUID") or None if references else None
     keyword = _TEXT_KEYWORDS.get(value_type)
-    return (text_value(node, keyword) or None) if keyword else None
+    return (text_value(node.dataset, keyword) or None) if keyword else None
 
 
 def _numeric_value(node: Dataset) -> float | str | None:

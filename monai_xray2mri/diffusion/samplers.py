@@ -82,3 +82,45 @@ def ddim(
         if callback is not None:
             callback(index)
     return z_t
+
+
+def consistency(
+    model: Model,
+    z_t: Tensor,
+    schedule: NoiseSchedule,
+    steps: int,
+    eta: float = 1.0,
+    noise: Callable[[int], Tensor] | None = None,
+    callback: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Sampling of a consistency model in one or several steps (Song et al. 2023, Algorithm 1).
+
+    Each step jumps to z_0; the next one adds fresh noise to it, less than before. For weights that
+    :mod:`monai_xray2mri.training.few_steps` has tuned.
+
+    Args:
+        model: the denoiser.
+        z_t: the initial noise at T-1, [B,C,h,w].
+        schedule: the noise schedule that the denoiser was trained with.
+        steps: evaluations of the denoiser.
+        eta: not used: all noise of a step is fresh.
+        noise: gives the noise [B,C,h,w] that the step of an index adds; needed for more than one step.
+        callback: called with the index of each finished step.
+
+    Returns:
+        z_0, [B,C,h,w].
+
+    Raises:
+        ValueError: several steps without noise, or an impossible number of steps.
+    """
+    if steps > 1 and noise is None:
+        raise ValueError(f"{steps} steps need a source of noise, got none")
+    z_0 = z_t
+    for index, t in enumerate(schedule.timesteps(steps).tolist()):
+        now = torch.full((len(z_t),), t, device=z_t.device)
+        if index > 0 and noise is not None:
+            z_t = schedule.add_noise(z_0, now, noise(index - 1))
+        z_0, _ = schedule.split(model(z_t, now), z_t, now)
+        if callback is not None:
+            callback(index)
+    return z_0

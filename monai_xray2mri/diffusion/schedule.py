@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -138,6 +139,23 @@ class NoiseSchedule(nn.Module):
         if self.network_steps == self.steps:
             return t
         return ((t + 1) * (self.network_steps / self.steps) - 1).clamp(min=0)
+
+    @cached_property
+    def noise_levels(self) -> Tensor:
+        """sigma_t [T] = sqrt((1 - alpha_bar_t) / alpha_bar_t): noise in units of the signal, which grows with t."""
+        alpha_bar = self.alpha_bar.double()
+        return ((1 - alpha_bar) / alpha_bar).sqrt().float()
+
+    def time_of_noise(self, sigma: Tensor) -> Tensor:
+        """The time step [B], with its fraction, at which noise is sigma [B] times the signal; -1 where there is none.
+
+        Between two steps the logarithm of sigma is taken to grow evenly; below the first one sigma itself is.
+        """
+        levels = self.noise_levels.to(sigma)
+        upper = torch.searchsorted(levels, sigma).clamp(max=self.steps - 1)
+        lower = (upper - 1).clamp(min=0)
+        inside = (sigma.clamp(min=1e-12) / levels[lower]).log() / (levels[upper] / levels[lower]).log().clamp(min=1e-12)
+        return torch.where(upper > 0, lower + inside.clamp(0, 1), sigma / levels[0] - 1)
 
     def timesteps(self, count: int) -> Tensor:
         """``count`` time steps from T-1 downwards, evenly spaced, the noisiest always among them ("trailing").

@@ -120,14 +120,27 @@ class ConditionalDenoising(nn.Module):
         reading of all F + R comes with the prediction (:mod:`monai_xray2mri.training.reading`).
         """
         (network,) = self._network
+        condition, all_tokens = self.condition(image, image_latent, guide, keep, image_of, read)
+        prediction = network.denoise(noisy, t, condition, place)
+        return prediction if read is None else (prediction, network.reader(all_tokens))  # type: ignore[attr-defined]
+
+    def condition(
+        self,
+        image: Tensor,
+        image_latent: Tensor,
+        guide: Tensor,
+        keep: Tensor,
+        image_of: Tensor | None = None,
+        read: Tensor | None = None,
+    ) -> tuple[Condition, Tensor]:
+        """What the denoiser is given of B targets, and the tokens [F+R,N,width] of all images; see :meth:`forward`."""
+        (network,) = self._network
         keep_context, keep_latent, keep_guide = keep[..., None].unbind(dim=1)  # [B,1] each
-        all_tokens = network.image_encoder(image if read is None else torch.cat([image, read]))  # [F,N,width]
+        all_tokens = network.image_encoder(image if read is None else torch.cat([image, read]))  # [F+R,N,width]
         tokens = all_tokens if read is None else all_tokens[: len(image)]
         tokens = tokens if image_of is None else tokens[image_of]
         context = torch.where(keep_context[..., None] > 0, tokens, network.null_context)
-        condition = Condition(image_latent * keep_latent[..., None, None], context, guide * keep_guide)
-        prediction = network.denoise(noisy, t, condition, place)
-        return prediction if read is None else (prediction, network.reader(all_tokens))  # type: ignore[attr-defined]
+        return Condition(image_latent * keep_latent[..., None, None], context, guide * keep_guide), all_tokens
 
 
 class ForwardDiffusion:
@@ -178,15 +191,30 @@ class ForwardDiffusion:
         """(z_t, (target, weight), no arguments, keyword arguments of :class:`ConditionalDenoising`)."""
         batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
         z_0, image_latent = self.latents(batch)
+        t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
+        given, weight = self.given(batch, z_0, image_latent, keep, known)
+        target = self.schedule.target(z_0, t, eps)
+        return self.schedule.add_noise(z_0, t, eps), (target, weight), (), {"t": t, **given}
+
+    def given(
+        self, batch: dict[str, Tensor], z_0: Tensor, image_latent: Tensor, keep: Tensor, known: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """What the network is given of B targets beside their noisy latents, and the weights of the squared error.
+
+        Args:
+            batch: see the module.
+            z_0: latents [B,C,h,w] of the targets.
+            image_latent: latents of the images.
+            keep: see :meth:`draw_kept`; what was made for its guide keeps all.
+            known: see :meth:`draw_known`, likewise.
+        """
         image_of = batch.get("image_of")
         with torch.no_grad():
             guide = self.guide(batch, image_of)
-        t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
         if "counterfactual" in batch:
             made = batch["counterfactual"][:, None]
             keep, known = keep.maximum(made), known.maximum(made)
         given = {
-            "t": t,
             "image": batch["image"],
             "image_latent": image_latent,
             "place": batch.get("place", z_0.new_zeros(len(z_0), 0)),
@@ -195,10 +223,10 @@ class ForwardDiffusion:
         }
         if image_of is not None:
             given |= {"image_of": image_of, "image_latent": image_latent[image_of]}
-        target, weight = self.schedule.target(z_0, t, eps), self.weight(batch, keep, known)
+        weight = self.weight(batch, keep, known)
         if "mask" in batch:
             weight = weight * self.network.known_cells(batch["mask"])
-        return self.schedule.add_noise(z_0, t, eps), (target, weight), (), given
+        return given, weight
 
     def guide(self, batch: dict[str, Tensor], image_of: Tensor | None) -> Tensor:
         """The guide [B,G] of a batch, whole."""

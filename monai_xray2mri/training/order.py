@@ -35,6 +35,10 @@ class Division:
         seed: of the run.
         stream: what is drawn; runs of other names are independent of each other.
 
+    Attributes:
+        part: which micro-batch of the step is at work.
+        step: number of that step, from 0.
+
     Raises:
         UsageError: the batch does not divide evenly.
     """
@@ -50,7 +54,7 @@ class Division:
                 str(batch_size),
             )
         self.micro_batch = batch_size // self.parts
-        self.part = self.rank
+        self.part, self.step = self.rank, 0
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer or evaluator; before everything that draws."""
@@ -58,9 +62,9 @@ class Division:
 
     def move_to(self, iteration: int) -> None:
         """Take micro-batch ``iteration`` of this process, counted from 0 over all steps, and seed torch for it."""
-        step, turn = divmod(iteration, self.accumulate)
+        self.step, turn = divmod(iteration, self.accumulate)
         self.part = turn * self.world + self.rank
-        torch.manual_seed(zlib.crc32(f"{self.stream} {self.seed} {step}".encode()))
+        torch.manual_seed(zlib.crc32(f"{self.stream} {self.seed} {self.step}".encode()))
 
     def my_rows(self, drawn: Tensor) -> Tensor:
         """The rows [micro_batch,...] of what was drawn for the whole step, [batch_size,...], of this micro-batch."""

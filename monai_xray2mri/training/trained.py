@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
 from torch import nn
 
 from monai_xray2mri.errors import WeightsError
@@ -47,6 +46,8 @@ def read_network(weights: Path, bundle: Path, names: Sequence[str], device: str)
         WeightsError: the weights are of another network.
         UsageError: there is no such configuration.
     """
+    from monai.bundle import ConfigParser  # seconds of a CPU, which whoever reads no configuration saves
+
     parser = ConfigParser()
     parser.read_config([str(file) for file in configuration_files(bundle, names, bundle)])
     network: nn.Module = parser.get_parsed_content("network_def")

@@ -19,10 +19,15 @@ SIBLINGS = ("ldm", "xdiffusion", "coladiff")
 FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 60, "epoch_length": 5, "save_interval": 1}
 
 
-def small(stage: dict[str, Any], place: str) -> dict[str, Any]:
-    """A stage of few slices, on a small network that ``place`` says to later stages."""
+def small(stage: dict[str, Any], place: str, whole: str) -> dict[str, Any]:
+    """A stage of few slices, on a small network that ``place`` (its autoencoder) and ``whole`` say to later stages."""
     stage = json.loads(json.dumps(stage))
-    if "iterations" in stage:
+    if stage["_target_"].endswith("DistilledDecoder"):
+        stage |= {"iterations": 1, "knees": KNEES[stage["knees"]], "options": {"slices": 2, "shard": 2}}
+        stage["configurations"].append(whole)
+    elif stage["_target_"].endswith("FewStepWeights"):
+        stage["configurations"].append(whole)
+    elif "iterations" in stage:
         network = {key: value for key, value in SMALL.items() if "autoencoder" in key or stage["stage"] == "denoiser"}
         if "koa" in stage["name"] or "both" in stage["name"]:
             network = {key: value for key, value in network.items() if "guide" not in key}
@@ -44,13 +49,14 @@ def recipe(bundle: Path, tmp_path: Path) -> Path:
     shipped = json.loads((bundle / "configs" / "recipe.json").read_text())
     network = tmp_path / "small.json"
     network.write_text(json.dumps({key: value for key, value in SMALL.items() if "autoencoder" in key}))
-    file = tmp_path / "recipe.json"
+    whole, file = tmp_path / "whole.json", tmp_path / "recipe.json"
+    whole.write_text(json.dumps(SMALL))
     further = json.loads(json.dumps(next(stage for stage in shipped["stages"] if stage["name"] == "features")))
     further |= {"name": "conditions", "folder": "$@output_dir + '/conditions'"}
     further["configurations"].append("train_conditions")
     shipped["stages"].append(further)
     # The siblings' stages differ by a configuration that other tests run.
-    stages = [small(stage, str(network)) for stage in shipped["stages"] if stage["name"] not in SIBLINGS]
+    stages = [small(stage, str(network), str(whole)) for stage in shipped["stages"] if stage["name"] not in SIBLINGS]
     file.write_text(json.dumps({**shipped, "nice": None, "stages": stages}))
     return file
 
@@ -75,3 +81,11 @@ def test_all_stages_follow_each_other(recipe: Path, tmp_path: Path, monkeypatch:
         assert ("reader.heads.0.0.weight" in model) == (name == "conditions")
         best = json.loads((state / name / "model_best.json").read_text())
         assert best["validation_loss"] > 0
+    tuned = torch.load(state / "few_steps" / "model.pt", weights_only=True)
+    packed = torch.load(state / "few_steps_weights" / "weights.pt", weights_only=True)
+    assert packed.keys() == {name for name in tuned if not name.startswith("autoencoder.")}
+    described = [
+        json.loads((state / name / "weights.json").read_text()) for name in ("few_steps_weights", "small_decoder")
+    ]
+    assert described[0]["autoencoder"] == described[1]["autoencoder"]
+    assert described[0]["steps"] == 4 and described[1]["quality"]["large"]["psnr"] > 0

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from monai.bundle import ConfigParser
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -49,6 +48,8 @@ def frozen_network(bundle: Path, configurations: Sequence[str], autoencoder: Pat
     Raises:
         WeightsError: the weights are missing or do not fit.
     """
+    from monai.bundle import ConfigParser  # seconds of a CPU, which whoever reads no configuration saves
+
     parser = ConfigParser()
     parser.read_config([str(bundle / "configs" / "inference.json"), *configurations])
     return freeze_autoencoder(parser.get_parsed_content("network_def"), autoencoder)

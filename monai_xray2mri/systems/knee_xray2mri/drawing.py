@@ -15,6 +15,7 @@ from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.system import Progress
 from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.precision import DTYPES
+from monai_xray2mri.diffusion.samplers import consistency, ddim
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.systems.knee_xray2mri.options import KneeSampling
 from monai_xray2mri.types import Side
@@ -64,7 +65,7 @@ def draw_slices(
     """Draw one sample of a knee.
 
     Args:
-        network: the network.
+        network: the network; with ``sampling.fast`` the one that was tuned to few steps.
         condition: :func:`condition_of` the knee.
         generator: generator of the noise of this sample, on the CPU.
         sampling: sampler, number of slices, precision and chunk; ``seed`` and ``samples`` are not used.
@@ -78,6 +79,7 @@ def draw_slices(
     volume = network.sample_volume(
         condition,
         noise=network.draw_noise(generator, sampling.sampler),
+        sampler=consistency if sampling.fast else ddim,
         settings=sampling.sampler,
         slices=sampling.slices,
         depths=depths,

@@ -15,6 +15,7 @@ from monai_xray2mri.core.bundles import require_weights_of
 from monai_xray2mri.core.options import read_options, require_known
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView, condition_of, draw_slices
+from monai_xray2mri.systems.knee_xray2mri.faster import FasterParts
 from monai_xray2mri.systems.knee_xray2mri.options import SAMPLING_OPTIONS, knee_sampling
 from monai_xray2mri.types import Side
 
@@ -49,9 +50,11 @@ class SliceDiffusionInferer(Inferer):
         Features that are given replace those of the meta data.
         """
         require_known(self.options, SAMPLING_OPTIONS)
-        chosen = knee_sampling(network, **read_options(SAMPLING_OPTIONS, self.options))
         if self.bundle_root is not None:
             require_weights_of(Path(self.bundle_root), network)
+        faster = self._faster(network)
+        chosen = knee_sampling(network, faster, **read_options(SAMPLING_OPTIONS, self.options))
+        network = faster.network(network, fast=chosen.fast, small=chosen.small)
         volumes = []
         for index, view in enumerate(_views(inputs)):
             if features is not None:
@@ -63,6 +66,10 @@ class SliceDiffusionInferer(Inferer):
                 mean = mean + (drawn - mean) / (sample + 1)
             volumes.append(mean.permute(1, 2, 0)[None])
         return torch.stack(volumes)
+
+    def _faster(self, network: Any) -> FasterParts:
+        """What the bundle brings beside its weights."""
+        return FasterParts() if self.bundle_root is None else FasterParts.of_bundle(Path(self.bundle_root), network)
 
 
 def _views(inputs: torch.Tensor) -> Iterator[KneeView]:

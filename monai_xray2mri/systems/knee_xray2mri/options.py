@@ -17,6 +17,7 @@ from monai_xray2mri.types import Side
 if TYPE_CHECKING:
     from monai_xray2mri.knee.grading.record import Grading
     from monai_xray2mri.knee.grading.report_codes import ReportCodes
+    from monai_xray2mri.systems.knee_xray2mri.faster import FasterParts
     from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 REQUEST_OPTIONS: Final = (
@@ -48,8 +49,13 @@ SLICES: Final = Option(
     "slices", int, "slices over the depth range (default: the bundle's)", low=2, high=500, metavar="N",
     zero_is_unset=True,
 )  # fmt: skip
+FAST: Final = Option("fast", bool, "few steps with the bundle's weights for them, if it has some", default=False)
+DECODER: Final = Option(
+    "decoder", str, "what draws the slices: the autoencoder's own decoder, or the bundle's small one", "large",
+    choices=("large", "small"),
+)  # fmt: skip
 STEPS, *_OTHERS = SAMPLER_OPTIONS
-SAMPLING_OPTIONS: Final = (SEED, SAMPLES, STEPS, SLICES, *_OTHERS, DTYPE, CHUNK)
+SAMPLING_OPTIONS: Final = (SEED, SAMPLES, STEPS, SLICES, *_OTHERS, FAST, DECODER, DTYPE, CHUNK)
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,8 @@ class KneeSampling:
         sampler: of the denoiser.
         dtype: what the networks compute in: ``float32``, ``bfloat16`` or ``float16``.
         chunk: slices that are computed together; bounds the memory, not the result.
+        fast: with the bundle's weights for few steps, and the sampler of consistency models.
+        decoder: ``large``, the autoencoder's own, or ``small``.
     """
 
     seed: int
@@ -153,29 +161,61 @@ class KneeSampling:
     sampler: SamplerSettings
     dtype: str
     chunk: int
+    fast: bool = False
+    decoder: str = "large"
+
+    @property
+    def small(self) -> bool:
+        """Whether the small decoder draws."""
+        return self.decoder == "small"
 
     def record(self) -> dict[str, object]:
         """What determines a volume, in the order that results have always told it; ``chunk`` does not."""
         sampler = asdict(self.sampler)
         first = {"seed": self.seed, "samples": self.samples, "steps": sampler.pop("steps"), "slices": self.slices}
-        return first | sampler | {"dtype": self.dtype}
+        faster = {"fast": True} if self.fast else {}
+        return first | sampler | faster | ({"decoder": self.decoder} if self.small else {}) | {"dtype": self.dtype}
 
 
-def knee_sampling(network: SliceDiffusion, **options: Any) -> KneeSampling:
+def knee_sampling(network: SliceDiffusion, faster: FasterParts | None = None, **options: Any) -> KneeSampling:
     """Options of a synthesis, checked and completed with what the network itself holds.
 
     Args:
         network: of the bundle.
+        faster: what the bundle brings beside it; None: nothing.
         **options: of :data:`SAMPLING_OPTIONS`; None: not chosen.
 
     Raises:
-        UsageError: an option is unknown or out of range.
+        UsageError: an option is unknown or out of range, or asks for what the bundle does not bring.
     """
+    from monai_xray2mri.systems.knee_xray2mri.faster import FasterParts
+
     require_known(options, SAMPLING_OPTIONS)
     given = {name: value for name, value in options.items() if value is not None}
     replace(STEPS, high=network.schedule.steps).check(given.get("steps"))
     chosen = chosen_options(SAMPLING_OPTIONS, given)
-    sampler = network.settings.altered(**{option.name: chosen[option.name] for option in SAMPLER_OPTIONS})
+    parts = faster or FasterParts()
+    settings = {option.name: chosen[option.name] for option in SAMPLER_OPTIONS}
+    if chosen["fast"]:
+        settings = _few_steps(settings, parts.steps)
+    if chosen["decoder"] == "small":
+        parts.require_small_decoder()
+    sampler = network.settings.altered(**settings)
     dtype = "float32" if chosen["dtype"] == "auto" else chosen["dtype"]
     slices = chosen["slices"] or network.slices
-    return KneeSampling(chosen["seed"], chosen["samples"], slices, sampler, dtype, chosen["chunk"])
+    return KneeSampling(
+        chosen["seed"], chosen["samples"], slices, sampler, dtype, chosen["chunk"], chosen["fast"], chosen["decoder"]
+    )
+
+
+def _few_steps(settings: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """Settings of the sampler of consistency models: as few steps as were trained for, no guidance, all noise fresh.
+
+    Raises:
+        UsageError: another guidance or eta is chosen.
+    """
+    for name in ("guidance", "feature_guidance", "eta"):
+        if settings[name] not in (None, 1):
+            remedy = "Leave one of them out: few steps are not guided, and all noise between them is fresh."
+            raise UsageError(f"options fast and {name}", "exclude each other", "both", remedy)
+    return {**settings, "steps": settings["steps"] or steps, "guidance": 1.0, "feature_guidance": 1.0, "eta": 1.0}

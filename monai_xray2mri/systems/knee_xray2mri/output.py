@@ -17,7 +17,7 @@ from monai_xray2mri.dicom.result_page import page_moment
 from monai_xray2mri.dicom.synthetic_image import write_images
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.runtime.files import whole_directory
-from monai_xray2mri.systems.knee_xray2mri.preview import preview
+from monai_xray2mri.systems.knee_xray2mri.preview import Pictures, preview
 from monai_xray2mri.systems.knee_xray2mri.products import Products, knee_products
 from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.systems.knee_xray2mri.result_page import page_of
@@ -92,8 +92,9 @@ def write_result(output: Path, synthesis: Synthesis, outputs: Outputs) -> Result
     with whole_directory(directory) as draft:
         folder, products = ResultFolder(draft), knee_products(synthesis, outputs.label)
         _write_images(folder, products, outputs)
-        _write_page(folder, products)
-        preview(synthesis).save(folder.preview)
+        pictures = Pictures.of(synthesis)
+        _write_page(folder, products, pictures)
+        preview(synthesis, pictures).save(folder.preview)
         if can_report(products.origin.header):
             folder.structured_report.write_bytes(encoded(report_of(products)))
         if outputs.nifti:
@@ -119,9 +120,9 @@ def _write_images(folder: ResultFolder, products: Products, outputs: Outputs) ->
         write_images(folder.samples / f"sample_{number:02d}", images)
 
 
-def _write_page(folder: ResultFolder, products: Products) -> None:
+def _write_page(folder: ResultFolder, products: Products, pictures: Pictures) -> None:
     """Write the page as PDF and the same for a DICOM archive."""
-    pdf = render(page_of(products), page_moment(products.origin.header))
+    pdf = render(page_of(products, pictures), page_moment(products.origin.header))
     folder.page.write_bytes(pdf)
     document = ResultPage(pdf, products.product, products.origin, products.images)
     folder.page.with_suffix(".dcm").write_bytes(encoded(document))

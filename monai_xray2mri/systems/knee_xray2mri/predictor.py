@@ -22,6 +22,7 @@ from monai_xray2mri.runtime.devices import choose_device, memory_errors
 from monai_xray2mri.systems.knee_xray2mri.calibration import INTERVAL, knee_calibration
 from monai_xray2mri.systems.knee_xray2mri.case import KneeCase
 from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView, condition_of, draw_slices
+from monai_xray2mri.systems.knee_xray2mri.faster import FasterParts
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
 from monai_xray2mri.systems.knee_xray2mri.options import (
     REQUEST_OPTIONS,
@@ -49,6 +50,7 @@ class Xray2MRI:
         weights_sha256: of ``models/model.pt``.
         device: where to compute.
         calibration: of the uncertainty, for these weights; None: it is not calibrated.
+        faster: weights for few steps and small decoder, as far as the bundle has them; None: neither.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class Xray2MRI:
         weights_sha256: str,
         device: str = "auto",
         calibration: Calibration | None = None,
+        faster: FasterParts | None = None,
     ) -> None:
         self.device = choose_device(device)
         self.network = network.to(self.device).eval()
         self.bundle, self.weights_sha256, self.calibration = bundle, weights_sha256, calibration
+        self.faster = faster or FasterParts()
 
     @classmethod
     def from_bundle(cls, bundle: str | Path | None = None, device: str = "auto") -> Xray2MRI:
@@ -69,13 +73,14 @@ class Xray2MRI:
 
         Raises:
             WeightsError: see :func:`~monai_xray2mri.systems.knee_xray2mri.network.load_slice_diffusion`; also a
-                damaged calibration.
+                damaged calibration, and a faster part that is damaged or of another network.
             UsageError: the device is not there.
         """
         path = Path(bundle) if bundle is not None else default_bundle()
         network = load_slice_diffusion(path)
         name, digest = model_of(path)
-        return cls(network, name, digest, device, knee_calibration(path, digest))
+        faster = FasterParts.of_bundle(path, network)
+        return cls(network, name, digest, device, knee_calibration(path, digest), faster)
 
     def __call__(self, radiograph: str | Path, *, progress: bool | Progress = False, **options: Any) -> KneeResult:
         """The synthetic MR volume of the knee of a radiograph file or study.
@@ -115,6 +120,8 @@ class Xray2MRI:
             "guidance": settings.guidance,
             "feature_guidance": settings.feature_guidance,
             "region_mm": network.region_mm,
+            "fast_steps": None if self.faster.few_steps is None else self.faster.steps,
+            "small_decoder": self.faster.small_decoder is not None,
         }
 
     def server_info(self) -> dict[str, object]:
@@ -132,7 +139,7 @@ class Xray2MRI:
 
     def resolve(self, **options: Any) -> KneeSampling:
         """See :func:`~monai_xray2mri.systems.knee_xray2mri.options.knee_sampling`."""
-        return knee_sampling(self.network, **options)
+        return knee_sampling(self.network, self.faster, **options)
 
     def work(self, sampling: KneeSampling) -> int:
         """Slices of all samples."""
@@ -160,13 +167,14 @@ class Xray2MRI:
         Raises:
             OutOfMemory: the device has too little memory for ``sampling.chunk`` slices.
         """
+        network = self.faster.network(self.network, fast=sampling.fast, small=sampling.small)
         with memory_errors(sampling.chunk):
-            condition = condition_of(self.network, view)
+            condition = condition_of(network, view)
         places = None if depths is None else torch.tensor(depths)
         for sample in range(sampling.samples):
             generator = view.generator(sampling.seed, sample)
             with memory_errors(sampling.chunk):
-                drawn = draw_slices(self.network, condition, generator, sampling, places, progress).cpu()
+                drawn = draw_slices(network, condition, generator, sampling, places, progress).cpu()
             yield drawn.numpy()
 
     @torch.inference_mode()
@@ -207,13 +215,17 @@ class Xray2MRI:
 
     def provenance(self, case: KneeCase, sampling: KneeSampling) -> dict[str, object]:
         """What determines the result, without patient data: equal values mean equal pixels (same device)."""
-        known = self.calibration
+        known, faster = self.calibration, self.faster.record(fast=sampling.fast, small=sampling.small)
         calibrated = (
-            known is not None and not case.forced and known.holds_for(sampling.samples, asdict(sampling.sampler))
+            known is not None
+            and not case.forced
+            and not faster
+            and known.holds_for(sampling.samples, asdict(sampling.sampler))
         )
         height, width = case.roi.box.rows, case.roi.box.columns
         interval = {entry: getattr(known, field) for entry, field in INTERVAL.items()} if calibrated else None
         facts = {
+            **({"faster_sha256": faster} if faster else {}),
             "side": str(case.side),
             "side_source": case.radiograph.sides_source,
             "spacing_source": case.radiograph.spacing_source,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -13,20 +15,37 @@ from monai_xray2mri.types import Box, Radiograph
 _MARGIN, _CAPTION = 12, 26
 
 
-def preview(synthesis: Synthesis, columns: int = 5, rows: int = 2) -> Image.Image:
+@dataclass(frozen=True)
+class Pictures:
+    """What preview and result page show of one knee, drawn once.
+
+    Attributes:
+        film: the radiograph with its region.
+        slices: ten slices from anterior to posterior.
+    """
+
+    film: Image.Image
+    slices: Image.Image
+
+    @classmethod
+    def of(cls, synthesis: Synthesis) -> Pictures:
+        """Draw what was generated."""
+        case = synthesis.case
+        return cls(film_with_box(case.radiograph, case.roi.box), montage(synthesis.volume, 5, 2))
+
+
+def preview(synthesis: Synthesis, pictures: Pictures | None = None) -> Image.Image:
     """Radiograph with box at the left, slices from anterior to posterior at the right.
 
     Args:
         synthesis: what was generated.
-        columns: slices per row.
-        rows: rows of slices.
+        pictures: of it; None draws them.
 
     Returns:
         An RGB picture.
     """
-    case = synthesis.case
-    film = film_with_box(case.radiograph, case.roi.box)
-    slices = montage(synthesis.volume, columns, rows)
+    case, pictures = synthesis.case, pictures or Pictures.of(synthesis)
+    film, slices = pictures.film, pictures.slices
     width = film.width + slices.width + 3 * _MARGIN
     canvas = Image.new("RGB", (width, HEIGHT + 2 * _CAPTION + _MARGIN), "black")
     canvas.paste(film, (_MARGIN, _CAPTION))
@@ -45,7 +64,8 @@ def film_with_box(radiograph: Radiograph, box: Box) -> Image.Image:
     """
     pixels = radiograph.pixels
     low, high = np.percentile(pixels, (1, 99))
-    gray = np.clip((pixels - low) / max(float(high - low), 1e-6), 0, 1)
+    gray = pixels - low
+    gray /= max(float(high - low), 1e-6)
     scale = HEIGHT / pixels.shape[0]
     size = (max(1, round(pixels.shape[1] * scale)), HEIGHT)
     film = picture(gray).resize(size, Image.Resampling.LANCZOS).convert("RGB")

@@ -11,23 +11,29 @@ from monai_xray2mri.dicom.result_page import model_lines, patient_facts, remark_
 from monai_xray2mri.dicom.uncertainty import SHOWN
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.grading.record import Grading
-from monai_xray2mri.systems.knee_xray2mri.preview import film_with_box
+from monai_xray2mri.systems.knee_xray2mri.preview import Pictures
 from monai_xray2mri.systems.knee_xray2mri.products import Products
 
 _FILM_WIDTH, _FILM_HEIGHT = 0.34, 0.27  # of the text's width
 
 
-def page_of(products: Products) -> Page:
-    """The page of one knee."""
+def page_of(products: Products, pictures: Pictures | None = None) -> Page:
+    """The page of one knee.
+
+    Args:
+        products: what was generated.
+        pictures: of it; None draws them.
+    """
     synthesis, case = products.synthesis, products.synthesis.case
-    film = film_with_box(case.radiograph, case.roi.box)
+    pictures = pictures or Pictures.of(synthesis)
+    film = pictures.film
     width = min(_FILM_WIDTH, _FILM_HEIGHT * film.width / film.height)
     first = [Picture(f"Radiograph, {case.title} in the box", film, width)]
     if synthesis.uncertainty is not None:
         shown = replace(synthesis.uncertainty, voxels=synthesis.uncertainty.voxels / SHOWN)
         caption = f"Uncertainty: standard deviation of the samples, white = {SHOWN:g} of the intensity range or more"
         first.append(Picture(caption, montage(shown, 5, 2), 1 - _FILM_WIDTH))
-    mr = Picture("Synthetic coronal MR, slices from anterior to posterior", montage(synthesis.volume, 5, 2))
+    mr = Picture("Synthetic coronal MR, slices from anterior to posterior", pictures.slices)
     spread = spread_lines(products.spread, products.product, synthesis.provenance)
     columns = [
         (f"Features used ({case.grading.source})", _features(case.grading)),

@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from monai_xray2mri.diffusion.samplers import Sampler, ddim
 from monai_xray2mri.knee.data.slices import StoredSlices
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
@@ -23,10 +24,18 @@ class SynthesisRows:
         source: validation knees.
         knees: how many, the first ones.
         steps: sampling steps; None takes the network's default.
+        sampler: how they are sampled.
     """
 
-    def __init__(self, network: SliceDiffusion, source: StoredSlices, knees: int = 2, steps: int | None = None) -> None:
-        self.network, self.source, self.steps = network, source, steps
+    def __init__(
+        self,
+        network: SliceDiffusion,
+        source: StoredSlices,
+        knees: int = 2,
+        steps: int | None = None,
+        sampler: Sampler = ddim,
+    ) -> None:
+        self.network, self.source, self.steps, self.sampler = network, source, steps, sampler
         self.knees = min(knees, len(source) // source.slices)
 
     def __call__(self) -> Tensor:
@@ -49,7 +58,13 @@ class SynthesisRows:
             network.settings.altered(steps=self.steps),
         )
         return network.generate(
-            radiograph.to(device), features.to(device), noise=noise, settings=settings, slices=SHOWN, chunk=SHOWN
+            radiograph.to(device),
+            features.to(device),
+            noise=noise,
+            sampler=self.sampler,
+            settings=settings,
+            slices=SHOWN,
+            chunk=SHOWN,
         )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from monai.bundle import ConfigParser
 
 from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.evaluation.methods import FolderMethod, class_method
@@ -60,6 +59,8 @@ def weights_method(weights: Path, bundle: Path, configuration: str | None, devic
     names = [] if configuration is None else [configuration]
     files = configuration_files(bundle, names, default_bundle())
     given = json.loads(files[-1].read_text()).get(GIVEN, [RADIOGRAPH_INPUT, FEATURES_INPUT])
+    from monai.bundle import ConfigParser  # seconds of a CPU, which whoever reads no configuration saves
+
     parser = ConfigParser()
     parser.read_config([str(file) for file in files])
     network: SliceDiffusion = parser.get_parsed_content("network_def")

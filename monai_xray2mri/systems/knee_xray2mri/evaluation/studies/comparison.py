@@ -67,25 +67,26 @@ def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
         yield {
             "method": TRUE,
             "grade": knee.grade,
-            "features": _features(setting, knee.volume),
+            "features": slice_features(setting, knee.volume),
             **{name: ruler.measure(knee.volume)[name] for name in ("adjacent_slice_correlation", "depth_power")},
         }
     for name, method in methods.items():
         try:
-            row = _measured(setting, knee, method, ruler)
+            row = measured_row(setting, knee, method, ruler)
         except InputRefused as error:
             row = {"refused": str(error)}
         yield {"method": name, **row}
 
 
-def _measured(setting: KneeSetting, knee: EvaluationKnee, method: Method, ruler: KneeRuler) -> Row:
+def measured_row(setting: KneeSetting, knee: EvaluationKnee, method: Method, ruler: KneeRuler) -> Row:
+    """All measures of one method on one knee."""
     few = generate(method, knee.inputs.at(setting.few), SAMPLES, setting.seed)
     whole = few[0] if setting.profile.stride == 1 else generate(method, knee.inputs, 1, setting.seed)[0]
     return {
         "grade": knee.grade,
         **ruler.measure(whole),
         **_of_samples(few, knee.volume[list(setting.few)], method),
-        "features": _features(setting, whole),
+        "features": slice_features(setting, whole),
     }
 
 
@@ -102,7 +103,8 @@ def _every(profile: Profile) -> int:
     return 1 if profile.stride == 1 else max(3, profile.stride // 2)
 
 
-def _features(setting: KneeSetting, volume: np.ndarray) -> list[list[float]]:
+def slice_features(setting: KneeSetting, volume: np.ndarray) -> list[list[float]]:
+    """Features of some slices of a volume, for the kernel distance."""
     chosen = volume[list(setting.few)][:: max(1, 5 // setting.profile.stride)]  # neighbors add little
     return [[float(f"{x:.4g}") for x in one] for one in picture_features(setting.bundle.predictor.encode, chosen)]
 
@@ -143,10 +145,11 @@ def summaries(rows: Sequence[Row], metrics: Sequence[str] = tuple(METRICS)) -> d
 
 def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """Medians, all measures, pairwise tests, per grade, and KID."""
-    return [*_main_tables(rows), *_tests(rows), _per_grade(rows), _kid(rows)]
+    return [*measure_tables(rows), *_tests(rows), _per_grade(rows), kernel_distances(rows)]
 
 
-def _main_tables(rows: Sequence[Row]) -> list[ResultTable]:
+def measure_tables(rows: Sequence[Row]) -> list[ResultTable]:
+    """Medians of all measures, a line for each method."""
     made = []
     groups = (("comparison", "Methods compared", METRICS), ("comparison_more", "Methods compared, more measures", MORE))
     for name, title, headings in groups:
@@ -211,7 +214,8 @@ def _per_grade(rows: Sequence[Row]) -> ResultTable:
     return ResultTable("comparison_grades", "Per Kellgren-Lawrence grade", [*head, "knees"], cells)
 
 
-def _kid(rows: Sequence[Row]) -> ResultTable:
+def kernel_distances(rows: Sequence[Row]) -> ResultTable:
+    """Kernel distance of each method's slices to acquired ones, whose rows are :data:`TRUE`'s."""
     features = {name: np.concatenate([row["features"] for row in where(rows, method=name)]) for name in _named(rows)}
     true = features.pop(TRUE)
     cells = [
@@ -248,7 +252,7 @@ def shifted_tables(rows: Sequence[Row]) -> list[ResultTable]:
         replace(
             table, name=table.name.replace("comparison", "shifted"), title=f"Shifted cohort: {table.title}", note=""
         )
-        for table in _main_tables(rows)
+        for table in measure_tables(rows)
     ]
 
 
