@@ -59,8 +59,10 @@ class ConsistencyDenoising(ConditionalDenoising):
         guide: Tensor,
         keep: Tensor,
         image_of: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """The estimates of z_0 [B,C,h,w] at sigma [B], and at ``less_sigma`` [B] without gradient.
+    ) -> Tensor:
+        """The estimates of z_0, [2,B,C,h,w]: at sigma [B], and at ``less_sigma`` [B] without gradient.
+
+        One tensor, because ignite takes tuples of predictions and targets apart when it validates.
 
         Args:
             noisy: z at sigma, [B,C,h,w].
@@ -79,7 +81,7 @@ class ConsistencyDenoising(ConditionalDenoising):
         estimate = self._estimate(noisy, sigma, condition, place)
         with torch.no_grad():
             wanted = self._estimate(less_noisy, less_sigma, condition, place)
-        return estimate, wanted
+        return torch.stack([estimate, wanted])
 
     def _estimate(self, noisy: Tensor, sigma: Tensor, condition: Condition, place: Tensor) -> Tensor:
         (network,) = self._network
@@ -165,8 +167,8 @@ class ConsistencyLoss(nn.Module):
         super().__init__()
         self.c = c
 
-    def forward(self, estimates: tuple[Tensor, Tensor], given: tuple[Tensor, Tensor]) -> Tensor:
-        """Loss of two estimates [B,C,h,w] with (weight [B,1,h,w] or [B,1,1,1], balance [B])."""
+    def forward(self, estimates: Tensor, given: tuple[Tensor, Tensor]) -> Tensor:
+        """Loss of two estimates [2,B,C,h,w] with (weight [B,1,h,w] or [B,1,1,1], balance [B])."""
         (estimate, wanted), (weight, balance) = estimates, given
         square = (weight * (estimate - wanted).square()).flatten(1).mean(dim=1)  # [B]
         return (balance * ((square + self.c**2).sqrt() - self.c)).mean()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
@@ -40,7 +41,7 @@ from monai_xray2mri.training.recipe.configured import checkpoint_step
 from monai_xray2mri.training.recipe.stage import Progress, Turn
 from monai_xray2mri.training.small_networks import Recipe, SmallTraining
 from monai_xray2mri.training.trained import read_network
-from monai_xray2mri.training.weights import write_saved
+from monai_xray2mri.training.weights import freeze_autoencoder, write_saved
 
 Batch = tuple[Tensor, Tensor]
 """Scaled latents [2N,C,h,w], the second half with noise, and slices [N,1,H,W] in [-1,1] of the first half."""
@@ -292,6 +293,8 @@ class DistilledDecoder:
         iterations: steps.
         bundle: folder of the bundle whose network it belongs to.
         weights: file of that network's weights, which an earlier stage has left.
+        autoencoder: file of the autoencoder's weights that the latents were made with; those in ``weights`` may be
+            rounded to half precision.
         cache: folder of the knees; an earlier stage has made their latents.
         knees: how many.
         validation: folder of a set of the validation split.
@@ -309,6 +312,7 @@ class DistilledDecoder:
         iterations: int,
         bundle: str | Path,
         weights: str | Path,
+        autoencoder: str | Path,
         cache: str | Path,
         knees: int,
         validation: str | Path,
@@ -318,7 +322,7 @@ class DistilledDecoder:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.output, self.iterations, self.seed = Path(folder) / "weights.pt", iterations, seed
-        self.bundle, self.weights = Path(bundle), Path(weights)
+        self.bundle, self.weights, self.autoencoder = Path(bundle), Path(weights), Path(autoencoder)
         self.configurations, self.validation, self.views = list(configurations), Path(validation), views
         self.cache = KneeCache(cache, knees=knees, **(options or {}))
 
@@ -336,7 +340,8 @@ class DistilledDecoder:
             Xray2MRIError: the latents are missing, weights do not fit, a file cannot be written.
         """
         network: Any = read_network(self.weights, self.bundle, self.configurations, "cpu").requires_grad_(False)
-        latents = LatentCache(self.cache, network, views=self.views)
+        encoder = freeze_autoencoder(deepcopy(network), self.autoencoder)
+        latents = LatentCache(self.cache, encoder, views=self.views)
         if (done := latents.done()) < len(self.cache):
             rule, remedy = f"needs latents of {len(self.cache)} knees", "Encode them in an earlier stage."
             raise UsageError(f"cache {self.cache.folder.name}", rule, str(done), remedy)
