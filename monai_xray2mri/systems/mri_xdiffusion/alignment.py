@@ -88,32 +88,48 @@ class AlignedSlices(nn.Module):
 class Blend(nn.Module):
     """A first guess of a section: what the nearest slices show, weighed by their distances alone.
 
-    Weights are a small network's of signed distances and closeness, learned with the denoiser. They begin at 0, which
-    is no guess, so that a network that was trained without one goes on where it was. Between two slices the best
-    weights are near those of linear interpolation; far from a single slice they fade.
+    Between two slices that lie on either side the weights are those of linear interpolation, elsewhere the nearest
+    slice counts alone. A small network of the signed distances changes each weight by a factor that is learned with the
+    denoiser and begins at 1: how fast a single slice stops to tell of others depends on what volumes show.
 
     Args:
-        nearest: M.
+        nearest: M; only the nearest two have weights.
         width: of the hidden layer.
     """
 
     def __init__(self, nearest: int = 2, width: int = 32) -> None:
         super().__init__()
         self.nearest = nearest
-        weights = nn.Linear(width, nearest)
-        nn.init.zeros_(weights.weight)
-        nn.init.zeros_(weights.bias)
-        self.weigh = nn.Sequential(nn.Linear(2 * nearest, width), nn.SiLU(), weights)
+        change = nn.Linear(width, nearest)
+        nn.init.zeros_(change.weight)
+        nn.init.zeros_(change.bias)
+        self.change = nn.Sequential(nn.Linear(2 * nearest, width), nn.SiLU(), change)
 
     def forward(self, values: Tensor, distance: Tensor, missing: Tensor) -> Tensor:
         """The guess [B,C,h,w] of what :meth:`AlignedSlices.nearest_to` found."""
-        features = torch.cat([distance, _closeness(distance, missing)], dim=1)  # [B,2M,h,w]
-        lacking = self.nearest - values.shape[1]
-        if lacking:
-            parts = [F.pad(part, (0, 0, 0, 0, 0, lacking)) for part in features.chunk(2, dim=1)]
-            features = torch.cat(parts, dim=1)
-        weights = self.weigh(features.movedim(1, -1)).movedim(-1, 1)[:, : values.shape[1]]  # [B,M,h,w]
-        return (values * weights.masked_fill(missing, 0)[:, :, None]).sum(dim=1)
+        lacking = (0, 0, 0, 0, 0, self.nearest - values.shape[1])
+        features = [F.pad(part, lacking) for part in (distance, _closeness(distance, missing))]  # [B,M,h,w] each
+        change = self.change(torch.cat(features, dim=1).movedim(1, -1)).movedim(-1, 1)
+        weights = linear_weights(distance, missing) * (1 + change[:, : values.shape[1]])
+        return (values * weights[:, :, None]).sum(dim=1)
+
+
+def linear_weights(distance: Tensor, missing: Tensor) -> Tensor:
+    """Weights [B,M,h,w] of the nearest slices: linear between two on either side, else 1 for the nearest.
+
+    Args:
+        distance: signed, [B,M,h,w], the nearest first.
+        missing: where there is no slice, [B,M,h,w].
+    """
+    weights = torch.zeros_like(distance)
+    weights[:, 0] = (~missing[:, 0]).to(weights)
+    if distance.shape[1] > 1:
+        first, second = distance[:, 0], distance[:, 1]
+        between = (first * second < 0) & ~missing[:, 1]
+        share = first.abs() / (first.abs() + second.abs()).clamp(min=1e-6)
+        weights[:, 1] = torch.where(between, share, 0.0)
+        weights[:, 0] = weights[:, 0] - weights[:, 1]
+    return weights
 
 
 def _closeness(distance: Tensor, missing: Tensor) -> Tensor:

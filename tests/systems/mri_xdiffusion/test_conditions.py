@@ -142,34 +142,32 @@ def test_each_cell_takes_the_nearest_slices_that_are_there() -> None:
     assert not nothing.any()
 
 
-def test_a_blend_weighs_slices_by_their_distances_and_begins_as_nothing() -> None:
+def test_a_blend_begins_with_linear_interpolation_and_learns_a_factor() -> None:
     given = poses(places(torch.eye(3).expand(2, 3, 3), torch.tensor([-0.2, 0.6])))[None]
-    latent = torch.rand(1, 2, 16, 4, 4)
-    alignment, blend = AlignedSlices(16, 4), Blend()
-    found = alignment.nearest_to(latent, given, MIDDLE)
-    assert not blend(*found).any()
-    with torch.no_grad():
-        blend.weigh[2].bias.copy_(torch.tensor([0.75, 0.25]))  # linear interpolation at 0.2 and 0.6 from the slices
+    latent, alignment, blend = torch.rand(1, 2, 16, 4, 4), AlignedSlices(16, 4), Blend()
+    found = alignment.nearest_to(latent, given, MIDDLE)  # 0.2 and 0.6 from the slices
     torch.testing.assert_close(blend(*found), 0.75 * latent[:, 0] + 0.25 * latent[:, 1], atol=1e-5, rtol=0)
+    beyond = alignment.nearest_to(latent, given, places(torch.eye(3)[None], torch.tensor([0.9])))
+    torch.testing.assert_close(blend(*beyond), latent[:, 1], atol=1e-5, rtol=0)
     alone = alignment.nearest_to(latent[:, :1], given[:, :1], MIDDLE)
-    torch.testing.assert_close(blend(*alone), 0.75 * latent[:, 0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(blend(*alone), latent[:, 0], atol=1e-5, rtol=0)
     assert not blend(*alignment.nearest_to(latent, torch.zeros_like(given), MIDDLE)).any()
+    with torch.no_grad():
+        blend.change[2].bias.copy_(torch.tensor([-0.5, 1.0]))
+    torch.testing.assert_close(blend(*found), 0.375 * latent[:, 0] + 0.5 * latent[:, 1], atol=1e-5, rtol=0)
 
 
 def test_the_guess_is_what_the_estimate_of_a_section_begins_with(
     make_network: Callable[..., CrossSectionDiffusion],
 ) -> None:
-    """As trained without a blend, a network with one is the same; z_0 grows by the guess times the noise's share."""
+    """To what a network without a blend estimates for z_0, one with it adds the guess times the share of noise."""
     plain, network = make_network(), make_network(blend=True)
     missing = network.load_state_dict(plain.state_dict(), strict=False).missing_keys
     assert missing and all(name.startswith("denoiser.blend.") for name in missing)
     slices, given = torch.rand(1, 1, SIZE, SIZE) * 2 - 1, poses(MIDDLE)[:, None]
     condition, z_t, t = network.condition(slices, given), torch.randn(1, 16, 4, 4), torch.tensor([60])
     with torch.no_grad():
-        before = network.denoise(z_t, t, condition, MIDDLE)
-        assert torch.equal(before, plain.denoise(z_t, t, condition, MIDDLE))
-        network.denoiser.blend.weigh[2].bias.copy_(torch.tensor([1.0, 0.0]))
-        after = network.denoise(z_t, t, condition, MIDDLE)
+        before, after = (each.denoise(z_t, t, condition, MIDDLE) for each in (plain, network))
         nothing = network.denoise(z_t, t, network.null_condition(1), MIDDLE)
         assert torch.equal(nothing, plain.denoise(z_t, t, plain.null_condition(1), MIDDLE))
     grown = network.schedule.split(after, z_t, t)[0] - network.schedule.split(before, z_t, t)[0]
