@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MODELS = ("knee_xray2mri", "knee_xray2mri_koa", "mri_xdiffusion")
+MODELS = ("foot_xray_sccdm", "knee_xray2mri", "knee_xray2mri_koa", "mri_xdiffusion")
 
 
 def app_manifest(version: str) -> dict[str, Any]:

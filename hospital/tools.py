@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,6 +43,26 @@ def command(arguments: Sequence[str], environment: Mapping[str, str]) -> list[st
     target = environment.get("HOLOSCAN_OUTPUT_PATH") or environment.get("MERCURE_OUT_DIR", "")
     folders = ["-i", source, "-o", target, "-m", environment.get("HOLOSCAN_MODEL_PATH", "")]
     return [sys.executable, environment.get("HOLOSCAN_APPLICATION", "/opt/holoscan/app"), *folders, *arguments]
+
+
+def run_for_mercure(program: Sequence[str], output: Path) -> int:
+    """Run the app, then put its DICOM objects where mercure looks for them; returns the exit code.
+
+    mercure sends the files ``*.dcm`` of the output folder itself and looks into no folder in it
+    (``dcmsend +sd OUTPUT +sp '*.dcm'``). Each object is moved there under its path: ``knee_right_series_IM_0001.dcm``.
+
+    Args:
+        program: the app and its arguments.
+        output: mercure's output folder.
+    """
+    child = subprocess.Popen(program)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: child.send_signal(number))
+    code = child.wait()
+    if code == 0:
+        for file in sorted(output.rglob("*.dcm")):
+            file.rename(output / "_".join(file.relative_to(output).parts))
+    return code if code >= 0 else 128 - code
 
 
 def show(environment: Mapping[str, str]) -> None:
@@ -78,6 +100,9 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"{name}={os.environ[name]}")
     else:
         program = command(arguments, os.environ)
+        runs_app = not arguments or first.startswith("-")
+        if runs_app and os.environ.get("MERCURE_OUT_DIR"):
+            return run_for_mercure(program, Path(os.environ["MERCURE_OUT_DIR"]))
         os.execv(program[0], program)
     return 0
 

@@ -352,6 +352,7 @@ def failure_code(text: str) -> str:
         ("presentation context", "peer-takes-no-such-object"),
         ("disk|storage area|Disk", "archive-full"),
         ("network protocol", "peer-network"),
+        ("plugin engine", "web-server-failed"),  # all that the DICOMweb plug-in says
     )
     return next((code for pattern, code in known if re.search(pattern, text)), "")
 

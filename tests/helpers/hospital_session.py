@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -42,7 +43,9 @@ from tests.helpers.orthanc_double import Killed
 from tests.helpers.orthanc_session import raise_loopback
 
 QUIET_S, LEASE_S = 1.0, 2.0
-PEER_PORT = 11112
+PEER_PORT, WEB_PEER_PORT = 11112, 11113
+DICOM_WEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+"""Debian's package orthanc-dicomweb."""
 
 
 class RealOrthanc(OrthancProcess):
@@ -60,6 +63,16 @@ class RealOrthanc(OrthancProcess):
         assert status.Status == 0x0000
         (found,) = self.client.post("/tools/lookup", content=str(dataset.SOPInstanceUID)).json()
         return str(self.ask(f"/instances/{found['ID']}/study")["ID"])
+
+    def receive_by_web(self, content: bytes) -> str:
+        """STOW-RS an object; returns Orthanc's identifier of its study."""
+        kind = 'multipart/related; type="application/dicom"; boundary=part'
+        body = b"--part\r\nContent-Type: application/dicom\r\n\r\n" + content + b"\r\n--part--"
+        answer = self.client.post("/dicom-web/studies", content=body, headers={"Content-Type": kind})
+        assert answer.status_code == 200, answer.text
+        uid = str(dcmread(BytesIO(content)).StudyInstanceUID)
+        (found,) = (one for one in self.client.post("/tools/lookup", content=uid).json() if one["Type"] == "Study")
+        return str(found["ID"])
 
     def files(self, study: str, modality: str = "MR") -> list[bytes]:
         """Files of a study."""
@@ -122,14 +135,69 @@ class Peer:
         return int(status)
 
 
+class WebPeer(ThreadingHTTPServer):
+    """A DICOMweb server that answers each STOW-RS request as it is told: an HTTP status, or a failure reason."""
+
+    def __init__(self, answers: list[int]) -> None:
+        self.answers, self.asked = answers, 0
+        super().__init__(("127.0.0.1", WEB_PEER_PORT), WebPeerHandler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class WebPeerHandler(BaseHTTPRequestHandler):
+    server: WebPeer
+    protocol_version = "HTTP/1.1"  # Orthanc sends in chunks
+
+    def do_POST(self) -> None:
+        body = self._body()
+        answer = self.server.answers[self.server.asked] if self.server.asked < len(self.server.answers) else 0
+        self.server.asked += 1
+        header = dcmread(BytesIO(body[body.index(b"\r\n\r\n") + 4 :]), stop_before_pixels=True)
+        item = {
+            "00081150": {"vr": "UI", "Value": [str(header.SOPClassUID)]},
+            "00081155": {"vr": "UI", "Value": [str(header.SOPInstanceUID)]},
+        }
+        if answer and answer < 600:
+            self.send_error(answer)
+            self.close_connection = True
+            return
+        failed = {"00081198": {"vr": "SQ", "Value": [{**item, "00081197": {"vr": "US", "Value": [answer]}}]}}
+        taken = {"00081199": {"vr": "SQ", "Value": [item]}}
+        content = json.dumps(failed if answer else taken).encode()
+        self.send_response(202 if answer else 200)
+        self.send_header("Content-Type", "application/dicom+json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _body(self) -> bytes:
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        parts = list[bytes]()
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
 class Scene:
     """An Orthanc, a PACS, and workers."""
 
     def __init__(self, folder: Path) -> None:
         peers = {"PACS": ["PACS", "127.0.0.1", 14243], "PEER": ["PEER", "127.0.0.1", PEER_PORT]}
         back = {"ORTHANC": ["ORTHANC", "127.0.0.1", 14242]}
-        self.orthanc = RealOrthanc(folder, "ORTHANC", 18042, 14242, peers)
-        self.pacs = RealOrthanc(folder, "PACS", 18043, 14243, back)
+        servers = {
+            "WEB PACS": {"Url": "http://127.0.0.1:18043/dicom-web/"},
+            "WEB PEER": {"Url": f"http://127.0.0.1:{WEB_PEER_PORT}/"},
+        }
+        web = {"Plugins": [str(DICOM_WEB)], "DicomWeb": {"Enable": True, "Servers": servers}}
+        options = web if DICOM_WEB.exists() else None
+        self.orthanc = RealOrthanc(folder, "ORTHANC", 18042, 14242, peers, options=options)
+        self.pacs = RealOrthanc(folder, "PACS", 18043, 14243, back, options=options)
         self.maker = InlineMaker()
         self.log = io.StringIO()
         self.settings = Settings(
@@ -313,6 +381,36 @@ def dead_peer(scene: Scene) -> dict[str, object]:
     return {"state": state, "taken": len(peer.taken), "trouble": trouble}
 
 
+def dicomweb(scene: Scene) -> dict[str, object]:
+    """A film comes by STOW-RS, and its result goes by STOW-RS, both through Orthanc's plug-in."""
+    if not DICOM_WEB.exists():
+        return {"missing": True}
+    settings = replace(scene.settings, destinations=(Destination("WEB PACS", "stow"),))
+    checked = check_archive(Archive(settings.orthanc), settings)["destinations"]
+    study = scene.orthanc.receive_by_web(film("web"))
+    with scene.running(scene.worker(settings)):
+        state = scene.until(study, "done", "failed")
+    ours, theirs = scene.orthanc.datasets(study), scene.pacs.datasets(study)
+    return {"checked": checked, "state": state, "equal": ours == theirs and bool(ours), "slices": len(ours)}
+
+
+def misbehaving_web_peer(scene: Scene) -> dict[str, object]:
+    """It is not there, answers 503, then refuses an instance within an answer that is a success."""
+    if not DICOM_WEB.exists():
+        return {"missing": True}
+    settings = replace(scene.settings, destinations=(Destination("WEB PEER", "stow", timeout_s=4),))
+    study = scene.orthanc.receive(film("web peer"))
+    with scene.running(scene.worker(settings)):
+        scene.until(study, "stored")
+        time.sleep(1)
+        peer = WebPeer([503, 0xA700])
+        state = scene.until(study, "done", "failed")
+        peer.shutdown()
+    events = [json.loads(line) for line in scene.log.getvalue().splitlines()]
+    codes = [one["code"] for one in events if one["event"] == "undelivered" and one["destination"] == "WEB PEER"]
+    return {"state": state, "asked": peer.asked, "codes": codes}
+
+
 def commitment(scene: Scene) -> dict[str, object]:
     """The PACS is an Orthanc, which is a provider of storage commitment."""
     settings = replace(scene.settings, destinations=(Destination("PACS", commitment=True),))
@@ -377,6 +475,8 @@ SCENES = (
     two_workers,
     misbehaving_peer,
     dead_peer,
+    dicomweb,
+    misbehaving_web_peer,
     commitment,
     refusal_and_report,
     deletion,

@@ -22,17 +22,23 @@ from monai_xray2mri.hospital.settings import (
     StudySettings,
 )
 from monai_xray2mri.hospital.worker import Worker
-from tests.helpers.hospital_system import FilmSystem, InlineMaker
+from tests.helpers.hospital_system import FilmSystem, InlineMaker, film
 from tests.helpers.orthanc_double import OrthancDouble, Peer
 
 QUIET_S = 60.0
+SINCE = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def studies(**choices: object) -> StudySettings:
+    """Which studies are wanted; a choice replaces the usual one."""
+    return StudySettings(**{"since": SINCE, "quiet_s": QUIET_S, **choices})  # type: ignore[arg-type]
 
 
 def settings(**sections: object) -> Settings:
     """Settings of tests; a section replaces the usual one."""
     usual: dict[str, object] = {
         "orthanc": OrthancSettings(url="http://orthanc"),
-        "studies": StudySettings(since=datetime(2020, 1, 1, tzinfo=UTC), quiet_s=QUIET_S),
+        "studies": studies(),
         "destinations": (Destination("PACS"),),
         "answers": AnswerSettings(),
         "retries": RetrySettings(attempts=3, send_attempts=50, first_s=60, longest_s=600),
@@ -112,6 +118,13 @@ class Ward:
         assert set(self.results(study)) <= set(self.taken)
         for held in self.orthanc.of_study(study):
             assert held.header.PatientID == self.orthanc.of_study(study)[0].header.PatientID
+
+
+def answered(ward: Ward, content: bytes | None = None) -> str:
+    """A study that has been answered."""
+    study = ward.orthanc.receive(content or film("one"))
+    ward.settle(ward.worker(), rounds=2)
+    return study
 
 
 def no_scratch_left() -> bool:

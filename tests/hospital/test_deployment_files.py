@@ -95,6 +95,7 @@ def test_the_manifests_are_those_of_the_packager_field_by_field(tmp_path):
     for name in ("apiVersion", "input", "output", "sdk", "timeout", "workingDirectory", "liveness", "readiness"):
         ours, other = app[name], theirs["app.json"][name]
         assert ours == other or name in ("input", "output", "workingDirectory"), name
+    assert set(package["models"]) == {one.name for one in (HOSPITAL.parent / "bundle").iterdir() if one.is_dir()}
     for name in ("apiVersion", "applicationRoot", "modelRoot"):
         assert package[name].rstrip("/") == theirs["pkg.json"][name].rstrip("/"), name
 
@@ -166,13 +167,6 @@ def test_extract_copies_everything_that_a_package_holds(tmp_path):
             (place / "inner").mkdir(parents=True)
     tools.extract({name: str(tmp_path / part) for name, part in names.items()}, tmp_path / "export")
     assert {one.name for one in (tmp_path / "export").iterdir()} == {"app", "models", "docs", "config", "manifests"}
-
-
-def test_mercures_module_says_what_mercure_reads():
-    mercure = json.loads((HOSPITAL / "mercure_module.json").read_text())
-    assert mercure["docker_tag"].startswith("localhost/xray2mri:") and mercure["requires_root"] is False
-    assert json.loads(mercure["docker_arguments"])["read_only"] is True
-    assert json.loads(mercure["environment"])["XRAY2MRI_SAMPLES"] == "4"
 
 
 def test_every_file_names_the_version_of_the_package():

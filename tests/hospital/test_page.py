@@ -15,6 +15,7 @@ from monai_xray2mri.hospital.metrics import Metrics
 from monai_xray2mri.hospital.page import Served, StatusPage
 from monai_xray2mri.hospital.record import State
 from monai_xray2mri.hospital.settings import PageSettings
+from tests.helpers.browser import browser
 from tests.helpers.dicom_objects import program
 from tests.helpers.hospital_system import film
 from tests.helpers.ward import Ward
@@ -147,3 +148,26 @@ def test_a_browser_shows_the_rows_with_reasons_and_buttons(shown, tmp_path):
     assert study[:8] in done.stdout and "needs a pixel spacing" in done.stdout
     assert done.stdout.count("<button>Try again</button>") == 1 and "refused 1" in done.stdout
     assert "Research only, not for clinical use" in done.stdout and "Orthanc answers" in done.stdout
+
+
+def test_the_button_asks_for_the_token_and_tries_again(shown, tmp_path):
+    study = shown.ward.orthanc.receive(film("one", ImagerPixelSpacing=None))
+    shown.ward.settle(shown.worker, rounds=2)
+    with browser(tmp_path / "profile") as window:
+        window.open(f"http://127.0.0.1:{shown.page.port}/")
+        window.until("td.state", "refused")
+        window.click("#rows button")
+        window.picture(tmp_path / "dialog.png")
+        window.type("#token", "wrong")
+        window.click("#send")
+        window.until("#message", "token")
+        assert shown.ward.state(study) is State.REFUSED
+        window.picture(tmp_path / "denied.png")
+        window.click("#rows button")
+        window.type("#token", "t0ken")
+        window.click("#send")
+        window.until("td.state", "waiting")
+        assert shown.ward.state(study) is State.WAITING and window.texts("#message") == [""]
+        assert not window.texts("#rows button")  # a study that is on its way has none
+        window.picture(tmp_path / "waiting.png")
+    assert shown.ward.events("retry-denied") and shown.ward.events("retry-asked")

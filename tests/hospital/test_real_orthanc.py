@@ -62,6 +62,23 @@ def test_a_dead_peer_is_named_and_gets_everything_when_it_lives(found):
     assert found["dead_peer"] == {"state": "done", "taken": 2, "trouble": "PEER peer-unreachable"}
 
 
+@pytest.fixture
+def web(found: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    if "missing" in found["dicomweb"]:
+        pytest.skip("orthanc-dicomweb (Debian package) is not installed")
+    return found
+
+
+def test_films_come_and_results_go_by_dicomweb(web):
+    assert web["dicomweb"] == {"checked": ["WEB PACS"], "state": "done", "equal": True, "slices": 2}
+
+
+def test_a_dicomweb_server_that_is_away_or_refuses_gets_every_instance_later(web):
+    answer = web["misbehaving_web_peer"]
+    assert (answer["state"], answer["asked"]) == ("done", 4)  # 503, a refusal, then two slices
+    assert len(answer["codes"]) >= 3 and set(answer["codes"]) == {"web-server-failed"}  # away at least once
+
+
 def test_the_pacs_commits_to_keep_the_result(found):
     assert found["commitment"] == {"state": "done", "commitments": {"PACS": "ok"}}
 

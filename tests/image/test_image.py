@@ -17,6 +17,8 @@ HARD = [
     *("--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
     *("--pids-limit", "256", "--tmpfs", "/tmp:size=2g,mode=1777"),
 ]
+MERCURE = ["--network", "none", "--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--memory", "6g"]
+"""What mercure and the module's description ask Docker for; podman would make /tmp writable by itself."""
 QUICK = ["--env", "XRAY2MRI_STEPS=1", "--env", "XRAY2MRI_NO_ESTIMATE=1", "--env", "OMP_NUM_THREADS=1"]
 ULIMITS = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096", "--ulimit", "stack=33554432:33554432"]
 
@@ -56,7 +58,20 @@ def run(*arguments: str, study: Path | None = None, out: Path | None = None, use
             parent.chmod(0o755)
         mounts += ["-v", f"{out}:{more.get('to', '/var/holoscan/output')}:{more.get('mode', 'rw')}"]
     extra = [str(one) for one in more.get("extra", [])]
-    command = ["podman", "run", "--rm", *HARD, *ULIMITS, *QUICK, "--user", user, *mounts, *extra, IMAGE, *arguments]
+    command = [
+        "podman",
+        "run",
+        "--rm",
+        *more.get("hard", HARD),
+        *ULIMITS,
+        *QUICK,
+        "--user",
+        user,
+        *mounts,
+        *extra,
+        IMAGE,
+        *arguments,
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
@@ -99,14 +114,19 @@ def test_mercure_runs_it_with_its_own_user_and_folders(study, tmp_path):
     shutil.copy(next(study.rglob("*.dcm")), flat / "1.dcm")
     (flat / "task.json").write_text("{}")
     readable(flat)
+    module = json.loads((Path(__file__).parents[2] / "hospital" / "mercure_module.json").read_text())
+    arguments = json.loads(module["docker_arguments"])
     variables = {
-        "MERCURE_IN_DIR": "/tmp/data", "MERCURE_OUT_DIR": "/tmp/output", "HOLOSCAN_INPUT_PATH": "/tmp/data",
-        "HOLOSCAN_OUTPUT_PATH": "/tmp/output",
+        **json.loads(module["environment"]), "MERCURE_IN_DIR": "/tmp/data", "MERCURE_OUT_DIR": "/tmp/output",
+        "HOLOSCAN_INPUT_PATH": "/tmp/data", "HOLOSCAN_OUTPUT_PATH": "/tmp/output", "XRAY2MRI_SAMPLES": "2",
     }  # fmt: skip
     extra = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
-    done = run(study=flat, out=tmp_path / "out", user="4321:4321", at="/tmp/data", to="/tmp/output", extra=extra)
+    extra += [word for place, value in arguments["tmpfs"].items() for word in ("--tmpfs", f"{place}:{value}")]
+    done = run(
+        study=flat, out=tmp_path / "out", user="4321:4321", at="/tmp/data", to="/tmp/output", extra=extra, hard=MERCURE
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert list((tmp_path / "out").rglob("IM_0001.dcm"))
+    assert list((tmp_path / "out").glob("*IM_0001.dcm"))  # it sends what lies there, not what lies deeper
 
 
 def test_express_runs_it_by_a_shell_of_its_own(study, tmp_path):

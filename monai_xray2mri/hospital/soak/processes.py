@@ -29,6 +29,7 @@ class OrthancProcess:
         modalities: that it may send to: ``{"PACS": ["PACS", "127.0.0.1", 11112]}``.
         storage: folder of its files; None: below ``folder``.
         own_clock: whether it gets a clock that :meth:`set_clock` can set, which Debian's libfaketime makes.
+        options: of its configuration, in place of the usual ones.
 
     Attributes:
         has_own_clock: whether it has such a clock: not where the library is not installed.
@@ -46,12 +47,13 @@ class OrthancProcess:
         modalities: Mapping[str, Sequence[object]],
         storage: Path | None = None,
         own_clock: bool = False,
+        options: Mapping[str, object] | None = None,
     ) -> None:
         self.title, self.http, self.dicom = title, http, dicom
         self.url = f"http://127.0.0.1:{http}"
         storage = storage or folder / title
         storage.mkdir(exist_ok=True)
-        options = {
+        configuration = {
             "Name": title,
             "StorageDirectory": str(storage),
             "IndexDirectory": str(storage),
@@ -66,9 +68,10 @@ class OrthancProcess:
             "DicomAlwaysAllowStore": True,
             "DicomModalities": {name: list(place) for name, place in modalities.items()},
             "DicomScuTimeout": 5,
+            **(options or {}),
         }
         self._configuration, self._log = folder / f"{title}.json", folder / f"{title}.log"
-        self._configuration.write_text(json.dumps(options))
+        self._configuration.write_text(json.dumps(configuration))
         self._httpx = optional_library("httpx", "hospital")
         self.client = self._httpx.Client(base_url=self.url, timeout=_PATIENCE_S, trust_env=False)
         self._process: subprocess.Popen[bytes] | None = None
