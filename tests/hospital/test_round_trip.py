@@ -13,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 
 from monai_xray2mri.knee.measures.surfaces import read_volume
+from monai_xray2mri.radiograph.knee.joint import JOINT_ROW
 from monai_xray2mri.systems.registry import default_bundle, system_of
 from tests.helpers.dicom_objects import program
 
@@ -63,14 +64,15 @@ def as_right_knee(image: sitk.Image, side: str) -> tuple[np.ndarray, np.ndarray]
 def places(folder: Path, points: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, np.ndarray]]:
     """Where the landmarks of the film lie in the volume, (x, z) in LPS mm, by the geometry that is promised.
 
-    The middle of the film's region is the volume's origin; lengths at the detector are larger by the magnification.
+    The volume's origin is the centre of the joint, which the film's region has in the middle of its width, at
+    `JOINT_ROW` of its height; lengths at the detector are larger by the magnification.
     """
     bundle = default_bundle()
     system = system_of(bundle)
     found = {}
     for case in system.plan(folder / "film", system.request(), bundle).cases:
         box, scale = case.roi.box, case.roi.width_mm / case.roi.box.columns / MAGNIFICATION
-        row, column = box.center
+        row, column = box.top + JOINT_ROW * box.rows, box.center[1]
         found[case.side.word] = {
             name: np.array([place[1] + 0.5 - column, row - 0.5 - place[0]]) * scale
             for name, place in points[case.side.word].items()

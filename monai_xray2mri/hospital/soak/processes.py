@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.optional import optional_library
+from monai_xray2mri.runtime.processes import children_of, resident_gigabytes
 
 _PATIENCE_S: Final = 60.0
 
@@ -180,14 +181,8 @@ class WorkerProcess:
     def memory_mb(self) -> float:
         """Resident memory of the worker and its child in MB."""
         assert self.process is not None
-        total = 0
-        for pid in (str(self.process.pid), *_children(self.process.pid)):
-            try:
-                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-            except (OSError, IndexError):
-                continue
-            total += pages * os.sysconf("SC_PAGESIZE")
-        return total / 1e6
+        processes = (self.process.pid, *children_of(self.process.pid))
+        return 1000 * sum(resident_gigabytes(one) for one in processes)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
@@ -200,10 +195,3 @@ class WorkerProcess:
                 process.kill()
                 process.wait()
                 self.killed(event, json.loads(line).get("study", ""))
-
-
-def _children(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
