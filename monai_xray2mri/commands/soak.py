@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 
 from monai_xray2mri.commands.options import add_bundle, named_path
 from monai_xray2mri.errors import ExitCode, UsageError
-from monai_xray2mri.runtime.workers import Workers
 
 if TYPE_CHECKING:
     from monai_xray2mri.hospital.soak.soak import Soaked
@@ -76,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("Orthanc", "must be installed", "no such program", "apt-get install orthanc.")
     from monai_xray2mri.hospital.soak.soak import SoakOptions, run_soak
     from monai_xray2mri.hospital.soak.studies import read_templates
+    from monai_xray2mri.runtime.workers import Workers
     from monai_xray2mri.systems.registry import default_bundle
 
     with tempfile.TemporaryDirectory(prefix="xray2mri-soak-") as scratch:
