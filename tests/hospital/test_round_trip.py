@@ -99,7 +99,4 @@ def test_the_joint_line_lies_where_the_film_shows_it(trip, side, compartment):
     near = np.abs(surfaces.x - across) <= 3
     middle = np.abs(surfaces.y) <= 12
     heights = (surfaces.tibia + surfaces.femur)[np.ix_(middle, near)] / 2
-    print(
-        side, compartment, plateau, condyle, np.nanmedian(heights), np.nanmedian(surfaces.tibia[np.ix_(middle, near)])
-    )
     assert abs(np.nanmedian(heights) - (plateau[1] + condyle[1]) / 2) <= 3.0
