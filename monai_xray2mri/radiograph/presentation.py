@@ -39,9 +39,12 @@ def present_bone_bright(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarra
     seen = padding if padding.all() else ~padding
     values, modality_remarks = _modality(stored, dataset, seen)
     (shown, low, high), voi_remarks = _voi(values, dataset, seen)
-    scaled = np.clip((shown - low) / max(high - low, 1e-12), 0, 1)
+    bright = shown - low  # in place from here on: a film has 12 million pixels
+    bright /= max(high - low, 1e-12)
+    np.clip(bright, 0, 1, out=bright)
     inverted, remarks = _polarity(dataset)
-    bright = 1 - scaled if inverted else scaled
+    if inverted:
+        np.subtract(1, bright, out=bright)
     bright[padding] = 0
     return bright.astype(np.float32), (*remarks, *modality_remarks, *voi_remarks)
 

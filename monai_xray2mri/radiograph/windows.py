@@ -15,6 +15,8 @@ from monai_xray2mri.radiograph.lookup_tables import Unusable
 FUNCTIONS: Final = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 """VOI LUT Function (0028,1056); the first is meant where it is absent."""
 
+_LARGEST_TABLE: Final = 2**16
+
 
 @dataclass(frozen=True)
 class Window:
@@ -58,7 +60,22 @@ class Window:
         alone.PixelRepresentation = dataset.get("PixelRepresentation") or 0
         with np.errstate(over="ignore"):  # a sigmoid far outside of its window
             low, high = apply_voi_lut(np.array([-1e12, 1e12]), alone)
-            return np.asarray(apply_voi_lut(values, alone), dtype=np.float64), float(low), float(high)
+            if self.function.startswith("LINEAR") and (table := _whole_numbers(values)) is not None:
+                shown = np.asarray(apply_voi_lut(table, alone), dtype=np.float64)[(values - table[0]).astype(np.intp)]
+            else:
+                shown = np.asarray(apply_voi_lut(values, alone), dtype=np.float64)
+            return shown, float(low), float(high)
+
+
+def _whole_numbers(values: np.ndarray) -> np.ndarray | None:
+    """All whole numbers in the range of values, if the values are such and are many more; else None.
+
+    A film has millions of pixels of a few thousand values: a window is worked out once for each value.
+    """
+    low, high = float(values.min()), float(values.max())
+    if not high - low < min(_LARGEST_TABLE, values.size / 4) or not (values == np.rint(values)).all():
+        return None
+    return np.arange(low, high + 1)
 
 
 def windows_of(dataset: Dataset) -> tuple[list[Window], tuple[str, ...]]:
