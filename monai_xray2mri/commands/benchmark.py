@@ -17,7 +17,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Final
 
-from monai_xray2mri.commands import benchmark_imports, benchmark_system, cohort_trial, fuzzing, soak
+from monai_xray2mri.commands import (
+    benchmark_imports,
+    benchmark_speed,
+    benchmark_system,
+    cohort_trial,
+    fuzzing,
+    soak,
+)
 from monai_xray2mri.errors import ExitCode, UsageError
 
 KINDS: Final = {
@@ -53,7 +60,7 @@ class Measurement:
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    """Add the sub-command ``benchmark``: ``simulate`` (of this module), ``mutations``, ``imports``, one per system.
+    """Add the sub-command ``benchmark`` with ``simulate`` (of this module), and those of other modules.
 
     Args:
         commands: the sub-parsers of ``xray2mri``.
@@ -71,6 +78,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
     fuzzing.add_command(kinds, common)
     soak.add_command(kinds, common)
     cohort_trial.add_command(kinds, common)
+    benchmark_speed.add_command(kinds, common)
     benchmark_system.add_commands(kinds, common)
     benchmark_imports.add_command(kinds, common)
 

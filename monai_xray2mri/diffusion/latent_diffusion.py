@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -20,13 +21,15 @@ from torch.nn import functional as F
 
 from monai_xray2mri.diffusion.depth_noise import DepthKernel, VolumeNoise
 from monai_xray2mri.diffusion.guidance import Condition, classifier_free_guidance
+from monai_xray2mri.diffusion.parts import compute_parts
 from monai_xray2mri.diffusion.precision import computing_in
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.diffusion.samplers import Model, Sampler, ddim
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
+from monai_xray2mri.networks.inference import inference_twin
 
-_DECODED_TOGETHER = 5
-"""Images; decoding needs more memory per image than denoising and gains nothing from larger batches."""
+_DECODED_TOGETHER = {True: 1, False: 5}
+"""Images, on a CPU in float32 and elsewhere; one image's activations just fit into a CPU's cache (docs/speed.md)."""
 
 
 class Noise(Protocol):
@@ -153,6 +156,7 @@ class LatentDiffusion(nn.Module, ABC):
         settings: SamplerSettings | None = None,
         chunk: int = 25,
         dtype: torch.dtype = torch.float32,
+        together: bool = False,
         callback: Callable[[int], object] | None = None,
     ) -> Tensor:
         """Draw the images of one result, ``chunk`` of them at a time (Wang 2024a, Algorithm 2).
@@ -167,6 +171,7 @@ class LatentDiffusion(nn.Module, ABC):
             settings: None = :attr:`settings`, the network's own. Those of the noise count where it is drawn.
             chunk: images that are sampled together; bounds the memory, does not change the result.
             dtype: what the networks compute in; the sampler's own sums are float32.
+            together: ``sampler`` wants all images of a chunk at once; else threads of a CPU share a chunk's images.
             callback: called with the number of images' worth of work done since; the sum is S.
 
         Returns:
@@ -174,9 +179,14 @@ class LatentDiffusion(nn.Module, ABC):
         """
         chosen, like = settings or self.settings, condition.image_latent
         images = torch.empty(len(places), 1, self.image_size, self.image_size, device=like.device)
-        with computing_in(dtype, like.device):
-            for part, place in zip(images.split(chunk), places.split(chunk), strict=True):
-                model = self.bind(
+        twin = inference_twin(self, dtype)
+        threads = torch.get_num_threads() if like.device.type == "cpu" and not together else 1
+        size = -(-min(chunk, len(places)) // threads)  # all parts at a time are one chunk
+        few = _DECODED_TOGETHER[like.device.type == "cpu" and dtype == torch.float32]
+
+        def draw(part: Tensor, place: Tensor, report: Callable[[int], object]) -> None:
+            with torch.inference_mode(), computing_in(dtype, like.device):  # of each thread
+                model = twin.bind(
                     condition.expand(len(place)), place.to(like), chosen.guidance, chosen.feature_guidance
                 )
                 latent = sampler(
@@ -185,11 +195,14 @@ class LatentDiffusion(nn.Module, ABC):
                     self.schedule,
                     chosen.steps,
                     chosen.eta,
-                    lambda index, place=place: noise.step(index, place).to(like),  # type: ignore[misc]
-                    _share_of_work(len(place), chosen.steps, callback),
-                )  # [chunk,C,h,w]
-                for image, code in zip(part.split(_DECODED_TOGETHER), latent.split(_DECODED_TOGETHER), strict=True):
-                    image.copy_(self.decode(code))  # [few,1,H,W]
+                    lambda index: noise.step(index, place).to(like),
+                    _share_of_work(len(place), chosen.steps, report),
+                )  # [size,C,h,w]
+                for image, code in zip(part.split(few), latent.split(few), strict=True):
+                    image.copy_(twin.decode(code))  # [few,1,H,W]
+
+        parts = zip(images.split(size), places.split(size), strict=True)
+        compute_parts([partial(draw, part, place) for part, place in parts], threads, callback)
         return images
 
     def draw_noise(self, generator: torch.Generator, settings: SamplerSettings | None = None) -> VolumeNoise:
@@ -222,12 +235,12 @@ def use_channels_last(network: nn.Module) -> None:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def _share_of_work(images: int, steps: int, callback: Callable[[int], object] | None) -> Callable[[int], None]:
+def _share_of_work(images: int, steps: int, callback: Callable[[int], object]) -> Callable[[int], None]:
     """A callback per step that reports the steps of some images as whole images, the last step with the last one."""
 
     def report(index: int) -> None:
         done = images * (index + 1) // steps - images * index // steps
-        if callback is not None and done:
+        if done:
             callback(done)
 
     return report

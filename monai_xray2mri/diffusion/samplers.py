@@ -124,3 +124,51 @@ def consistency(
         if callback is not None:
             callback(index)
     return z_0
+
+
+def dpm_solver(
+    model: Model,
+    z_t: Tensor,
+    schedule: NoiseSchedule,
+    steps: int,
+    eta: float = 0.0,
+    noise: Callable[[int], Tensor] | None = None,
+    callback: Callable[[int], None] | None = None,
+) -> Tensor:
+    """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2): of second order in the logarithm of the signal-to-noise ratio.
+
+    The first step and the last, to the clean latent, are of first order, which is DDIM.
+
+    Args:
+        model: the denoiser.
+        z_t: the initial noise at T-1, [B,C,h,w].
+        schedule: the noise schedule that the denoiser was trained with.
+        steps: evaluations of the denoiser.
+        eta: must be 0; the solver adds no noise.
+        noise: not used.
+        callback: called with the index of each finished step.
+
+    Returns:
+        z_0, [B,C,h,w].
+
+    Raises:
+        ValueError: eta is not 0, or an impossible number of steps.
+    """
+    if eta != 0:
+        raise ValueError(f"DPM-Solver++ adds no noise: eta must be 0, got {eta}")
+    timesteps = schedule.timesteps(steps).tolist()
+    before: tuple[Tensor, Tensor] | None = None  # z_0 and half log-SNR, at the step before
+    for index, (t, t_next) in enumerate(zip(timesteps, [*timesteps[1:], -1], strict=True)):
+        now = torch.full((len(z_t),), t, device=z_t.device)
+        z_0, _ = schedule.split(model(z_t, now), z_t, now)
+        a, s = schedule.coefficients(now, z_t)
+        a_next, s_next = schedule.coefficients(torch.full_like(now, t_next), z_t)
+        lam, estimate = (a / s).log(), z_0
+        if before is not None and t_next >= 0:
+            h, h_before = (a_next / s_next).log() - lam, lam - before[1]
+            estimate = z_0 + 0.5 * h / h_before * (z_0 - before[0])  # D of Algorithm 2, r = h_before / h
+        z_t = s_next / s * z_t + (a_next - a * s_next / s) * estimate  # -a_next (exp(-h) - 1) = a_next - a s_next / s
+        before = z_0, lam
+        if callback is not None:
+            callback(index)
+    return z_t

@@ -99,7 +99,7 @@ class NoiseSchedule(nn.Module):
             raise ValueError(f"prediction must be 'epsilon' or 'v', got {prediction!r}")
         if network_steps is not None and network_steps < 1:
             raise ValueError(f"network_steps must be at least 1, got {network_steps}")
-        self.steps, self.prediction = steps, prediction
+        self.steps, self.rule, self.prediction = steps, rule, prediction
         self.network_steps = network_steps or steps
         self.register_buffer("alpha_bar", rules[rule](steps), persistent=False)
 

@@ -1,4 +1,4 @@
-"""DDIM (Wang 2024a, Eq. 9)."""
+"""DDIM (Wang 2024a, Eq. 9) and DPM-Solver++(2M)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from monai_xray2mri.diffusion.samplers import ddim
+from monai_xray2mri.diffusion.samplers import ddim, dpm_solver
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 
 
@@ -112,3 +112,37 @@ def test_every_step_is_reported() -> None:
     seen: list[int] = []
     ddim(lambda z, t: z, torch.zeros(1, 4, 2, 2), NoiseSchedule(), 3, callback=seen.append)
     assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v"])
+@pytest.mark.parametrize("steps", [1, 2, 5, 20])
+def test_dpm_solver_is_diffusers(steps: int, prediction: str) -> None:
+    schedule = NoiseSchedule(1000, "scaled_linear", prediction)  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    weight, z_t = torch.randn(4, 4) * 0.3, torch.randn(2, 4, 8, 8)
+
+    def model(z: Tensor, t: Tensor) -> Tensor:
+        return torch.einsum("ij,bjhw->bihw", weight, z) + 0.001 * t[:, None, None, None]
+
+    alpha_bar = schedule.alpha_bar.double()
+    betas = 1 - alpha_bar / torch.cat([torch.ones(1, dtype=torch.double), alpha_bar[:-1]])
+    theirs = diffusers.DPMSolverMultistepScheduler(
+        trained_betas=betas.numpy(), prediction_type="v_prediction" if prediction == "v" else "epsilon",
+        algorithm_type="dpmsolver++", timestep_spacing="trailing", final_sigmas_type="zero",
+    )  # fmt: skip
+    theirs.set_timesteps(steps)
+    assert theirs.timesteps.tolist() == schedule.timesteps(steps).tolist()
+    expected = z_t
+    for t in theirs.timesteps:
+        expected = theirs.step(model(expected, t.expand(2)), t, expected).prev_sample
+    torch.testing.assert_close(dpm_solver(model, z_t, schedule, steps), expected, atol=2e-4, rtol=2e-4)
+
+
+def test_dpm_solver_follows_a_perfect_model_and_adds_no_noise() -> None:
+    schedule, z_0 = NoiseSchedule(), torch.randn(3, 4, 8, 8)
+    done: list[int] = []
+    found = dpm_solver(perfect_model(z_0, schedule), torch.randn(3, 4, 8, 8), schedule, 4, callback=done.append)
+    torch.testing.assert_close(found, z_0, atol=1e-3, rtol=1e-3)
+    assert done == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="adds no noise"):
+        dpm_solver(perfect_model(z_0, schedule), z_0, schedule, 4, eta=0.5)

@@ -93,6 +93,7 @@ def generate_view(
             settings=settings,
             chunk=chunk,
             dtype=dtype,
+            together=refinement is not None,
             callback=callback,
         )  # [chunk,1,D,D]
         view[rows] = (images[:, 0].float().cpu() + 1) / 2
