@@ -14,6 +14,7 @@ from monai_xray2mri.core.options import add_options
 from monai_xray2mri.core.system import OUTPUT_OPTIONS, Outputs
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import ExitCode, SomeCasesFailed, UsageError
+from monai_xray2mri.runtime.memory_pages import use_huge_pages
 
 if TYPE_CHECKING:
     from monai_xray2mri.cohort.planning import Manifest
@@ -124,6 +125,7 @@ def run(options: argparse.Namespace) -> int:
     from monai_xray2mri.runtime.workers import Limits
     from monai_xray2mri.systems.registry import system_of
 
+    use_huge_pages()
     shard = Shard.parse(options.shard, "shard")
     limits = Limits(options.time_limit, options.memory_limit)
     bundle = _bundle(options)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from monai_xray2mri.commands.options import named_path
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import ExitCode
+from monai_xray2mri.runtime.memory_pages import use_huge_pages
 
 if TYPE_CHECKING:
     from monai_xray2mri.hospital.archive import Archive
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
     from monai_xray2mri.hospital.worker import Worker, check_archive, clear_scratch
     from monai_xray2mri.systems.registry import default_bundle, system_of
 
+    use_huge_pages()
     given = {"orthanc.url": options.orthanc, "studies.since": options.since, "model.bundle": options.bundle}
     settings = read_settings(options.settings, os.environ, {key: str(value) for key, value in given.items() if value})
     system = system_of(settings.model.bundle or default_bundle())

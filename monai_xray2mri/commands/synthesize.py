@@ -11,6 +11,7 @@ from monai_xray2mri.core.options import add_options
 from monai_xray2mri.core.system import OUTPUT_OPTIONS, Outputs
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import ExitCode
+from monai_xray2mri.runtime.memory_pages import use_huge_pages
 
 if TYPE_CHECKING:
     from monai_xray2mri.core.system import System
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from monai_xray2mri.systems.registry import default_bundle, system_of
     from monai_xray2mri.systems.running import partial_failure, write_results
 
+    use_huge_pages()
     bundle = options.bundle or default_bundle()
     system = system_of(bundle)
     predictor = system.predictor(bundle, options.device)
