@@ -2,7 +2,7 @@
 
 The paper lays the input slice beside the noisy section, pixel on pixel, although the two lie in different planes. Here
 each pixel of the target plane is given what the nearest input slices show at its foot point on them, with its signed
-distance from them. From the same samples follows a first guess of the section (:class:`Blend`).
+distance from them. From the same samples follows a first guess of the section.
 """
 
 from __future__ import annotations
@@ -85,51 +85,24 @@ class AlignedSlices(nn.Module):
         return cells.repeat_interleave(self.fold, dim=2).repeat_interleave(self.fold, dim=3)
 
 
-class Blend(nn.Module):
-    """A first guess of a section: what the nearest slices show, weighed by their distances alone.
+def first_guess(values: Tensor, distance: Tensor, missing: Tensor) -> Tensor:
+    """A guess [B,C,h,w] of a section: what the nearest slices show, weighed by their distances alone.
 
-    Between two slices that lie on either side the weights are those of linear interpolation, elsewhere the nearest
-    slice counts alone. A small network of the signed distances changes each weight by a factor that is learned with the
-    denoiser and begins at 1: how fast a single slice stops to tell of others depends on what volumes show.
-
-    Args:
-        nearest: M; only the nearest two have weights.
-        width: of the hidden layer.
-    """
-
-    def __init__(self, nearest: int = 2, width: int = 32) -> None:
-        super().__init__()
-        self.nearest = nearest
-        change = nn.Linear(width, nearest)
-        nn.init.zeros_(change.weight)
-        nn.init.zeros_(change.bias)
-        self.change = nn.Sequential(nn.Linear(2 * nearest, width), nn.SiLU(), change)
-
-    def forward(self, values: Tensor, distance: Tensor, missing: Tensor) -> Tensor:
-        """The guess [B,C,h,w] of what :meth:`AlignedSlices.nearest_to` found."""
-        lacking = (0, 0, 0, 0, 0, self.nearest - values.shape[1])
-        features = [F.pad(part, lacking) for part in (distance, _closeness(distance, missing))]  # [B,M,h,w] each
-        change = self.change(torch.cat(features, dim=1).movedim(1, -1)).movedim(-1, 1)
-        weights = linear_weights(distance, missing) * (1 + change[:, : values.shape[1]])
-        return (values * weights[:, :, None]).sum(dim=1)
-
-
-def linear_weights(distance: Tensor, missing: Tensor) -> Tensor:
-    """Weights [B,M,h,w] of the nearest slices: linear between two on either side, else 1 for the nearest.
+    Between two slices that lie on either side it is linear interpolation. Elsewhere it is the nearest slice, less the
+    farther away: times 1 / (1 + distance), between what fits best along the three axes of simulated knees.
 
     Args:
-        distance: signed, [B,M,h,w], the nearest first.
-        missing: where there is no slice, [B,M,h,w].
+        values, distance, missing: see :meth:`AlignedSlices.nearest_to`.
     """
-    weights = torch.zeros_like(distance)
-    weights[:, 0] = (~missing[:, 0]).to(weights)
-    if distance.shape[1] > 1:
-        first, second = distance[:, 0], distance[:, 1]
-        between = (first * second < 0) & ~missing[:, 1]
-        share = first.abs() / (first.abs() + second.abs()).clamp(min=1e-6)
-        weights[:, 1] = torch.where(between, share, 0.0)
-        weights[:, 0] = weights[:, 0] - weights[:, 1]
-    return weights
+    first = distance[:, 0]
+    weight = 1 / (1 + first.abs())
+    guess = values[:, 0] * weight.masked_fill(missing[:, 0], 0)[:, None]
+    if distance.shape[1] == 1:
+        return guess
+    second = distance[:, 1]
+    between = (first * second < 0) & ~missing[:, 1]
+    share = (first.abs() / (first.abs() + second.abs()).clamp(min=1e-6))[:, None]
+    return torch.where(between[:, None], (1 - share) * values[:, 0] + share * values[:, 1], guess)
 
 
 def _closeness(distance: Tensor, missing: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_xray2mri.networks.denoiser import SliceDenoiser
-from monai_xray2mri.systems.mri_xdiffusion.alignment import AlignedSlices, Blend
+from monai_xray2mri.systems.mri_xdiffusion.alignment import AlignedSlices, first_guess
 from monai_xray2mri.systems.mri_xdiffusion.places import (
     PLACE_WIDTHS,
     PlacedContext,
@@ -34,8 +34,8 @@ class SectionDenoiser(nn.Module):
             :data:`~monai_xray2mri.systems.mri_xdiffusion.slices.REDUCTIONS`.
         aligned: slices are sampled at the foot points of the target plane; otherwise their latent lies beside the noisy
             one as it is, with the rule ``tokens`` the mean of their latents.
-        blend: the network predicts what differs from a first guess of the section, which its aligned slices make
-            (:class:`~monai_xray2mri.systems.mri_xdiffusion.alignment.Blend`); ours.
+        difference: the network works on what differs from a first guess of the section, which its aligned slices make
+            (:func:`~monai_xray2mri.systems.mri_xdiffusion.alignment.first_guess`); ours.
         told: the network knows the poses of its slices.
         embed_place: the place is also added to the time embedding of the down path.
         latent_channels: C.
@@ -47,7 +47,7 @@ class SectionDenoiser(nn.Module):
 
     Raises:
         ValueError: an unknown place or reduction, aligned slices that were multiplied before or have no poses, or a
-            blend of slices that are not aligned.
+            difference from slices that are not aligned.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SectionDenoiser(nn.Module):
         place: str = "rotation",
         reduction: str = "tokens",
         aligned: bool = True,
-        blend: bool = False,
+        difference: bool = False,
         told: bool = True,
         embed_place: bool = True,
         latent_channels: int = 16,
@@ -73,15 +73,14 @@ class SectionDenoiser(nn.Module):
             raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
         if aligned and (reduction != "tokens" or not told):
             raise ValueError("aligned slices need the reduction 'tokens' and their poses")
-        if blend and not aligned:
-            raise ValueError("a blend needs aligned slices")
-        self.place, self.reduction, self.told = place, reduction, told
+        if difference and not aligned:
+            raise ValueError("a difference needs aligned slices")
+        self.place, self.reduction, self.told, self.difference = place, reduction, told, difference
         self.latent_channels = latent_channels
         width = PLACE_WIDTHS[place]
         self.context = PlacedContext(context, width, told)
         self.pairs = PairNetwork(latent_channels) if reduction == "mlp" else None
         self.alignment = AlignedSlices(latent_channels, fold, nearest) if aligned else None
-        self.blend = Blend(nearest) if blend else None
         embedded = width + (POSE_NUMBERS if told else 0)
         self.unet = SliceDenoiser(
             PlaceEmbedding(embedded, width - 1, 4 * channels[0]) if embed_place else None,
@@ -93,9 +92,18 @@ class SectionDenoiser(nn.Module):
         )
 
     def forward(
-        self, noisy: Tensor, t: Tensor, image_latent: Tensor, context: Tensor, place: Tensor, poses: Tensor
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        image_latent: Tensor,
+        context: Tensor,
+        place: Tensor,
+        poses: Tensor,
+        signal: Tensor | float = 1.0,
     ) -> tuple[Tensor, Tensor | None]:
-        """The prediction [B,C,h,w] (eps or v, as it was trained), and the guess [B,C,h,w] that it adds to, if any.
+        """The prediction [B,C,h,w] (eps or v, as it was trained), and the first guess z_g [B,C,h,w], if there is one.
+
+        With a guess, what is predicted is that of the difference z_0 - z_g, whose z_t is z_t - alpha_t z_g.
 
         Args:
             noisy: z_t, [B,C,h,w].
@@ -104,6 +112,7 @@ class SectionDenoiser(nn.Module):
             context: their tokens, [B,K*N,context]; one token each where slices were reduced before.
             place: of the target, [B,10].
             poses: of the slices, [B,L*11]; zeros for no slice. L = K, or, where slices were reduced before, L >= K = 1.
+            signal: alpha_t, the share of z_0 in z_t, shaped to multiply it; only a guess needs it.
         """
         latents = image_latent.unflatten(1, (-1, self.latent_channels))  # [B,K,C,h,w]
         given = poses.unflatten(1, (-1, POSE_NUMBERS))  # [B,L,11]
@@ -114,6 +123,8 @@ class SectionDenoiser(nn.Module):
         if self.told:
             numbers = torch.cat([numbers, mean_pose(given)[:, 0]], dim=1)
         condition, guess = self._condition(latents, given, place)
+        if guess is not None:
+            noisy = noisy - signal * guess
         prediction: Tensor = self.unet(noisy, t, condition, tokens, numbers, noisy.new_zeros(len(noisy), 0))
         return prediction, guess
 
@@ -121,7 +132,7 @@ class SectionDenoiser(nn.Module):
         """What lies beside the noisy latent, and the guess."""
         if self.alignment is not None:
             found = self.alignment.nearest_to(latents, poses, place)
-            return self.alignment.channels_of(*found), None if self.blend is None else self.blend(*found)
+            return self.alignment.channels_of(*found), first_guess(*found) if self.difference else None
         if self.pairs is not None:
             paired: Tensor = self.pairs(latents)
             return paired, None

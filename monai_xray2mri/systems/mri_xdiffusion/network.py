@@ -54,8 +54,8 @@ class CrossSectionDiffusion(LatentDiffusion):
             :class:`~monai_xray2mri.diffusion.sampler_settings.SamplerSettings`.
 
     Raises:
-        ValueError: two reductions, an impossible share or length of the noise, or a blend with a network that
-            predicts the noise.
+        ValueError: two reductions, an impossible share or length of the noise, or a difference with a network
+            that predicts the noise.
     """
 
     place_shape = (PLACE_NUMBERS,)
@@ -86,8 +86,8 @@ class CrossSectionDiffusion(LatentDiffusion):
                 f"tokens and denoiser must reduce slices alike, not {image_encoder.reduction!r} and "
                 f"{denoiser.reduction!r}"
             )
-        if denoiser.blend is not None and schedule.prediction != "v":
-            raise ValueError("a blend needs the prediction v: the noise does not follow from z_0 alone at t = 0")
+        if denoiser.difference and schedule.prediction != "v":
+            raise ValueError(f"a difference needs the prediction v, not {schedule.prediction!r}")
         super().__init__(
             autoencoder,
             denoiser,
@@ -176,10 +176,12 @@ class CrossSectionDiffusion(LatentDiffusion):
     def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
         """The prediction [B,C,h,w] for z_t [B,C,h,w] at t [B] and places [B,10].
 
-        Where the denoiser has a guess of z_0, it predicts the v of what differs from it: v is linear in z_0.
+        Where the denoiser works on the difference from a guess z_g, its v is that of z_0 - z_g; v is linear in z_0.
         """
+        signal = self.schedule.coefficients(t, z_t)[0]
+        time = self.schedule.network_time(t)
         prediction, guess = self.denoiser(
-            z_t, self.schedule.network_time(t), condition.image_latent, condition.context, place, condition.guide
+            z_t, time, condition.image_latent, condition.context, place, condition.guide, signal
         )
         if guess is not None:
             prediction = prediction + self.schedule.target(guess, t, torch.zeros_like(guess))
