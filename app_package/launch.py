@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,6 +68,8 @@ def run_app(settings: Settings) -> None:
     require_free(settings.output, ())
 
     # 2. Operators
+    # CuPy, which Holoscan imports, makes a folder in the home at its import; a container's user may have none.
+    os.environ.setdefault("CUPY_CACHE_DIR", str(Path(tempfile.gettempdir()) / "cupy"))
     os.environ.setdefault("HOLOSCAN_LOG_LEVEL", "OFF")  # it would print every error a second time, with its traceback
     from app import Xray2MRIApp
 
