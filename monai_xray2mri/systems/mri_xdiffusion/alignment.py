@@ -92,7 +92,9 @@ def first_guess(values: Tensor, distance: Tensor, missing: Tensor) -> Tensor:
     farther away: times 1 / (1 + distance), between what fits best along the three axes of simulated knees.
 
     Args:
-        values, distance, missing: see :meth:`AlignedSlices.nearest_to`.
+        values: what the nearest slices show, [B,M,C,h,w]; see :meth:`AlignedSlices.nearest_to`.
+        distance: their signed distances, [B,M,h,w], the nearest first.
+        missing: where there is none, [B,M,h,w].
     """
     first = distance[:, 0]
     weight = 1 / (1 + first.abs())
