@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import torch
 from diffusers.models.activations import GEGLU
@@ -79,7 +80,7 @@ class _Layer(nn.Module):
         super().__init__()
         weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
         self.weight: Tensor = torch.cat([weight.detach().flatten(1) for weight in weights]).to(dtype)  # type: ignore[operator]
-        self.bias: Tensor | None = None if biases[0] is None else torch.cat([b.detach() for b in biases]).to(dtype)  # type: ignore[operator,union-attr]
+        self.bias: Tensor | None = None if biases[0] is None else torch.cat([b.detach() for b in biases]).to(dtype)  # type: ignore[operator]
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[...,C] to [...,D]."""
@@ -115,7 +116,7 @@ class CrossAttention(nn.Module):
         if getattr(self._known, "context", None) is not context:  # held, so that no other object has its place
             self._known.context, self._known.answers = context, self._answers(context)
         if len(self._known.answers) == 1:
-            return self._known.answers[0]  # type: ignore[no-any-return]
+            return self._known.answers[0]
         keys, values = self._known.answers
         normal = F.layer_norm(tokens, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
         return _joined(self.out, _heads(self.query(normal), self.heads), keys, values, self.scale)
@@ -140,20 +141,22 @@ class TransformerBlock(nn.Module):
 
     def __init__(self, block: BasicTransformerBlock, dtype: torch.dtype) -> None:
         super().__init__()
-        own, gate = block.attn1, block.ff.net[0]
+        own: Any = block.attn1
+        net: Any = block.ff.net
         self.norms = nn.ModuleList([block.norm1, block.norm2, block.norm3])
         self.heads, self.scale = own.heads, own.scale
         self.query_key_value = _Layer(dtype, own.to_q, own.to_k, own.to_v)
         self.out = _Layer(dtype, own.to_out[0])
         self.cross = CrossAttention(block.attn2, dtype)
-        self.widen, self.narrow = _Layer(dtype, gate.proj), _Layer(dtype, block.ff.net[2])
+        self.widen, self.narrow = _Layer(dtype, net[0].proj), _Layer(dtype, net[2])
 
     def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
         """Tokens [B,N,C] with the context [B,M,K]; ``tokens`` is overwritten."""
         first, second, third = self.norms
         parts = self.query_key_value(_normal(tokens, first)).chunk(3, dim=-1)
-        tokens.add_(_joined(self.out, *(_heads(part, self.heads) for part in parts), self.scale))
-        tokens.add_(self.cross(tokens, second, context))  # type: ignore[arg-type]
+        query, key, value = (_heads(part, self.heads) for part in parts)
+        tokens.add_(_joined(self.out, query, key, value, self.scale))
+        tokens.add_(self.cross(tokens, second, context))
         wide, gate = self.widen(_normal(tokens, third)).chunk(2, dim=-1)
         return tokens.add_(self.narrow(wide * F.gelu(gate)))
 
@@ -170,7 +173,8 @@ class Transformer(nn.Module):
         super().__init__()
         self.norm = model.norm
         self.enter, self.leave = _Layer(dtype, model.proj_in), _Layer(dtype, model.proj_out)
-        self.blocks = nn.ModuleList(TransformerBlock(block, dtype) for block in model.transformer_blocks)
+        given: Any = model.transformer_blocks
+        self.blocks = nn.ModuleList(TransformerBlock(block, dtype) for block in given)
 
     def forward(self, image: Tensor, encoder_hidden_states: Tensor, **_: object) -> tuple[Tensor]:
         """[B,C,H,W] and the context [B,M,K] to [B,C,H,W]; by diffusers' names of them."""
@@ -185,9 +189,11 @@ class Transformer(nn.Module):
 
 def is_transformer(model: nn.Module) -> bool:
     """Whether :class:`Transformer` does what a model does."""
+    if type(model) is not Transformer2DModel:
+        return False
+    blocks: Any = model.transformer_blocks
     return (
-        type(model) is Transformer2DModel
-        and model.is_input_continuous
+        bool(model.is_input_continuous)
         and getattr(model, "caption_projection", None) is None
         and type(model.norm) is nn.GroupNorm
         and all(
@@ -198,7 +204,7 @@ def is_transformer(model: nn.Module) -> bool:
             and block._chunk_size is None
             and type(block.ff.net[0]) is GEGLU
             and all(_is_simple(attention) for attention in (block.attn1, block.attn2))
-            for block in model.transformer_blocks
+            for block in blocks
         )
     )
 

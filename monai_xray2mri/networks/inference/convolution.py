@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 from diffusers.models.upsampling import Upsample2D
@@ -117,11 +117,12 @@ class FoldedUpsample(nn.Module):
 
 def is_folded(layer: nn.Module) -> bool:
     """Whether :class:`FoldedUpsample` does what a layer does."""
-    if type(layer) is not Upsample2D or layer.norm is not None or not (layer.use_conv and layer.interpolate):
+    if type(layer) is not Upsample2D:
         return False
-    convolution = layer.conv if layer.name == "conv" else None
+    convolution: Any = layer.conv if layer.name == "conv" else None
     return (
-        not layer.use_conv_transpose
+        getattr(layer, "norm", None) is None
+        and bool(layer.use_conv and layer.interpolate and not layer.use_conv_transpose)
         and isinstance(convolution, nn.Conv2d)
         and (convolution.kernel_size, convolution.padding, convolution.groups) == ((3, 3), (1, 1), 1)
     )

@@ -197,8 +197,8 @@ def monai_loop(task: Task) -> Tensor:
     with task.computing():
         condition = condition_of(network, task.view).expand(len(places))
         model = network.bind(condition, places.to(like), task.settings.guidance, task.settings.feature_guidance)
-        inferer = LatentDiffusionInferer(scheduler, scale_factor=1.0)
-        drawn = inferer.sample(
+        inferer: Any = LatentDiffusionInferer(scheduler, scale_factor=1.0)
+        drawn: Tensor = inferer.sample(
             task.noise().initial(places).to(like), _Decoder(network), _Denoiser(model), scheduler, verbose=False
         )
     return drawn[:, 0].float().cpu()
