@@ -11,12 +11,14 @@ from PIL import Image
 from monai_xray2mri.errors import DoubtfulInput, InputRefused, UsageError
 from monai_xray2mri.photograph import Photograph, prepare_feet
 from monai_xray2mri.photograph.foot.prepare import feet_of
+from monai_xray2mri.photograph.foot.segmenter import KINDS
+from monai_xray2mri.photograph.foot.training.limbs import covered, hand, side_view, sole
+from monai_xray2mri.photograph.foot.training.scenes import foot_patch
 from monai_xray2mri.simulation.foot.foot import photograph_whole_foot
 from monai_xray2mri.simulation.foot.people import VALIDATION
 from monai_xray2mri.types import Side
 
 SIZE = 640
-UNMET = pytest.mark.xfail(reason="not met with the shipped segmenter; why is not known", strict=False)
 
 
 @cache
@@ -24,6 +26,20 @@ def foot(number: int = 0) -> np.ndarray:
     """A photograph [640,640,3] of a right foot, toes up."""
     whole = photograph_whole_foot(VALIDATION[number], size=128)
     pixels = np.rint(whole.photograph.transpose(1, 2, 0) * 255).astype(np.uint8)
+    return np.asarray(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+
+
+def drawn(kind: str, number: int) -> np.ndarray:
+    """A drawing [640,640,3] of another kind of limb on a grey floor."""
+    random, place = np.random.default_rng([9, number]), KINDS.index(kind)
+    if kind in ("hand", "foot from the side"):
+        patch = (hand if kind == "hand" else side_view)(random, place)
+    else:
+        whole = photograph_whole_foot(VALIDATION[number])
+        patch = (sole if kind == "sole" else covered)(foot_patch(whole), random, place)
+    floor = random.uniform(0.3, 0.8) * patch.shade[..., None]
+    picture = floor + (patch.color - floor) * patch.cover[..., None]
+    pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
     return np.asarray(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
 
 
@@ -86,12 +102,23 @@ def test_a_side_that_the_header_contradicts_is_refused() -> None:
         feet_of(taken(foot(), (Side.LEFT,)), side=Side.RIGHT)
 
 
-@UNMET
 def test_what_shows_no_foot_is_refused() -> None:
     random = np.random.default_rng(0)
     floor = (120 + random.normal(0, 5, (300, 300, 3))).astype(np.uint8)
     with pytest.raises(InputRefused, match="bare foot from above"):
         feet_of(taken(floor))
+
+
+@pytest.mark.parametrize("kind", ["hand", "sole", "sock or shoe", "foot from the side"])
+def test_what_is_no_bare_foot_from_above_is_refused(kind: str) -> None:
+    """Drawings that no weight was trained on: three of four at least, since what is refused is stated in shares."""
+    refused = 0
+    for number in range(4):
+        try:
+            feet_of(taken(drawn(kind, number)))
+        except InputRefused:
+            refused += 1
+    assert refused >= 3
 
 
 def test_toes_that_are_cut_off_are_refused() -> None:
@@ -105,7 +132,6 @@ def test_a_small_foot_is_refused() -> None:
         feet_of(taken(small))
 
 
-@UNMET
 def test_dark_and_blurred_photographs_are_doubted() -> None:
     with pytest.raises(DoubtfulInput, match="needs light"):
         feet_of(taken(foot() // 16 + 1))

@@ -329,7 +329,7 @@ def train_from_feet(
 ) -> bool:
     """Read simulated feet, train, calibrate, write the weights and ``<output>.json`` with what they reach.
 
-    Half of the validation feet calibrate the confidence; the other half are judged by.
+    A quarter of the validation feet calibrate the confidence; the others are judged by.
 
     Args:
         feet: folder of ``xray2mri simulate-feet``, training range.
@@ -353,9 +353,10 @@ def train_from_feet(
     training = make_training(films, iterations, seed, settings)
     if not training.run(output, minutes, progress=progress):
         return False
-    factor = fit_sharpness(training.average, unseen[::2], seed + 1)
+    factor = fit_sharpness(training.average, unseen[::4], seed + 1)
     save_state(training.average, output, half=True)
-    judged = judge(training.average, unseen[1::2], seed + 2)
+    others = [film for place, film in enumerate(unseen) if place % 4]
+    judged = judge(training.average, others, seed + 2)
     record = {"iterations": iterations, **settings, "seed": seed, "sharpness": round(factor, 3), "judged": judged}
     write_whole(output.with_suffix(".json"), json.dumps(record, indent=2).encode() + b"\n")
     return True
