@@ -125,7 +125,7 @@ def _add_foot_segmenter(
     parser.add_argument(
         "--films", type=named_path, help="folder of xray2mri simulate-feet: its radiographs are no feet"
     )
-    parser.add_argument("--iterations", type=int, default=6000, help="steps (default: %(default)s)")
+    parser.add_argument("--iterations", type=int, default=3000, help="steps (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.set_defaults(run=train_foot_segmenter)
@@ -138,7 +138,7 @@ def _add_foot_keypoints(
     parser.add_argument("--feet", type=named_path, required=True, help="of xray2mri simulate-feet, split training")
     parser.add_argument("--validation", type=named_path, required=True, help="likewise, split validation")
     parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.add_argument("--iterations", type=int, default=1500, help="steps (default: %(default)s)")
+    parser.add_argument("--iterations", type=int, default=1200, help="steps (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.set_defaults(run=train_foot_keypoints)
 

@@ -58,8 +58,8 @@ def no_foot(name: str, found: str) -> InputRefused:
 
 
 def word_of(probabilities: np.ndarray) -> str:
-    """What a limb looks like, in words; empty if it is most likely a foot from above."""
-    return _WORDS.get(KINDS[int(probabilities.argmax())], "")
+    """What a limb looks like, in words; empty if it may be a foot from above."""
+    return "" if probabilities[0] >= LEAST_KIND else _WORDS[KINDS[1 + int(probabilities[1:].argmax())]]
 
 
 def sharpness(gray: np.ndarray, mask: np.ndarray) -> float:
@@ -92,8 +92,9 @@ def doubts(
     """
     what = f"{foot} of photograph {name}"
     if word := word_of(probabilities):
+        seen = f"what looks like {word} (probability of a foot {probabilities[0]:.2f})"
         yield DoubtfulInput(
-            what, "must be bare and seen from above", f"what looks like {word} (probability {probabilities.max():.2f})",
+            what, "must be bare and seen from above", seen,
             "Photograph the standing foot from straight above, without sock and shoe.",
         )  # fmt: skip
     gray = luma(color)
