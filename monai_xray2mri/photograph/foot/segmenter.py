@@ -76,11 +76,7 @@ class Seen:
 
 @torch.inference_mode()
 def look(picture: np.ndarray, network: FootSegmenter | None = None) -> Seen:
-    """Let the network see a picture [H,W,3] uint8 whose sides are multiples of 32; None takes the shipped one.
-
-    It sees the picture and its mirror image, and the mean counts: a left foot and a right one are seen alike.
-    """
+    """Let the network see a picture [H,W,3] uint8 whose sides are multiples of 16; None takes the shipped one."""
     tensor = torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float() / 255
-    limb, kinds = (network or shipped_segmenter())(torch.cat((tensor, tensor.flip(-1))))
-    limb, kinds = limb.sigmoid(), kinds.softmax(1)
-    return Seen(*(((one + other.flip(-1)) / 2).numpy() for one, other in (limb[:, 0], kinds)))
+    limb, kinds = (network or shipped_segmenter())(tensor)
+    return Seen(limb[0, 0].sigmoid().numpy(), kinds[0].softmax(0).numpy())
