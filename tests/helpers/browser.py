@@ -87,8 +87,10 @@ def browser(folder: Path) -> Iterator[Browser]:
             wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
             session = client.post("/session", json=wanted).json()["value"]
             window = Browser(client, session["sessionId"])
-            yield window
-            window.close()
+            try:
+                yield window
+            finally:
+                window.close()
     finally:
         process.kill()
         process.wait()
