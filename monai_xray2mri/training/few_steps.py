@@ -123,7 +123,7 @@ class ConsistencyPairs(ForwardDiffusion):
         self.iterations, self.doublings = iterations, doublings
         self.log_sigma, self.start_share = log_sigma, start_share
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
     ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[()], dict[str, Tensor]]:
         """(z at sigma, (weight, balance), no arguments, keyword arguments of :class:`ConsistencyDenoising`)."""
