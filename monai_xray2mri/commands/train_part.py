@@ -275,9 +275,9 @@ def train_small_decoder(options: argparse.Namespace) -> int:
     """Train the small decoder of a knee bundle; print the record of the training as JSON on stdout, once it is whole.
 
     Raises:
-        Xray2MRIError: see :func:`monai_xray2mri.systems.knee_xray2mri.faster_training.train_from_set`.
+        Xray2MRIError: see :func:`monai_xray2mri.systems.knee_xray2mri.small_decoder_training.train_from_set`.
     """
-    from monai_xray2mri.systems.knee_xray2mri.faster_training import train_from_set
+    from monai_xray2mri.systems.knee_xray2mri.small_decoder_training import train_from_set
     from monai_xray2mri.systems.registry import default_bundle
 
     record = train_from_set(

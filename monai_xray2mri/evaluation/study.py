@@ -145,6 +145,7 @@ class Study(Generic[S, C]):
         simulations: setting to the cases that are simulated for one.
         needs_simulation: only simulated cases know what it asks.
         needs_films: it is about real radiographs, which an option names.
+        on_request: it runs only where it is named.
         compares: all methods are measured, not the bundle alone; each row tells its ``method``.
         before_methods: values of ``method`` that are no methods, such as the truth; tables have them first.
         after_methods: others that tables have last, such as a ceiling.
@@ -163,6 +164,7 @@ class Study(Generic[S, C]):
     simulations: Callable[[S], float] = lambda _: 1
     needs_simulation: bool = False
     needs_films: bool = False
+    on_request: bool = False
     compares: bool = False
     before_methods: tuple[str, ...] = ()
     after_methods: tuple[str, ...] = ()

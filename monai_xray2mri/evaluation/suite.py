@@ -160,13 +160,14 @@ class Suite(Generic[S, C]):
         return methods
 
     def choose(self, names: Sequence[str] | None, source: CaseSource) -> list[Study[S, C]]:
-        """The named studies in the suite's order; without names all that the source can answer.
+        """The named studies in order; without names all that the source can answer, but for those on request.
 
         Raises:
             UsageError: an unknown name, or a study that needs simulated cases where they are prepared.
         """
         if not names:
-            return [study for study in self.studies if _can_answer(study, source) and self.answers(study, source)]
+            asked = [study for study in self.studies if not study.on_request]
+            return [study for study in asked if _can_answer(study, source) and self.answers(study, source)]
         known = [study.name for study in self.studies]
         if unknown := sorted(set(names) - set(known)):
             raise UsageError("option studies", f"must be among: {', '.join(known)}", ", ".join(unknown))

@@ -39,7 +39,8 @@ DEFAULTS = {
     "pixel_spacing": "None", "assume_spacing": False, "force": False, "estimate": True,
     "seed": "0", "samples": "1", "steps": "None", "slices": "None", "guidance": "None", "feature_guidance": "None",
     "eta": "None", "noise_shared": "None", "noise_length_mm": "None", "noise_aspect": "None", "dtype": "auto",
-    "chunk": "25", "label": "corner", "nifti": False, "sample_series": False, "parametric_map": False,
+    "chunk": "25", "fast": False, "decoder": "large",
+    "label": "corner", "nifti": False, "sample_series": False, "parametric_map": False,
 }  # fmt: skip
 
 

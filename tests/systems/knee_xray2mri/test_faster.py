@@ -13,7 +13,7 @@ from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.networks.small_decoder import SmallDecoder
 from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView
 from monai_xray2mri.systems.knee_xray2mri.faster import FasterParts, autoencoder_digest
-from monai_xray2mri.systems.knee_xray2mri.faster_training import write_few_steps
+from monai_xray2mri.systems.knee_xray2mri.few_step_weights import write_few_steps
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 from monai_xray2mri.systems.knee_xray2mri.predictor import Xray2MRI
 from tests.conftest import make_tiny_network

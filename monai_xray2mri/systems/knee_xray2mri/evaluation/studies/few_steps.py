@@ -75,5 +75,12 @@ def tables(rows: Sequence[Row]) -> list[ResultTable]:
 
 
 FEW_STEPS: Final = Study(
-    "few_steps", "Few steps and the small decoder", ("test",), {"cpu": 6, "full": 100}, measure, work, tables
+    "few_steps",
+    "Few steps and the small decoder",
+    ("test",),
+    {"cpu": 6, "full": 100},
+    measure,
+    work,
+    tables,
+    on_request=True,
 )
