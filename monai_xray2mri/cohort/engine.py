@@ -27,7 +27,8 @@ from monai_xray2mri.cohort.work import Job, Study, outcome, synthesize
 from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.files import lock_folder
-from monai_xray2mri.runtime.workers import Died, Limits, as_they_come
+from monai_xray2mri.runtime.worker import Died, Limits
+from monai_xray2mri.runtime.workers import as_they_come
 
 LOG: Final = "log"
 _COLUMNS: Final = ("study", "source", "files", "options", "cases", "status")

@@ -22,7 +22,7 @@ from monai_xray2mri.cohort.tables import MANIFEST_COLUMNS, OUTCOME_COLUMNS, arro
 from monai_xray2mri.cohort.work import Job, Study, outcome, synthesize
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.optional import optional_library
-from monai_xray2mri.runtime.workers import Died, Limits, Worker
+from monai_xray2mri.runtime.worker import Died, Limits, Worker
 
 _BLOCKS_PER_ACTOR: Final = 64
 _MOST_STUDIES: Final = 32

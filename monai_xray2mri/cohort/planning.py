@@ -29,7 +29,8 @@ from monai_xray2mri.core.bundles import bundle_version
 from monai_xray2mri.core.options import chosen_options
 from monai_xray2mri.errors import InputRefused, UsageError, describe_unexpected
 from monai_xray2mri.runtime.files import lock_folder
-from monai_xray2mri.runtime.workers import Died, Limits, as_they_come
+from monai_xray2mri.runtime.worker import Died, Limits
+from monai_xray2mri.runtime.workers import as_they_come
 from monai_xray2mri.systems.registry import system_of
 
 MANIFEST: Final = "manifest.parquet"

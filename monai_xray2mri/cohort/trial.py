@@ -1,8 +1,8 @@
 """What an engine costs over a bare loop, how it grows, and what it survives: ``xray2mri benchmark cohort``.
 
-The same studies are done several times, each time into an output of its own: by a loop without an engine, by two such
-loops in two processes (the best that two processes can reach here), by the engines, and by a job whose workers and
-which itself are killed. Each time counts from the start of the processes to the last result.
+The same studies are done several times, each time into an output of its own: by a loop without an engine; by such loops
+in separate processes, which is the best that so many processes can reach here; by the engines; and by a command that
+is killed half way, as some of its workers are. Times count from the start of the processes to the last result.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from statistics import median
 from typing import Any, Final
 
 from monai_xray2mri.cohort.engine import LOG, run_here, share_of
-from monai_xray2mri.cohort.layouts import RESULTS
+from monai_xray2mri.cohort.layouts import LAYOUTS, RESULTS
 from monai_xray2mri.cohort.planning import MANIFEST, Manifest, Planning, plan_cohort
+from monai_xray2mri.cohort.sources import Found, staged
 from monai_xray2mri.cohort.tables import lines_of, rows_of
 from monai_xray2mri.cohort.work import DRAFTS, Job, Study
 from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.processes import resident_gigabytes, workers_of
-from monai_xray2mri.runtime.workers import Died, Limits, Worker
+from monai_xray2mri.runtime.worker import Died, Limits, Worker
 from monai_xray2mri.systems.registry import system_of
 
 RUNS: Final = ("bare", "processes", "local_1", "local_n", "ray_1", "ray_n", "killed")
@@ -87,8 +88,8 @@ class Ran:
             engine's overhead on a machine that does other things, too. None for Ray, whose processes are not children.
         results: cases that have a result.
         differ: results whose files are not equal to the first run's (its report but for times), at most ten named.
-        memory_gb: least and greatest resident memory of its processes in the second and in the last quarter of the
-            run, so that loading does not count; empty where it was not watched.
+        memory_gb: resident memory of its processes, median and greatest, in the second and in the last quarter of the
+            run, so that loading does not count; empty where it was not watched, or for less than eight seconds.
         kills: workers and jobs that were killed, and what was set aside for that and then tried again.
         lost: cases without result.
         twice: cases that the logs call done more than once.
@@ -122,7 +123,7 @@ def run_trial(trial: Trial, runs: Sequence[str], tell: Callable[[str], object] =
         A record for JSON: ``studies``, ``cases``, ``plan_seconds``, ``runs`` (see :class:`Ran`) and ``ratios``.
 
     Raises:
-        UsageError: a study of the input cannot be planned; Ray is not installed but its runs were asked for.
+        UsageError: no study of the input can be planned; Ray is not installed but its runs were asked for.
     """
     begin = time.perf_counter()
     planned = trial.folder / "plan"
@@ -131,7 +132,12 @@ def run_trial(trial: Trial, runs: Sequence[str], tell: Callable[[str], object] =
     plan_seconds = time.perf_counter() - begin
     studies = [Study.of(row) for row in rows_of(manifest.path, _COLUMNS) if row["status"] == "planned"]
     if not studies:
-        raise UsageError("cohort of the trial", "must have a study that is planned", "none", "See plan/summary.html.")
+        raise UsageError(
+            "cohort of the trial",
+            "must have a study that is planned",
+            "none",
+            "Run xray2mri cohort-plan on it, which names the reasons.",
+        )
     tell(f"{len(studies)} studies planned in {plan_seconds:.1f} s")
     found: dict[str, Ran] = {}
     first: dict[str, str] = {}
@@ -197,8 +203,6 @@ def _compare(
     if run in ("bare", "processes"):  # no layout: the folder of a case alone
         ran.results = len({Path(name).parent for name in files if Path(name).name == _REPORT})
     else:
-        from monai_xray2mri.cohort.layouts import LAYOUTS
-
         ran.lost = sum(len(study.missing(job.output, LAYOUTS[job.layout])) for study in studies)
         ran.results = sum(len(study.cases) for study in studies) - ran.lost
         done = Counter((row["study"], row["case"]) for row in _logged(job.output) if row["status"] == "done")
@@ -224,9 +228,6 @@ def bare(job: Job, studies: Sequence[Study]) -> int:
     system = system_of(job.bundle)
     predictor = system.predictor(job.bundle, job.device)
     sampling, request = predictor.resolve(**job.sampling), system.request(**job.request)
-    from monai_xray2mri.cohort.layouts import LAYOUTS
-    from monai_xray2mri.cohort.sources import Found, staged
-
     done = 0
     for study in studies:
         with staged(Found(study.study, study.source, study.files), job.source) as place:

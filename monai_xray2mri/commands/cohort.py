@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
     from monai_xray2mri.cohort.summary import summarize
     from monai_xray2mri.cohort.work import Job
     from monai_xray2mri.core.shards import Shard
-    from monai_xray2mri.runtime.workers import Limits
+    from monai_xray2mri.runtime.worker import Limits
     from monai_xray2mri.systems.registry import system_of
 
     use_huge_pages()
@@ -179,7 +179,7 @@ def _bundle(options: argparse.Namespace) -> Path:
 def _planned(options: argparse.Namespace) -> Manifest:
     """The manifest of the output; made, or made again, where that is asked for."""
     from monai_xray2mri.cohort.planning import MANIFEST, Manifest, Planning, passed_over, plan_cohort, require_same
-    from monai_xray2mri.runtime.workers import Limits
+    from monai_xray2mri.runtime.worker import Limits
     from monai_xray2mri.systems.registry import system_of
 
     bundle = _bundle(options)

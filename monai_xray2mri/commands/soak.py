@@ -83,8 +83,6 @@ def run(options: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         if options.films is None:
             # In a process of its own: this one need not load what simulates.
-            from monai_xray2mri.runtime.workers import Workers
-
             list(Workers(1, apart=True)(_write_small_film, [Path(scratch) / "films"]))
         templates = read_templates(options.films or Path(scratch) / "films", _TEMPLATES)
         _isolate()

@@ -19,7 +19,7 @@ from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.system import Predictor, System
 from monai_xray2mri.errors import InputRefused, NotAKnee, OutOfMemory, UsageError, Xray2MRIError, describe_unexpected
 from monai_xray2mri.hospital.settings import ModelSettings
-from monai_xray2mri.runtime.workers import Died, Limits, Worker
+from monai_xray2mri.runtime.worker import Died, Limits, Worker
 
 _START_S: Final = 600.0
 _CODE_LENGTH: Final = 48

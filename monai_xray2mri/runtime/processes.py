@@ -17,7 +17,7 @@ def children_of(process: int) -> list[int]:
 
 
 def workers_of(process: int) -> list[int]:
-    """Those of its children that were spawned for work (:class:`~.workers.Worker`)."""
+    """Those of its children that were spawned for work (:class:`~.worker.Worker`)."""
     return [child for child in children_of(process) if b"spawn_main" in _command(child)]
 
 

@@ -11,7 +11,7 @@ from monai_xray2mri.cohort.engine import Share, run_here, share_of
 from monai_xray2mri.cohort.planning import MANIFEST, Manifest, Planning, plan_cohort
 from monai_xray2mri.cohort.work import Job
 from monai_xray2mri.core.shards import Shard
-from monai_xray2mri.runtime.workers import Limits
+from monai_xray2mri.runtime.worker import Limits
 from tests.helpers.misbehaving_system import install_misbehaving_system
 
 

@@ -31,7 +31,7 @@ from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.processes import workers_of
-from monai_xray2mri.runtime.workers import Limits
+from monai_xray2mri.runtime.worker import Limits
 from tests.cohort.conftest import Cohort
 from tests.helpers.misbehaving_system import write_pictures
 

@@ -11,7 +11,7 @@ from monai_xray2mri.cohort.on_ray import run_on_ray
 from monai_xray2mri.cohort.planning import MANIFEST
 from monai_xray2mri.cohort.summary import summarize
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.runtime.workers import Limits
+from monai_xray2mri.runtime.worker import Limits
 from tests.cohort.conftest import Cohort
 from tests.cohort.test_cohort import results_of
 from tests.helpers.misbehaving_system import write_pictures

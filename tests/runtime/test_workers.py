@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from monai_xray2mri.errors import InputRefused, OutOfMemory, UsageError
-from monai_xray2mri.runtime.workers import Died, Limits, Worker, Workers, as_they_come, with_progress
+from monai_xray2mri.runtime.worker import Died, Limits, Worker
+from monai_xray2mri.runtime.workers import Workers, as_they_come, with_progress
 
 
 def describe_process(number: int) -> tuple[int, int, str | None, int]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import signal
 import socket
 import struct
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -23,6 +21,7 @@ from pydicom import Dataset
 
 from monai_xray2mri.hospital.record import State
 from monai_xray2mri.hospital.soak import peer as answers
+from monai_xray2mri.hospital.soak.disk import Disk
 from monai_xray2mri.hospital.soak.judge import Verdict, end_of, judge, record_of
 from monai_xray2mri.hospital.soak.peer import Peer
 from monai_xray2mri.hospital.soak.processes import OrthancProcess, WorkerProcess
@@ -146,7 +145,7 @@ class Soak:
     def __init__(self, options: SoakOptions) -> None:
         self._options, self._rng = options, random.Random(options.seed)
         folder = options.folder
-        self._disk = _Disk(folder / "storage")
+        self._disk = Disk(folder / "storage")
         place = {"PEER": ["PEER", "127.0.0.1", _PEER]}
         self._orthanc = OrthancProcess(folder, "ORTHANC", _HTTP, _DICOM, place, self._disk.folder, True)
         self._peer = Peer(_PEER)
@@ -390,27 +389,6 @@ _LATER: Final[dict[str, Callable[[Soak, SoakStudy], bool]]] = {
     "copied by Orthanc": Soak._copy,
 }
 """What comes later to a study of a kind; returns whether it has happened."""
-
-
-class _Disk:
-    """A disk in memory for Orthanc's files, which can be full without anything else being so."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=90%", "tmpfs", str(folder)], check=True)
-
-    def fill(self) -> None:
-        """Leave no room."""
-        status = os.statvfs(self.folder)
-        self._resize(str((status.f_blocks - status.f_bfree) * status.f_frsize))
-
-    def empty(self) -> None:
-        """Give the room back."""
-        self._resize("90%")
-
-    def _resize(self, size: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=False)
 
 
 def _medians(values: Sequence[float]) -> list[int]:

@@ -19,9 +19,7 @@ from monai_xray2mri.simulation.foot.people import VALIDATION
 from monai_xray2mri.types import Side
 
 SIZE = 640
-UNMET = pytest.mark.xfail(
-    reason="not met with the shipped segmenter: 900 steps in which other limbs were never shown from near", strict=True
-)
+UNMET = pytest.mark.xfail(reason="not met with the shipped segmenter: docs/photograph.md, Limits", strict=True)
 
 
 @cache
