@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-Prediction = Literal["epsilon", "v"]
+Prediction = Literal["epsilon", "v", "sample"]
+_LARGEST_WEIGHT = 5.0
+"""Of the squared error of z_0 against that of v; without it the last noise, which few pixels ask for, would rule."""
 
 
 def cosine_alpha_bar(steps: int, offset: float = 0.008) -> Tensor:
@@ -74,7 +76,10 @@ class NoiseSchedule(nn.Module):
     Args:
         steps: T.
         rule: ``"cosine"``, ``"scaled_linear"``, ``"linear"`` or ``"exploding"``.
-        prediction: what the denoiser predicts, ``"epsilon"`` (the papers) or ``"v"``.
+        prediction: what the denoiser predicts, ``"epsilon"`` (the papers), ``"v"``, or ``"sample"``, z_0 itself. Where
+            a latent has more channels than the network can carry beside what it computes, z_0 alone is within its
+            reach, since it has few degrees of freedom and noise has all (Li and He 2025, "Back to Basics: Let Denoising
+            Generative Models Denoise").
         network_steps: T of the schedule that the denoiser's weights know, if it is another; see :meth:`network_time`.
 
     Raises:
@@ -95,8 +100,8 @@ class NoiseSchedule(nn.Module):
         }
         if rule not in rules:
             raise ValueError(f"rule must be one of {sorted(rules)}, got {rule!r}")
-        if prediction not in ("epsilon", "v"):
-            raise ValueError(f"prediction must be 'epsilon' or 'v', got {prediction!r}")
+        if prediction not in get_args(Prediction):
+            raise ValueError(f"prediction must be one of {', '.join(get_args(Prediction))}, got {prediction!r}")
         if network_steps is not None and network_steps < 1:
             raise ValueError(f"network_steps must be at least 1, got {network_steps}")
         self.steps, self.rule, self.prediction = steps, rule, prediction
@@ -115,17 +120,30 @@ class NoiseSchedule(nn.Module):
         return a * z_0 + s * eps
 
     def target(self, z_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """What the denoiser should predict: eps (Wang 2024a, Eq. 10) or v."""
+        """What the denoiser should predict: eps (Wang 2024a, Eq. 10), v or z_0."""
         if self.prediction == "epsilon":
             return eps
+        if self.prediction == "sample":
+            return z_0
         a, s = self.coefficients(t, z_0)
         return a * eps - s * z_0
+
+    def error_weight(self, t: Tensor, like: Tensor) -> Tensor:
+        """Weight of the squared error at t [B], shaped to multiply ``like`` [B,...].
+
+        It is 1 but where z_0 is predicted: there it makes the error that of v, (z_0's error)^2 / (1 - alpha_bar_t), up
+        to a largest weight (as Min-SNR does; Hang et al. 2023).
+        """
+        _, s = self.coefficients(t, like)
+        return (1 / s**2).clamp(max=_LARGEST_WEIGHT) if self.prediction == "sample" else torch.ones_like(s)
 
     def split(self, prediction: Tensor, z_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The estimates (z_0, eps) that a prediction at z_t [B,C,h,w], t [B] implies."""
         a, s = self.coefficients(t, z_t)
         if self.prediction == "epsilon":
             return (z_t - s * prediction) / a, prediction
+        if self.prediction == "sample":
+            return prediction, (z_t - a * prediction) / s
         return a * z_t - s * prediction, s * z_t + a * prediction
 
     def network_time(self, t: Tensor) -> Tensor:

@@ -193,7 +193,7 @@ class ForwardDiffusion:
         z_0, image_latent = self.latents(batch)
         t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
         given, weight = self.given(batch, z_0, image_latent, keep, known)
-        target = self.schedule.target(z_0, t, eps)
+        target, weight = self.schedule.target(z_0, t, eps), weight * self.schedule.error_weight(t, z_0)
         return self.schedule.add_noise(z_0, t, eps), (target, weight), (), {"t": t, **given}
 
     def given(

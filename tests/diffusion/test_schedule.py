@@ -67,7 +67,7 @@ def test_equation_4_is_the_iterated_equation_2() -> None:
     torch.testing.assert_close(s[0] ** 2, variance)
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "v"])
+@pytest.mark.parametrize("prediction", ["epsilon", "v", "sample"])
 def test_a_perfect_prediction_gives_back_latent_and_noise(prediction: str) -> None:
     schedule = NoiseSchedule(1000, "cosine", prediction)  # type: ignore[arg-type]
     z_0, eps, t = torch.randn(4, 4, 8, 8), torch.randn(4, 4, 8, 8), torch.tensor([0, 10, 500, 900])
@@ -75,6 +75,18 @@ def test_a_perfect_prediction_gives_back_latent_and_noise(prediction: str) -> No
     found_z_0, found_eps = schedule.split(schedule.target(z_0, t, eps), z_t, t)
     torch.testing.assert_close(found_z_0, z_0, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(found_eps, eps, atol=1e-3, rtol=1e-3)
+
+
+def test_an_error_of_the_sample_weighs_as_that_of_v() -> None:
+    of_v, of_sample = NoiseSchedule(1000, "cosine", "v"), NoiseSchedule(1000, "cosine", "sample")
+    z_0, eps, t = torch.randn(3, 4, 8, 8), torch.randn(3, 4, 8, 8), torch.tensor([10, 500, 900])
+    z_t, wrong = of_v.add_noise(z_0, t, eps), z_0 + 0.1 * torch.randn_like(z_0)
+    a, s = of_v.coefficients(t, z_0)
+    error_of_v = ((a * z_t - wrong) / s - of_v.target(z_0, t, eps)).square()
+    error_of_sample = of_sample.error_weight(t, z_0) * (wrong - z_0).square()
+    torch.testing.assert_close(error_of_sample[1:], error_of_v[1:])
+    assert (error_of_sample[0] < error_of_v[0]).all()  # there is a largest weight
+    assert (of_v.error_weight(t, z_0) == 1).all()
 
 
 def test_the_noisiest_step_comes_first() -> None:

@@ -26,13 +26,13 @@ class Denoised:
     """What the network gives for one step.
 
     Attributes:
-        noise: the predicted noise [B,C,H,W].
+        prediction: what the schedule asks for [B,C,H,W]; in the paper the noise in d_t.
         features: activations of each level of the up path, coarse to fine, [B,C_l,H_l,W_l].
         attention: the middle block's attention, summed over the queries, [B,1,h,w]; its mean is 1. None without
             attention.
     """
 
-    noise: Tensor
+    prediction: Tensor
     features: tuple[Tensor, ...]
     attention: Tensor | None
 
@@ -116,10 +116,10 @@ class MultiScaleBlock(nn.Module):
 
 
 class MultiScaleUNet(nn.Module):
-    """Predicts the noise in d_t, given a condition image of the same size.
+    """Predicts the noise in d_t, or what else a schedule asks for, given a condition image of the same size.
 
     Args:
-        image_channels: of d_t and of the predicted noise.
+        image_channels: of d_t and of the prediction.
         condition_channels: of the condition image.
         width: channels of the first level.
         multipliers: of the levels, fine to coarse.
@@ -128,9 +128,12 @@ class MultiScaleUNet(nn.Module):
         groups: of the normalizations.
         dropout: in each residual block.
         branches: whether blocks have branches of several kernel sizes (paper: multi-scale module).
+        direct: whether each channel of d_t and of the condition is added to the same channel of the prediction, times a
+            gain that follows from the time; not in the paper. A network that is narrower than its latents have
+            channels cannot carry fine detail of both from its input to its output.
 
     Raises:
-        ValueError: a width that the groups or the branches do not divide.
+        ValueError: a width that the groups or the branches do not divide; ``direct`` with other channels of both.
     """
 
     def __init__(
@@ -144,8 +147,11 @@ class MultiScaleUNet(nn.Module):
         groups: int = 32,
         dropout: float = 0.3,
         branches: bool = True,
+        direct: bool = False,
     ) -> None:
         super().__init__()
+        if direct and condition_channels not in (0, image_channels):  # 0: a subclass takes the condition in by itself
+            raise ValueError(f"direct needs as many channels of both, got {image_channels}, {condition_channels}")
         if width % groups or width % 4:
             raise ValueError(f"width must be a multiple of 4 and of the {groups} groups, got {width}")
         self.width, time = width, 4 * width
@@ -183,6 +189,10 @@ class MultiScaleUNet(nn.Module):
         for parameter in last.parameters():
             nn.init.zeros_(parameter)
         self.tail = nn.Sequential(nn.GroupNorm(groups, now), nn.SiLU(), last)
+        self.gains = nn.Linear(time, 2 * image_channels) if direct else None
+        if self.gains is not None:
+            for parameter in self.gains.parameters():
+                nn.init.zeros_(parameter)
 
     def enter(self, d_t: Tensor, condition: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """What the first level begins with, [B,width,H,W], and what all levels of the down path see; here nothing."""
@@ -193,7 +203,7 @@ class MultiScaleUNet(nn.Module):
         return hidden
 
     def forward(self, d_t: Tensor, condition: Tensor, t: Tensor) -> Denoised:
-        """Predict the noise.
+        """Predict the noise, or what else the schedule asks for.
 
         Args:
             d_t: [B,C,H,W]; H and W are multiples of 2 to the number of levels less one.
@@ -220,7 +230,11 @@ class MultiScaleUNet(nn.Module):
             features.append(hidden)
             if level < len(self.grow):
                 hidden = self.grow[level](F.interpolate(hidden, scale_factor=2.0, mode="nearest"))
-        return Denoised(self.tail(hidden), tuple(features), attention)
+        prediction = self.tail(hidden)
+        if self.gains is not None:
+            for_image, for_condition = self.gains(F.silu(time))[:, :, None, None].chunk(2, dim=1)
+            prediction = prediction + for_image * d_t + for_condition * condition
+        return Denoised(prediction, tuple(features), attention)
 
 
 def _sinusoids(t: Tensor, width: int) -> Tensor:

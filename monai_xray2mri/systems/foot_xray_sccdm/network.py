@@ -71,7 +71,7 @@ class WatchedModel:
 
     def __call__(self, d_t: Tensor, t: Tensor) -> Tensor:
         """The prediction alone, as samplers take it."""
-        return self.denoise(d_t, t).noise
+        return self.denoise(d_t, t).prediction
 
 
 class DifferenceDiffusion(LatentDiffusion):
@@ -79,7 +79,7 @@ class DifferenceDiffusion(LatentDiffusion):
 
     Args:
         autoencoder: the codec, with the attributes ``factor`` and ``latent_channels``.
-        denoiser: predicts the noise in d_t.
+        denoiser: predicts what the schedule says.
         schedule: noise schedule.
         image_size: pixels per side.
         difference: diffuse half the difference (Eq. 9); False diffuses the radiograph itself (ablation).
@@ -149,7 +149,7 @@ class DifferenceDiffusion(LatentDiffusion):
 
     def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
         """The denoiser's prediction [B,C,h,w]; places are empty."""
-        return self.given(z_t, t, condition).noise
+        return self.given(z_t, t, condition).prediction
 
     def bind(
         self, condition: Condition, place: Tensor, guidance: float, feature_guidance: float | None = None

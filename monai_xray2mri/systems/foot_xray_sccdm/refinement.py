@@ -73,13 +73,13 @@ class Refinement:
 
         def model(d_t: Tensor, t: Tensor) -> Tensor:
             last[:] = [denoise(d_t, t)]
-            return last[0].noise
+            return last[0].prediction
 
         def refine(d_t: Tensor, d_0: Tensor, eps: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
             a, s = schedule.coefficients(t, d_t)
             altered = self.altered(d_t, a * blurred(d_0) + s * eps, last[0])
             if self.variant == "guidance":
-                prediction = denoise(altered, t).noise
+                prediction = denoise(altered, t).prediction
                 eps = eps + self.guidance * (eps - schedule.split(prediction, altered, t)[1])
                 return (d_t - s * eps) / a, eps
             return (altered - s * eps) / a, eps

@@ -9,7 +9,7 @@ from torch import Tensor
 from monai_xray2mri.diffusion.samplers import ddim
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.systems.foot_xray_sccdm.difference import gray, half_difference, radiograph_of
-from monai_xray2mri.systems.foot_xray_sccdm.multiscale_unet import Denoised, MultiScaleUNet
+from monai_xray2mri.systems.foot_xray_sccdm.multiscale_unet import Denoised, MultiScaleUNet, _sinusoids
 from monai_xray2mri.systems.foot_xray_sccdm.refinement import Refinement, blurred, fuse_scales
 
 
@@ -41,7 +41,7 @@ def small() -> MultiScaleUNet:
 
 def test_what_the_network_gives(small: MultiScaleUNet) -> None:
     given = small(torch.randn(2, 1, 16, 16), torch.randn(2, 1, 16, 16), torch.tensor([3, 900]))
-    assert given.noise.shape == (2, 1, 16, 16)
+    assert given.prediction.shape == (2, 1, 16, 16)
     assert [level.shape for level in given.features] == [(2, 16, 8, 8), (2, 8, 16, 16)]
     assert given.attention is not None and given.attention.shape == (2, 1, 8, 8)
     torch.testing.assert_close(given.attention.mean(dim=(1, 2, 3)), torch.ones(2))
@@ -49,9 +49,23 @@ def test_what_the_network_gives(small: MultiScaleUNet) -> None:
 
 def test_noise_depends_on_image_condition_and_time(small: MultiScaleUNet) -> None:
     image, condition, t = torch.randn(1, 1, 16, 16), torch.randn(1, 1, 16, 16), torch.tensor([10])
-    usual = small(image, condition, t).noise
+    usual = small(image, condition, t).prediction
     for changed in (small(image + 1, condition, t), small(image, condition + 1, t), small(image, condition, t + 50)):
-        assert (changed.noise - usual).abs().max() > 1e-4
+        assert (changed.prediction - usual).abs().max() > 1e-4
+
+
+def test_what_a_narrow_network_cannot_carry_goes_by_its_side() -> None:
+    narrow = MultiScaleUNet(3, 3, width=8, multipliers=(1,), blocks=1, attention_levels=(), groups=4, direct=True)
+    assert narrow.gains is not None
+    d_t, condition, t = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8), torch.tensor([3, 900])
+    torch.testing.assert_close(narrow(d_t, condition, t).prediction, torch.zeros_like(d_t))
+    torch.nn.init.normal_(narrow.gains.weight)
+    gains = narrow.gains(torch.nn.functional.silu(narrow.embed(_sinusoids(t, 8))))[..., None, None]
+    expected = gains[:, :3] * d_t + gains[:, 3:] * condition
+    torch.testing.assert_close(narrow(d_t, condition, t).prediction, expected)
+    assert (gains[0] - gains[1]).abs().max() > 1e-3
+    with pytest.raises(ValueError, match="as many channels of both, got 3, 1"):
+        MultiScaleUNet(3, 1, width=8, groups=4, direct=True)
 
 
 def test_parts_can_be_left_out() -> None:

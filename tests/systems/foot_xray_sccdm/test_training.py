@@ -198,12 +198,12 @@ def test_the_scale_conditioned_network_sees_its_condition_at_every_level() -> No
     unet = ScaleConditionedUNet(2, 3, width=8, multipliers=(1, 2), blocks=1, attention_levels=(1,), groups=4)
     torch.nn.init.normal_(unet.tail[2].weight, std=0.1)
     d_t, condition, t = torch.randn(1, 2, 16, 16), torch.randn(1, 3, 16, 16), torch.tensor([5])
-    usual = unet(d_t, condition, t).noise
+    usual = unet(d_t, condition, t).prediction
     assert usual.shape == d_t.shape
     for meeting in unet.meetings:
         kept = meeting.join.weight.data.clone()
         meeting.join.weight.data.zero_()
-        assert not torch.allclose(unet(d_t, condition, t).noise, usual)
+        assert not torch.allclose(unet(d_t, condition, t).prediction, usual)
         meeting.join.weight.data = kept
 
 

@@ -28,7 +28,7 @@ class DirectRadiograph(DifferenceDiffusion):
         """Scaled latent [B,C,h,w] of the target of grey photographs [B,1,H,W] in [-1,1]; gradients flow."""
         condition = self.condition(photograph)
         start = torch.zeros(len(photograph), dtype=torch.long, device=photograph.device)
-        return self.given(torch.zeros_like(condition.image_latent), start, condition).noise.float()
+        return self.given(torch.zeros_like(condition.image_latent), start, condition).prediction.float()
 
     def estimate(self, photograph: Tensor) -> Tensor:
         """Radiographs [B,1,H,W] of grey photographs [B,1,H,W], both in [-1,1]; gradients flow."""
@@ -59,8 +59,8 @@ class RegressionBatch(ForwardDiffusion):
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
     ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[()], dict[str, Tensor]]:
         """(zeros, (target, weight), no arguments, keyword arguments of the module); see the base class."""
-        prepared = super().__call__(batch, device, non_blocking)
-        weight, given = prepared[1][1], prepared[3]
-        z_0 = self.latents({name: value.to(device) for name, value in batch.items()})[0]
-        given |= {"t": torch.zeros_like(given["t"]), "keep": torch.ones_like(given["keep"])}
-        return torch.zeros_like(z_0), (z_0, weight), (), given
+        batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
+        z_0, image_latent = self.latents(batch)
+        t, _, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
+        given, weight = self.given(batch, z_0, image_latent, torch.ones_like(keep), torch.ones_like(known))
+        return torch.zeros_like(z_0), (z_0, weight), (), {"t": torch.zeros_like(t), **given}

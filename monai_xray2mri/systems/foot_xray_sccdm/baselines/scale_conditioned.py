@@ -61,7 +61,7 @@ class ScaleConditionedUNet(MultiScaleUNet):
     """A U-Net whose down path meets the condition at each of its levels.
 
     Args:
-        image_channels: of d_t and of the predicted noise.
+        image_channels: of d_t and of the prediction.
         condition_channels: of the condition image.
         width, multipliers, groups: as of the base class; the condition's features are half as wide as the levels.
         attention_levels: levels with self-attention, at which the condition's positions are tokens, too.

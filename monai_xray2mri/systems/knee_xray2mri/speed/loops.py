@@ -234,4 +234,4 @@ def _betas(schedule: NoiseSchedule) -> np.ndarray:
 
 
 def _prediction(schedule: NoiseSchedule) -> str:
-    return "v_prediction" if schedule.prediction == "v" else "epsilon"
+    return "v_prediction" if schedule.prediction == "v" else schedule.prediction
