@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from monai_xray2mri.networks.denoiser import SliceDenoiser
-from monai_xray2mri.systems.mri_xdiffusion.alignment import AlignedSlices, first_guess
+from monai_xray2mri.systems.mri_xdiffusion.alignment import AlignedSlices
+from monai_xray2mri.systems.mri_xdiffusion.first_guess import FirstGuess
 from monai_xray2mri.systems.mri_xdiffusion.places import (
     PLACE_WIDTHS,
     PlacedContext,
@@ -34,8 +35,8 @@ class SectionDenoiser(nn.Module):
             :data:`~monai_xray2mri.systems.mri_xdiffusion.slices.REDUCTIONS`.
         aligned: slices are sampled at the foot points of the target plane; otherwise their latent lies beside the noisy
             one as it is, with the rule ``tokens`` the mean of their latents.
-        difference: the network works on what differs from a first guess of the section, which its aligned slices make
-            (:func:`~monai_xray2mri.systems.mri_xdiffusion.alignment.first_guess`); ours.
+        difference: the network works on what differs from a first guess of the section, which a mean volume and the
+            aligned slices make (:mod:`~monai_xray2mri.systems.mri_xdiffusion.first_guess`); ours.
         told: the network knows the poses of its slices.
         embed_place: the place is also added to the time embedding of the down path.
         latent_channels: C.
@@ -47,7 +48,7 @@ class SectionDenoiser(nn.Module):
 
     Raises:
         ValueError: an unknown place or reduction, aligned slices that were multiplied before or have no poses, or a
-            difference from slices that are not aligned.
+            difference where slices are not aligned, more than two, or latents are no folded pixels.
     """
 
     def __init__(
@@ -73,14 +74,15 @@ class SectionDenoiser(nn.Module):
             raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
         if aligned and (reduction != "tokens" or not told):
             raise ValueError("aligned slices need the reduction 'tokens' and their poses")
-        if difference and not aligned:
-            raise ValueError("a difference needs aligned slices")
+        if difference and not (aligned and latent_channels == fold**2 and nearest <= 2):
+            raise ValueError("a difference needs aligned slices of folded pixels, at most the nearest two")
         self.place, self.reduction, self.told, self.difference = place, reduction, told, difference
         self.latent_channels = latent_channels
         width = PLACE_WIDTHS[place]
         self.context = PlacedContext(context, width, told)
         self.pairs = PairNetwork(latent_channels) if reduction == "mlp" else None
         self.alignment = AlignedSlices(latent_channels, fold, nearest) if aligned else None
+        self.first_guess = FirstGuess(fold) if difference else None
         embedded = width + (POSE_NUMBERS if told else 0)
         self.unet = SliceDenoiser(
             PlaceEmbedding(embedded, width - 1, 4 * channels[0]) if embed_place else None,
@@ -131,9 +133,18 @@ class SectionDenoiser(nn.Module):
     def _condition(self, latents: Tensor, poses: Tensor, place: Tensor) -> tuple[Tensor, Tensor | None]:
         """What lies beside the noisy latent, and the guess."""
         if self.alignment is not None:
-            found = self.alignment.nearest_to(latents, poses, place)
-            return self.alignment.channels_of(*found), first_guess(*found) if self.difference else None
+            # Geometry in single precision: coordinates of bfloat16 are off by up to a quarter of a voxel.
+            with torch.autocast(latents.device.type, enabled=False):
+                return self._aligned(self.alignment, latents.float(), poses.float(), place.float())
         if self.pairs is not None:
             paired: Tensor = self.pairs(latents)
             return paired, None
         return latents.mean(dim=1), None
+
+    def _aligned(
+        self, alignment: AlignedSlices, latents: Tensor, poses: Tensor, place: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """The same of aligned slices."""
+        near = alignment.nearest_to(latents, poses, place)
+        guess = None if self.first_guess is None else self.first_guess(near, place)
+        return alignment.channels_of(near), guess

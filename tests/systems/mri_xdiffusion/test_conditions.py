@@ -10,7 +10,7 @@ import torch
 
 from monai_xray2mri.networks.pixel_codec import PixelCodec
 from monai_xray2mri.simulation.cones import draw_cones
-from monai_xray2mri.systems.mri_xdiffusion.alignment import NEAR, AlignedSlices, first_guess
+from monai_xray2mri.systems.mri_xdiffusion.alignment import NEAR, AlignedSlices
 from monai_xray2mri.systems.mri_xdiffusion.denoiser import SectionDenoiser
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.places import PlacedContext, mean_pose, place_numbers
@@ -140,40 +140,6 @@ def test_each_cell_takes_the_nearest_slices_that_are_there() -> None:
     assert (values == 1).all() and distance[0, 0] == pytest.approx(0.8)
     nothing = AlignedSlices(16, 4)(latent * 0, torch.zeros_like(given), MIDDLE)
     assert not nothing.any()
-
-
-def test_the_first_guess_is_linear_between_slices_and_fades_beyond_them() -> None:
-    given = poses(places(torch.eye(3).expand(2, 3, 3), torch.tensor([-0.2, 0.6])))[None]
-    latent, alignment = torch.rand(1, 2, 16, 4, 4), AlignedSlices(16, 4)
-
-    def guess(number: int, depth: float) -> torch.Tensor:
-        place = places(torch.eye(3)[None], torch.tensor([depth]))
-        return first_guess(*alignment.nearest_to(latent[:, :number], given[:, :number], place))
-
-    torch.testing.assert_close(guess(2, 0.0), 0.75 * latent[:, 0] + 0.25 * latent[:, 1], atol=1e-5, rtol=0)
-    torch.testing.assert_close(guess(2, 0.6), latent[:, 1], atol=1e-5, rtol=0)
-    torch.testing.assert_close(guess(2, 0.85), latent[:, 1] / 1.25, atol=1e-5, rtol=0)
-    torch.testing.assert_close(guess(1, 0.3), latent[:, 0] / 1.5, atol=1e-5, rtol=0)
-    assert not first_guess(*alignment.nearest_to(latent, torch.zeros_like(given), MIDDLE)).any()
-
-
-def test_a_network_of_differences_is_the_same_network_on_what_differs_from_the_guess(
-    make_network: Callable[..., CrossSectionDiffusion],
-) -> None:
-    plain, network = make_network(), make_network(difference=True)
-    network.load_state_dict(plain.state_dict())
-    slices, given = torch.rand(1, 1, SIZE, SIZE) * 2 - 1, poses(MIDDLE)[:, None]
-    condition, z_t, t = network.condition(slices, given), torch.randn(1, 16, 4, 4), torch.tensor([60])
-    guess = network.image_latent(slices)  # the target lies where the slice does
-    with torch.no_grad():
-        a, _ = network.schedule.coefficients(t, z_t)
-        of_difference = plain.denoise(z_t - a * guess, t, condition, MIDDLE)
-        z_0, eps = network.schedule.split(network.denoise(z_t, t, condition, MIDDLE), z_t, t)
-        wanted, noise = plain.schedule.split(of_difference, z_t - a * guess, t)
-        nothing = network.denoise(z_t, t, network.null_condition(1), MIDDLE)
-        assert torch.equal(nothing, plain.denoise(z_t, t, plain.null_condition(1), MIDDLE))
-    torch.testing.assert_close(z_0, wanted + guess, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(eps, noise, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)

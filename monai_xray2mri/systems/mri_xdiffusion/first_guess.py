@@ -1,0 +1,134 @@
+"""A first guess of a section from the nearest slices: simple kriging around the mean volume, ours.
+
+Of a Gaussian process with a known mean and a correlation that falls with distance, the posterior mean at a point p,
+given the values s_1, s_2 that the two nearest slices show at the foot points f_1, f_2 of p, is
+
+    z_g(p) = m(p) + w_1 (s_1 - m(f_1)) + w_2 (s_2 - m(f_2)),    C w = c,
+
+with C the correlations of the foot points with each other and c those with p (Matheron 1963; Rasmussen and Williams
+2006, Eq. 2.38). On a slice it is the slice, far from all slices it is the mean volume, and without slices it is that
+everywhere. Along each axis the correlation falls in another way; between the axes it is mixed by the squares of a
+direction's components.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from monai_xray2mri.systems.mri_xdiffusion.alignment import NearestSlices
+from monai_xray2mri.systems.mri_xdiffusion.data.sources import SectionSource
+from monai_xray2mri.systems.mri_xdiffusion.planes import plane_rotation, section_grid, view_places
+
+_NUGGET = 1e-3
+"""Variance of a slice's own noise, as a share: two slices in one place share the weight, and C can be solved."""
+_NOWHERE = 1e-9
+"""Added to squares of components, so that a point has a direction to itself."""
+_FITTED = 200
+"""Volumes at most that a guess is fitted to."""
+
+
+class FirstGuess(nn.Module):
+    """See the module. Mean and correlation are buffers: they are fitted, and weights bring them.
+
+    Args:
+        fold: pixels per side that are folded into the channels of a latent.
+        size: voxels per side of the mean volume.
+        lags: distances at which the correlation along x, y and z is known: from 0 on, a side of the cube / ``lags``
+            apart.
+    """
+
+    mean: Tensor
+    correlation: Tensor
+
+    def __init__(self, fold: int, size: int = 48, lags: int = 96) -> None:
+        super().__init__()
+        self.fold = fold
+        self.register_buffer("mean", torch.zeros(size, size, size))
+        self.register_buffer("correlation", (1 - torch.arange(lags) / lags).repeat(3, 1))
+
+    def forward(self, near: NearestSlices, place: Tensor) -> Tensor:
+        """z_g [B,f^2,h,w] of sections at places [B,10], from what is nearest to each of their pixels."""
+        points = section_grid(place, near.feet.shape[2])  # [B,H,W,3]
+        missing = self._spread(near.missing)  # [B,M,H,W]
+        to_point = self.correlation_at(near.feet - points[:, None]).masked_fill(missing, 0)
+        shown = F.pixel_shuffle(near.values.flatten(0, 1), self.fold).unflatten(0, missing.shape[:2])[:, :, 0]
+        deviation = (shown - self.mean_at(near.feet)).masked_fill(missing, 0)
+        own = 1 + _NUGGET
+        if missing.shape[1] == 1:
+            weighted = to_point / own * deviation
+        else:
+            between = self.correlation_at(near.feet[:, 0] - near.feet[:, 1])
+            between = between.masked_fill(missing[:, 1], 0)[:, None]
+            weighted = (own * to_point - between * to_point.flip(1)) / (own**2 - between**2) * deviation
+        guess = self.mean_at(points) + weighted.sum(dim=1)
+        return F.pixel_unshuffle(guess[:, None], self.fold)
+
+    def mean_at(self, points: Tensor) -> Tensor:
+        """The mean volume at points [B,...,3]: [B,...]."""
+        grid = points.flatten(1, -2)[:, :, None, None]  # [B,N,1,1,3]
+        volumes = self.mean.to(points)[None, None].expand(len(points), 1, -1, -1, -1)
+        found = F.grid_sample(volumes, grid, padding_mode="zeros", align_corners=False)
+        return found.reshape(points.shape[:-1])
+
+    def correlation_at(self, offset: Tensor) -> Tensor:
+        """The correlation [...] of points that lie (x, y, z) apart, [...,3]; linear between lags, 0 beyond the last."""
+        known = F.pad(self.correlation.to(offset), (0, 1)).T  # [L+1,3]
+        lags = len(known) - 1
+        at = (offset.norm(dim=-1) * lags / 2).clamp(max=lags - 1e-3)
+        lower = at.long()
+        along = torch.lerp(known[lower], known[lower + 1], (at - lower)[..., None])
+        share = offset.square() + _NOWHERE
+        return (along * share).sum(dim=-1) / share.sum(dim=-1)
+
+    def _spread(self, cells: Tensor) -> Tensor:
+        return cells.repeat_interleave(self.fold, dim=2).repeat_interleave(self.fold, dim=3)
+
+
+class GuessingNetwork(Protocol):
+    """A network whose denoiser may have a first guess."""
+
+    denoiser: Any
+    latent_scale: Any
+
+
+Network = TypeVar("Network", bound=GuessingNetwork)
+
+
+@torch.no_grad()
+def fit_first_guess(network: Network, source: SectionSource) -> Network:
+    """Set mean and correlation of a network's first guess from training volumes; nothing where it has none.
+
+    The correlation is that of parallel sections of the volume less the mean, over the three planes, along which slices
+    are given. The latent scale must be set before: guesses are latents.
+
+    Args:
+        network: see above.
+        source: of the volumes.
+    """
+    guess = getattr(network.denoiser, "first_guess", None)
+    if guess is None:
+        return network
+    volumes = range(0, len(source), -(-len(source) // _FITTED))
+    size, lags = len(guess.mean), guess.correlation.shape[1]
+    whole = view_places(torch.eye(3), size)
+    guess.mean.zero_()
+    for volume in volumes:
+        guess.mean += source.sections(volume, whole, size)[0].to(guess.mean) / len(volumes)
+    products, counts = torch.zeros(2, 3, lags, dtype=torch.float64)
+    for number, volume in enumerate(volumes):
+        axis = number % 3
+        place = view_places(plane_rotation(axis), lags)
+        values, known = source.sections(volume, place, size)
+        left = ((values - guess.mean_at(section_grid(place, size))) * known).flatten(1)
+        # Sums of products of sections that are so many depths apart: the diagonals of their Gram matrix.
+        for sums, rows in ((products, left.double()), (counts, known.flatten(1).double())):
+            gram = rows @ rows.T
+            sums[2 - axis] += torch.stack([gram.diagonal(lag).sum() for lag in range(lags)])
+    covariance = products / counts.clamp(min=1)
+    guess.correlation.copy_((covariance / covariance[:, :1].clamp(min=1e-12)).clamp(0, 1))
+    guess.mean *= network.latent_scale
+    return network
