@@ -87,6 +87,37 @@ class FirstGuess(nn.Module):
     def _spread(self, cells: Tensor) -> Tensor:
         return cells.repeat_interleave(self.fold, dim=2).repeat_interleave(self.fold, dim=3)
 
+    @torch.no_grad()
+    def fit(self, source: SectionSource, scale: Tensor | float = 1.0) -> None:
+        """Set mean and correlation from training volumes.
+
+        The correlation is that of parallel sections of the volume less the mean, over the three planes, along which
+        slices are given.
+
+        Args:
+            source: of the volumes.
+            scale: what turns values in [0,1] into those of latents.
+        """
+        volumes = range(0, len(source), -(-len(source) // _FITTED))
+        size, lags = len(self.mean), self.correlation.shape[1]
+        whole = view_places(torch.eye(3), size)
+        self.mean.zero_()
+        for volume in volumes:
+            self.mean += source.sections(volume, whole, size)[0].to(self.mean) / len(volumes)
+        products, counts = torch.zeros(2, 3, lags, dtype=torch.float64)
+        for number, volume in enumerate(volumes):
+            axis = number % 3
+            place = view_places(plane_rotation(axis), lags)
+            values, known = source.sections(volume, place, size)
+            left = ((values - self.mean_at(section_grid(place, size))) * known).flatten(1)
+            # Sums of products of sections that are so many depths apart: the diagonals of their Gram matrix.
+            for sums, rows in ((products, left.double()), (counts, known.flatten(1).double())):
+                gram = rows @ rows.T
+                sums[2 - axis] += torch.stack([gram.diagonal(lag).sum() for lag in range(lags)])
+        covariance = products / counts.clamp(min=1)
+        self.correlation.copy_((covariance / covariance[:, :1].clamp(min=1e-12)).clamp(0, 1))
+        self.mean *= scale
+
 
 class GuessingNetwork(Protocol):
     """A network whose denoiser may have a first guess."""
@@ -98,37 +129,9 @@ class GuessingNetwork(Protocol):
 Network = TypeVar("Network", bound=GuessingNetwork)
 
 
-@torch.no_grad()
 def fit_first_guess(network: Network, source: SectionSource) -> Network:
-    """Set mean and correlation of a network's first guess from training volumes; nothing where it has none.
-
-    The correlation is that of parallel sections of the volume less the mean, over the three planes, along which slices
-    are given. The latent scale must be set before: guesses are latents.
-
-    Args:
-        network: see above.
-        source: of the volumes.
-    """
+    """Fit a network's first guess to training volumes, if it has one; its latent scale must be set before."""
     guess = getattr(network.denoiser, "first_guess", None)
-    if guess is None:
-        return network
-    volumes = range(0, len(source), -(-len(source) // _FITTED))
-    size, lags = len(guess.mean), guess.correlation.shape[1]
-    whole = view_places(torch.eye(3), size)
-    guess.mean.zero_()
-    for volume in volumes:
-        guess.mean += source.sections(volume, whole, size)[0].to(guess.mean) / len(volumes)
-    products, counts = torch.zeros(2, 3, lags, dtype=torch.float64)
-    for number, volume in enumerate(volumes):
-        axis = number % 3
-        place = view_places(plane_rotation(axis), lags)
-        values, known = source.sections(volume, place, size)
-        left = ((values - guess.mean_at(section_grid(place, size))) * known).flatten(1)
-        # Sums of products of sections that are so many depths apart: the diagonals of their Gram matrix.
-        for sums, rows in ((products, left.double()), (counts, known.flatten(1).double())):
-            gram = rows @ rows.T
-            sums[2 - axis] += torch.stack([gram.diagonal(lag).sum() for lag in range(lags)])
-    covariance = products / counts.clamp(min=1)
-    guess.correlation.copy_((covariance / covariance[:, :1].clamp(min=1e-12)).clamp(0, 1))
-    guess.mean *= network.latent_scale
+    if guess is not None:
+        guess.fit(source, network.latent_scale)
     return network

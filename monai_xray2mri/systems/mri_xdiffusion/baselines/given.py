@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,6 +78,12 @@ class FittingVolume(Protocol):
     def extent(self) -> Extent:
         """What was acquired of it."""
         ...
+
+
+def require_fitted(fitted: Mapping[str, object], given: GivenSlices) -> None:
+    """Raise a ValueError unless a method was fitted to the domain of what it is given."""
+    if given.domain not in fitted:
+        raise ValueError(f"fit the method to volumes of {given.domain} before use")
 
 
 def as_bytes(voxels: np.ndarray) -> Tensor:

@@ -1,4 +1,4 @@
-"""Methods without a network, which every other must beat: zero, the mean, another volume, the nearest, interpolation.
+"""Methods without a network, which every other must beat: zero, mean, another volume, nearest, interpolation, kriging.
 
 The mean volume has the least squared error among all predictions that see no slice. The random pair is the paper's own
 control (section 5.1): its ScoreMRI and TPDM lie below it.
@@ -21,8 +21,10 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.given import (
     GivenSlices,
     as_bytes,
     as_floats,
+    require_fitted,
 )
 from monai_xray2mri.systems.mri_xdiffusion.baselines.interpolation import interpolated
+from monai_xray2mri.systems.mri_xdiffusion.baselines.kriging import KrigedSlices
 
 
 class ZeroVolume:
@@ -54,7 +56,7 @@ class MeanVolume:
         Raises:
             ValueError: it was fitted to no volume of this domain.
         """
-        _require(self._counts, given)
+        require_fitted(self._counts, given)
         return (self._totals[given.domain] / self._counts[given.domain]).float().numpy()[None]
 
 
@@ -71,7 +73,7 @@ class _Memory:
             self._volumes.setdefault(case.domain, []).append((as_bytes(case.voxels), case.extent))
 
     def _of(self, given: GivenSlices) -> list[tuple[Tensor, Extent]]:
-        _require(self._volumes, given)
+        require_fitted(self._volumes, given)
         return self._volumes[given.domain]
 
 
@@ -107,16 +109,12 @@ class InterpolatedSlices:
         return interpolated(given.slices, given.places, given.known).clamp(0, 1).numpy()[None]
 
 
-def _require(fitted: Mapping[str, object], given: GivenSlices) -> None:
-    if given.domain not in fitted:
-        raise ValueError(f"fit the method to volumes of {given.domain} before use")
-
-
 BASELINES: Final[Mapping[str, Callable[[], Method]]] = {
     "zero volume": ZeroVolume,
     "mean volume": MeanVolume,
     "another volume": AnotherVolume,
     "nearest volume": NearestVolume,
     "interpolation": InterpolatedSlices,
+    "kriging": KrigedSlices,
 }
 """Methods without weights by the names that tables have for them."""

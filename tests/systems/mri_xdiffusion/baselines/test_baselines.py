@@ -22,6 +22,7 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.exploding import (
 )
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent, GivenSlices
 from monai_xray2mri.systems.mri_xdiffusion.baselines.interpolation import interpolated
+from monai_xray2mri.systems.mri_xdiffusion.baselines.kriging import KrigedSlices
 from monai_xray2mri.systems.mri_xdiffusion.baselines.perpendicular import PerpendicularPlanes
 from monai_xray2mri.systems.mri_xdiffusion.baselines.score_mri import ScoreMRI
 from monai_xray2mri.systems.mri_xdiffusion.baselines.total_variation import TotalVariationDiffusion
@@ -58,6 +59,24 @@ def truth(cones: Cones) -> Tensor:
 def given(volume: Tensor, axis: int, *indices: int) -> GivenSlices:
     place = places(plane_rotation(axis).expand(len(indices), 3, 3), ticks(SIZE)[list(indices)])
     return GivenSlices("9000", "cones", Extent().sampled(volume).sections(place, SIZE)[0], place)
+
+
+def test_kriging_keeps_slices_and_comes_nearer_than_mean_and_interpolation() -> None:
+    seen, unseen = draw_cones(range(60)).volume(SIZE), draw_cones(range(8000, 8020)).volume(SIZE)
+    training = [Trained(volume.numpy()) for volume in seen]
+    mean, kriged = MeanVolume(), KrigedSlices()
+    mean.fit(training)
+    kriged.fit(training)
+    errors = np.zeros(3)
+    for volume in unseen:
+        slices = given(volume, 1, 2, 7, 12)
+        found = [method.predict(slices, 1, 0)[0] for method in (kriged, mean)]
+        found.append(interpolated(slices.slices, slices.places).numpy())
+        errors += [float(np.square(other - volume.numpy()).mean()) for other in found]
+        np.testing.assert_allclose(found[0][:, 7], volume[:, 7], atol=5e-3)
+    assert errors[0] < 0.9 * errors[1:].min()
+    with pytest.raises(ValueError, match="fit the method to volumes of cones"):
+        KrigedSlices().predict(slices, 1, 0)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
