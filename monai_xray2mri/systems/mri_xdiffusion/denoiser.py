@@ -36,11 +36,12 @@ class SectionDenoiser(nn.Module):
         aligned: slices are sampled at the foot points of the target plane; otherwise their latent lies beside the noisy
             one as it is, with the rule ``tokens`` the mean of their latents.
         difference: the network works on what differs from a first guess of the section, which a mean volume and the
-            aligned slices make (:mod:`~monai_xray2mri.systems.mri_xdiffusion.first_guess`); ours.
+            aligned slices make (:mod:`~monai_xray2mri.systems.mri_xdiffusion.first_guess`); ours. It predicts z_0.
         told: the network knows the poses of its slices.
         embed_place: the place is also added to the time embedding of the down path.
         latent_channels: C.
         fold: pixels per side that the codec folds into a latent cell; 1 where a latent is no fold.
+        guess_size: voxels per side of the volumes that the guess begins with.
         nearest: slices that a pixel is given, where they are aligned.
         context: width of a context token.
         channels: per level of the U-Net.
@@ -62,6 +63,7 @@ class SectionDenoiser(nn.Module):
         embed_place: bool = True,
         latent_channels: int = 16,
         fold: int = 4,
+        guess_size: int = 48,
         nearest: int = 2,
         context: int = 64,
         channels: Sequence[int] = (32, 48, 64),
@@ -82,7 +84,7 @@ class SectionDenoiser(nn.Module):
         self.context = PlacedContext(context, width, told)
         self.pairs = PairNetwork(latent_channels) if reduction == "mlp" else None
         self.alignment = AlignedSlices(latent_channels, fold, nearest) if aligned else None
-        self.first_guess = FirstGuess(fold) if difference else None
+        self.first_guess = FirstGuess(fold, guess_size) if difference else None
         embedded = width + (POSE_NUMBERS if told else 0)
         self.unet = SliceDenoiser(
             PlaceEmbedding(embedded, width - 1, 4 * channels[0]) if embed_place else None,
@@ -102,10 +104,16 @@ class SectionDenoiser(nn.Module):
         place: Tensor,
         poses: Tensor,
         signal: Tensor | float = 1.0,
-    ) -> tuple[Tensor, Tensor | None]:
-        """The prediction [B,C,h,w] (eps or v, as it was trained), and the first guess z_g [B,C,h,w], if there is one.
+    ) -> Tensor:
+        """The prediction [B,C,h,w]: eps, v or z_0, as it was trained; with a first guess z_0.
 
-        With a guess, what is predicted is that of the difference z_0 - z_g, whose z_t is z_t - alpha_t z_g.
+        A guess z_g of variance v knows nothing of z_t. With it, pixel by pixel, the posterior mean is
+
+            z_g + alpha v / (alpha^2 v + sigma^2) (z_t - alpha z_g),
+
+        of variance v sigma^2 / (alpha^2 v + sigma^2). To this the network adds what it makes of all pixels together,
+        times the standard deviation that is left (preconditioning as of Karras et al. 2022, section 5, with a variance
+        that differs from pixel to pixel): on a given slice nothing, in the air about a knee next to nothing.
 
         Args:
             noisy: z_t, [B,C,h,w].
@@ -125,13 +133,18 @@ class SectionDenoiser(nn.Module):
         if self.told:
             numbers = torch.cat([numbers, mean_pose(given)[:, 0]], dim=1)
         condition, guess = self._condition(latents, given, place)
-        if guess is not None:
-            noisy = noisy - signal * guess
-        prediction: Tensor = self.unet(noisy, t, condition, tokens, numbers, noisy.new_zeros(len(noisy), 0))
-        return prediction, guess
+        nothing = noisy.new_zeros(len(noisy), 0)
+        if guess is None:
+            prediction: Tensor = self.unet(noisy, t, condition, tokens, numbers, nothing)
+            return prediction
+        mean, variance = guess
+        apart, power = noisy - signal * mean, 1 - signal**2
+        total = signal**2 * variance + power
+        prediction = self.unet(apart, t, condition, tokens, numbers, nothing)
+        return mean + (signal * variance / total) * apart + (power * variance / total).sqrt() * prediction
 
-    def _condition(self, latents: Tensor, poses: Tensor, place: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What lies beside the noisy latent, and the guess."""
+    def _condition(self, latents: Tensor, poses: Tensor, place: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """What lies beside the noisy latent; the guess and its variance."""
         if self.alignment is not None:
             # Geometry in single precision: coordinates of bfloat16 are off by up to a quarter of a voxel.
             with torch.autocast(latents.device.type, enabled=False):
@@ -143,7 +156,7 @@ class SectionDenoiser(nn.Module):
 
     def _aligned(
         self, alignment: AlignedSlices, latents: Tensor, poses: Tensor, place: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """The same of aligned slices."""
         near = alignment.nearest_to(latents, poses, place)
         guess = None if self.first_guess is None else self.first_guess(near, place)

@@ -8,7 +8,8 @@ given the values s_1, s_2 that the two nearest slices show at the foot points f_
 with C the correlations of the foot points with each other and c those with p (Matheron 1963; Rasmussen and Williams
 2006, Eq. 2.38). On a slice it is the slice, far from all slices it is the mean volume, and without slices it is that
 everywhere. Along each axis the correlation falls in another way; between the axes it is mixed by the squares of a
-direction's components.
+direction's components. The variance that is left, v(p) (1 - c^T w) with v that of the training volumes at p, says how
+far the guess can be trusted.
 """
 
 from __future__ import annotations
@@ -27,31 +28,35 @@ _NUGGET = 1e-3
 """Variance of a slice's own noise, as a share: two slices in one place share the weight, and C can be solved."""
 _NOWHERE = 1e-9
 """Added to squares of components, so that a point has a direction to itself."""
+_LEAST_VARIANCE = 0.02
+"""Of a voxel, as a share of the mean variance."""
 _FITTED = 200
 """Volumes at most that a guess is fitted to."""
 
 
 class FirstGuess(nn.Module):
-    """See the module. Mean and correlation are buffers: they are fitted, and weights bring them.
+    """See the module. Mean, variance and correlation are buffers: they are fitted, and weights bring them.
 
     Args:
         fold: pixels per side that are folded into the channels of a latent.
-        size: voxels per side of the mean volume.
+        size: voxels per side of the volumes of mean and variance.
         lags: distances at which the correlation along x, y and z is known: from 0 on, a side of the cube / ``lags``
             apart.
     """
 
     mean: Tensor
+    variance: Tensor
     correlation: Tensor
 
     def __init__(self, fold: int, size: int = 48, lags: int = 96) -> None:
         super().__init__()
         self.fold = fold
         self.register_buffer("mean", torch.zeros(size, size, size))
+        self.register_buffer("variance", torch.ones(size, size, size))
         self.register_buffer("correlation", (1 - torch.arange(lags) / lags).repeat(3, 1))
 
-    def forward(self, near: NearestSlices, place: Tensor) -> Tensor:
-        """z_g [B,f^2,h,w] of sections at places [B,10], from what is nearest to each of their pixels."""
+    def forward(self, near: NearestSlices, place: Tensor) -> tuple[Tensor, Tensor]:
+        """z_g and its variance, [B,f^2,h,w] each, of sections at places [B,10], by what is nearest to their pixels."""
         points = section_grid(place, near.feet.shape[2])  # [B,H,W,3]
         missing = self._spread(near.missing)  # [B,M,H,W]
         to_point = self.correlation_at(near.feet - points[:, None]).masked_fill(missing, 0)
@@ -59,20 +64,22 @@ class FirstGuess(nn.Module):
         deviation = (shown - self.mean_at(near.feet)).masked_fill(missing, 0)
         own = 1 + _NUGGET
         if missing.shape[1] == 1:
-            weighted = to_point / own * deviation
+            weight = to_point / own
         else:
             between = self.correlation_at(near.feet[:, 0] - near.feet[:, 1])
             between = between.masked_fill(missing[:, 1], 0)[:, None]
-            weighted = (own * to_point - between * to_point.flip(1)) / (own**2 - between**2) * deviation
-        guess = self.mean_at(points) + weighted.sum(dim=1)
-        return F.pixel_unshuffle(guess[:, None], self.fold)
+            weight = (own * to_point - between * to_point.flip(1)) / (own**2 - between**2)
+        guess = self.mean_at(points) + (weight * deviation).sum(dim=1)
+        left = self.variance_at(points) * (1 - (weight * to_point).sum(dim=1)).clamp(min=0)
+        return F.pixel_unshuffle(guess[:, None], self.fold), F.pixel_unshuffle(left[:, None], self.fold)
 
     def mean_at(self, points: Tensor) -> Tensor:
         """The mean volume at points [B,...,3]: [B,...]."""
-        grid = points.flatten(1, -2)[:, :, None, None]  # [B,N,1,1,3]
-        volumes = self.mean.to(points)[None, None].expand(len(points), 1, -1, -1, -1)
-        found = F.grid_sample(volumes, grid, padding_mode="zeros", align_corners=False)
-        return found.reshape(points.shape[:-1])
+        return _sampled(self.mean, points)
+
+    def variance_at(self, points: Tensor) -> Tensor:
+        """The variance of the training volumes at points [B,...,3]: [B,...]."""
+        return _sampled(self.variance, points)
 
     def correlation_at(self, offset: Tensor) -> Tensor:
         """The correlation [...] of points that lie (x, y, z) apart, [...,3]; linear between lags, 0 beyond the last."""
@@ -89,7 +96,7 @@ class FirstGuess(nn.Module):
 
     @torch.no_grad()
     def fit(self, source: SectionSource, scale: Tensor | float = 1.0) -> None:
-        """Set mean and correlation from training volumes.
+        """Set mean, variance and correlation from training volumes.
 
         The correlation is that of parallel sections of the volume less the mean, over the three planes, along which
         slices are given.
@@ -101,9 +108,16 @@ class FirstGuess(nn.Module):
         volumes = range(0, len(source), -(-len(source) // _FITTED))
         size, lags = len(self.mean), self.correlation.shape[1]
         whole = view_places(torch.eye(3), size)
-        self.mean.zero_()
+        total, squares = torch.zeros(2, size, size, size, dtype=torch.float64)
         for volume in volumes:
-            self.mean += source.sections(volume, whole, size)[0].to(self.mean) / len(volumes)
+            values = source.sections(volume, whole, size)[0].double()
+            total += values
+            squares += values.square()
+        mean = total / len(volumes)
+        self.mean.copy_(mean)
+        variance = squares / len(volumes) - mean.square()
+        # Somebody's knee reaches where none of the training did.
+        self.variance.copy_(variance.clamp(min=_LEAST_VARIANCE * float(variance.mean())))
         products, counts = torch.zeros(2, 3, lags, dtype=torch.float64)
         for number, volume in enumerate(volumes):
             axis = number % 3
@@ -117,6 +131,15 @@ class FirstGuess(nn.Module):
         covariance = products / counts.clamp(min=1)
         self.correlation.copy_((covariance / covariance[:, :1].clamp(min=1e-12)).clamp(0, 1))
         self.mean *= scale
+        self.variance *= scale**2
+
+
+def _sampled(volume: Tensor, points: Tensor) -> Tensor:
+    """A volume [S,S,S] of the cube at points [B,...,3]: [B,...]; its border is repeated."""
+    grid = points.flatten(1, -2)[:, :, None, None]  # [B,N,1,1,3]
+    volumes = volume.to(points)[None, None].expand(len(points), 1, -1, -1, -1)
+    found = F.grid_sample(volumes, grid, padding_mode="border", align_corners=False)
+    return found.reshape(points.shape[:-1])
 
 
 class GuessingNetwork(Protocol):

@@ -55,7 +55,7 @@ class CrossSectionDiffusion(LatentDiffusion):
 
     Raises:
         ValueError: two reductions, an impossible share or length of the noise, or a difference with a network
-            that predicts the noise.
+            that does not predict z_0.
     """
 
     place_shape = (PLACE_NUMBERS,)
@@ -86,8 +86,8 @@ class CrossSectionDiffusion(LatentDiffusion):
                 f"tokens and denoiser must reduce slices alike, not {image_encoder.reduction!r} and "
                 f"{denoiser.reduction!r}"
             )
-        if denoiser.difference and schedule.prediction != "v":
-            raise ValueError(f"a difference needs the prediction v, not {schedule.prediction!r}")
+        if denoiser.difference and schedule.prediction != "sample":
+            raise ValueError(f"a difference needs the prediction 'sample', not {schedule.prediction!r}")
         super().__init__(
             autoencoder,
             denoiser,
@@ -174,18 +174,12 @@ class CrossSectionDiffusion(LatentDiffusion):
         return Condition(torch.zeros_like(condition.image_latent), context, torch.zeros_like(condition.guide))
 
     def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
-        """The prediction [B,C,h,w] for z_t [B,C,h,w] at t [B] and places [B,10].
-
-        Where the denoiser works on the difference from a guess z_g, its v is that of z_0 - z_g; v is linear in z_0.
-        """
+        """The prediction [B,C,h,w] for z_t [B,C,h,w] at t [B] and places [B,10]."""
         signal = self.schedule.coefficients(t, z_t)[0]
         time = self.schedule.network_time(t)
-        prediction, guess = self.denoiser(
+        found: Tensor = self.denoiser(
             z_t, time, condition.image_latent, condition.context, place, condition.guide, signal
         )
-        if guess is not None:
-            prediction = prediction + self.schedule.target(guess, t, torch.zeros_like(guess))
-        found: Tensor = prediction
         return found
 
     def forward(self, image: Tensor) -> Tensor:

@@ -29,7 +29,14 @@ def small_network(reduction: str = "tokens", aligned: bool = True, **options: An
     )  # fmt: skip
     encoder = SliceTokens(ImageEncoder((8, 8), 8, SIZE), reduction)
     return CrossSectionDiffusion(
-        PixelCodec(), denoiser, encoder, NoiseSchedule(100), side_mm=32.0, image_size=SIZE, latent_scale=2.0, steps=2
+        PixelCodec(),
+        denoiser,
+        encoder,
+        NoiseSchedule(100, prediction="sample" if denoiser.difference else "v"),
+        side_mm=32.0,
+        image_size=SIZE,
+        latent_scale=2.0,
+        steps=2,
     ).eval()
 
 

@@ -49,7 +49,7 @@ class KrigedSlices:
         for place in view_places(torch.eye(3), size).split(_BATCH):
             batch = len(place)
             near = alignment.nearest_to(latents.expand(batch, -1, -1, -1, -1), told.expand(batch, -1, -1), place)
-            sections.append(guess(near, place)[:, 0])
+            sections.append(guess(near, place)[0][:, 0])
         return torch.cat(sections).clamp(0, 1).numpy()[None]
 
 
