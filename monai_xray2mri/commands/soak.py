@@ -20,7 +20,7 @@ from monai_xray2mri.commands.options import add_bundle, named_path
 from monai_xray2mri.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from monai_xray2mri.hospital.soak.soak import Soaked
+    from monai_xray2mri.hospital.soak.findings import Soaked
 
 _NEW_NETWORK: Final = 0x40000000
 _NEW_MOUNTS: Final = 0x00020000
@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
             raise UsageError(f"option {name}", "must be at least 1", str(getattr(options, name)))
     if shutil.which("Orthanc") is None:
         raise UsageError("Orthanc", "must be installed", "no such program", "apt-get install orthanc.")
-    from monai_xray2mri.hospital.soak.soak import SoakOptions, run_soak
+    from monai_xray2mri.hospital.soak.site import SoakOptions
+    from monai_xray2mri.hospital.soak.soak import run_soak
     from monai_xray2mri.hospital.soak.studies import read_templates
     from monai_xray2mri.runtime.workers import Workers
     from monai_xray2mri.systems.registry import default_bundle

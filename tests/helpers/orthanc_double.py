@@ -19,10 +19,7 @@ import httpx
 from pydicom import Dataset, dcmread
 
 from monai_xray2mri.hospital.archive import instance_identifier
-
-
-class Killed(BaseException):
-    """The worker was killed at this very request; nothing of it runs on."""
+from tests.helpers.tap import Tap
 
 
 @dataclass
@@ -51,10 +48,11 @@ def orthanc_hash(*parts: str) -> str:
     return "-".join(digest[start : start + 8] for start in range(0, 40, 8))
 
 
-class OrthancDouble:
-    """Orthanc; ``transport`` is what an httpx client talks to."""
+class OrthancDouble(Tap):
+    """Orthanc as what an httpx client talks to."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.time = 1_800_000_000.0
         self.instances: dict[str, Held] = {}
         self.metadata: dict[str, dict[str, str]] = {}
@@ -63,11 +61,6 @@ class OrthancDouble:
         self.log: list[dict[str, object]] = []
         self.peers: dict[str, Peer] = {}
         self.transactions: dict[str, str] = {}
-        self.requests: list[str] = []
-        self.kill_at: tuple[int, str] | None = None
-        self.before: Callable[[str, str], None] = lambda method, path: None
-        self.fault: Callable[[str, str], int] = lambda method, path: 0
-        self.transport = httpx.MockTransport(self._answer)
 
     # What senders and people do.
 
@@ -87,23 +80,8 @@ class OrthancDouble:
 
     # Requests.
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def carry(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode()
-        number = len(self.requests)
-        self.requests.append(f"{request.method} {path}")
-        if self.kill_at == (number, "before"):
-            raise Killed
-        self.before(request.method, path)
-        if status := self.fault(request.method, path):
-            if status == 599:
-                raise httpx.ConnectError("down", request=request)
-            return httpx.Response(status, json={"Details": "disk full" if status == 507 else "fault"})
-        answer = self._route(request, path)
-        if self.kill_at == (number, "after"):
-            raise Killed
-        return answer
-
-    def _route(self, request: httpx.Request, path: str) -> httpx.Response:
         for method, pattern, act in self._routes():
             match = re.fullmatch(pattern, path)
             if method == request.method and match:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import httpx
 
-from monai_xray2mri.hospital.record import Record
+from monai_xray2mri.hospital.soak.judge import record_of
 from monai_xray2mri.runtime.processes import children_of
-from tests.helpers.hospital_session import RealOrthanc
 from tests.helpers.hospital_system import film, install_film_system
 from tests.helpers.orthanc_session import raise_loopback
+from tests.helpers.real_orthanc import RealOrthanc
 
 SETTINGS = """
 [orthanc]
@@ -84,19 +84,14 @@ class Served:
         return code, time.monotonic() - began
 
 
-def record(orthanc: RealOrthanc, study: str) -> Record | None:
-    answer = orthanc.client.get(f"/studies/{study}/metadata/4001")
-    return Record.decode(answer.content) if answer.status_code == 200 else None
-
-
 def until(orthanc: RealOrthanc, study: str, *states: str, patience: float = 90) -> str:
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        found = record(orthanc, study)
+        found = record_of(orthanc, study)
         if found is not None and found.state in states:
             return found.state.value
         time.sleep(0.1)
-    return f"never: {record(orthanc, study)}"
+    return f"never: {record_of(orthanc, study)}"
 
 
 def main() -> None:
@@ -119,7 +114,7 @@ def main() -> None:
             served.until("read")
             time.sleep(0.5)
             code, seconds = served.end(signal.SIGTERM)
-            state = record(orthanc, study)
+            state = record_of(orthanc, study)
             found["term"] = {"code": code, "in_time": seconds < 10, "state": state.state, "attempts": state.attempts}
             found["given_back"] = served.until("given-back")["study"] == study
 
@@ -130,7 +125,7 @@ def main() -> None:
             served.end(signal.SIGKILL)
             time.sleep(0.5)
             alive = [pid for pid in children if Path(f"/proc/{pid}").exists() and _status(pid) != "Z"]
-            found["kill"] = {"state": record(orthanc, study).state, "alive": len(alive)}
+            found["kill"] = {"state": record_of(orthanc, study).state, "alive": len(alive)}
             left = list(folder.glob("xray2mri-hospital-*/source"))
             found["scratch"] = len(left)
 

@@ -61,7 +61,7 @@ class Ward:
         self, maker: InlineMaker | None = None, retry_refused: bool = False, board: Board | None = None
     ) -> Worker:
         events = Events(JsonLog(self.log), Audit(None, "xray2mri", self.log))
-        archive = Archive(self.settings.orthanc, self.orthanc.transport)
+        archive = Archive(self.settings.orthanc, self.orthanc)
         return Worker(
             archive,
             maker or self.maker,
@@ -102,6 +102,16 @@ class Ward:
             for held in self.orthanc.of_study(study)
             if held.header.Modality == modality and held.metadata["Origin"] == "RestApi"
         )
+
+    def destination_answers(self, answer: str) -> None:
+        """From now on, every instance: taken if empty, else what Orthanc says of the failure."""
+        self.orthanc.peers["PACS"].answer = lambda uid: answer
+
+    def destination_commits(self, answer: str) -> None:
+        """From now on: ``Success``, ``Pending`` or ``Failure``; what was asked before succeeds then, or is lost."""
+        orthanc = self.orthanc
+        orthanc.peers["PACS"].commits = lambda uids: answer
+        orthanc.transactions = dict.fromkeys(orthanc.transactions, "Success") if answer == "Success" else {}
 
     @property
     def taken(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ import configparser
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from monai_xray2mri.hospital.settings import read_settings
+from tests.helpers.dicom_objects import program
 
 HOSPITAL = Path(__file__).parents[2] / "hospital"
 
@@ -50,6 +52,8 @@ def test_every_way_to_start_the_worker_is_as_hard_as_the_others():
     assert worker["security_opt"] == ["no-new-privileges:true"] and worker["stop_grace_period"] == "10s"
     assert compose["networks"]["inside"] == {"internal": True}
     assert all(port.startswith("127.0.0.1:") for port in worker["ports"])
+    checks = [service["healthcheck"]["test"] for service in compose["services"].values()]
+    assert all(check[0] == "CMD-SHELL" and len(check) == 2 for check in checks)
 
     (deployment,) = documents("worker.yaml")
     pod = deployment["spec"]["template"]["spec"]
@@ -72,10 +76,45 @@ def test_every_way_to_start_the_worker_is_as_hard_as_the_others():
 def test_secrets_are_files_and_stand_in_no_manifest():
     texts = [file.read_text() for file in HOSPITAL.rglob("*") if file.is_file() and file.suffix != ".pyc"]
     assert not any(re.search(r"(?i)password\s*[=:]\s*[\"']?\w+[\"']?$", text, re.MULTILINE) for text in texts)
-    kustomization = yaml.safe_load((HOSPITAL / "kubernetes" / "kustomization.yaml").read_text())
-    for name in kustomization["resources"]:
-        assert documents(name)
     assert "hospital/secrets/" in (HOSPITAL.parent / ".gitignore").read_text()
+
+
+def test_kubernetes_gets_every_manifest_with_its_files(tmp_path):
+    kubectl = program("kubectl", "kubernetes-client")
+    folder = shutil.copytree(HOSPITAL, tmp_path / "hospital", ignore=shutil.ignore_patterns("secrets"))
+    (folder / "secrets").mkdir()
+    for name in ("orthanc-users.json", "orthanc_password", "page_token"):
+        (folder / "secrets" / name).write_text("secret")
+    done = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = [one for one in yaml.safe_load_all(done.stdout) if one]
+    kinds = {f"{one['kind']} {re.sub('-[a-z0-9]{10}$', '', one['metadata']['name'])}" for one in found}
+    assert kinds == {
+        "Namespace xray2mri", "ConfigMap orthanc", "ConfigMap xray2mri", "Secret orthanc-users", "Secret worker",
+        "StatefulSet orthanc", "Deployment worker", "Service orthanc", "Service dicom", "NetworkPolicy worker",
+        "NetworkPolicy orthanc",
+    }  # fmt: skip
+    held = {one["metadata"]["name"] for one in found if one["kind"] in ("ConfigMap", "Secret")}
+    for one in found:
+        if one["kind"] in ("StatefulSet", "Deployment"):
+            used = re.findall(r"'(?:name|secretName)': '([a-z0-9-]+-[a-z0-9]{10})'", str(one["spec"]["template"]))
+            assert len(used) == 2 and set(used) <= held, one["kind"]
+    (settings,) = (one["data"]["xray2mri.toml"] for one in found if one["metadata"]["name"].startswith("xray2mri-"))
+    assert settings == (HOSPITAL / "xray2mri.toml").read_text()
+
+
+def test_quadlets_use_keys_that_podman_4_7_knows():
+    for file in (HOSPITAL / "quadlets").glob("*.container"):
+        text = file.read_text().split("[Container]")[1].split("[Service]")[0]
+        assert set(re.findall(r"^(\w+)=", text, re.MULTILINE)) <= QUADLET_KEYS, file.name
+
+
+QUADLET_KEYS = {
+    "DropCapability", "Exec", "Group", "HealthCmd", "HealthInterval", "HealthRetries", "HealthStartPeriod", "Image",
+    "Network", "NoNewPrivileges", "PodmanArgs", "PublishPort", "ReadOnly", "Secret", "Tmpfs", "Ulimit", "User",
+    "Volume",
+}  # fmt: skip
+"""The generator of Podman 4.7 ends with an error at any that it does not know (StopTimeout came with 5.0)."""
 
 
 def test_no_action_of_the_workflow_can_be_moved():
@@ -103,14 +142,14 @@ def test_the_manifests_are_those_of_the_packager_field_by_field(tmp_path):
 def packaged(folder: Path) -> dict[str, dict]:
     """What holoscan-cli 4.2.0 writes for the app, with a stand-in for docker that keeps the build context."""
     pytest.importorskip("holoscan_cli")
-    program = Path(sys.executable).parent / "monai-deploy"
-    if not program.exists():
+    packager = Path(sys.executable).parent / "monai-deploy"
+    if not packager.exists():
         found = [
             Path(place) / "bin" / "monai-deploy"
             for place in (Path(importlib.util.find_spec("holoscan_cli").origin).parents[4],)
         ]
-        program = next((one for one in found if one.exists()), None)
-    if program is None:
+        packager = next((one for one in found if one.exists()), None)
+    if packager is None:
         pytest.skip("monai-deploy (extra deploy) is not installed")
     (folder / "bin").mkdir()
     docker = folder / "bin" / "docker"
@@ -124,7 +163,7 @@ def packaged(folder: Path) -> dict[str, dict]:
     models.mkdir(parents=True)
     (models / "model.pt").write_bytes(b"x")
     app = HOSPITAL.parent / "app_package"
-    command = [str(program), "package", str(app), "-c", str(app / "app.yaml"), "-m", str(models.parent), "-t", "x:1"]
+    command = [str(packager), "package", str(app), "-c", str(app / "app.yaml"), "-m", str(models.parent), "-t", "x:1"]
     command += ["--platform", "x86_64", "--source", str(folder / "artifacts.json")]
     environment = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "SHIM_OUT": str(folder / "context"), "HOME": str(folder)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -9,7 +9,7 @@ import pytest
 from monai_xray2mri.hospital.record import State
 from monai_xray2mri.hospital.settings import AnswerSettings, Destination
 from tests.helpers.hospital_system import film, report
-from tests.helpers.orthanc_double import Killed
+from tests.helpers.tap import Killed
 from tests.helpers.ward import QUIET_S, Ward
 
 COMMITTING = (Destination("PACS", commitment=True),)

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from tests.helpers.dicom_objects import program
+from tests.helpers.dicom_objects import played_with_orthanc
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, dict[str, object]]:
     """What each scene found; all of them are played once, which takes some minutes."""
-    program("Orthanc", "orthanc")
-    namespace = [program("unshare", "util-linux"), "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine allows no network namespace, without which Orthanc would listen to everyone")
-    root = Path(__file__).parents[2]
-    command = [*namespace, sys.executable, str(root / "tests" / "helpers" / "hospital_session.py")]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=900, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    answer: dict[str, dict[str, object]] = json.loads(done.stdout)
-    return answer
+    return played_with_orthanc("hospital_session.py")
 
 
 def test_twenty_workers_that_claim_at_once_are_one(found):
@@ -38,6 +20,12 @@ def test_twenty_workers_that_claim_at_once_are_one(found):
 
 def test_a_film_comes_back_to_the_pacs_as_slices_byte_by_byte(found):
     assert found["round_trip"] == {"state": "done", "slices": 2, "equal": True}
+
+
+def test_films_of_all_kinds_are_read_alike_and_come_back(found):
+    kinds = found["films_of_all_kinds"]
+    assert len(kinds["kinds"]) == 9 and kinds["not done"] == [] and kinds["equal"]
+    assert kinds["pixels"] == [9, 1]  # nine films that show the same
 
 
 def test_a_study_that_never_became_an_event_is_answered(found):
@@ -90,7 +78,7 @@ def test_a_refusal_a_report_and_a_late_film_each_get_their_answer(found):
 
 
 def test_a_deleted_study_stays_deleted(found):
-    assert found["deletion"] == {"there": 404}
+    assert found["deletion"] == {"deleted": [200], "there": 404}
 
 
 def test_copies_and_own_results_are_no_work(found):

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +11,7 @@ import SimpleITK as sitk
 from monai_xray2mri.knee.measures.surfaces import read_volume
 from monai_xray2mri.radiograph.knee.joint import JOINT_ROW
 from monai_xray2mri.systems.registry import default_bundle, system_of
-from tests.helpers.dicom_objects import program
+from tests.helpers.dicom_objects import played_with_orthanc
 
 SIDES = ("right", "left")
 MAGNIFICATION = 1.08
@@ -23,18 +19,10 @@ MAGNIFICATION = 1.08
 
 
 @pytest.fixture(scope="module")
-def trip(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[Path, dict[str, dict[str, list[float]]]]:
+def trip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, list[float]]]]:
     """The folder with film and slices, and the film's landmarks (row, column) by side and name."""
-    program("Orthanc", "orthanc")
-    namespace = [program("unshare", "util-linux"), "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine allows no network namespace, without which Orthanc would listen to everyone")
     folder = tmp_path_factory.mktemp("trip")
-    command = [*namespace, sys.executable, str(repository / "tests" / "helpers" / "round_trip_session.py"), str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder, json.loads(done.stdout)
+    return folder, played_with_orthanc("round_trip_session.py", str(folder))
 
 
 def opened(folder: Path) -> sitk.Image:

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from monai_xray2mri.cli import main
-from tests.helpers.dicom_objects import program
+from tests.helpers.dicom_objects import played_with_orthanc
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, object]:
-    program("Orthanc", "orthanc")
-    namespace = [program("unshare", "util-linux"), "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine allows no network namespace, without which Orthanc would listen to everyone")
-    root = Path(__file__).parents[2]
-    command = [*namespace, sys.executable, str(root / "tests" / "helpers" / "serve_session.py")]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    answer: dict[str, object] = json.loads(done.stdout)
-    return answer
+    return played_with_orthanc("serve_session.py", timeout=600)
 
 
 def test_a_check_tells_what_it_would_work_with(found):

@@ -172,7 +172,7 @@ def test_an_orthanc_that_does_not_check_revisions_is_refused(monkeypatch):
     from monai_xray2mri.hospital.archive import Archive
 
     ward = Ward()
-    archive = Archive(ward.settings.orthanc, ward.orthanc.transport)
+    archive = Archive(ward.settings.orthanc, ward.orthanc)
     assert check_archive(archive, ward.settings)["destinations"] == ["PACS"]
     with pytest.raises(UsageError, match="DicomModalities"):
         check_archive(archive, replace(ward.settings, destinations=(Destination("NOWHERE"),)))

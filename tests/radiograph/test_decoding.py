@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK
 from pydicom import DataElement, Dataset, dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.encaps import encapsulate, generate_frames
@@ -27,6 +26,7 @@ from pydicom.uid import (
 
 from monai_xray2mri.errors import ExitCode, InputRefused
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset, read_radiograph
+from tests.helpers.film_kinds import encapsulate_with_gdcm
 
 SYNTAXES = {
     "implicit": ImplicitVRLittleEndian,
@@ -65,21 +65,6 @@ def recode(dataset: Dataset, syntax: str, folder: Path) -> Path:
             twin.PixelData = np.frombuffer(twin.PixelData, "<u2").astype(">u2").tobytes()
         twin.file_meta.TransferSyntaxUID = SYNTAXES[syntax]
     return save(twin, path)
-
-
-def encapsulate_with_gdcm(dataset: Dataset, compressor: str, folder: Path) -> None:
-    kind = np.uint8 if dataset.BitsAllocated == 8 else np.uint16
-    stored = np.frombuffer(dataset.PixelData, kind)[: dataset.Rows * dataset.Columns]
-    writer = SimpleITK.ImageFileWriter()
-    writer.SetImageIO("GDCMImageIO")
-    writer.UseCompressionOn()
-    writer.SetCompressor(compressor)
-    writer.SetFileName(str(folder / "coded.dcm"))
-    writer.Execute(SimpleITK.GetImageFromArray(stored.reshape(1, dataset.Rows, dataset.Columns)))
-    coded = dcmread(folder / "coded.dcm")
-    dataset.PixelData = encapsulate([next(generate_frames(coded.PixelData, number_of_frames=1))])
-    dataset.file_meta.TransferSyntaxUID = coded.file_meta.TransferSyntaxUID
-    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])

@@ -16,8 +16,8 @@ from monai_xray2mri.radiograph.codestream import Precision, precision_of
 from monai_xray2mri.radiograph.decoding import decode_stored_values
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset
 from monai_xray2mri.types import Radiograph
+from tests.helpers.film_kinds import encapsulate_with_gdcm
 from tests.helpers.films import simulated_crop
-from tests.radiograph.test_decoding import encapsulate_with_gdcm
 
 Make = Callable[..., Dataset]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
 from pydicom.uid import BasicTextSRStorage, ExplicitVRLittleEndian
 
 from monai_xray2mri.dicom.copies import as_other_study
@@ -132,11 +133,14 @@ def film_of(study: SoakStudy, template: Dataset, name: str = "film") -> bytes:
     return encoded(dataset)
 
 
+def late_film_of(study: SoakStudy) -> bytes:
+    """A further film of a study, which shows what its first one shows."""
+    return film_of(study, dcmread(BytesIO(study.films[0])), "late film")
+
+
 def report_of(study: SoakStudy) -> bytes:
     """A report of somebody else, which names nothing that a system reads."""
     report = Dataset()
-    from pydicom.dataset import FileMetaDataset
-
     report.file_meta = FileMetaDataset()
     report.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = BasicTextSRStorage
