@@ -96,9 +96,31 @@ def running(job: Job) -> Iterator[Path]:
                 shutil.rmtree(draft, ignore_errors=True)
 
 
-def log_name(job: Job) -> str:
-    """Name of the log of a run that begins now."""
-    return f"{job.run}_{datetime.now(UTC):%Y%m%dT%H%M%S}_{os.getpid()}"
+class CohortLog:
+    """The log of a run that begins now: takes the rows of each study as it ends, and tells of them.
+
+    Args:
+        job: of the run.
+        folder: of the logs.
+        tell: called with the rows.
+    """
+
+    def __init__(self, job: Job, folder: Path, tell: Tell) -> None:
+        self._path = folder / f"{job.run}_{datetime.now(UTC):%Y%m%dT%H%M%S}_{os.getpid()}.jsonl"
+        self._tell, self._unwritable = tell, 0
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write the rows of a study.
+
+        Raises:
+            UsageError: some cases in a row could not be written, and neither can the others.
+        """
+        for row in rows:
+            append_line(self._path, row)
+            self._unwritable = self._unwritable + 1 if row["rule"] in UNWRITABLE_RULES else 0
+        self._tell(list(rows))
+        if self._unwritable >= _UNWRITABLE:
+            raise UsageError("output", "must be writable", rows[-1]["reason"], "Run again: what is done is kept.")
 
 
 def run_here(job: Job, share: Share, workers: int, limits: Limits, tell: Tell) -> None:
@@ -111,8 +133,8 @@ def run_here(job: Job, share: Share, workers: int, limits: Limits, tell: Tell) -
     """
     deaths = Deaths(job.output)
     with running(job) as folder:
-        log = folder / f"{log_name(job)}.jsonl"
-        todo, unwritable = tried(share, deaths, tell), 0
+        log = CohortLog(job, folder, tell)
+        todo = tried(share, deaths, tell)
         while todo:
             again: list[Study] = []
             for study, found in as_they_come(partial(synthesize, job), _begun(todo, deaths), workers, limits):
@@ -121,20 +143,13 @@ def run_here(job: Job, share: Share, workers: int, limits: Limits, tell: Tell) -
                 if isinstance(found, Died):
                     deaths.died(study.study, found.why)
                     rows = set_aside(study, deaths)
-                    if not rows:
+                    if rows:
+                        log(rows)
+                    else:
                         again.append(study)
-                        continue
                 else:
-                    rows = found
                     deaths.end(study.study)
-                for row in rows:
-                    append_line(log, row)
-                    unwritable = unwritable + 1 if row["rule"] in UNWRITABLE_RULES else 0
-                tell(rows)
-                if unwritable >= _UNWRITABLE:
-                    raise UsageError(
-                        "output", "must be writable", rows[-1]["reason"], "Run again: what is done is kept."
-                    )
+                    log(found)
             todo = again
 
 

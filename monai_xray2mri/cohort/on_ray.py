@@ -1,4 +1,4 @@
-"""The engine of several machines: Ray Data over the manifest, one actor per model, the log as Parquet.
+"""The engine of several machines: Ray Data over the manifest, one actor per model.
 
 An actor gives each study to a process of its own, as :mod:`.engine` does: a study that hangs, crashes or eats the
 memory ends that process, not the actor, and costs Ray nothing. When an actor or its machine goes, Ray gives its studies
@@ -10,16 +10,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 
 from monai_xray2mri.cohort.deaths import Deaths
-from monai_xray2mri.cohort.engine import Share, Tell, log_name, running, set_aside, tried
+from monai_xray2mri.cohort.engine import CohortLog, Share, Tell, running, set_aside, tried
 from monai_xray2mri.cohort.layouts import LAYOUTS
-from monai_xray2mri.cohort.tables import MANIFEST_COLUMNS, OUTCOME_COLUMNS, arrow, rows_of, schema
-from monai_xray2mri.cohort.work import Job, Study, outcome, synthesize
+from monai_xray2mri.cohort.tables import MANIFEST_COLUMNS, OUTCOME_COLUMNS, arrow, schema
+from monai_xray2mri.cohort.work import Job, Study, load, outcome, synthesize
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.optional import optional_library
 from monai_xray2mri.runtime.worker import Died, Limits, Worker
@@ -27,8 +28,8 @@ from monai_xray2mri.runtime.worker import Died, Limits, Worker
 _BLOCKS_PER_ACTOR: Final = 64
 _MOST_STUDIES: Final = 32
 """Of a block; Ray needs some milliseconds for each."""
-_LITTLE: Final = 0.1
-"""Processors for writing the log: the actors may take all there are, and wait for it."""
+_BLOCKS_AT_ONCE: Final = 2
+"""That an actor has: one that it works on, one that waits. More would leave an actor with work that others could do."""
 _COLUMNS: Final = ("study", "source", "files", "options", "cases")
 _ANSWER_SECONDS: Final = 10
 
@@ -43,7 +44,10 @@ class Synthesize:
 
     def __init__(self, job: Job, limits: Limits) -> None:
         self.job, self.deaths = job, Deaths(job.output)
-        self.worker: Worker[Study, list[dict[str, Any]]] = Worker(partial(synthesize, job), limits)
+        self.worker: Worker[Study, list[dict[str, Any]]] = Worker(
+            partial(synthesize, job), limits, prepare=partial(load, job), with_main=False
+        )
+        self.worker.start()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[Any]]:
         """Do the studies of a batch: columns of the manifest to columns of the log."""
@@ -71,18 +75,15 @@ class Synthesize:
             return [outcome(study.study, case, "failed", reason) for case in study.cases]
 
 
-def run_on_ray(
-    job: Job, share: Share, manifest: Path, actors: int, limits: Limits, tell: Tell, address: str | None = None
-) -> None:
+def run_on_ray(job: Job, share: Share, actors: int, limits: Limits, tell: Tell, address: str | None = None) -> None:
     """Do what is left with actors of a Ray cluster, which sees output, bundle and input under the same paths.
 
     Args:
         job: of the run.
         share: what is left.
-        manifest: the file.
         actors: how many; each takes one processor (and with the device ``cuda`` one GPU).
         limits: of one study.
-        tell: called with what came of each study, at the end.
+        tell: called with what came of each study, as its block ends.
         address: of a cluster that runs; None starts one on this machine for the time.
 
     Raises:
@@ -90,44 +91,36 @@ def run_on_ray(
     """
     ray = optional_library("ray", "ray")
     data = optional_library("ray.data", "ray")
-    todo = {study.study for study in tried(share, Deaths(job.output), tell)}
+    todo = tried(share, Deaths(job.output), tell)
     if not todo:
         return
     with running(job) as folder:
-        log = folder / f"{log_name(job)}.parquet"
+        log = CohortLog(job, folder, tell)
         _connect(ray, address, actors)
         try:
-            data.DataContext.get_current().enable_progress_bars = False
-            rows = [row for row in rows_of(manifest, _COLUMNS) if row["study"] in todo]
-            done = data.from_arrow(list(_blocks(rows, actors))).map_batches(
+            context = data.DataContext.get_current()
+            context.enable_progress_bars = context.print_on_execution_start = False
+            done = data.from_arrow(list(_blocks(todo, actors))).map_batches(
                 Synthesize,
                 batch_size=1,
-                compute=data.ActorPoolStrategy(size=actors),
+                compute=data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=_BLOCKS_AT_ONCE),
                 fn_constructor_args=(job, limits),
                 num_cpus=1,
                 num_gpus=1 if job.device == "cuda" else 0,
             )
-            done.write_parquet(str(log), arrow_parquet_args_fn=_log_schema, ray_remote_args={"num_cpus": _LITTLE})
+            for block in done.iter_batches(batch_size=None, batch_format="pyarrow"):
+                for _, rows in groupby(block.to_pylist(), itemgetter("study")):
+                    log(list(rows))
         finally:
             ray.shutdown()
-        for part in sorted(log.glob("*.parquet")):
-            by_study: dict[str, list[dict[str, Any]]] = {}
-            for row in rows_of(part):
-                by_study.setdefault(row["study"], []).append(row)
-            for rows in by_study.values():
-                tell(rows)
 
 
-def _blocks(rows: Sequence[dict[str, Any]], actors: int) -> Iterator[Any]:
+def _blocks(studies: Sequence[Study], actors: int) -> Iterator[Any]:
     """Ray's blocks, each the work of one actor for a while: few studies, so that none is left with many at the end."""
     pa, columns = arrow(), schema({name: MANIFEST_COLUMNS[name] for name in _COLUMNS})
-    size = min(max(1, len(rows) // (_BLOCKS_PER_ACTOR * actors)), _MOST_STUDIES)
-    for start in range(0, len(rows), size):
-        yield pa.Table.from_pylist(rows[start : start + size], columns)
-
-
-def _log_schema() -> dict[str, Any]:
-    return {"schema": schema(OUTCOME_COLUMNS)}
+    size = min(max(1, len(studies) // (_BLOCKS_PER_ACTOR * actors)), _MOST_STUDIES)
+    for start in range(0, len(studies), size):
+        yield pa.Table.from_pylist([study.row() for study in studies[start : start + size]], columns)
 
 
 def _connect(ray: Any, address: str | None, actors: int) -> None:

@@ -18,6 +18,7 @@ from monai_xray2mri import __version__
 from monai_xray2mri.cohort.sources import Found, find_studies, fingerprint, foreign_columns, staged
 from monai_xray2mri.cohort.tables import (
     MANIFEST_COLUMNS,
+    LastRows,
     append_line,
     arrow,
     lines_of,
@@ -208,21 +209,17 @@ def _row(
 
 def _write(path: Path, journal: Path, current: set[str], planning: Planning) -> Path:
     """The manifest from the journal: the last row of each study that is there now, sorted by name."""
-    pa = arrow()
-    columns = schema(MANIFEST_COLUMNS)
-    parts, rows = [], list[dict[str, Any]]()
-    for row in lines_of(journal):
-        if row.get("study") in current:
-            rows.append({name: row[name] for name in MANIFEST_COLUMNS})
-        if len(rows) == _ROWS_PER_GROUP:
-            parts.append(pa.Table.from_pylist(rows, columns))
-            rows = []
-    table = pa.concat_tables([*parts, pa.Table.from_pylist(rows, columns)]).combine_chunks()
-    names = table.column("study").to_pylist()
-    last = {name: place for place, name in enumerate(names)}
-    order = [last[name] for name in sorted(last)]
-    chunks = (table.take(order[start : start + _ROWS_PER_GROUP]) for start in range(0, len(order), _ROWS_PER_GROUP))
-    write_table(path, MANIFEST_COLUMNS, chunks, {**planning.record(), "case_seconds": f"{planning.case_seconds:g}"})
+    pa, columns = arrow(), schema(MANIFEST_COLUMNS)
+    with LastRows([journal], lambda row: row["study"] if row.get("study") in current else None) as last:
+        names = sorted(last)
+
+        def tables() -> Iterator[Any]:
+            for start in range(0, len(names), _ROWS_PER_GROUP):
+                rows = [last[name] for name in names[start : start + _ROWS_PER_GROUP]]
+                yield pa.Table.from_pylist(rows, columns)
+
+        about = {**planning.record(), "case_seconds": f"{planning.case_seconds:g}"}
+        write_table(path, MANIFEST_COLUMNS, tables(), about)
     return path
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +18,7 @@ import numpy as np
 from monai_xray2mri.cohort.engine import LOG
 from monai_xray2mri.cohort.layouts import LAYOUTS, Layout
 from monai_xray2mri.cohort.planning import MANIFEST, Manifest
-from monai_xray2mri.cohort.tables import arrow, lines_of, rows_of, schema, write_table
+from monai_xray2mri.cohort.tables import LastRows, arrow, rows_of, schema, write_table
 from monai_xray2mri.evaluation.html_report import page
 from monai_xray2mri.evaluation.study import ResultTable
 from monai_xray2mri.evaluation.suite import Words
@@ -38,6 +40,10 @@ CASE_COLUMNS: Final[Mapping[str, str]] = {
 }
 """Columns of the table of all cases. A study that was refused as a whole has one row without a case."""
 TO_DO: Final = "to do"
+_NOTHING: Final[Mapping[str, Any]] = {
+    "status": TO_DO, "reason": "", "rule": "", "seconds": 0.0, "measures": "{}", "remarks": [],
+}  # fmt: skip
+"""In place of the row of the log of a case that was not worked on."""
 _PICTURES: Final = 12
 _REASONS: Final = 20
 _ROWS: Final = 4096
@@ -91,20 +97,20 @@ def summarize(output: Path, layout: str) -> Counts:
     """
     manifest = Manifest.open(output / MANIFEST)
     counts, chosen = Counts(studies=manifest.studies), LAYOUTS[layout]
-    latest = _latest(output / LOG)
     path = output / f"{CASES}.parquet"
     pa, columns = arrow(), schema(CASE_COLUMNS)
 
-    def tables() -> Iterator[Any]:
+    def tables(logged: LastRows[tuple[str, str]]) -> Iterator[Any]:
         rows: list[dict[str, Any]] = []
-        for row in _rows(manifest, latest, output, chosen, counts):
+        for row in _rows(manifest, logged, output, chosen, counts):
             rows.append(row)
             if len(rows) == _ROWS:
                 yield pa.Table.from_pylist(rows, columns)
                 rows.clear()
         yield pa.Table.from_pylist(rows, columns)
 
-    write_table(path, CASE_COLUMNS, tables(), {"bundle": manifest.bundle})
+    with _logged(output / LOG) as logged:
+        write_table(path, CASE_COLUMNS, tables(logged), {"bundle": manifest.bundle})
     with whole_file(output / f"{CASES}.csv") as draft, draft.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(CASE_COLUMNS))
         writer.writeheader()
@@ -115,28 +121,21 @@ def summarize(output: Path, layout: str) -> Counts:
     return counts
 
 
-def _latest(log: Path) -> dict[tuple[str, str], tuple[str, str, str, float, str, list[str]]]:
-    """The last row of the log of each case."""
-    found: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
-    for path in sorted(log.rglob("*")) if log.is_dir() else ():
-        if path.suffix == ".jsonl":
-            rows = lines_of(path)
-        elif path.suffix == ".parquet" and path.is_file():
-            rows = rows_of(path)
-        else:
-            continue
-        for row in rows:
-            key = row["study"], row["case"]
-            if key not in found or found[key][0] <= row["finished"]:
-                found[key] = row["finished"], row
-    return {
-        key: (row["status"], row["reason"], row["rule"], row["seconds"], row["measures"], row["remarks"])
-        for key, (_, row) in found.items()
-    }
+def _logged(log: Path) -> LastRows[tuple[str, str]]:
+    """The last row of the logs of each study and case."""
+    return LastRows(
+        sorted(log.glob("*.jsonl")),
+        lambda row: (row["study"], sys.intern(row["case"])),
+        lambda row: datetime.fromisoformat(row["finished"]).timestamp(),
+    )
 
 
 def _rows(
-    manifest: Manifest, latest: Mapping[tuple[str, str], Any], output: Path, layout: Layout, counts: Counts
+    manifest: Manifest,
+    logged: Mapping[tuple[str, str], Mapping[str, Any]],
+    output: Path,
+    layout: Layout,
+    counts: Counts,
 ) -> Iterator[dict[str, Any]]:
     for row in rows_of(manifest.path):
         about = {"study": row["study"], "source": row["source"], "megabytes": row["megabytes"]}
@@ -155,23 +154,23 @@ def _rows(
             continue
         for case in row["cases"]:
             place = layout.place(row["study"], case)
-            status, reason, rule, seconds, measures, remarks = latest.get(
-                (row["study"], case), (TO_DO, "", "", 0.0, "{}", [])
-            )
+            told = logged.get((row["study"], case), _NOTHING)
+            status, reason, seconds = told["status"], told["reason"], told["seconds"]
             if (output / place).exists():
                 status, reason = "done", ""
             elif status == "done":  # it was removed
                 status = TO_DO
             counts.status[status] += 1
             if status == "refused":
-                counts.rules[rule] += 1
+                counts.rules[told["rule"]] += 1
             elif status in ("failed", "set aside"):
                 counts.failures[reason] += 1
             if seconds:
                 counts.seconds.append(seconds)
             yield {
-                **about, "case": case, "status": status, "reason": reason, "seconds": seconds, "measures": measures,
-                "result": place.as_posix() if status == "done" else "", "remarks": remarks,
+                **about, "case": case, "status": status, "reason": reason, "seconds": seconds,
+                "measures": told["measures"], "result": place.as_posix() if status == "done" else "",
+                "remarks": told["remarks"],
             }  # fmt: skip
 
 
@@ -192,12 +191,12 @@ def _page(output: Path, manifest: Manifest, counts: Counts) -> str:
 
 def _previews(output: Path) -> list[tuple[str, bytes]]:
     """Some previews, evenly over the cases that are done."""
-    done = [
-        (row["study"], row["case"], row["result"])
-        for row in rows_of(output / f"{CASES}.parquet", ("study", "case", "status", "result"))
-        if row["status"] == "done"
-    ]
-    chosen = [done[place] for place in np.linspace(0, len(done) - 1, min(_PICTURES, len(done))).astype(int)]
+    path = output / f"{CASES}.parquet"
+    status = arrow().parquet.read_table(path, columns=["status"]).column("status")
+    done = np.flatnonzero(status.to_numpy() == "done")
+    places = set(done[np.linspace(0, len(done) - 1, min(_PICTURES, len(done))).astype(int)].tolist())
+    rows = enumerate(rows_of(path, ("study", "case", "result")))
+    chosen = [(row["study"], row["case"], row["result"]) for place, row in rows if place in places]
     found = []
     for study, case, result in chosen:
         picture = _preview(output / result)

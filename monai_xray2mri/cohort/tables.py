@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
 
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.files import whole_file
@@ -14,6 +14,8 @@ from monai_xray2mri.runtime.optional import optional_library
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Key = TypeVar("Key", bound=Hashable)
 
 MANIFEST_COLUMNS: Final[Mapping[str, str]] = {
     "study": "string",  # its name in the cohort: folder of its results
@@ -129,13 +131,76 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
 
 def lines_of(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a file of JSON lines; a line that was cut off by a kill is passed over."""
+    return (row for _, row in _placed_lines(path))
+
+
+def _placed_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a file of JSON lines with their first byte."""
     if not path.is_file():
         return
-    with path.open(encoding="utf-8", errors="replace") as stream:
+    with path.open("rb") as stream:
+        place = 0
         for line in stream:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict):
-                yield row
+            row = _row_of(line)
+            if row is not None:
+                yield place, row
+            place += len(line)
+
+
+def _row_of(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line.decode("utf-8", "replace"))
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+class LastRows(Mapping[Key, dict[str, Any]]):
+    """The last row of each key in files of JSON lines. Rows stay in the files, so that there may be millions of them.
+
+    Args:
+        paths: the files; of rows that follow each other in time, an earlier file holds the earlier.
+        key: of a row; None for a row that does not count.
+        rank: of a row; a row replaces those of its key with a lower or equal rank.
+
+    Example:
+        >>> last = LastRows([Path("log.jsonl")], lambda row: row.get("study"))  # doctest: +SKIP
+        >>> last["3f2a"]["status"]  # doctest: +SKIP
+        'done'
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        key: Callable[[dict[str, Any]], Key | None],
+        rank: Callable[[dict[str, Any]], float] = lambda row: 0.0,
+    ) -> None:
+        self._paths = tuple(paths)
+        self._streams: dict[int, BinaryIO] = {}
+        self._places: dict[Key, tuple[float, int, int]] = {}
+        for number, path in enumerate(self._paths):
+            for place, row in _placed_lines(path):
+                name = key(row)
+                if name is not None and (name not in self._places or self._places[name][0] <= rank(row)):
+                    self._places[name] = rank(row), number, place
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        _, number, place = self._places[key]
+        stream = self._streams.get(number)
+        if stream is None:
+            stream = self._streams[number] = self._paths[number].open("rb")
+        stream.seek(place)
+        return _row_of(stream.readline()) or {}
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for stream in self._streams.values():
+            stream.close()

@@ -45,6 +45,10 @@ _LOOK_SECONDS: Final = 0.2
 _COLUMNS: Final = ("study", "source", "files", "options", "cases", "status")
 _REPORT: Final = "report.json"
 _TIMES: Final = ("seconds", "timings")
+_CURVE: Final = (0.1, 0.5, 1.0)
+_AROUND: Final = 0.05
+_LEAST_SEEN: Final = 3
+"""Values that a point of the curve of memory is the median of, at least; those of a twentieth of the studies around."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,8 @@ class Ran:
             engine's overhead on a machine that does other things, too. None for Ray, whose processes are not children.
         results: cases that have a result.
         differ: results whose files are not equal to the first run's (its report but for times), at most ten named.
-        memory_gb: resident memory of its processes, median and greatest, in the second and in the last quarter of the
-            run, so that loading does not count; empty where it was not watched, or for less than eight seconds.
+        memory_gb: resident memory of this process and of its workers together, by the number of studies that were done:
+            at a tenth, half and all of them; empty where it was not watched, or for too short a time.
         kills: workers and jobs that were killed, and what was set aside for that and then tried again.
         lost: cases without result.
         twice: cases that the logs call done more than once.
@@ -100,7 +104,7 @@ class Ran:
     cpu_seconds: float | None = None
     results: int = 0
     differ: list[str] = field(default_factory=list)
-    memory_gb: dict[str, float] = field(default_factory=dict)
+    memory_gb: dict[int, dict[str, float]] = field(default_factory=dict)
     kills: dict[str, int] = field(default_factory=dict)
     lost: int = 0
     twice: int = 0
@@ -215,8 +219,6 @@ def _compare(
 def _logged(output: Path) -> Iterator[dict[str, Any]]:
     for path in sorted((output / LOG).glob("*.jsonl")):
         yield from lines_of(path)
-    for path in sorted((output / LOG).glob("*.parquet/*.parquet")):
-        yield from rows_of(path)
 
 
 def bare(job: Job, studies: Sequence[Study]) -> int:
@@ -263,9 +265,9 @@ def _local(trial: Trial, studies: Sequence[Study], run: str, workers: int) -> Ra
     with _Watched(os.getpid()) as watched:
         begin, cpu = time.perf_counter(), _cpu_seconds()
         manifest = Manifest.open(job.output / MANIFEST)
-        run_here(job, share_of(manifest, Shard(), job), workers, Limits(), lambda rows: None)
+        run_here(job, share_of(manifest, Shard(), job), workers, Limits(), watched.study_ended)
         seconds = time.perf_counter() - begin
-    return Ran(seconds, _cpu_seconds() - cpu, memory_gb=watched.quarters())
+    return Ran(seconds, _cpu_seconds() - cpu, memory_gb=watched.curve())
 
 
 def _ray(trial: Trial, studies: Sequence[Study], run: str, workers: int) -> Ran:
@@ -275,7 +277,7 @@ def _ray(trial: Trial, studies: Sequence[Study], run: str, workers: int) -> Ran:
     begin = time.perf_counter()
     manifest = Manifest.open(job.output / MANIFEST)
     share = share_of(manifest, Shard(), job)
-    run_on_ray(job, share, manifest.path, workers, Limits(), lambda rows: None)
+    run_on_ray(job, share, workers, Limits(), lambda rows: None)
     return Ran(time.perf_counter() - begin)
 
 
@@ -342,11 +344,12 @@ class _Command:
 
 
 class _Watched:
-    """Resident memory of a process and its workers, once a second."""
+    """Resident memory of a process and its workers, once a second, beside the number of studies that are done."""
 
     def __init__(self, process: int) -> None:
         self._process, self._ended = process, threading.Event()
-        self._seen: list[float] = []
+        self._done = 0
+        self._seen: list[tuple[int, float, float]] = []
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> _Watched:
@@ -357,20 +360,28 @@ class _Watched:
         self._ended.set()
         self._thread.join()
 
+    def study_ended(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Count a study."""
+        self._done += 1
+
     def _watch(self) -> None:
         while not self._ended.wait(1):
-            self._seen.append(sum(map(resident_gigabytes, [self._process, *workers_of(self._process)])))
+            workers = sum(map(resident_gigabytes, workers_of(self._process)))
+            if workers:
+                self._seen.append((self._done, resident_gigabytes(self._process), workers))
 
-    def quarters(self) -> dict[str, float]:
-        """Median and maximum of the second and of the last quarter; empty before there are eight values."""
-        count = len(self._seen) // 4
-        if count < 2:
-            return {}
-        second, last = self._seen[count : 2 * count], self._seen[-count:]
-        return {
-            "second quarter, median": round(median(second), 3), "second quarter, most": round(max(second), 3),
-            "last quarter, median": round(median(last), 3), "last quarter, most": round(max(last), 3),
-        }  # fmt: skip
+    def curve(self) -> dict[int, dict[str, float]]:
+        """Medians around a tenth, half and all of the studies."""
+        found = {}
+        for share in _CURVE:
+            study = round(share * self._done)
+            near = [one for one in self._seen if abs(one[0] - study) <= _AROUND * self._done]
+            if len(near) >= _LEAST_SEEN:
+                found[study] = {
+                    "parent": round(median(parent for _, parent, _ in near), 3),
+                    "workers": round(median(workers for _, _, workers in near), 3),
+                }
+        return found
 
 
 _RUN: Final[Mapping[str, Callable[[Trial, Sequence[Study]], Ran]]] = {

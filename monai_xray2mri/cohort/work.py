@@ -65,7 +65,6 @@ class Study:
         study, source, files: see :class:`~.sources.Found`.
         options: request options of this study alone, as texts.
         cases: names of what it was planned to give.
-        refusals, rules: why further cases were refused when it was planned.
     """
 
     study: str
@@ -78,6 +77,13 @@ class Study:
     def of(row: Mapping[str, Any]) -> Study:
         """The study of a row of the manifest."""
         return Study(row["study"], row["source"], tuple(row["files"]), json.loads(row["options"]), tuple(row["cases"]))
+
+    def row(self) -> dict[str, Any]:
+        """What :meth:`of` makes the study of."""
+        return {
+            "study": self.study, "source": self.source, "files": list(self.files),
+            "options": json.dumps(dict(self.options)), "cases": list(self.cases),
+        }  # fmt: skip
 
     def missing(self, output: Path, layout: Layout) -> list[str]:
         """The cases without a result."""
@@ -100,6 +106,11 @@ def outcome(
         "seconds": round(seconds, 3), "measures": json.dumps(dict(measures or {})), "remarks": list(remarks),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
+
+
+def load(job: Job) -> None:
+    """Load what the studies of a run share, so that the first one need not wait for it."""
+    _loaded(job.bundle, job.device)
 
 
 def synthesize(job: Job, study: Study) -> list[dict[str, Any]]:

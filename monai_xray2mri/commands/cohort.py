@@ -152,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
     if options.engine == "ray":
         from monai_xray2mri.cohort.on_ray import run_on_ray
 
-        run_on_ray(job, share, manifest.path, options.workers, limits, tell, options.ray_address)
+        run_on_ray(job, share, options.workers, limits, tell, options.ray_address)
     else:
         run_here(job, share, options.workers, limits, tell)
     tell.close()

@@ -118,7 +118,10 @@ def table(found: dict[str, Any]) -> str:
             + f"{ran['results']} results"
             + "".join(f", {part}" for part in (killed, *wrong) if part)
         )
-        lines += [f"{'  memory, ' + part:<34} {value} GB" for part, value in ran.get("memory_gb", {}).items()]
+        lines += [
+            f"{f'  memory around study {study}':<34} {at['parent']:.3f} GB, workers {at['workers']:.3f} GB"
+            for study, at in ran.get("memory_gb", {}).items()
+        ]
     for name, value in found["ratios"].items():
         lines.append(f"{name:<34} {100 * value:.1f} %" if "overhead" in name else f"{name:<34} {value:.2f} times")
     for name, value in found["cpu_ratios"].items():

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from monai_xray2mri.commands.options import named_path
+from monai_xray2mri.commands.options import named_path, show_progress
 from monai_xray2mri.errors import ExitCode, SomeCasesFailed, UsageError
 
 if TYPE_CHECKING:
@@ -92,17 +92,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _volumes(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from monai_xray2mri.systems.mri_xdiffusion.data.prepare import VolumeOptions, prepare_volumes
 
     if not (options.side is None or options.side > 0) or options.size < 16 or options.size % 4:
         found = f"side {options.side}, size {options.size}"
         raise UsageError("options side and size", "must be above 0, and a multiple of 4 from 16 on", found)
     chosen = VolumeOptions(options.preset, options.size, options.side, options.split_seed, options.split)
-    silent = options.quiet or not sys.stderr.isatty()
-    with tqdm(desc="volumes", unit="volume", disable=silent) as bar:
-        report = prepare_volumes(options.release, options.output, chosen, lambda _: bar.update())
+    report = prepare_volumes(
+        options.release, options.output, chosen, workers=options.workers, progress=show_progress(options)
+    )
     print(options.output / "index.json")
     if not options.quiet:
         splits = ", ".join(f"{count} {split}" for split, count in sorted(report.counts.items()))
@@ -117,17 +115,13 @@ def _volumes(options: argparse.Namespace) -> int:
 
 
 def _pairs(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from monai_xray2mri.systems.foot_xray_sccdm.data.division import SPLITS
     from monai_xray2mri.systems.foot_xray_sccdm.data.prepare import prepare_pairs
 
-    silent = options.quiet or not sys.stderr.isatty()
-    with tqdm(desc="pairs", unit="pair", disable=silent) as bar:
-        report = prepare_pairs(
-            options.release, options.output, split_seed=options.split_seed, force=options.force,
-            tell=lambda _: bar.update(),
-        )  # fmt: skip
+    report = prepare_pairs(
+        options.release, options.output, split_seed=options.split_seed, force=options.force,
+        workers=options.workers, progress=show_progress(options),
+    )  # fmt: skip
     print(options.output / "report.json")
     if not options.quiet:
         splits = ", ".join(f"{report.counts[split]} {split}" for split in SPLITS)
@@ -152,7 +146,7 @@ def _oai(options: argparse.Namespace) -> int:
         protocol=options.protocol,
         split_seed=options.split_seed,
         workers=options.workers,
-        progress=not options.quiet and sys.stderr.isatty(),
+        progress=show_progress(options),
     )
     report = prepare_release(options.release, options.output, chosen)
     print(options.output / "dataset.json")

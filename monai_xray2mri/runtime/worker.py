@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from types import ModuleType
 from typing import Any, Final, Generic, TypeVar
 
 from monai_xray2mri.errors import UsageError, describe_unexpected
@@ -79,13 +81,23 @@ class Worker(Generic[Task, Result]):
         work: what is done with a task; picklable, as tasks and results are.
         limits: of each task.
         one_thread: whether the process computes on one thread, as it should where there are several.
+        prepare: called in the process before its first task, to load what tasks need; what it raises is left to the
+            tasks. Picklable.
+        with_main: whether the process imports the main module of this one, which is needed where that defines the work
+            or its tasks.
     """
 
     def __init__(
-        self, work: Callable[[Task], Result], limits: Limits | None = None, *, one_thread: bool = True
+        self,
+        work: Callable[[Task], Result],
+        limits: Limits | None = None,
+        *,
+        one_thread: bool = True,
+        prepare: Callable[[], object] | None = None,
+        with_main: bool = True,
     ) -> None:
         self.work, self.limits = work, limits or Limits()
-        self._one_thread = one_thread
+        self._one_thread, self._prepare, self._with_main = one_thread, prepare, with_main
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
         self._starting = self._ended = False
@@ -95,6 +107,11 @@ class Worker(Generic[Task, Result]):
         """Number of the process; None where there is none."""
         process = self._process
         return process.pid if process is not None else None
+
+    def start(self) -> None:
+        """Start the process now, and not when the first task comes; this does not wait for it."""
+        if not self._ended:
+            self._living()
 
     def __call__(
         self, task: Task, limits: Limits | None = None, stop: Callable[[], bool] = lambda: False
@@ -149,8 +166,9 @@ class Worker(Generic[Task, Result]):
             self._kill()
             context = get_context("spawn")
             here, there = context.Pipe()
-            process = context.Process(target=_serve, args=(there, self.work))
-            with _STARTING, one_thread_each() if self._one_thread else nullcontext():
+            process = context.Process(target=_serve, args=(there, self.work, self._prepare))
+            threads = one_thread_each() if self._one_thread else nullcontext()
+            with _STARTING, threads, nullcontext() if self._with_main else _without_main():
                 process.start()
             there.close()  # so that its end is seen here
             self._process, self._connection, self._starting = process, here, True
@@ -198,7 +216,18 @@ class _InWorker(Exception):
     """Where in its process an error was raised: the cause of the error here."""
 
 
-def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A process that is started in the block is told of an empty main module: that of a Ray worker loads all of Ray."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _serve(connection: Connection, work: Callable[[Any], Any], prepare: Callable[[], object] | None) -> None:
     """Main function of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -207,6 +236,9 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     with suppress(EOFError, OSError):
         connection.send_bytes(b"")  # all is imported
+        if prepare is not None:
+            with suppress(Exception):  # the first task raises it
+                prepare()
         while True:
             task = connection.recv()
             try:

@@ -147,6 +147,8 @@ class RunLog:
         interval: steps between two lines of losses.
         accumulate: micro-batches per step.
         optimizer: whose learning rate is noted.
+        batch_size: images of a step, of all processes; where it is given, ``images_per_second`` since the last line of
+            losses is noted, by the clock.
     """
 
     def __init__(
@@ -155,14 +157,20 @@ class RunLog:
         interval: int = 100,
         accumulate: int = 1,
         optimizer: torch.optim.Optimizer | None = None,
+        batch_size: int | None = None,
     ) -> None:
         self.path, self.interval, self.accumulate, self.optimizer = Path(path), interval, accumulate, optimizer
+        self.batch_size = batch_size
         self.losses: list[torch.Tensor] = []
-        self.start = time.monotonic()
+        self.start = self.since = time.monotonic()
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer."""
+        engine.add_event_handler(Events.STARTED, self._begin)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
+
+    def _begin(self, engine: Engine) -> None:
+        self.since = time.monotonic()
 
     def _collect(self, engine: Engine) -> None:
         output: Any = engine.state.output
@@ -171,6 +179,10 @@ class RunLog:
             record = {"loss": processes.mean(float(torch.stack(self.losses).mean()))}
             if self.optimizer is not None:
                 record["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+            if self.batch_size is not None:
+                images = self.batch_size * len(self.losses) / self.accumulate
+                record["images_per_second"] = float(f"{images / (time.monotonic() - self.since):.4g}")
+                self.since = time.monotonic()
             self.add(engine.state.iteration // self.accumulate, record)
             self.losses.clear()
 

@@ -92,6 +92,27 @@ def test_foreign_data_can_be_all_test(tmp_path: Path) -> None:
         prepare_volumes(tmp_path / "release", tmp_path / "other", VolumeOptions(side_mm=24.0, split="all"))
 
 
+def test_several_processes_make_the_same_set_and_go_on_with_it(tmp_path: Path) -> None:
+    for person in range(3):
+        image(tmp_path / "release" / f"{person}.nii.gz")
+    (tmp_path / "release" / "broken.nii.gz").write_bytes(b"no image")
+    options, stores = VolumeOptions(size=SIZE, side_mm=24.0), []
+    for workers in (1, 2):
+        report = prepare_volumes(tmp_path / "release", tmp_path / f"set{workers}", options, workers=workers)
+        assert len(report.splits) == 3 and list(report.skipped) == ["broken.nii.gz"]
+        stores.append(VolumeStore.open(tmp_path / f"set{workers}"))
+    assert (stores[0].array("voxels") == stores[1].array("voxels")).all()
+    done = np.lib.format.open_memmap(tmp_path / "set1" / "done.npy", "r+")
+    done[1] = 0  # as if a run had been killed before this volume
+    done.flush()
+    voxels = np.lib.format.open_memmap(tmp_path / "set1" / "voxels.npy", "r+")
+    voxels[:2] = 0
+    voxels.flush()
+    prepare_volumes(tmp_path / "release", tmp_path / "set1", options)
+    again = VolumeStore.open(tmp_path / "set1")
+    assert again.done.all() and again.array("voxels")[1].any() and not again.array("voxels")[0].any()
+
+
 def test_the_brain_template_of_nilearn_is_a_foreign_set(tmp_path: Path) -> None:
     """Optional: the template comes with nilearn, which is not needed for anything else."""
     spec = importlib.util.find_spec("nilearn")

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,7 @@ from monai_xray2mri.photograph.foot.grid import GRID, sample
 from monai_xray2mri.photograph.foot.prepare import feet_of
 from monai_xray2mri.photograph.reading import read_photograph
 from monai_xray2mri.runtime.files import lock_folder, whole_directory
+from monai_xray2mri.runtime.workers import Workers, with_progress
 from monai_xray2mri.simulation.foot.people import split_of as simulated_split
 from monai_xray2mri.systems.foot_xray_sccdm.data.division import PairsReport, patient_of, side_of_name, split_of
 from monai_xray2mri.systems.foot_xray_sccdm.data.pairs import FLOOR
@@ -67,7 +70,8 @@ def prepare_pairs(
     *,
     split_seed: int = 0,
     force: bool = False,
-    tell: Callable[[str], object] = lambda _: None,
+    workers: int = 1,
+    progress: bool = False,
 ) -> PairsReport:
     """Write pairs that :func:`~monai_xray2mri.systems.foot_xray_sccdm.data.pairs.read_pairs` reads.
 
@@ -87,7 +91,8 @@ def prepare_pairs(
         output: folder of the pairs, outside of the release.
         split_seed: another number makes another division.
         force: take photographs that a check doubts.
-        tell: called with the name of each pair.
+        workers: number of processes.
+        progress: show a progress bar on stderr.
 
     Returns:
         What was used and what was not.
@@ -102,22 +107,21 @@ def prepare_pairs(
     names = Counter(_name(folder, release) for folder in folders)
     with lock_folder(output):
         _claim(output, report)
-        for folder in folders:
-            name = _name(folder, release)
-            tell(name)
-            try:
-                if names[name] > 1:
-                    rule, found = (
-                        "must have a name of its own, with / written as -",
-                        f"{names[name]} folders of this name",
-                    )
-                    raise InputRefused(f"pair {name}", rule, found, "Rename all but one.")
-                split, remarks = _prepared(folder, name, output, split_seed, force)
-            except InputRefused as error:
-                report.skipped[name] = str(error)
-                continue
-            report.splits[name] = split
-            report.remarks += [f"{name}: {remark}" for remark in remarks]
+        single = [folder for folder in folders if names[_name(folder, release)] == 1]
+        work = partial(_attempt, release=release, output=output, seed=split_seed, force=force)
+        with closing(with_progress(Workers(workers), "pair", progress)(work, single)) as outcomes:
+            for folder, outcome in zip(single, outcomes, strict=True):
+                name = _name(folder, release)
+                if isinstance(outcome, str):
+                    report.skipped[name] = outcome
+                    continue
+                report.splits[name], remarks = outcome
+                report.remarks += [f"{name}: {remark}" for remark in remarks]
+        rule = "must have a name of its own, with / written as -"
+        for name, number in names.items():
+            if number > 1:
+                refusal = InputRefused(f"pair {name}", rule, f"{number} folders of this name", "Rename all but one.")
+                report.skipped[name] = str(refusal)
         report.write(output)
     if not report.splits:
         first = next(iter(report.skipped.items()), None)
@@ -166,6 +170,14 @@ def _name(folder: Path, release: Path) -> str:
     """Name of a pair: the path of its folder, with hyphens."""
     parts = folder.relative_to(release).parts or (folder.name,)
     return "-".join(parts)
+
+
+def _attempt(folder: Path, release: Path, output: Path, seed: int, force: bool) -> tuple[str, tuple[str, ...]] | str:
+    """Write one pair; its split and remarks, or why it cannot be used."""
+    try:
+        return _prepared(folder, _name(folder, release), output, seed, force)
+    except InputRefused as error:
+        return str(error)
 
 
 def _prepared(folder: Path, name: str, output: Path, seed: int, force: bool) -> tuple[str, tuple[str, ...]]:

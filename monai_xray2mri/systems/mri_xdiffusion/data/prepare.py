@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.runtime.files import write_whole
+from monai_xray2mri.runtime.workers import Workers, with_progress
 from monai_xray2mri.systems.mri_xdiffusion.data.label_maps import painted_labels
 from monai_xray2mri.systems.mri_xdiffusion.data.presets import PRESETS, Candidate, Preset, candidates
 from monai_xray2mri.systems.mri_xdiffusion.data.store import SPLITS, VolumeStore
@@ -77,7 +80,7 @@ class VolumeReport:
 
 
 def prepare_volumes(
-    release: Path, output: Path, options: VolumeOptions, tell: Callable[[str], object] = lambda _: None
+    release: Path, output: Path, options: VolumeOptions, *, workers: int = 1, progress: bool = False
 ) -> VolumeReport:
     """Write a :class:`~monai_xray2mri.systems.mri_xdiffusion.data.store.VolumeStore`, and what was left out and why.
 
@@ -88,7 +91,8 @@ def prepare_volumes(
         release: folder of volumes, at any depth.
         output: folder of the set, outside of the release.
         options: how.
-        tell: called with the name of each volume that is read.
+        workers: number of processes that read; this one writes.
+        progress: show progress bars on stderr.
 
     Returns:
         What was used and what was not; it is also in ``report.json`` and ``report.txt`` of the output.
@@ -99,33 +103,34 @@ def prepare_volumes(
     """
     preset, side_mm = _checked(release, output, options)
     report = VolumeReport({**asdict(options), "side_mm": side_mm})
+    found = list(candidates(release, preset))
+    wanted = [candidate for candidate in found if candidate.wanted]
+    report.unwanted = len(found) - len(wanted)
     patients, paths = {}, {}
-    for candidate in candidates(release, preset):
-        if not candidate.wanted:
-            report.unwanted += 1
-            continue
-        tell(candidate.name)
-        try:
-            cube, patient, remarks = _read(candidate, preset, side_mm, options.size)
-        except InputRefused as error:
-            report.skipped[candidate.name] = str(error)
-            continue
-        del cube
-        patients[candidate.name], paths[candidate.name] = patient, candidate
-        report.remarks += remarks
+    reading = partial(_looked_at, preset=preset, side_mm=side_mm, size=options.size)
+    with closing(with_progress(Workers(workers), "volume", progress)(reading, wanted)) as looks:
+        for candidate, look in zip(wanted, looks, strict=True):
+            if isinstance(look, str):
+                report.skipped[candidate.name] = look
+                continue
+            patients[candidate.name], remarks = look
+            paths[candidate.name] = candidate
+            report.remarks += remarks
     if not patients:
-        found = f"{len(report.skipped)} that cannot be used, {report.unwanted} of other kinds"
-        raise InputRefused("release", f"must hold volumes of the preset {preset.name}", found, _first(report.skipped))
+        nothing = f"{len(report.skipped)} that cannot be used, {report.unwanted} of other kinds"
+        raise InputRefused("release", f"must hold volumes of the preset {preset.name}", nothing, _first(report.skipped))
     report.splits = {name: options.split or split_of(patient, options.split_seed) for name, patient in patients.items()}
     source = f"prepared volumes, preset {preset.name}"
     store = VolumeStore.of_cubes(
         output, list(report.splits), list(report.splits.values()), options.size, side_mm,
         source=source, split_seed=options.split_seed,
     )  # fmt: skip
-    for row, name in enumerate(report.splits):
-        if not store.done[row]:
-            tell(name)
-            store.write_cube(row, _read(paths[name], preset, side_mm, options.size)[0])
+    missing = [(row, name) for row, name in enumerate(report.splits) if not store.done[row]]
+    making = partial(_cube, preset=preset, side_mm=side_mm, size=options.size)
+    run = with_progress(Workers(workers), "cube", progress, len(report.splits) - len(missing))
+    with closing(run(making, [paths[name] for _, name in missing])) as cubes:
+        for (row, _), cube in zip(missing, cubes, strict=True):
+            store.write_cube(row, cube)
     write_whole(output / "report.json", (json.dumps(asdict(report), indent=1) + "\n").encode())
     write_whole(output / "report.txt", report.text().encode())
     return report
@@ -152,6 +157,18 @@ def _checked(release: Path, output: Path, options: VolumeOptions) -> tuple[Prese
     if output.resolve().is_relative_to(release.resolve()):
         raise UsageError("option output", "must lie outside of the release", output.name)
     return preset, side_mm
+
+
+def _looked_at(candidate: Candidate, preset: Preset, side_mm: float, size: int) -> tuple[str, list[str]] | str:
+    """Patient and remarks of a volume, or why it cannot be used."""
+    try:
+        return _read(candidate, preset, side_mm, size)[1:]
+    except InputRefused as error:
+        return str(error)
+
+
+def _cube(candidate: Candidate, preset: Preset, side_mm: float, size: int) -> Cube:
+    return _read(candidate, preset, side_mm, size)[0]
 
 
 def _read(candidate: Candidate, preset: Preset, side_mm: float, size: int) -> tuple[Cube, str, list[str]]:

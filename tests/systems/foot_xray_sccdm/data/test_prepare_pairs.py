@@ -101,7 +101,7 @@ def test_a_left_foot_is_mirrored_by_its_name_or_its_bones(tmp_path: Path) -> Non
     mirrored = np.ascontiguousarray(cut_out()[:, ::-1]), np.ascontiguousarray(film()[:, ::-1])
     write(tmp_path / "release" / "7" / "left", *mirrored)
     write(tmp_path / "release" / "8", *mirrored)
-    assert prepared(tmp_path / "release", tmp_path / "pairs") == ExitCode.DONE
+    assert prepared(tmp_path / "release", tmp_path / "pairs", "--workers", "2") == ExitCode.DONE
     for name in ("7-left", "8"):
         folder, facts = pair(tmp_path / "pairs", name)
         assert facts["side"] == "L"
