@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monai_xray2mri.commands.options import named_path
 from monai_xray2mri.errors import ExitCode, UsageError
+from monai_xray2mri.runtime.memory_pages import use_huge_pages
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
         UsageError: an unknown rung, a number that is too small, or the device does not exist.
         OutOfMemory: the process of a measurement was killed.
     """
+    use_huge_pages()
     import torch
 
     from monai_xray2mri.core.bundles import shipped_bundle

@@ -15,6 +15,7 @@ from monai_xray2mri.core.system import OUTPUT_OPTIONS, Outputs
 from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.errors import ExitCode, SomeCasesFailed, UsageError
 from monai_xray2mri.runtime.memory_pages import use_huge_pages
+from monai_xray2mri.runtime.processes import usable_cores
 
 if TYPE_CHECKING:
     from monai_xray2mri.cohort.planning import Manifest
@@ -40,7 +41,7 @@ def add_command(
         help="many studies to many results; goes on where it stopped",
         description=DISCLAIMER,
     )
-    _add_planning(parser, system)
+    _add_planning(parser, system, 1)
     add_options(parser, system.sampling_options)
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     add_options(parser, OUTPUT_OPTIONS)
@@ -61,7 +62,7 @@ def add_command(
         help="check all studies of a cohort before any computing",
         description=DISCLAIMER,
     )
-    _add_planning(plan, system)
+    _add_planning(plan, system, usable_cores())  # a check needs no model
     plan.set_defaults(run=run_plan)
 
     summary = commands.add_parser("cohort-summary", parents=[common], help="table and page of what came of a cohort")
@@ -70,14 +71,14 @@ def add_command(
     summary.set_defaults(run=run_summary)
 
 
-def _add_planning(parser: argparse.ArgumentParser, system: System) -> None:
+def _add_planning(parser: argparse.ArgumentParser, system: System, workers: int) -> None:
     parser.add_argument(
         "input", help="folder tree, DICOMDIR, table (.csv, .parquet: column path), or address of a DICOMweb server"
     )
     parser.add_argument("output", type=named_path, help="folder of the cohort")
     add_options(parser, system.request_options)
     add_bundle(parser)
-    parser.add_argument("--workers", type=int, default=1, help="processes, or Ray actors (default 1)")
+    parser.add_argument("--workers", type=int, default=workers, help="processes, or Ray actors (default %(default)s)")
     parser.add_argument(
         "--time-limit", type=float, default=1800.0, metavar="S", help="seconds of a study (default 1800)"
     )

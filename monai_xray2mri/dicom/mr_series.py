@@ -105,9 +105,13 @@ def build_images(
     if frame_of_reference is None and product.in_source_space:
         frame_of_reference = str(origin.header.FrameOfReferenceUID)
     with quiet():
-        images = [
-            kind(stored, SlicePlane.of_affine(affine, index), record, index + 1) for index, stored in enumerate(pixels)
-        ]
+        first = kind(pixels[0], SlicePlane.of_affine(affine, 0), record, 1)
+        known: dict[int, bytes] = {}
+        others = (
+            first.neighbor(pixels[index], SlicePlane.of_affine(affine, index), index + 1, known)
+            for index in range(1, len(pixels))
+        )
+        images = [first, *others]
         contents = (image.own_digest for image in images)
         digest = fingerprint(origin.provenance, frame_of_reference, *contents)
         for image in images:

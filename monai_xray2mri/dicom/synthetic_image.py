@@ -7,13 +7,16 @@ device serial number or unique device identifier is made up.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import highdicom as hd
 import numpy as np
-from pydicom import DataElement, Dataset
+from pydicom import DataElement
+from pydicom.filewriter import correct_ambiguous_vr
+from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import DA, TM, DSfloat
 
@@ -42,7 +45,7 @@ from monai_xray2mri.dicom.source import (
     copy_patient_and_study,
     source_moment,
 )
-from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid, encoded
+from monai_xray2mri.dicom.uids import deterministic_uid, elements_digest, encoded
 from monai_xray2mri.runtime.files import whole_directory
 
 MAX_STORED = 4095
@@ -51,6 +54,8 @@ MAX_STORED = 4095
 _UNNAMED = deterministic_uid("to be replaced by a hash of the content")
 _LOSSY_KEYWORDS = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 _OWN_UIDS = ("SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID")
+_OWN_TAGS = frozenset(map(Tag, (*_OWN_UIDS, "InstanceNumber", "PixelData")))
+"""What two images of a series never share."""
 
 
 @dataclass(frozen=True)
@@ -134,13 +139,39 @@ class SyntheticImage(hd.SOPClass):
         name_anatomy(self, series.product)
         self._set_pixels(pixels)
 
-    def content_digest(self) -> bytes:
-        """SHA-256 of everything but the image's own UIDs."""
-        content = Dataset()
-        for element in self:
-            if element.keyword not in _OWN_UIDS:
-                content.add(element)
-        return dataset_digest(content)
+    def content_digest(self, known: dict[int, bytes] | None = None) -> bytes:
+        """SHA-256 of everything but the image's own UIDs.
+
+        Args:
+            known: of images that share elements (:meth:`alike`), see
+                :func:`~monai_xray2mri.dicom.uids.elements_digest`; None: of this image alone.
+        """
+        if known is None:
+            correct_ambiguous_vr(self, True)
+        content = (element for element in self if element.keyword not in _OWN_UIDS)
+        return elements_digest(content, CHARACTER_SET, {} if known is None else known)
+
+    def alike(self, pixels: np.ndarray, instance_number: int) -> Self:
+        """Another image of the series, still without names.
+
+        Elements that do not differ are those of this image: who changes the value of one changes it for both.
+
+        Args:
+            pixels: [H,W] uint16 as in the constructor, of this image's shape.
+            instance_number: of the other image.
+
+        Raises:
+            ValueError: `pixels` has another shape, type or range.
+        """
+        _check_pixels(pixels, self.bits)
+        if pixels.shape != (self.Rows, self.Columns):
+            raise ValueError(f"Argument 'pixels' must be of {self.Rows} x {self.Columns}. Found {pixels.shape}.")
+        image = copy(self)
+        image._dict = {tag: element for tag, element in self._dict.items() if tag not in _OWN_TAGS}
+        image.file_meta = deepcopy(self.file_meta)
+        image.InstanceNumber = instance_number
+        image._set_stored(pixels)
+        return image
 
     def name_by(self, digest: bytes) -> None:
         """Set the image's own UIDs.
@@ -190,7 +221,10 @@ class SyntheticImage(hd.SOPClass):
         self.BitsAllocated, self.BitsStored, self.HighBit = 16, self.bits, self.bits - 1
         self.PixelRepresentation = 0
         self.WindowCenter, self.WindowWidth = self.window
-        self.PixelData = pixels.astype("<u2").tobytes()
+        self._set_stored(pixels)
+
+    def _set_stored(self, pixels: np.ndarray) -> None:
+        self.add_new("PixelData", "OW", pixels.astype("<u2").tobytes())
 
 
 def write_images(directory: Path, images: Sequence[SyntheticImage]) -> list[Path]:

@@ -44,8 +44,10 @@ SAMPLER_OPTIONS: Final = (
 """The fields of :class:`~monai_xray2mri.diffusion.sampler_settings.SamplerSettings`, in their order."""
 
 DTYPE: Final = Option(
-    "dtype", str, "type that the networks compute in; auto is float32 (docs/diffusion/sampling.md)", "auto",
-    choices=("auto", "float32", "bfloat16", "float16"),
+    "dtype", str,
+    "type that the networks compute in; auto is float32, hardware is bfloat16 where the device multiplies it, else "
+    "float32 (docs/diffusion/sampling.md)",
+    "auto", choices=("auto", "float32", "bfloat16", "float16", "hardware"),
 )  # fmt: skip
 CHUNK: Final = Option(
     "chunk", int, "slices computed together; bounds the memory, not the result", 25, low=1, high=512, metavar="N",

@@ -7,8 +7,26 @@ from contextlib import contextmanager
 from typing import Final
 
 import torch
+from torch import nn
+
+from monai_xray2mri.runtime.devices import computes_bfloat16
 
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def chosen_dtype(option: str, network: nn.Module) -> str:
+    """The type that an option names: ``auto`` is float32, ``hardware`` what the network's device is fastest in.
+
+    Args:
+        option: a choice of :data:`~monai_xray2mri.diffusion.options.DTYPE`.
+        network: where it lies decides about ``hardware``: bfloat16 where the device multiplies it, else float32.
+
+    Returns:
+        A key of :data:`DTYPES`, which goes into the record of the result.
+    """
+    if option == "hardware":
+        return "bfloat16" if computes_bfloat16(next(network.parameters()).device) else "float32"
+    return "float32" if option == "auto" else option
 
 
 @contextmanager

@@ -1,10 +1,15 @@
-"""Processes that a process has started, on Linux; elsewhere none are found."""
+"""Cores that a process may use; and on Linux, the processes that it has started: elsewhere none are found."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: those that it is bound to, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def children_of(process: int) -> list[int]:

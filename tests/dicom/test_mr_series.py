@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
+from monai_xray2mri.core.identity import fingerprint
 from monai_xray2mri.dicom.burn_in import word_mask
 from monai_xray2mri.dicom.mr_image import SlicePlane, SyntheticMRImage
-from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.mr_series import build_images, build_mr_series
 from monai_xray2mri.dicom.source import anonymous_source
-from monai_xray2mri.dicom.synthetic_image import SeriesRecord, stored_pixels, write_images
+from monai_xray2mri.dicom.synthetic_image import SeriesRecord, labeled_pixels, stored_pixels, write_images
+from monai_xray2mri.dicom.uids import dataset_digest, encoded
+from monai_xray2mri.dicom.uncertainty import UncertaintyImage
+from monai_xray2mri.types import Volume
 from tests.helpers.designed_pixels import DESIGNED
 from tests.helpers.dicom_objects import LEFT, RIGHT, WEIGHTS, origin, small
 
@@ -159,3 +163,28 @@ def test_a_long_provenance_is_cut_to_what_dicom_holds(tmp_path, phantom, film, d
     text = dcmread(path).ContributingEquipmentSequence[0].ContributionDescription
     assert len(text) <= 1024 and text.endswith(" ...") and WEIGHTS in text
     assert dciodvfy(path) == []
+
+
+@pytest.mark.parametrize("kind", [SyntheticMRImage, UncertaintyImage])
+def test_slices_made_from_their_neighbor_are_those_made_alone(
+    kind: type[SyntheticMRImage], phantom: Volume, film: Dataset, report: Dataset
+) -> None:
+    record = SeriesRecord(RIGHT, origin(film, report), 7, "content")
+    pixels = labeled_pixels(phantom.voxels[:3], "corner")
+    made = build_images(kind, pixels, phantom.affine, record)
+    alone = [
+        kind(stored, SlicePlane.of_affine(phantom.affine, index), record, index + 1)
+        for index, stored in enumerate(pixels)
+    ]
+    assert [one.own_digest for one in made] == [other.own_digest for other in alone]
+    digest = fingerprint(record.origin.provenance, None, *(image.own_digest for image in alone))
+    for one, other in zip(made, alone, strict=True):
+        other.name_by(digest)
+        assert encoded(one) == encoded(other)
+    content = Dataset()
+    content.update({element.tag: element for element in alone[1] if not element.keyword.endswith("InstanceUID")})
+    content.StudyInstanceUID = alone[1].StudyInstanceUID
+    del content.FrameOfReferenceUID
+    assert dataset_digest(content) == alone[1].own_digest
+    with pytest.raises(ValueError, match="must be of 256 x 256"):
+        made[0].alike(np.zeros((4, 4), np.uint16), 4)

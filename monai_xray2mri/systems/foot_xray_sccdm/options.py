@@ -113,6 +113,8 @@ def foot_sampling(network: DifferenceDiffusion, **options: Any) -> FootSampling:
     Raises:
         UsageError: an option is unknown or out of range, or guidance is combined with a variant.
     """
+    from monai_xray2mri.diffusion.precision import chosen_dtype  # needs torch, which a list of options does not
+
     require_known(options, SAMPLING_OPTIONS)
     given = {name: value for name, value in options.items() if value is not None}
     replace(STEPS, high=network.schedule.steps).check(given.get("steps"))
@@ -128,5 +130,5 @@ def foot_sampling(network: DifferenceDiffusion, **options: Any) -> FootSampling:
             f"guidance {sampler.guidance:g}, variant {refinement.variant}",
             "Choose guidance 1 or variant none.",
         )
-    dtype = "float32" if chosen["dtype"] == "auto" else chosen["dtype"]
+    dtype = chosen_dtype(chosen["dtype"], network)
     return FootSampling(chosen["seed"], chosen["samples"], refinement, sampler, dtype)

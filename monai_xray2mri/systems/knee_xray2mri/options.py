@@ -188,6 +188,7 @@ def knee_sampling(network: SliceDiffusion, faster: FasterParts | None = None, **
     Raises:
         UsageError: an option is unknown or out of range, or asks for what the bundle does not bring.
     """
+    from monai_xray2mri.diffusion.precision import chosen_dtype
     from monai_xray2mri.systems.knee_xray2mri.faster import FasterParts
 
     require_known(options, SAMPLING_OPTIONS)
@@ -201,7 +202,7 @@ def knee_sampling(network: SliceDiffusion, faster: FasterParts | None = None, **
     if chosen["decoder"] == "small":
         parts.require_small_decoder()
     sampler = network.settings.altered(**settings)
-    dtype = "float32" if chosen["dtype"] == "auto" else chosen["dtype"]
+    dtype = chosen_dtype(chosen["dtype"], network)
     slices = chosen["slices"] or network.slices
     return KneeSampling(
         chosen["seed"], chosen["samples"], slices, sampler, dtype, chosen["chunk"], chosen["fast"], chosen["decoder"]

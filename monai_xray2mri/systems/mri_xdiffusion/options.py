@@ -138,6 +138,8 @@ def slice_sampling(network: CrossSectionDiffusion, **options: Any) -> SliceSampl
     Raises:
         UsageError: an option is unknown or out of range, or there are other than three views in the three planes.
     """
+    from monai_xray2mri.diffusion.precision import chosen_dtype  # needs torch, which a list of options does not
+
     require_known(options, SAMPLING_OPTIONS)
     given = {name: value for name, value in options.items() if value is not None}
     if given.get("directions") == "planes":
@@ -149,5 +151,5 @@ def slice_sampling(network: CrossSectionDiffusion, **options: Any) -> SliceSampl
     chosen = chosen_options(SAMPLING_OPTIONS, given)
     names = ("seed", "views", "directions", "aggregate", "augment", "refine", "keep_input")
     sampler = network.settings.altered(**{option.name: chosen[option.name] for option in (STEPS, *_OTHERS)})
-    dtype = "float32" if chosen["dtype"] == "auto" else chosen["dtype"]
+    dtype = chosen_dtype(chosen["dtype"], network)
     return SliceSampling(**{name: chosen[name] for name in names}, sampler=sampler, dtype=dtype, chunk=chosen["chunk"])
