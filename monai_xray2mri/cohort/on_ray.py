@@ -7,6 +7,7 @@ to another one, and what has a result is not done again.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -126,6 +127,7 @@ def _blocks(studies: Sequence[Study], actors: int) -> Iterator[Any]:
 def _connect(ray: Any, address: str | None, actors: int) -> None:
     try:
         if address is None:
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of this package reports to anybody
             ray.init(num_cpus=actors + 1, include_dashboard=False, configure_logging=False, log_to_driver=False)
             return
         host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -133,6 +135,7 @@ def _connect(ray: Any, address: str | None, actors: int) -> None:
             socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
         ray.init(address=address, log_to_driver=False)
     except Exception as error:
+        ray.shutdown()  # a cluster that started in part would live on until this process ends
         raise UsageError(
             "Ray cluster", "must answer", type(error).__name__, "Check its address, or leave it out for this machine."
         ) from error

@@ -148,7 +148,8 @@ def run(options: argparse.Namespace) -> int:
                     print(f"xray2mri: the budget ended stage {stage} at step {done} of {wanted}; --resume goes on",
                           file=sys.stderr)  # fmt: skip
                 break
-    print(weights)
+    if os.environ.get("RANK", "0") == "0":  # torchrun starts this command several times
+        print(weights)
     return ExitCode.DONE
 
 

@@ -22,7 +22,7 @@ import pytest
 from monai_xray2mri.cli import main
 from monai_xray2mri.cohort import work
 from monai_xray2mri.cohort.deaths import Deaths
-from monai_xray2mri.cohort.engine import run_here, running
+from monai_xray2mri.cohort.engine import Share, run_here, running
 from monai_xray2mri.cohort.planning import JOURNAL, MANIFEST, Manifest, Planning, plan_cohort
 from monai_xray2mri.cohort.sharing import divide
 from monai_xray2mri.cohort.summary import summarize
@@ -115,7 +115,7 @@ def test_a_study_that_hangs_is_set_aside(negative: Cohort, tmp_path: Path) -> No
     assert found.keys() == {"done", "set aside"} and "took longer than 1 s" in found["set aside"]
 
 
-def test_files_are_equal_whatever_the_shards(negative: Cohort, tmp_path: Path) -> None:
+def test_files_are_equal_whatever_the_shards_and_their_order(negative: Cohort, tmp_path: Path) -> None:
     write_pictures(tmp_path / "in", *(f"picture_{number}" for number in range(12)))
     negative.plan()
     negative.run()
@@ -126,6 +126,11 @@ def test_files_are_equal_whatever_the_shards(negative: Cohort, tmp_path: Path) -
         seen = [{row["study"] for row in negative.run(Shard(number, shards))} for number in range(1, shards + 1)]
         assert sum(map(len, seen)) == 12
         assert results_of(negative.output) == whole
+    shutil.rmtree(negative.output / "results")
+    job = negative.job()
+    left = negative.share(job).left
+    run_here(job, Share(len(left), left[::-1]), 1, Limits(), lambda rows: None)
+    assert results_of(negative.output) == whole
 
 
 def test_work_is_divided_by_cost() -> None:

@@ -13,6 +13,8 @@ from monai_xray2mri.systems.knee_xray2mri.records import Synthesis
 from monai_xray2mri.types import Box, Radiograph
 
 _MARGIN, _CAPTION = 12, 26
+_FINER = 2
+"""How many times finer than the panel a film is before it is drawn, at least."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,18 @@ def preview(synthesis: Synthesis, pictures: Pictures | None = None) -> Image.Ima
 def film_with_box(radiograph: Radiograph, box: Box) -> Image.Image:
     """The whole film as RGB at panel height, window between its 1st and 99th percentile, with the region marked.
 
+    Of a film that is much larger than the panel, means of blocks are drawn, and the window is that of every few pixels.
     Of a region that reaches beyond the film the border of the film is marked there.
     """
     pixels = radiograph.pixels
-    low, high = np.percentile(pixels, (1, 99))
-    gray = pixels - low
+    rows, columns = pixels.shape
+    scale, step = HEIGHT / rows, max(1, rows // (_FINER * HEIGHT))
+    low, high = np.percentile(pixels[::step, ::step], (1, 99))
+    gray = np.asarray(Image.fromarray(pixels).reduce(step)) - low  # a tenth of the numbers of a large film
     gray /= max(float(high - low), 1e-6)
-    scale = HEIGHT / pixels.shape[0]
-    size = (max(1, round(pixels.shape[1] * scale)), HEIGHT)
-    film = picture(gray).resize(size, Image.Resampling.LANCZOS).convert("RGB")
-    last_row, last_column = pixels.shape[0] - 1, pixels.shape[1] - 1
+    size, whole = (max(1, round(columns * scale)), HEIGHT), (0.0, 0.0, columns / step, rows / step)
+    film = picture(gray).resize(size, Image.Resampling.LANCZOS, whole).convert("RGB")
+    last_row, last_column = rows - 1, columns - 1
     corners = (
         max(box.left, 0),
         max(box.top, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +22,12 @@ class KneeResult(Synthesis):
     """The synthetic MR of one knee, which can be saved: a :class:`~monai_xray2mri.core.system.Result`."""
 
     def numbers(self) -> dict[str, float]:
-        """Joint space widths in mm as a segmenter sees them in the volume; none where the grid is not OAI's.
+        """Joint space widths in mm as a segmenter sees them in the volume, and how far samples spread.
 
-        ``joint_space_medial_mm`` and ``joint_space_lateral_mm``, NaN where no joint is found
-        (:mod:`monai_xray2mri.knee.measures.joint_space`; the error on true volumes is in docs/evaluation/benchmark.md).
+        ``joint_space_medial_mm`` and ``joint_space_lateral_mm``, NaN where no joint is found, not there where the grid
+        is not OAI's (:mod:`monai_xray2mri.knee.measures.joint_space`; the error on true volumes is in
+        docs/evaluation/benchmark.md). Of several samples ``spread_mean``, the standard deviation over all voxels, and
+        where the interval is calibrated ``interval_half_width_mean``; both in units of the intensity range.
 
         Raises:
             WeightsError: the segmenter's weights are missing or damaged.
@@ -33,10 +36,19 @@ class KneeResult(Synthesis):
 
         voxels, affine = _as_right_knee(self.volume, self.case.side)
         try:
-            found = joint_space_from_volume(voxels, affine)
+            widths = joint_space_from_volume(voxels, affine)
         except ValueError:  # other slices than OAI's
+            return self._spread()
+        return {"joint_space_medial_mm": widths["M"], "joint_space_lateral_mm": widths["L"], **self._spread()}
+
+    def _spread(self) -> dict[str, float]:
+        if self.uncertainty is None:
             return {}
-        return {"joint_space_medial_mm": found["M"], "joint_space_lateral_mm": found["L"]}
+        mean, interval = float(self.uncertainty.voxels.mean()), self.provenance.get("interval")
+        found = {"spread_mean": round(mean, 6)}
+        if isinstance(interval, Mapping):
+            found["interval_half_width_mean"] = round(interval["scale"] * (mean + interval["floor"]), 6)
+        return found
 
     def save(self, folder: Path | str, outputs: Outputs | None = None) -> ResultFolder:
         """Write what ``xray2mri synthesize`` writes for this knee: ``knee_right`` or ``knee_left`` below a folder.

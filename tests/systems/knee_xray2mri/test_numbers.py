@@ -51,3 +51,13 @@ def test_other_grids_have_no_numbers(knee):
     sparse = affine.copy()
     sparse[:3, 2] *= 5
     assert as_result(voxels[::5], sparse, Side.RIGHT).numbers() == {}
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [(None, {}), ({"scale": 2.0, "floor": 0.01, "level": 0.9}, {"interval_half_width_mean": 0.1})],
+)
+def test_the_spread_of_samples_and_its_interval_are_numbers(interval, expected):
+    spread = Volume(np.full((2, 4, 4), 0.04, np.float32), np.eye(4))
+    result = KneeResult(SimpleNamespace(side=Side.RIGHT), spread, spread, (), {"interval": interval})
+    assert result.numbers() == pytest.approx({"spread_mean": 0.04, **expected})
