@@ -350,7 +350,7 @@ def failure_code(text: str) -> str:
         ("Association Rejected", "peer-rejects-association"),
         ("abort", "peer-aborted"),
         ("presentation context", "peer-takes-no-such-object"),
-        ("disk|storage area|Disk", "archive-full"),
+        ("disk|storage area|Disk|Cannot write to file", "archive-full"),
         ("network protocol", "peer-network"),
         ("plugin engine", "web-server-failed"),  # all that the DICOMweb plug-in says
     )

@@ -61,6 +61,8 @@ class OrthancDouble(Tap):
         self.log: list[dict[str, object]] = []
         self.peers: dict[str, Peer] = {}
         self.transactions: dict[str, str] = {}
+        self.is_full = False
+        self._unwritten: list[Callable[[], object]] = []
 
     # What senders and people do.
 
@@ -77,6 +79,20 @@ class OrthancDouble(Tap):
     def of_study(self, study: str) -> list[Held]:
         """What a study holds."""
         return [held for held in self.instances.values() if held.study == study]
+
+    def restart(self) -> None:
+        """It is started again: what a full disk lost of small files, it has not any more."""
+        for lose in self._unwritten:
+            lose()
+        self._unwritten.clear()
+
+    def _write(self, content: bytes, lose: Callable[[], object]) -> httpx.Response | None:
+        """The disk, as Orthanc 1.10.1 uses it: full, it loses a small file unseen and refuses a larger one."""
+        if self.is_full and len(content) >= 8000:
+            return httpx.Response(500, json={"Details": "Cannot write to file"})
+        if self.is_full:
+            self._unwritten.append(lose)
+        return None
 
     # Requests.
 
@@ -197,6 +213,9 @@ class OrthancDouble(Tap):
             return httpx.Response(404)
         if not _matches(request, self.attachments.get((study, number))):
             return httpx.Response(409)
+        refused = self._write(request.content, lambda: self.attachments.update({(study, number): b""}))
+        if refused is not None:
+            return refused
         self.attachments[study, number] = request.content
         return httpx.Response(200)
 
@@ -204,6 +223,9 @@ class OrthancDouble(Tap):
         return self._of(name, lambda held: httpx.Response(200, text=hashlib.md5(held.content).hexdigest()))
 
     def _post(self, request: httpx.Request) -> httpx.Response:
+        refused = self._write(request.content, lambda: setattr(self.instances[identifier], "content", b""))
+        if refused is not None:
+            return refused
         identifier, new = self._store(request.content, "RestApi", "")
         held = self.instances[identifier]
         return _json({"ID": identifier, "ParentStudy": held.study, "Status": "Success" if new else "AlreadyStored"})

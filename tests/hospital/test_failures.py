@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from io import BytesIO
+
 import pytest
+from pydicom import dcmread
 
 from monai_xray2mri.hospital.record import State
-from monai_xray2mri.hospital.settings import (
-    RetrySettings,
-)
+from monai_xray2mri.hospital.settings import AnswerSettings, RetrySettings
 from tests.helpers.hospital_system import film
 from tests.helpers.ward import QUIET_S, Ward
 
@@ -48,3 +50,19 @@ def test_an_archive_that_is_full_gets_the_result_when_it_has_room():
     ward.orthanc.fault = lambda method, path: 0
     ward.settle(worker, 700)
     ward.check_answered_once(study)
+
+
+def test_a_full_disk_that_takes_small_files_for_stored_loses_no_answer():
+    ward = Ward(answers=AnswerSettings(refusals="report"))
+    study = ward.orthanc.receive(film("one", ImagerPixelSpacing=None))
+    ward.orthanc.is_full = True
+    worker = ward.worker()
+    ward.settle(worker)
+    assert ward.record(study).code == "archive-full" and not ward.results(study, "SR")
+    ward.orthanc.is_full = False
+    ward.settle(worker, 700)
+    ward.orthanc.restart()
+    (instance,) = ward.manifest(study).instances
+    (stored,) = (held.content for held in ward.orthanc.of_study(study) if held.metadata["Origin"] == "RestApi")
+    assert ward.state(study) is State.REFUSED and hashlib.md5(stored).hexdigest() == instance.digest
+    assert dcmread(BytesIO(stored)).SOPInstanceUID == instance.uid

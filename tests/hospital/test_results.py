@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import hashlib
+from io import BytesIO
 
+import pytest
+from pydicom import dcmread
+
+from monai_xray2mri.dicom.uids import deterministic_uid
 from monai_xray2mri.hospital.maker import MakingFailed
-from monai_xray2mri.hospital.record import Manifest, Record, State
+from monai_xray2mri.hospital.record import LOSABLE, Manifest, Record, State
 from monai_xray2mri.hospital.results import result_of
 from monai_xray2mri.hospital.settings import KEYS
 from tests.helpers.hospital_system import film
@@ -17,6 +22,23 @@ def test_a_file_of_another_study_is_never_stored(tmp_path):
     with pytest.raises(MakingFailed) as caught:
         result_of([tmp_path / "film.dcm"], [], "2.25.1")
     assert caught.value.code == "other-study"
+
+
+def test_small_objects_are_padded_alike_and_say_the_same(tmp_path):
+    content = film("one")
+    (tmp_path / "film.dcm").write_bytes(content)
+    first, second = (result_of([tmp_path / "film.dcm"], [], str(deterministic_uid("one"))) for _ in range(2))
+    (instance,) = first.instances
+    padded = first.content(instance)
+    assert len(content) < LOSABLE <= len(padded) and padded == second.content(instance)
+    assert instance.digest == hashlib.md5(padded).hexdigest()
+    read = dcmread(BytesIO(padded))
+    assert len(read.pop("DataSetTrailingPadding").value) % 2 == 0
+    assert read == dcmread(BytesIO(content))
+
+
+def test_what_a_result_consists_of_is_never_a_small_file():
+    assert len(Manifest("f", "done", ()).encode()) >= LOSABLE
 
 
 def test_an_instance_that_orthanc_files_elsewhere_is_deleted_again():

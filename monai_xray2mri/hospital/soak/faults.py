@@ -6,7 +6,6 @@ import random
 import socket
 import struct
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -94,9 +93,7 @@ class Faults:
         timer.start()
 
     def _kill_orthanc(self) -> None:
-        self._site.orthanc.kill()
-        time.sleep(0.5)
-        self._site.orthanc.start()
+        self._site.restart_orthanc()
 
     def _take_destination_away(self) -> None:
         self._site.peer.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ class Verdict:
     Attributes:
         received: studies that were sent.
         ends: how they ended.
-        lost: studies without the end that they must have, with what they have instead.
+        lost: studies without the end that they must have, with what they have instead, or with damaged instances.
         doubled: studies with another result than the one that is written down.
         wrong_patient: instances at another patient or study than that of their source.
         undelivered: studies whose result the destination does not have.
@@ -61,7 +62,7 @@ def end_of(orthanc: OrthancProcess, study: SoakStudy) -> str:
 
 
 def judge(orthanc: OrthancProcess, peer: Peer, studies: Sequence[SoakStudy], logs: Iterable[Path]) -> Verdict:
-    """Judge every study."""
+    """Judge every study by what Orthanc's disk holds: Orthanc was started again, so that its cache hides nothing."""
     verdict, latencies = Verdict(received=len(studies)), list[float]()
     known = {study.uid: study.patient for study in studies}
     for study in studies:
@@ -99,8 +100,12 @@ def _judge_result(orthanc: OrthancProcess, peer: Peer, study: SoakStudy, name: s
         metadata = orthanc.ask(f"/instances/{instance['ID']}/metadata?expand") or {}
         if metadata.get("Origin") == "RestApi":
             ours.add(instance["ID"])
-    written = {one.id for one in manifest.instances} if manifest is not None else set[str]()
-    if ours != written:
+    written = {one.id: one.digest for one in manifest.instances} if manifest is not None else {}
+    if ours != set(written):
         verdict.doubled.append(f"{name}: {len(ours)} stored, {len(written)} written down")
+    for identifier, digest in written.items():
+        file = orthanc.client.get(f"/instances/{identifier}/file").content
+        if hashlib.md5(file, usedforsecurity=False).hexdigest() != digest:
+            verdict.lost.append(f"{name}: an instance of its result is not what was stored")
     if manifest is not None and not {one.uid for one in manifest.instances} <= set(peer.taken):
         verdict.undelivered.append(name)

@@ -136,6 +136,12 @@ class Site:
         """The state of a study; None where it has none."""
         return record_of(self.orthanc, study.orthanc)
 
+    def restart_orthanc(self) -> None:
+        """End Orthanc as a power cut does, and start it again."""
+        self.orthanc.kill()
+        time.sleep(0.5)
+        self.orthanc.start()
+
     def close(self) -> None:
         """End everything."""
         for worker in self.workers:

@@ -47,6 +47,7 @@ class Soak:
                     time.sleep(1)
             self._faults.heal()
             self._wait(sent)
+            site.restart_orthanc()
             verdict = judge(site.orthanc, site.peer, sent, site.logs)
         finally:
             site.close()
