@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from monai_xray2mri.systems.mri_xdiffusion.alignment import NearestSlices
-from monai_xray2mri.systems.mri_xdiffusion.data.sources import SectionSource
 from monai_xray2mri.systems.mri_xdiffusion.planes import plane_rotation, section_grid, view_places
+from monai_xray2mri.systems.mri_xdiffusion.sections import SectionSource
 
 _NUGGET = 1e-3
 """Variance of a slice's own noise, as a share: two slices in one place share the weight, and C can be solved."""

@@ -8,7 +8,9 @@ its pixels the volume really holds. Losses and averages count no others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -61,6 +63,23 @@ class SampledVolume:
         # Batches lie along the first axis of the grid: one volume serves all.
         values = F.grid_sample(voxels, within[None], padding_mode="border", align_corners=False)[0, 0]
         return values * known, known
+
+
+class SectionSource(Protocol):
+    """Volumes that can be cut anywhere."""
+
+    def __len__(self) -> int:
+        """Number of volumes."""
+        ...
+
+    @property
+    def acquired(self) -> np.ndarray:
+        """Lowest and highest (x, y, z) that was acquired of each volume, [N,2,3], in halves of the cube's side."""
+        ...
+
+    def sections(self, volume: int, place: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
+        """Sections of a volume at places [S,10]: [S,pixels,pixels] in [0,1], and where they are known, bool."""
+        ...
 
 
 def turn(volume: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:

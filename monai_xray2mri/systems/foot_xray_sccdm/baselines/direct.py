@@ -59,8 +59,8 @@ class RegressionBatch(ForwardDiffusion):
         self, batch: dict[str, Tensor], device: Any = None, non_blocking: bool = False, **_: Any
     ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[()], dict[str, Tensor]]:
         """(zeros, (target, weight), no arguments, keyword arguments of the module); see the base class."""
-        batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
-        z_0, image_latent = self.latents(batch)
-        t, _, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
-        given, weight = self.given(batch, z_0, image_latent, torch.ones_like(keep), torch.ones_like(known))
-        return torch.zeros_like(z_0), (z_0, weight), (), {"t": torch.zeros_like(t), **given}
+        moved = {name: value.to(device, non_blocking=non_blocking) for name, value in batch.items()}
+        z_0, image_latent = self.latents(moved)
+        t, _eps, keep, known = (value.to(z_0.device) for value in self.draw(z_0))
+        given, weight = self.given(moved, z_0, image_latent, torch.ones_like(keep), torch.ones_like(known))
+        return torch.zeros_like(z_0), (z_0, weight), (), given | {"t": torch.zeros_like(t)}

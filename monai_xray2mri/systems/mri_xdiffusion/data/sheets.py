@@ -7,9 +7,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from monai_xray2mri.systems.mri_xdiffusion.data.sources import SectionSource
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.planes import places, plane_rotation, poses, ticks
+from monai_xray2mri.systems.mri_xdiffusion.sections import SectionSource
 
 SHOWN: Final = 7
 """Sections of a volume on a sheet, evenly over the middle three quarters of its depth."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,23 +13,6 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.simulation.cones import SPLITS, draw_cones
 from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
 from monai_xray2mri.systems.mri_xdiffusion.planes import section_grid
-
-
-class SectionSource(Protocol):
-    """Volumes that can be cut anywhere."""
-
-    def __len__(self) -> int:
-        """Number of volumes."""
-        ...
-
-    @property
-    def acquired(self) -> np.ndarray:
-        """Lowest and highest (x, y, z) that was acquired of each volume, [N,2,3], in halves of the cube's side."""
-        ...
-
-    def sections(self, volume: int, place: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
-        """Sections of a volume at places [S,10]: [S,pixels,pixels] in [0,1], and where they are known, bool."""
-        ...
 
 
 class ConeSections:
@@ -58,11 +40,11 @@ class ConeSections:
 
     @property
     def acquired(self) -> np.ndarray:
-        """See :class:`SectionSource`: all of the cube."""
+        """See :class:`~monai_xray2mri.systems.mri_xdiffusion.sections.SectionSource`: all of the cube."""
         return np.tile(np.array([[-1.0] * 3, [1.0] * 3]), (len(self), 1, 1))
 
     def sections(self, volume: int, place: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
-        """See :class:`SectionSource`."""
+        """See :class:`~monai_xray2mri.systems.mri_xdiffusion.sections.SectionSource`."""
         values = self.cones[volume : volume + 1].values(section_grid(place, pixels)[None])[0]
         return values, torch.ones_like(values, dtype=torch.bool)
 
@@ -96,10 +78,10 @@ class StoredSections:
 
     @property
     def acquired(self) -> np.ndarray:
-        """See :class:`SectionSource`."""
+        """See :class:`~monai_xray2mri.systems.mri_xdiffusion.sections.SectionSource`."""
         return self.store.array("acquired")[self.rows]
 
     def sections(self, volume: int, place: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
-        """See :class:`SectionSource`."""
+        """See :class:`~monai_xray2mri.systems.mri_xdiffusion.sections.SectionSource`."""
         values, known = self.store.sampled(self.rows[volume]).sections(place, pixels)
         return values / 255, known

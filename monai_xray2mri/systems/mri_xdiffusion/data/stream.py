@@ -11,8 +11,8 @@ from torch import Tensor
 
 from monai_xray2mri.core.random_streams import draw_generator
 from monai_xray2mri.errors import UsageError
-from monai_xray2mri.systems.mri_xdiffusion.data.sources import SectionSource
 from monai_xray2mri.systems.mri_xdiffusion.planes import places, plane_rotation, poses, random_rotations, ticks
+from monai_xray2mri.systems.mri_xdiffusion.sections import SectionSource
 
 _PLANES = torch.stack([plane_rotation(axis) for axis in range(3)])
 
