@@ -50,9 +50,15 @@ class RealOrthanc(OrthancProcess):
         ]
 
     def datasets(self, study: str, modality: str = "MR") -> dict[str, bytes]:
-        """Data sets of a study by SOP Instance UID, byte by byte but for the group 0002, which senders write anew."""
+        """Data sets of a study by SOP Instance UID, byte by byte but for what senders write anew or leave away.
+
+        That is group 0002, and Data Set Trailing Padding, which Orthanc does not send by C-STORE.
+        """
         found = {}
         for content in self.files(study, modality):
             header = dcmread(BytesIO(content))
-            found[str(header.SOPInstanceUID)] = content[144 + header.file_meta.FileMetaInformationGroupLength :]
+            dataset = content[144 + header.file_meta.FileMetaInformationGroupLength :]
+            if "DataSetTrailingPadding" in header:
+                dataset = dataset[: -12 - len(header["DataSetTrailingPadding"].value)]
+            found[str(header.SOPInstanceUID)] = dataset
         return found
