@@ -15,9 +15,10 @@ from monai.bundle import ConfigWorkflow
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.training.order import BatchOrder, Division
+from monai_xray2mri.training.plotting import read_log
 from monai_xray2mri.training.watch import EvenOrder
 from monai_xray2mri.training.weights import save_state
-from tests.training.conftest import SMALL
+from tests.training.conftest import END_OF_RUN, SMALL
 
 RunStage = Callable[..., ConfigWorkflow]
 # Plain gradient descent: the weights tell the gradients, where AdamW would amplify their rounding.
@@ -53,8 +54,11 @@ def test_micro_batches_add_up(files: list[str], name: str, run_stage: RunStage, 
         assert_same_training(tmp_path / "one", tmp_path / "seed", name)
 
 
-def test_two_processes_train_as_one(run_stage: RunStage, bundle: Path, knees: Path, tmp_path: Path) -> None:
-    run_stage(["train"], knees, start(tmp_path / "one"), **STEPS)
+def test_two_processes_train_as_one_and_one_goes_on_for_them(
+    run_stage: RunStage, bundle: Path, knees: Path, tmp_path: Path
+) -> None:
+    steps = {**STEPS, "iterations": 4, "log_interval": 1}
+    run_stage(["train"], knees, start(tmp_path / "one"), **steps)
     output = start(tmp_path / "two")
     configurations = [str(bundle / "configs" / f"{name}.json") for name in ("inference", "train", "multi_gpu_train")]
     options = {
@@ -63,8 +67,9 @@ def test_two_processes_train_as_one(run_stage: RunStage, bundle: Path, knees: Pa
         "output_dir": str(output),
         "precision": "$None",
         **SMALL,
-        **STEPS,
+        **steps,
         "accumulate": 2,
+        END_OF_RUN: 2,
     }
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
@@ -73,8 +78,13 @@ def test_two_processes_train_as_one(run_stage: RunStage, bundle: Path, knees: Pa
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=bundle, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert_same_training(tmp_path / "one", output, "model.pt")
     assert torch.load(output / "denoiser_checkpoint.pt", weights_only=True)["step"] == 2
+    run_stage(["train"], knees, output, **steps, resume=True)
+    assert_same_training(tmp_path / "one", output, "model.pt")
+    one, two = (read_log(folder / "denoiser.jsonl") for folder in (tmp_path / "one", output))
+    assert [line["iteration"] for line in two] == [1, 2, 3, 4]  # one process writes
+    assert [line["loss"] for line in two] == pytest.approx([line["loss"] for line in one], rel=1e-4)
+    assert all(line["images_per_second"] > 0 for line in two)
 
 
 def parts(batch_size: int, accumulate: int, world: int, epoch: int = 0, first: int = 0) -> list[list[int]]:
