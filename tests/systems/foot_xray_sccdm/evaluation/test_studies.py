@@ -170,6 +170,25 @@ def test_claims_compare_networks_of_equal_updates(setting: FootSetting) -> None:
     assert claims_table({}, setting) is None
 
 
+def test_distances_of_distributions_are_compared_on_feet_drawn_anew(setting: FootSetting) -> None:
+    rng = np.random.default_rng(0)
+    true = rng.standard_normal((12, 4))
+    far = {name: 2.0 for name in PUBLISHED} | {EQUAL: 0.05, "small": 1.0, comparison.TRUE: 0.0}
+    rows = [
+        made(name, seed, moments=(true[seed] + shift).tolist()) for name, shift in far.items() for seed in range(12)
+    ]
+    table = claims_table({"comparison": rows}, setting)
+    assert table is not None
+    found = {row[0]: row[-2:] for row in table.rows}
+    assert found["best FID of all"][1] == HOLDS and found["best FID of all"][0].startswith("CycleGAN: +")
+    assert found["FID"][0].endswith("on other features, 12 feet") and found["FID"][1] == OPEN
+    assert found["LPIPS"][1] == ABSENT  # its published weights were not given
+    few = claims_table(
+        {"comparison": [row for row in rows if int(row["case"]) < 4] + [made(EQUAL, 9, ssim=1)]}, setting
+    )
+    assert few is None  # four feet have no covariance of four features
+
+
 def test_a_low_completeness_is_held_against_the_error_of_the_angle(setting: FootSetting) -> None:
     rows = [
         made(method, seed, kcc=kcc, hva_error=error)

@@ -34,7 +34,7 @@ SKIN: Final = "what the skin tells"
 TONES: Final = {"very light to intermediate": (28.0, 90.0), "tan": (10.0, 28.0), "brown to dark": (-90.0, 10.0)}
 """Skin tones by individual typology angle in degrees (Chardon et al. 1991), coarsely."""
 GRADES: Final = ("normal", "mild", "moderate", "severe")
-_SHOWN: Final = 6
+_SHOWN: Final = 10
 """Feet on the picture sheet."""
 
 
