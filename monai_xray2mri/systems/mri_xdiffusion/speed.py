@@ -40,12 +40,13 @@ _BATCH: Final = 16
 _VOLUMES: Final = 8
 
 
-def volume(names: tuple[str, ...], views: int, bundle: Path, device: str) -> Job:
+def volume(names: tuple[str, ...], views: int, steps: int, bundle: Path, device: str) -> Job:
     """A job that draws a volume from one slice, as ``xray2mri synthesize`` does, with weights at random.
 
     Args:
         names: configurations after the bundle's own: ``("cones",)``.
         views: of the volume.
+        steps: of the sampler, whatever the bundle's own: the bars are stated for these.
         bundle: whose configurations these are.
         device: where to compute.
     """
@@ -55,7 +56,7 @@ def volume(names: tuple[str, ...], views: int, bundle: Path, device: str) -> Job
     pose = poses(places(torch.eye(3)[None], torch.zeros(1)))[None]
     given = SliceView(torch.rand(1, 1, size, size) * 2 - 1, pose, "benchmark")
     draw_cube(network, given, slice_sampling(network, steps=1))  # kernels are chosen
-    return partial(draw_cube, network, given, slice_sampling(network, views=views))
+    return partial(draw_cube, network, given, slice_sampling(network, views=views, steps=steps))
 
 
 def training(names: tuple[str, ...], bundle: Path, device: str) -> Job:
@@ -127,9 +128,9 @@ _CONES: Final = ("cones",)
 _MEMORY_MB: Final = 1500.0
 
 PARTS: Final[Mapping[str, Part]] = {
-    "cone_view": Part("view of a cone, 64^3, 8 steps", "s", partial(volume, _CONES, 1), Bar(4.0), _MEMORY_MB),
-    "knee_view": Part("view of a knee, 96^3, 10 steps", "s", partial(volume, (), 1), Bar(15.0), _MEMORY_MB),
-    "knee_5_views": Part("knee from 5 views", "s", partial(volume, (), 5), Bar(75.0), _MEMORY_MB),
+    "cone_view": Part("view of a cone, 64^3, 8 steps", "s", partial(volume, _CONES, 1, 8), Bar(4.0), _MEMORY_MB),
+    "knee_view": Part("view of a knee, 96^3, 10 steps", "s", partial(volume, (), 1, 10), Bar(15.0), _MEMORY_MB),
+    "knee_5_views": Part("knee from 5 views, 10 steps", "s", partial(volume, (), 5, 10), Bar(75.0), _MEMORY_MB),
     "cone_training": Part("training on cones", "sections/s", partial(training, _CONES), Bar(25.0, "at least")),
     "knee_training": Part("training on knees", "sections/s", partial(training, ()), Bar(25.0, "at least")),
     "paper_call": Part("one call of the paper's U-Net", "GFLOP", paper_call, Bar(176.3, "is"), timed=False),
