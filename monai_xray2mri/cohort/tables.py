@@ -162,11 +162,6 @@ class LastRows(Mapping[Key, dict[str, Any]]):
         paths: the files; of rows that follow each other in time, an earlier file holds the earlier.
         key: of a row; None for a row that does not count.
         rank: of a row; a row replaces those of its key with a lower or equal rank.
-
-    Example:
-        >>> last = LastRows([Path("log.jsonl")], lambda row: row.get("study"))  # doctest: +SKIP
-        >>> last["3f2a"]["status"]  # doctest: +SKIP
-        'done'
     """
 
     def __init__(

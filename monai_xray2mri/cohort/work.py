@@ -108,6 +108,9 @@ def outcome(
     }  # fmt: skip
 
 
+_WRITTEN = "written by a process that died before it could say so"
+
+
 def load(job: Job) -> None:
     """Load what the studies of a run share, so that the first one need not wait for it."""
     _loaded(job.bundle, job.device)
@@ -125,6 +128,8 @@ def synthesize(job: Job, study: Study) -> list[dict[str, Any]]:
     layout = LAYOUTS[job.layout]
     rows: list[dict[str, Any]] = []
     missing = study.missing(job.output, layout)
+    if not missing:  # given out again because its process died: after it wrote the results, and before it could say so
+        return [outcome(study.study, case, "done", remarks=[_WRITTEN]) for case in study.cases]
     try:
         system = system_of(job.bundle)
         predictor = _loaded(job.bundle, job.device)
