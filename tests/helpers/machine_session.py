@@ -13,7 +13,6 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pydicom import dcmread
 
@@ -21,7 +20,7 @@ from monai_xray2mri.hospital.record import Manifest, Record
 from monai_xray2mri.hospital.settings import Destination, OrthancSettings
 from monai_xray2mri.hospital.soak.judge import record_of
 from monai_xray2mri.hospital.soak.peer import OUT_OF_RESOURCES, Peer
-from tests.helpers.hospital_machine import ANSWERS, Hospital
+from tests.helpers.hospital_machine import ANSWERS, EXAMPLES, Hospital
 from tests.helpers.hospital_system import InlineMaker
 from tests.helpers.orthanc_double import Held
 from tests.helpers.orthanc_session import raise_loopback
@@ -32,15 +31,6 @@ from tests.helpers.ward import settings as ward_settings
 
 PEER_PORT = 11112
 MANY = 10_000
-CHOICES = settings(
-    max_examples=25,
-    stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=False,
-)
 
 
 class TappedOrthanc(Tap):
@@ -148,7 +138,7 @@ def main() -> None:
             if not process.has_own_clock:
                 print(json.dumps({"missing": "libfaketime"}))
                 return
-            run_state_machine_as_test(RealHospital, settings=CHOICES)
+            run_state_machine_as_test(RealHospital, settings=EXAMPLES)
         finally:
             peer.stop()
             process.kill()

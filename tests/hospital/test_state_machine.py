@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.helpers.dicom_objects import played_with_orthanc
-from tests.helpers.hospital_machine import Hospital
+from tests.helpers.hospital_machine import EXAMPLES, Hospital
 
 TestHospital = Hospital.TestCase
-TestHospital.settings = settings(
-    max_examples=25,
-    stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+TestHospital.settings = EXAMPLES
 
 
 def test_the_same_holds_over_a_real_orthanc():

@@ -123,14 +123,19 @@ class Site:
         Raises:
             TimeoutError: Orthanc takes nothing.
         """
+        last: Exception | None = None
         for _ in range(_ATTEMPTS):
             try:
                 if send(content, self.orthanc.dicom, self.orthanc.title):
                     return
-            except (OSError, RuntimeError, ValueError):
-                pass
+            except (
+                OSError,
+                RuntimeError,
+                ValueError,
+            ) as error:  # Orthanc is being killed or started: a fault of the soak
+                last = error
             time.sleep(1)
-        raise TimeoutError("Orthanc takes nothing")
+        raise TimeoutError("Orthanc takes nothing") from last
 
     def record(self, study: SoakStudy) -> Record | None:
         """The state of a study; None where it has none."""
