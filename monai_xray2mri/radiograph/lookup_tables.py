@@ -37,7 +37,7 @@ class LookUpTable:
     remarks: tuple[str, ...] = ()
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """The entries of values, [H,W] float64."""
+        """The entries of values of any shape: float64 of that shape."""
         places = np.clip(np.rint(values).astype(np.int64) - self.first, 0, len(self.entries) - 1)
         result: np.ndarray = self.entries[places]
         return result

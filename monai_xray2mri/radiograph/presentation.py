@@ -4,11 +4,14 @@ The order is that of PS3.4 N.2: stored values, Modality LUT, VOI LUT, Presentati
 bright, in [0,1], whatever the file's own polarity. A table or window that cannot be applied, or that leaves nothing to
 see of what the pixels show, is passed over with a remark that says which and why: next come the other tables, the
 windows, and the range of the pixels.
+
+A film has millions of pixels of a few thousand values: all is worked out once for each stored value that occurs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from pydicom import Dataset
@@ -22,7 +25,23 @@ LEAST_RANGE, FEWEST_GRAYS = 0.02, 16
 """Distance of the 1st and 99th percentile of [0,1], and different values, below which a picture shows nothing."""
 
 Shown = tuple[np.ndarray, float, float]
-"""[H,W] float64 values and the range that they may take."""
+"""[N] float64, what each stored value becomes, and the range that it may take."""
+
+
+@dataclass(frozen=True)
+class _Occurring:
+    """The stored values that occur.
+
+    Attributes:
+        stored: [N] int32, rising.
+        seen: [N] bool, which are no padding; all are if nothing else occurs.
+        sample: [M] places in ``stored`` of pixels that lie evenly over the image: it has many more than are needed to
+            tell whether it shows something.
+    """
+
+    stored: np.ndarray
+    seen: np.ndarray
+    sample: np.ndarray
 
 
 def present_bone_bright(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -35,59 +54,66 @@ def present_bone_bright(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarra
     Returns:
         [H,W] float32 in [0,1], padding 0; and remarks.
     """
-    padding = padding_of(stored, dataset)
-    seen = padding if padding.all() else ~padding
-    values, modality_remarks = _modality(stored, dataset, seen)
-    (shown, low, high), voi_remarks = _voi(values, dataset, seen)
-    bright = shown - low  # in place from here on: a film has 12 million pixels
-    bright /= max(high - low, 1e-12)
-    np.clip(bright, 0, 1, out=bright)
+    lowest = int(stored.min())
+    places = stored.astype(np.intp) - lowest
+    occurs = np.zeros(int(places.max()) + 1, dtype=bool)
+    occurs[places] = True
+    known = (np.flatnonzero(occurs) + lowest).astype(np.int32)
+    padding = padding_of(known, dataset)
+    step = max(1, min(stored.shape) // 256)
+    sample = np.cumsum(occurs)[places[::step, ::step].ravel()] - 1
+    film = _Occurring(known, padding if padding.all() else ~padding, sample)
+    values, modality_remarks = _modality(film, dataset)
+    (shown, low, high), voi_remarks = _voi(values, dataset, film)
+    bright = np.clip((shown - low) / max(high - low, 1e-12), 0, 1)
     inverted, remarks = _polarity(dataset)
     if inverted:
-        np.subtract(1, bright, out=bright)
+        bright = 1 - bright
     bright[padding] = 0
-    return bright.astype(np.float32), (*remarks, *modality_remarks, *voi_remarks)
+    table = np.zeros(len(occurs), dtype=np.float32)
+    table[occurs] = bright
+    return table[places], (*remarks, *modality_remarks, *voi_remarks)
 
 
-def _modality(stored: np.ndarray, dataset: Dataset, seen: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Apply the first Modality LUT that can be, else the rescale: [H,W] float64 values."""
+def _modality(film: _Occurring, dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Apply the first Modality LUT that can be, else the rescale: [N] float64 values."""
     remarks = list[str]()
     for number, item in enumerate(dataset.get("ModalityLUTSequence") or [], start=1):
         try:
-            table = read_table(item, _is_little_endian(dataset)).shifted(stored)
-            values = table.apply(stored)
-            _require_something(_by_range(values, seen), stored, seen)
+            table = read_table(item, _is_little_endian(dataset)).shifted(film.stored)
+            values = table.apply(film.stored)
+            _require_something(_by_range(values, film), film.stored, film)
         except Unusable as error:
             remarks.append(f"Modality LUT Sequence (0028,3000), item {number}, is not applied: {error}")
         else:
             return values, (*remarks, *table.remarks)
-    values, rescale_remarks = rescale(stored, dataset)
+    values, rescale_remarks = rescale(film.stored, dataset)
     return values, (*remarks, *rescale_remarks)
 
 
-def _voi(values: np.ndarray, dataset: Dataset, seen: np.ndarray) -> tuple[Shown, tuple[str, ...]]:
+def _voi(values: np.ndarray, dataset: Dataset, film: _Occurring) -> tuple[Shown, tuple[str, ...]]:
     """Apply the first VOI transformation that can be and shows something, else the range of the pixels.
 
     Args:
-        values: [H,W] output of the modality LUT.
+        values: [N] output of the modality LUT.
         dataset: the header.
-        seen: [H,W] bool, where there is no padding.
+        film: its stored values.
     """
     if is_for_processing(dataset) and dataset.get("PixelIntensityRelationship") == "LIN":
-        values = np.log1p(np.maximum(values - values[seen].min(initial=0), 0))  # attenuation adds up in the log
-        return _by_range(values, seen), ()
+        values = np.log1p(np.maximum(values - values[film.seen].min(initial=0), 0))  # attenuation adds up in the log
+        return _by_range(values, film), ()
     windows, remarks = windows_of(dataset)
     said = list[str]()
     for name, apply in _transformations(dataset, windows):
         try:
             shown, own_remarks = apply(values)
-            _require_something(shown, values, seen)
+            _require_something(shown, values, film)
         except Unusable as error:
             said.append(f"{name} is not applied: {error}")
         else:
             window_remarks = remarks if name.startswith("window") else ()
             return shown, (*said, *own_remarks, *window_remarks)
-    return _by_range(values, seen), (*said, *remarks)
+    return _by_range(values, film), (*said, *remarks)
 
 
 def _transformations(
@@ -115,21 +141,20 @@ def _transformations(
         yield str(window), by_window(window)
 
 
-def _by_range(values: np.ndarray, seen: np.ndarray) -> Shown:
-    shown = values[seen]
+def _by_range(values: np.ndarray, film: _Occurring) -> Shown:
+    shown = values[film.seen]
     return values, float(shown.min()), float(shown.max())
 
 
-def _require_something(shown: Shown, values: np.ndarray, seen: np.ndarray) -> None:
+def _require_something(shown: Shown, values: np.ndarray, film: _Occurring) -> None:
     """Raise Unusable for a picture that shows nothing, if the values that it was made of do."""
-    if not _shows_something(shown, seen) and _shows_something(_by_range(values, seen), seen):
+    if not _shows_something(shown, film) and _shows_something(_by_range(values, film), film):
         raise Unusable("it leaves nothing to see of what the pixels show")
 
 
-def _shows_something(shown: Shown, seen: np.ndarray) -> bool:
+def _shows_something(shown: Shown, film: _Occurring) -> bool:
     values, low, high = shown
-    step = max(1, min(values.shape) // 256)  # a film has many more pixels than are needed
-    sample = values[::step, ::step][seen[::step, ::step]]
+    sample = values[film.sample[film.seen[film.sample]]]
     if sample.size < FEWEST_GRAYS or high <= low:
         return False
     first, last = np.percentile(np.clip(sample, low, high), (1, 99))

@@ -15,8 +15,6 @@ from monai_xray2mri.radiograph.lookup_tables import Unusable
 FUNCTIONS: Final = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 """VOI LUT Function (0028,1056); the first is meant where it is absent."""
 
-_LARGEST_TABLE: Final = 2**16
-
 
 @dataclass(frozen=True)
 class Window:
@@ -47,7 +45,7 @@ class Window:
             raise Unusable(f"its width must be {'at least 1' if least else 'above 0'}")
 
     def apply(self, values: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, float, float]:
-        """Apply it: [H,W] float64, and the range that results may have.
+        """Apply it to values of any shape: float64 of that shape, and the range that results may have.
 
         pydicom is given this window alone: a number of another one may be unreadable, and with the rescale slope it
         would scale the output range of the window, which turns the image over where the slope is negative.
@@ -60,22 +58,8 @@ class Window:
         alone.PixelRepresentation = dataset.get("PixelRepresentation") or 0
         with np.errstate(over="ignore"):  # a sigmoid far outside of its window
             low, high = apply_voi_lut(np.array([-1e12, 1e12]), alone)
-            if self.function.startswith("LINEAR") and (table := _whole_numbers(values)) is not None:
-                shown = np.asarray(apply_voi_lut(table, alone), dtype=np.float64)[(values - table[0]).astype(np.intp)]
-            else:
-                shown = np.asarray(apply_voi_lut(values, alone), dtype=np.float64)
+            shown = np.asarray(apply_voi_lut(values, alone), dtype=np.float64)
             return shown, float(low), float(high)
-
-
-def _whole_numbers(values: np.ndarray) -> np.ndarray | None:
-    """All whole numbers in the range of values, if the values are such and are many more; else None.
-
-    A film has millions of pixels of a few thousand values: a window is worked out once for each value.
-    """
-    low, high = float(values.min()), float(values.max())
-    if not high - low < min(_LARGEST_TABLE, values.size / 4) or not (values == np.rint(values)).all():
-        return None
-    return np.arange(low, high + 1)
 
 
 def windows_of(dataset: Dataset) -> tuple[list[Window], tuple[str, ...]]:
@@ -110,11 +94,11 @@ def rescale(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, tuple[str
     """Apply Rescale Slope and Intercept, if both are there and turn the values into others.
 
     Args:
-        stored: [H,W] stored values.
+        stored: stored values, of any shape.
         dataset: the header.
 
     Returns:
-        [H,W] float64, and a remark if they are not applied.
+        float64 of that shape, and a remark if they are not applied.
     """
     values = stored.astype(np.float64)
     slopes, intercepts = (numbers_of(dataset, keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))

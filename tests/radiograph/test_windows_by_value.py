@@ -1,34 +1,36 @@
-"""A window that is worked out once for each value gives what pydicom gives for each pixel, bit for bit."""
+"""A window that is worked out once for each stored value gives what pydicom gives for each pixel, bit for bit."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from pydicom import Dataset
+from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-from monai_xray2mri.radiograph import windows
-from monai_xray2mri.radiograph.windows import Window
+from monai_xray2mri.radiograph.presentation import present_bone_bright
 
 
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
-@pytest.mark.parametrize("slope", [1.0, -1.0, 0.37])
-def test_by_value_is_by_pixel(function: str, slope: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    values = np.random.default_rng(0).integers(-50, 4096, (300, 200)).astype(np.float64) * slope
+@pytest.mark.parametrize("slope", [1.0, 0.37])
+def test_by_value_is_by_pixel(function: str, slope: float) -> None:
+    stored = np.random.default_rng(0).integers(-50, 4096, (300, 200)).astype(np.int32)
     header = Dataset()
-    header.PhotometricInterpretation, header.BitsStored = "MONOCHROME1", 12
-    window = Window(0, 1800.5 * slope, 2200.0, function)
-    shown, low, high = window.apply(values, header)
-    monkeypatch.setattr(windows, "_whole_numbers", lambda _: None)
-    expected, *limits = window.apply(values, header)
-    assert np.array_equal(shown, expected)
-    assert [low, high] == limits
+    header.PhotometricInterpretation, header.BitsStored, header.PixelRepresentation = "MONOCHROME1", 13, 1
+    header.RescaleSlope, header.RescaleIntercept = slope, 0
+    header.WindowCenter, header.WindowWidth, header.VOILUTFunction = 1800.5 * slope, 2200.0 * slope, function
+    header.PixelPaddingValue = 17
+    by_pixel = apply_voi_lut(apply_modality_lut(stored, header), _without_rescale(header))
+    ends = apply_voi_lut(np.array([-1e12, 1e12]), _without_rescale(header))
+    expected = 1 - np.clip((by_pixel - ends[0]) / (ends[1] - ends[0]), 0, 1)
+    expected[stored == 17] = 0
+    assert (expected > 0.5).any() and (expected < 0.5).any()
+    shown, remarks = present_bone_bright(stored, header)
+    assert np.array_equal(shown, expected.astype(np.float32)) and not remarks
 
 
-def test_what_is_not_whole_or_not_much_is_worked_out_by_pixel() -> None:
-    whole = np.arange(1000.0).repeat(8).reshape(80, 100)
-    table = windows._whole_numbers(whole)
-    assert table is not None and np.array_equal(table, np.arange(1000.0))
-    assert windows._whole_numbers(whole + 0.5) is None
-    assert windows._whole_numbers(whole * 1e6) is None
-    assert windows._whole_numbers(np.arange(100.0).reshape(10, 10)) is None
-    assert windows._whole_numbers(np.array([[0.0, np.nan]] * 50)) is None
+def _without_rescale(header: Dataset) -> Dataset:
+    """pydicom would scale the output range of the window by the slope, too."""
+    alone = Dataset()
+    alone.update(header)
+    del alone.RescaleSlope, alone.RescaleIntercept
+    return alone
