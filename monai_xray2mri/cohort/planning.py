@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from monai_xray2mri.cohort.tables import (
 from monai_xray2mri.core.bundles import bundle_version
 from monai_xray2mri.core.options import chosen_options
 from monai_xray2mri.errors import InputRefused, UsageError, describe_unexpected
-from monai_xray2mri.runtime.files import lock_folder
+from monai_xray2mri.runtime.files import lock_folder, require_free
 from monai_xray2mri.runtime.worker import Died, Limits
 from monai_xray2mri.runtime.workers import as_they_come
 from monai_xray2mri.systems.registry import system_of
@@ -88,29 +89,37 @@ def plan_cohort(
         The manifest, a Parquet file of :data:`~.tables.MANIFEST_COLUMNS`, sorted by study.
 
     Raises:
-        UsageError: the input cannot be read, the output cannot be written, or holds a plan of other options.
+        UsageError: the input cannot be read or holds no study; the output cannot be written, or holds a plan of other
+            options. A plan that is there stays as it is.
     """
-    output.mkdir(parents=True, exist_ok=True)
+    system = system_of(planning.bundle)
+    system.request(**planning.options)  # a wrong option is an error of the call, not of every study
+    found = find_studies(planning.source, system.request_options, workers, output)
+    require_free(output, ())
     with lock_folder(output):
         journal = output / JOURNAL
-        done = _begin(journal, planning)
-        system = system_of(planning.bundle)
-        system.request(**planning.options)  # a wrong option is an error of the call, not of every study
-        found = find_studies(planning.source, system.request_options, workers, output)
+        done = _checked_before(journal, planning)
+        first = next(found, None)
+        if first is None:
+            raise UsageError(
+                "input", "must hold at least one study", "none",
+                "Give DICOM files, pictures or volumes, or a table with rows; a server: another query.",
+            )  # fmt: skip
+        if done is None:  # not before: an input that was mistyped must not bind the output to itself
+            append_line(journal, {"plan": planning.record()})
         current = set[str]()
-        for row in _checked(planning, found, done, current, workers, limits):
+        for row in _checked(planning, chain((first,), found), done or {}, current, workers, limits):
             append_line(journal, row)
             progress()
         return _write(output / MANIFEST, journal, current, planning)
 
 
-def _begin(journal: Path, planning: Planning) -> dict[str, str]:
-    """Name and fingerprint of the studies that the journal holds; writes its first line."""
+def _checked_before(journal: Path, planning: Planning) -> dict[str, str] | None:
+    """Name and fingerprint of the studies that the journal holds; None where there is no journal yet."""
     lines = lines_of(journal)
     first = next(lines, None)
     if first is None:
-        append_line(journal, {"plan": planning.record()})
-        return {}
+        return None
     require_same(first.get("plan", {}), planning)
     return {row["study"]: row["fingerprint"] for row in lines if "fingerprint" in row}
 
@@ -141,6 +150,8 @@ def _checked(
 
     def tasks() -> Iterator[tuple[Found, str]]:
         for found in studies:
+            if found.study in current:  # a server may name a study twice while others arrive
+                continue
             current.add(found.study)
             stamp = fingerprint(found, planning.source)
             if done.get(found.study) != stamp:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from monai_xray2mri.cohort.server import fetch_study, is_server, studies_on_server
 from monai_xray2mri.cohort.tables import arrow, open_parquet, rows_of
@@ -24,6 +24,9 @@ from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.unopened import archive_kind
 from monai_xray2mri.errors import InputRefused, UsageError, Xray2MRIError
 from monai_xray2mri.runtime.workers import Workers
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 """Ends of names of files that are a source by themselves, where no DICOM file lies beside them."""
@@ -199,24 +202,36 @@ def _one(root: Path, name: str) -> tuple[str, int, str | None, str]:
 
 
 def _in_dicomdir(path: Path) -> Iterator[Found]:
+    from pydicom import dcmread
     from pydicom.fileset import FileSet
 
-    try:
-        with quiet():
-            instances = list(FileSet(path))
-            names = [(str(one.StudyInstanceUID), Path(one.path)) for one in instances]
-    except Exception as error:  # a damaged directory fails anywhere in the parser
-        raise UsageError(
-            "input DICOMDIR", "must be a readable directory of a file set", type(error).__name__,
-            "Give the folder of the files in its place.",
-        ) from error  # fmt: skip
     studies: dict[str, list[str]] = {}
     root = path.parent.resolve()
-    for uid, file in names:
-        studies.setdefault(uid, []).append(file.resolve().relative_to(root).as_posix())
+    try:
+        with quiet():
+            for one in FileSet(path):
+                name = Path(one.path).resolve().relative_to(root).as_posix()
+                studies.setdefault(str(one.StudyInstanceUID), []).append(name)
+            lost = _lost_files(root, dcmread(path))
+    except Exception as error:  # a damaged directory fails anywhere in the parser
+        found = "a file outside its folder" if isinstance(error, PermissionError) else type(error).__name__
+        raise UsageError(
+            "input DICOMDIR", "must be a readable directory of a file set", found,
+            "Give the folder of the files in its place.",
+        ) from error  # fmt: skip
     for uid in sorted(studies):
         files = tuple(sorted(studies[uid]))
         yield Found(study_name(uid), _shown(files), files, megabytes=_megabytes(root, files))
+    for name in lost:
+        refusal = InputRefused(f"file {name}", "must be where DICOMDIR says", "nothing there", "Copy it there.")
+        yield Found(study_name(f"file {name}"), name, (name,), refusal=refusal)
+
+
+def _lost_files(root: Path, directory: Dataset) -> list[str]:
+    """Files that a DICOMDIR names and that are not there; a file set leaves them out without a word."""
+    parts = [record.ReferencedFileID for record in directory.DirectoryRecordSequence if "ReferencedFileID" in record]
+    names = {part if isinstance(part, str) else "/".join(part) for part in parts}
+    return sorted(name for name in names if not (root / name).is_file())
 
 
 def _megabytes(root: Path, files: Sequence[str]) -> float:
@@ -271,12 +286,18 @@ def _table_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         with pa.csv.open_csv(path, convert_options=pa.csv.ConvertOptions(column_types=texts)) as reader:
             for batch in reader:
                 yield from batch.to_pylist()
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise _no_table(path, error) from error
 
 
 def _no_table(path: Path, error: Exception) -> UsageError:
-    return UsageError(f"table {path.name}", "must be a CSV file with rows of equal length", type(error).__name__)
+    """What is wrong with a CSV file, without the row that the reader quotes."""
+    known = {"invalid UTF8": "another encoding", "Expected": "a row of another length", "Empty CSV": "an empty file"}
+    found = next((said for text, said in known.items() if text in str(error)), type(error).__name__)
+    return UsageError(
+        f"table {path.name}", "must be a CSV file in UTF-8 with rows of equal length", found,
+        'Save it again as "CSV UTF-8", or as Parquet.',
+    )  # fmt: skip
 
 
 def _of_row(

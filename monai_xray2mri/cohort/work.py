@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -157,27 +157,34 @@ def synthesize(job: Job, study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def _one_case(job: Job, study: str, case: str, make: Any) -> dict[str, Any]:
+def _one_case(job: Job, study: str, case: str, make: Callable[[], Result]) -> dict[str, Any]:
     """Make, measure and save one case."""
-    draft = job.drafts / f"{socket.gethostname()}_{os.getpid()}"
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        result: Result = make()
+        result = make()
         measures = result.numbers() if job.measure and isinstance(result, Measured) else {}
-        layout = LAYOUTS[job.layout]
-        written = result.save(draft, layout.outputs(job.outputs))
-        layout.put(written.directory, job.output / layout.place(study, case))
+        _save(job, study, case, result)
         return outcome(study, case, "done", measures=measures, remarks=result.case.remarks)
-    except OSError as error:
-        reason = UsageError(
-            "output", "must be writable", error.strerror or type(error).__name__, "Make room and run again."
-        )
-        return outcome(study, case, "failed", str(reason), reason.rule)
     except Xray2MRIError as error:
         return outcome(study, case, "refused" if isinstance(error, InputRefused) else "failed", str(error), error.rule)
     except Exception as error:  # its text may quote the input
         return outcome(study, case, "failed", describe_unexpected(error))
+
+
+def _save(job: Job, study: str, case: str, result: Result) -> None:
+    """Put a result in its place, whole or not at all.
+
+    Raises:
+        UsageError: the output cannot be written.
+    """
+    layout, draft = LAYOUTS[job.layout], job.drafts / f"{socket.gethostname()}_{os.getpid()}"
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        written = result.save(draft, layout.outputs(job.outputs))
+        layout.put(written.directory, job.output / layout.place(study, case))
+    except OSError as error:
+        found = error.strerror or type(error).__name__
+        raise UsageError("output", "must be writable", found, "Make room and run again.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     settings = read_settings(options.settings, os.environ, {key: str(value) for key, value in given.items() if value})
     system = system_of(settings.model.bundle or default_bundle())
     model = model_options(settings, system, os.environ)
+    audit = Audit(Path(settings.log.audit_file) if settings.log.audit_file else None, "xray2mri")
     archive = Archive(settings.orthanc)
     stop = threading.Event()
     _stop_on_signal(stop)
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
             print(json.dumps({**found, "version": maker.version, "system": system.name}, indent=2))
             return ExitCode.DONE
         clear_scratch()
-        events.add(Audit(Path(settings.log.audit_file) if settings.log.audit_file else None, "xray2mri"))
+        events.add(audit)
         board = Board(_viewer(settings))
         worker = Worker(
             archive,

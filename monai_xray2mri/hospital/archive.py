@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import ssl
 from calendar import timegm
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,6 +115,7 @@ class Archive:
             base_url=settings.url.rstrip("/"),
             auth=(settings.username, settings.password) if settings.username else None,
             timeout=settings.timeout_s,
+            verify=True if settings.ca_file is None else ssl.create_default_context(cafile=settings.ca_file),
             trust_env=False,  # a proxy of the environment must not see patients' images
             transport=transport,
         )
@@ -366,4 +368,7 @@ def moment(text: str) -> float:
 
 
 def _unreachable(error: Exception) -> Unreachable:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        found, remedy = "a certificate that is not trusted", "Check orthanc.ca_file, and the host in orthanc.url."
+        return Unreachable("Orthanc", "must show a certificate that is trusted", found, remedy, code="certificate")
     return Unreachable("Orthanc", "must answer", type(error).__name__, "Check orthanc.url.", code="unreachable")

@@ -97,17 +97,21 @@ class Record:
         return self.state in FINAL
 
     def encode(self) -> bytes:
-        """JSON below 1 KB, with a nonce, so that equal states differ; the text is cut where it must be."""
-        text = self.text[:_LONGEST_TEXT]
-        while len(content := self._encoded(text)) > MOST_BYTES and text:
-            text = text[: len(text) * 3 // 4]
+        """JSON below 1 KB, with a nonce, so that equal states differ.
+
+        What people read is cut where it must be: first the text, then the trouble. The rest is below 1 KB because the
+        settings limit the number of destinations and the length of their names.
+        """
+        text, trouble = self.text[:_LONGEST_TEXT], self.trouble[:_LONGEST_TEXT]
+        while len(content := self._encoded(text, trouble)) > MOST_BYTES and (text or trouble):
+            text, trouble = text[: len(text) * 3 // 4], trouble if text else trouble[: len(trouble) * 3 // 4]
         return content
 
-    def _encoded(self, text: str) -> bytes:
-        values = {
-            name: value for name, value in asdict(replace(self, text=text)).items() if value not in ("", 0, {}, False)
-        }
+    def _encoded(self, text: str, trouble: str) -> bytes:
+        words = replace(self, text=text, trouble=trouble)
+        values = {name: value for name, value in asdict(words).items() if value not in ("", 0, {}, False)}
         values["lease"], values["due"] = round(self.lease), round(self.due)
+        values |= {name: round(values[name], 1) for name in ("began", "ended") if name in values}
         values |= {"v": 1, "n": secrets.token_hex(6)}
         return json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -8,6 +8,7 @@ Secrets come from files (``orthanc.password_file``, ``page.token_file``) or from
 from __future__ import annotations
 
 import re
+import ssl
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -20,9 +21,10 @@ from monai_xray2mri.core.options import Option
 from monai_xray2mri.core.system import OUTPUT_OPTIONS, Outputs, System
 from monai_xray2mri.errors import UsageError
 
-_MOST_DESTINATIONS = 6
-_LONGEST_NAME = 24
-"""Characters of a destination's name: the state of a study names all of them within 1 KB."""
+_MOST_DESTINATIONS: Final = 6
+_MOST_COMMITMENTS: Final = 3
+_LONGEST_NAME: Final = 24
+"""Characters of a destination's name. The state of a study names all destinations and transactions within 1 KB."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class OrthancSettings:
     url: str = ""
     username: str = ""
     password: str = field(default="", repr=False)
+    ca_file: Path | None = None
     metadata: int = 4001
     timeout_s: float = 120.0
     viewer: str = ""
@@ -149,6 +152,7 @@ KEYS: Final = (
     Option("orthanc.url", str, "address of Orthanc's REST interface, e.g. http://orthanc:8042"),
     Option("orthanc.username", str, "user of Orthanc", ""),
     Option("orthanc.password_file", Path, "file that holds the user's password"),
+    Option("orthanc.ca_file", Path, "certificates (PEM) that an https address is checked with; none: the public ones"),
     Option("orthanc.metadata", int, "number of the worker's metadata and attachment", 4001, low=1024, high=65535),
     Option("orthanc.timeout_s", float, "seconds that Orthanc may take for one answer", 120.0, low=1, high=3600),
     Option(
@@ -230,6 +234,7 @@ def read_settings(
         values[secret] = _secret(key, values.pop(key), environment.get(variable(secret), ""))
     values["studies.since"] = _moment(values["studies.since"])
     _require_address(values["orthanc.url"])
+    _require_certificates(values["orthanc.ca_file"], values["orthanc.url"])
     values["model.request"], values["model.sampling"] = tables["model.request"], tables["model.sampling"]
     values["model.outputs"] = Outputs(
         **_read_table("model.outputs", tables["model.outputs"], OUTPUT_OPTIONS, environment)
@@ -312,11 +317,14 @@ def _secret(key: str, file: Path | None, text: str) -> str:
     if file is None:
         return text
     try:
-        return file.read_text().strip()
+        secret = file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"setting {key}", "must name a readable file", type(error).__name__, "Check the secret."
         ) from error
+    if not secret:
+        raise UsageError(f"setting {key}", "must name a file with a secret in it", "an empty file", "Write it again.")
+    return secret
 
 
 def _moment(text: str | None) -> datetime:
@@ -330,11 +338,30 @@ def _moment(text: str | None) -> datetime:
 
 
 def _require_address(text: str | None) -> None:
-    parts = urlsplit(text or "")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        found = "nothing" if not text else "a user in it" if parts.username or parts.password else text[:80]
-        remedy = "Write http://HOST:PORT; a user has keys of its own."
-        raise UsageError("setting orthanc.url", "must be an http or https address", found, remedy)
+    what, rule = "setting orthanc.url", "must be an http or https address"
+    remedy = "Write http://HOST:PORT; a user has keys of its own."
+    try:
+        parts = urlsplit(text or "")
+        named = parts.hostname and (parts.port is None or parts.port)
+    except ValueError as error:  # a port or an IPv6 address that is none; its text may hold a password
+        raise UsageError(what, rule, "a host or port that is none", remedy) from error
+    if parts.username or parts.password:
+        raise UsageError(what, rule, "a user in it", remedy)
+    if parts.scheme not in ("http", "https") or not named:
+        raise UsageError(what, rule, (text or "nothing")[:80], remedy)
+
+
+def _require_certificates(file: Path | None, url: str) -> None:
+    if file is None:
+        return
+    what = "setting orthanc.ca_file"
+    if urlsplit(url).scheme != "https":
+        raise UsageError(what, "needs an https address in orthanc.url", "http", "Leave it out, or turn TLS on.")
+    try:
+        ssl.create_default_context(cafile=file)
+    except OSError as error:  # ssl.SSLError is one
+        found = "no certificate" if isinstance(error, ssl.SSLError) else error.strerror or "an error"
+        raise UsageError(what, "must name a readable file of certificates", found, "Give them as PEM.") from error
 
 
 _DESTINATION: Final = (
@@ -357,6 +384,11 @@ def _destinations(entries: object, environment: Mapping[str, str]) -> tuple[Dest
     if len({one.name for one in found}) < len(found) or len(found) > _MOST_DESTINATIONS:
         rule = f"must be at most {_MOST_DESTINATIONS} with different names"
         raise UsageError("setting destinations", rule, ", ".join(one.name for one in found))
+    asked = [one.name for one in found if one.commitment]
+    if len(asked) > _MOST_COMMITMENTS:
+        rule = f"must ask at most {_MOST_COMMITMENTS} for storage commitment"
+        remedy = "Ask those that keep results for good."
+        raise UsageError("setting destinations", rule, ", ".join(asked), remedy)
     return found
 
 
@@ -365,7 +397,7 @@ def _destination(number: int, row: object) -> Destination:
     if not isinstance(row, Mapping):
         raise UsageError(f"setting {where}", "must be a table", type(row).__name__, "Write [[destinations]].")
     values = _read_table(where, row, _DESTINATION, {})
-    if not re.fullmatch(rf"[\w.-]{{1,{_LONGEST_NAME}}}", values["name"] or ""):
+    if not re.fullmatch(rf"[\w.-]{{1,{_LONGEST_NAME}}}", values["name"] or "", re.ASCII):
         rule = f"must be 1 to {_LONGEST_NAME} letters, digits, hyphens, dots or underscores"
         raise UsageError(
             f"setting {where}.name", rule, str(values["name"])[:40], "Rename it in Orthanc's configuration."

@@ -85,13 +85,14 @@ class Worker:
         self._seen: dict[tuple[str, str], tuple[str, float]] = {}
         self._begun: deque[float] = deque()
         self._next_sweep, self._next_poll, self._change = 0.0, 0.0, -1
-        self.beat, self.ready = clock(), False
+        self.beat, self.ready, self._running = clock(), False, False
 
     # The loop.
 
     def run(self) -> None:
         """Work until the worker is told to stop."""
         self._tell("started", worker=self.name, version=self._maker.version)
+        self._running = True
         failures = 0
         while not self.stop.is_set():
             self.beat = self._clock()
@@ -99,7 +100,7 @@ class Worker:
                 wait = self.step()
                 self.ready = True
                 if failures:
-                    self._tell("archive-back", seconds=failures)
+                    self._tell("archive-back", failures=failures)
                 failures = 0
             except Unreachable as error:
                 failures, self.ready = failures + 1, False
@@ -107,6 +108,7 @@ class Worker:
                 if failures in (1, 5) or failures % 100 == 0:
                     self._tell("archive-unreachable", code=error.code, failures=failures)
             self.stop.wait(wait)
+        self._running = False
         self._tell("stopped", worker=self.name)
 
     def step(self) -> float:
@@ -157,12 +159,17 @@ class Worker:
         self._agenda[study] = self._clock()
 
     def abandon(self) -> None:
-        """Let the study in hand go, from another thread: its state says how far it came, the next worker goes on."""
+        """Let the study in hand go, from another thread: its state says how far it came, the next worker goes on.
+
+        To be called right before the process ends.
+        """
         lease = self._lease
         if lease is not None and not lease.lost:
             with suppress(Xray2MRIError):
                 lease.end()
                 self._tell("given-back", study=lease.study)
+        if self._running:
+            self._tell("stopped", worker=self.name)
 
     def _poll(self) -> None:
         """Let the change feed tell where to look first."""

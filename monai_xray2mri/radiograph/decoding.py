@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from copy import copy
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import SimpleITK as sitk
@@ -20,10 +21,13 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels import pixel_array
 from pydicom.uid import ComputedRadiographyImageStorage, RLELossless, generate_uid
 
+from monai_xray2mri.dicom.inflation import LARGEST_INFLATED
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.radiograph.codestream import Precision, precision_of
+from monai_xray2mri.radiograph.codestream import Precision, precision_of, size_of
 from monai_xray2mri.radiograph.stored_bits import Layout, overlay_planes, read_values, sign_remark
 
+LARGEST_PIXELS: Final = LARGEST_INFLATED // 2
+"""Pixels of the largest frame that is decoded: those of the largest data set, at 16 bits."""
 END_OF_CODESTREAM = b"\xff\xd9"
 """EOI of JPEG and JPEG-LS, EOC of JPEG 2000: what a complete codestream ends with."""
 
@@ -168,6 +172,13 @@ def _check_size(dataset: Dataset, name: str) -> None:
     if not all(isinstance(value, int) and value > 0 for value in size):
         found = "none or zero" if not any(size) else "values that are no numbers, or zero"
         raise InputRefused(f"radiograph {name}", "needs Rows and Columns", found, "The header is damaged.")
+    if size[0] * size[1] > LARGEST_PIXELS:
+        raise InputRefused(
+            f"radiograph {name}",
+            f"must have at most {LARGEST_PIXELS // 1_000_000} million pixels",
+            f"{size[0]} x {size[1]}",
+            "Give the original radiograph, not an enlarged copy.",
+        )
     if dataset.get("PixelRepresentation") not in (None, "", 0, 1):
         raise InputRefused(
             f"radiograph {name}", "must have a Pixel Representation of 0 or 1", "another", "The header is damaged."
@@ -226,6 +237,8 @@ def _precision(frame: Dataset, name: str) -> Precision | None:
     # zeros and one fill byte may follow the end marker to make the length even
     if END_OF_CODESTREAM not in codestream.rstrip(b"\0")[-3:]:
         raise cut_off(name, "compressed pixel data without their end marker")
+    if size_of(codestream) not in (None, (frame.Rows, frame.Columns)):  # a decoder would make room for it
+        raise cut_off(name, "a compressed image of another size than Rows and Columns say")
     precision = precision_of(codestream)
     if precision is None or not 8 <= precision.bits <= 16:
         _check_bits(frame, name)

@@ -20,13 +20,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from monai_xray2mri.cli import main
-from monai_xray2mri.cohort import work
+from monai_xray2mri.cohort import planning, work
 from monai_xray2mri.cohort.deaths import Deaths
 from monai_xray2mri.cohort.engine import Share, run_here, running
 from monai_xray2mri.cohort.planning import JOURNAL, MANIFEST, Manifest, Planning, plan_cohort
 from monai_xray2mri.cohort.sharing import divide
+from monai_xray2mri.cohort.sources import Found
 from monai_xray2mri.cohort.summary import summarize
 from monai_xray2mri.cohort.tables import lines_of, rows_of
+from monai_xray2mri.commands import cohort as commands
 from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import UsageError
@@ -73,6 +75,38 @@ def test_a_plan_of_other_options_is_refused(negative: Cohort, tmp_path: Path) ->
     other = Planning(negative.source, negative.bundle, {"least": 9})
     with pytest.raises(UsageError, match="plan of this output: options"):
         plan_cohort(other, negative.output)
+
+
+def test_an_input_without_a_study_is_said_and_leaves_no_plan(negative: Cohort, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="input: must hold at least one study"):
+        plan_cohort(Planning(str(tmp_path / "empty"), negative.bundle), negative.output)
+    write_pictures(tmp_path / "in", "one")
+    negative.plan()  # the mistyped input has not bound the output to itself
+    before = (negative.output / MANIFEST).read_bytes()
+    (tmp_path / "in" / "one.png").unlink()
+    with pytest.raises(UsageError, match="input: must hold at least one study"):
+        negative.plan()  # a disk that is not mounted takes no plan away
+    assert (negative.output / MANIFEST).read_bytes() == before
+
+
+@pytest.mark.parametrize("below", [".", "deeper"])
+def test_an_output_that_cannot_be_a_folder_is_said(negative: Cohort, tmp_path: Path, below: str) -> None:
+    write_pictures(tmp_path / "in", "one")
+    (tmp_path / "out").write_text("a file")
+    negative.output = tmp_path / "out" / below
+    with pytest.raises(UsageError, match=r"output folder .*: must be a folder that can be made"):
+        negative.plan()
+
+
+def test_a_study_that_the_input_names_twice_is_checked_once(
+    negative: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "in", "one")
+    twice = [Found("abc", "one.png", ("one.png",))] * 2
+    monkeypatch.setattr(planning, "find_studies", lambda *_: iter(twice))
+    assert negative.plan().studies == 1
+    assert (negative.output / JOURNAL).read_text().count('"abc"') == 1
 
 
 def test_no_manifest_is_no_cohort(negative: Cohort, tmp_path: Path) -> None:
@@ -208,6 +242,43 @@ def test_a_full_disk_fails_the_case_by_name(negative: Cohort, tmp_path: Path, mo
     monkeypatch.setattr(Path, "replace", full)
     (row,) = work.synthesize(job, study)
     assert row["status"] == "failed" and "No space left on device" in row["reason"]
+
+
+def test_an_error_while_a_result_is_made_is_not_blamed_on_the_output(
+    negative: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "in", "a")
+    negative.plan()
+    job = negative.job()
+    (study,) = negative.share(job).left
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(type(work._loaded(job.bundle, job.device)), "predict", unreadable)
+    (row,) = work.synthesize(job, study)
+    assert row["status"] == "failed" and row["rule"] == "" and "OSError" in row["reason"]
+
+
+def test_progress_without_a_terminal_is_a_json_line_a_minute(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(commands.time, "monotonic", lambda: clock[0])
+    told = commands._Told(left=5, studies=8, quiet=False)
+    for seconds in (30.0, 59.0, 61.0, 90.0):
+        clock[0] = seconds
+        told([{"status": "done"}, {"status": "refused"}])
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert line["studies"] == 3 and line["left"] == 2 and line["cases"] == {"done": 3, "refused": 3}
+    assert line["a_minute"] == pytest.approx(2.95, abs=0.06) and line["minutes_left"] == pytest.approx(0.7, abs=0.03)
+    told.close()
+    assert json.loads(capsys.readouterr().err)["studies"] == 4  # the last line says how it ended
+    quiet = commands._Told(left=1, studies=1, quiet=True)
+    clock[0] = 200.0
+    quiet([{"status": "done"}])
+    quiet.close()
+    assert not capsys.readouterr().err
 
 
 def test_unknown_ends_count_half(tmp_path: Path) -> None:

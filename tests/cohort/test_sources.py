@@ -101,6 +101,28 @@ def test_dicomdir(tmp_path: Path) -> None:
         assert {str(dcmread(path).StudyInstanceUID) for path in place.rglob("*") if path.is_file()} == {"1.2.3"}
 
 
+def test_files_that_a_dicomdir_names_and_that_are_not_there_are_named(tmp_path: Path) -> None:
+    files = FileSet()
+    for number in (1, 2):
+        files.add(dicom_object("1.2.3", number))
+    files.write(tmp_path)
+    lost, kept = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("IM*"))
+    (tmp_path / lost).unlink()
+    study, missing = find_studies(str(tmp_path / "DICOMDIR"), ())
+    assert study.files == (kept,) and study.refusal is None
+    assert str(missing.refusal).startswith(f"file {lost}: must be where DICOMDIR says (found: nothing there)")
+
+
+def test_a_dicomdir_whose_file_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    files = FileSet()
+    files.add(dicom_object("1.2.3"))
+    files.write(tmp_path / "disc")
+    (file,) = (tmp_path / "disc").rglob("IM*")
+    file.symlink_to(file.rename(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match="found: a file outside its folder"):
+        list(find_studies(str(tmp_path / "disc" / "DICOMDIR"), ()))
+
+
 def test_dicomdir_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "DICOMDIR").write_bytes(b"nothing")
     with pytest.raises(UsageError, match="readable directory of a file set"):
@@ -145,7 +167,7 @@ def test_rows_of_a_table(tmp_path: Path, kind: str) -> None:
     ("name", "content", "message"),
     [
         ("t.csv", "side,age\nR,1\n", 'needs a column "path"'),
-        ("t.csv", "", "must be a CSV file"),
+        ("t.csv", "", "must be a CSV file in UTF-8 .* an empty file"),
         ("t.parquet", "nothing", "must be a Parquet file"),
     ],
 )
@@ -157,8 +179,15 @@ def test_tables_that_are_none_are_refused(tmp_path: Path, name: str, content: st
 
 def test_rows_of_unequal_length_are_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,side\na,R\nb,R,7\n")
-    with pytest.raises(UsageError, match="rows of equal length"):
+    with pytest.raises(UsageError, match=r"rows of equal length .found: a row of another length"):
         list(find_studies(str(tmp_path / "t.csv"), OPTIONS))
+
+
+def test_a_table_in_another_encoding_is_named_and_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("path,side\nGrünwald.png,R\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"in UTF-8 .* another encoding") as caught:
+        list(find_studies(str(tmp_path / "t.csv"), OPTIONS))
+    assert "nwald" not in str(caught.value)
 
 
 def test_inputs_that_are_none_are_refused(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ def test_every_file_names_the_version_of_the_package():
 
 def test_every_threat_names_a_test_that_exists(repository):
     page = (repository / "docs" / "hospital.md").read_text().split("## Threats")[1].split("##")[0]
-    named = re.findall(r"`(test_\w+\.py)`(?:: ((?:`\.\.\.[\w.]+`(?:, )?)+))?", page)
+    named = re.findall(r"`((?:\w+/)*test_\w+\.py)`(?:: ((?:`\.\.\.[\w.]+`(?:, )?)+))?", page)
     assert len(named) >= 12 and sum(bool(parts) for _, parts in named) >= 8
     for file, parts in named:
         (found,) = (repository / "tests").rglob(file)

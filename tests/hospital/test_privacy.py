@@ -23,11 +23,21 @@ def test_a_state_stays_below_a_kilobyte_and_holds_no_patient():
     for planted in ("Planted", "P-one", "ACCP-one"):
         assert planted not in written and planted not in ward.log.getvalue()
     assert planted not in json.dumps(list(ward.orthanc.attachments.values()), default=bytes.decode)
-    long = Record(State.STORED, "f" * 32, "i" * 16, "v" * 120, "w" * 40, 1.8e9, 3, 3, 1.8e9, True, "c" * 48, "ä" * 3000)
-    full = replace(
-        long, trouble="t" * 80, sent={f"DESTINATION_NUMBER_{n}_LO": 9999 for n in range(6)}, began=1.8e9, ended=1.8e9
-    )
-    assert len(full.encode()) <= MOST_BYTES and Record.decode(full.encode()).state is State.STORED
+
+
+def test_the_longest_state_that_settings_allow_stays_below_a_kilobyte():
+    names = [f"DESTINATION_NUMBER_{n}_LONG"[:24] for n in range(6)]
+    sent, asked = dict.fromkeys(names, 9999), dict.fromkeys(names[:3], f"2.25.{2**128 - 1}@1800000000")
+    long = Record(State.STORED, "f" * 32, version="v" * 120, worker="w" * 38, lease=1.8e9, attempts=100, due=1.8e9,
+                  send_attempts=10000, again=True, code="c" * 48, text="ä" * 3000, began=1.8e9 + 0.123456, sent=sent,
+                  instances=9999, partial=True)  # fmt: skip
+    trouble = ", ".join(f"{name} peer-takes-no-such-object" for name in names)
+    ended = replace(long, state=State.FAILED, worker="", lease=0.0, inventory="i" * 16, ended=1.8e9 + 0.123456)
+    for full in (replace(long, commitments=asked, trouble=trouble), replace(ended, commitments=asked, trouble=trouble)):
+        assert len(full.encode()) <= MOST_BYTES
+        read = Record.decode(full.encode())
+        assert (read.state, read.sent, read.commitments) == (full.state, sent, asked)
+        assert read.trouble == trouble[: len(read.trouble)]
 
 
 def test_the_log_and_the_audit_trail_name_no_patient_even_where_everything_fails():

@@ -44,8 +44,13 @@ def test_log_and_audit_trail_name_nobody(found):
         (["serve", "--since", "2026-12-01"], "orthanc.url"),
         (["serve", "--orthanc", "ftp://x", "--since", "2026-12-01"], "orthanc.url"),
         (["serve", "--settings", "/nowhere.toml"], "settings file"),
+        (["serve", "--settings", "AUDIT", "--check"], "log.audit_file"),
     ],
 )
-def test_what_is_missing_is_named_at_once(arguments, said, capsys):
-    assert main(arguments) == 2
+def test_what_is_missing_is_named_at_once(arguments, said, capsys, tmp_path):
+    audit = tmp_path / "audit.toml"
+    audit.write_text(
+        '[orthanc]\nurl = "http://127.0.0.1:9"\n[studies]\nsince = 2026-12-01\n[log]\naudit_file = "/no/where"\n'
+    )
+    assert main([str(audit) if argument == "AUDIT" else argument for argument in arguments]) == 2
     assert said in capsys.readouterr().err

@@ -89,12 +89,17 @@ def test_secrets_come_from_files_or_variables_and_are_not_shown(tmp_path):
         ("since = 2026-12-01", 'since = "yesterday"', "studies.since"),
         ('url = "http://orthanc:8042"', "", "orthanc.url"),
         ('url = "http://orthanc:8042"', 'url = "http://me:secret@orthanc"', "orthanc.url"),
+        ('url = "http://orthanc:8042"', 'url = "http://orthanc:port"', "orthanc.url"),
+        ('url = "http://orthanc:8042"', 'url = "http://[::1"', "orthanc.url"),
+        ('url = "http://orthanc:8042"', 'url = "http://me:secret@orthanc:port"', "orthanc.url"),
+        ('username = "xray2mri"', 'ca_file = "/nowhere"', "orthanc.ca_file: needs an https address"),
         ('replaced = "reject"', 'replaced = "burn"', "answers.replaced"),
         ("samples = 4", "samples = 0.5", "model.sampling.samples"),
         ("samples = 4", "sample = 4", "model.sampling.sample"),
         ('side = "left"', 'side = "up"', "model.request.side"),
         ('label = "none"', 'label = "big"', "model.outputs.label"),
         ('name = "PACS"', 'name = "a name with spaces"', r"destinations\[1\].name"),
+        ('name = "PACS"', 'name = "Bildarchiv_Süd"', r"destinations\[1\].name"),
         ('name = "cloud"', 'name = "PACS"', "destinations"),
         ('kind = "stow"', 'kind = "ftp"', r"destinations\[2\].kind"),
         ('kind = "stow"', 'kind = "stow"\ncommitment = true', r"destinations\[2\].commitment"),
@@ -108,6 +113,28 @@ def test_an_error_names_its_key(tmp_path, old, new, named):
         settings = read_settings(write(tmp_path, WHOLE.replace(old, new, 1)), {})
         model_options(settings, find_system("knee_xray2mri"), {})
     assert "me:secret" not in str(caught.value)
+
+
+def test_more_commitments_than_a_state_can_name_are_refused(tmp_path):
+    rows = "".join(f'[[destinations]]\nname = "P{number}"\ncommitment = true\n' for number in range(4))
+    with pytest.raises(UsageError, match=r"destinations: must ask at most 3 .* P0, P1, P2, P3"):
+        read_settings(write(tmp_path, WHOLE.partition("[[destinations]]")[0] + rows), {})
+
+
+@pytest.mark.parametrize("key", ["orthanc.password_file", "page.token_file"])
+def test_a_secret_that_is_empty_is_refused(tmp_path, key):
+    (tmp_path / "secret").write_text("\n")
+    with pytest.raises(UsageError, match=rf"{key}: must name a file with a secret in it .*empty"):
+        read_settings(write(tmp_path, WHOLE), {variable(key): str(tmp_path / "secret")})
+
+
+@pytest.mark.parametrize("content, found", [(None, "No such file"), ("no PEM", "no certificate")])
+def test_certificates_that_are_none_are_refused(tmp_path, content, found):
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    text = WHOLE.replace("http:", "https:").replace("[studies]", f'ca_file = "{tmp_path}/ca.pem"\n[studies]')
+    with pytest.raises(UsageError, match=rf"orthanc.ca_file: must name .* {found}"):
+        read_settings(write(tmp_path, text), {})
 
 
 def test_a_missing_file_is_said(tmp_path):

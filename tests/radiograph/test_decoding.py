@@ -25,6 +25,7 @@ from pydicom.uid import (
 )
 
 from monai_xray2mri.errors import ExitCode, InputRefused
+from monai_xray2mri.radiograph import decoding
 from monai_xray2mri.radiograph.reading import radiograph_from_dataset, read_radiograph
 from tests.helpers.film_kinds import encapsulate_with_gdcm
 
@@ -79,6 +80,34 @@ def test_compressed_twin_reads_as_the_uncompressed_one(knee_crop, make_dataset, 
     assert np.array_equal(coded.pixels, plain.pixels)
     assert np.corrcoef(coded.pixels.ravel(), knee_crop.ravel())[0, 1] > 0.99  # bone bright
     assert coded.spacing == plain.spacing and coded.sides == plain.sides
+
+
+def test_a_frame_of_too_many_pixels_is_refused_before_it_is_decoded(knee_crop, make_dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "pixel_array", lambda frame: pytest.fail("decoded"))
+    dataset = make_dataset(knee_crop)
+    dataset.compress(RLELossless)
+    dataset.Rows = dataset.Columns = 65535
+    with pytest.raises(InputRefused, match=r"at most 128 million pixels \(found: 65535 x 65535\)"):
+        read_radiograph(save(dataset, tmp_path / "bomb.dcm"))
+
+
+@pytest.mark.parametrize(
+    ("syntax", "marker", "place"),
+    [("JPEG 2000", b"\xff\x4f\xff\x51", 8), ("JPEG lossless SV1", b"\xff\xc3", 5)],
+)
+def test_a_codestream_that_is_larger_than_the_header_says_is_refused_before_it_is_decoded(
+    knee_crop, make_dataset, tmp_path, monkeypatch, syntax, marker, place
+):
+    dataset = dcmread(recode(make_dataset(knee_crop), syntax, tmp_path))
+    start = dataset.PixelData.index(marker) + place
+    dataset.PixelData = (
+        dataset.PixelData[:start]
+        + b"\0\0\xff\xff"[-4 if place == 8 else -2 :]
+        + (dataset.PixelData[start + (4 if place == 8 else 2) :])
+    )
+    monkeypatch.setattr(decoding, "pixel_array", lambda frame: pytest.fail("decoded"))
+    with pytest.raises(InputRefused, match="a compressed image of another size than Rows and Columns say"):
+        read_radiograph(save(dataset, tmp_path / "bomb.dcm"))
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])

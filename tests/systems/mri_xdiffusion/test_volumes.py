@@ -12,6 +12,7 @@ import SimpleITK
 from pydicom.dataset import FileDataset
 
 from monai_xray2mri.errors import InputRefused
+from monai_xray2mri.systems.mri_xdiffusion.volumes import reading
 from monai_xray2mri.systems.mri_xdiffusion.volumes.cube import axis_weights, to_cube
 from monai_xray2mri.systems.mri_xdiffusion.volumes.reading import read_volume, scaled_intensities
 from monai_xray2mri.types import Volume
@@ -96,6 +97,23 @@ def test_files_that_are_no_volume_are_refused(tmp_path: Path) -> None:
     SimpleITK.WriteImage(SimpleITK.Image([4, 4, 4], SimpleITK.sitkVectorUInt8, 3), str(tmp_path / "color.nrrd"))
     with pytest.raises(InputRefused, match="one value"):
         read_volume(tmp_path / "color.nrrd")
+
+
+@pytest.mark.parametrize("kind", ["nii.gz", "dicom"])
+def test_a_volume_that_would_fill_the_memory_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "dicom":
+        source = write_series(AXIAL, tmp_path / "series", lambda _, data: setattr(data, "Rows", 65535))
+        monkeypatch.setattr(reading, "LARGEST_VOXELS", 65535 * 8 * 6 - 1)
+        size = "8 x 65535 x 6"
+    else:
+        source = write_image(AXIAL, tmp_path / "volume.nii.gz")
+        monkeypatch.setattr(reading, "LARGEST_VOXELS", 6 * 10 * 8 - 1)
+        size = "8 x 10 x 6"
+    monkeypatch.setattr(SimpleITK, "GetArrayFromImage", lambda image: pytest.fail("read"))
+    with pytest.raises(InputRefused, match=rf"must have at most \d+ million voxels \(found: {size}\)"):
+        read_volume(source)
 
 
 def test_intensities_are_scaled_by_the_volume() -> None:

@@ -6,6 +6,7 @@ slices to the back, as near as its own axes come to that; nothing is interpolate
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,8 @@ ORDER: Final = "LIP"
 """Directions of columns, rows and slices: left, inferior, posterior."""
 PERCENTILES: Final = (0.5, 99.5)
 """Of a volume's intensities, which become 0 and 1; by volume, where the released code scales slice by slice."""
+LARGEST_VOXELS: Final = 512_000_000
+"""Of a volume that is read: 2 GB in single precision; about 800 voxels along each edge."""
 _UNEVEN: Final = 0.02
 """Greatest difference of a distance between slices from their mean, as a share of it: rounding of positions."""
 _SLANT: Final = 0.01
@@ -132,8 +135,12 @@ def scaled_intensities(volume: Volume) -> Volume:
 
 def _read_file(file: StudyFile, results: bool = False) -> ReadVolume:
     name = f"volume {file.name}"
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(file.path))
     try:
-        image = SimpleITK.ReadImage(str(file.path))
+        reader.ReadImageInformation()
+        _require_bounded(reader.GetSize(), name)
+        image = reader.Execute()
     except RuntimeError as error:  # whatever ITK finds wrong with a file
         raise InputRefused(name, "must be a readable image", "ITK cannot read it") from error
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
@@ -157,6 +164,7 @@ def _read_series(files: Sequence[StudyFile]) -> ReadVolume:
     name = f"series of {files[0].name}"
     stack = _Stack.of([file.header for file in files if file.header is not None], name)
     first = stack.headers[stack.order[0]]
+    _require_bounded((int(first.Columns), int(first.Rows), len(files)), name)
     affine = np.eye(4)
     row_mm, column_mm = (float(value) for value in first.PixelSpacing)
     affine[:3, 0] = np.array(first.ImageOrientationPatient[:3], float) * column_mm
@@ -249,6 +257,13 @@ def _require_alike(headers: Sequence[Dataset], name: str) -> None:
     geometry = np.array([[*header.ImageOrientationPatient, *header.PixelSpacing] for header in headers], float)
     if len(shapes) > 1 or np.ptp(geometry, axis=0).max() > 1e-3:
         raise InputRefused(name, "must have one orientation, pixel spacing and size", "several", "Give one stack.")
+
+
+def _require_bounded(size: Sequence[int], name: str) -> None:
+    """Refuse, before a voxel is read, what would fill the memory: a few bytes can unpack to all zeros of any number."""
+    if math.prod(size) > LARGEST_VOXELS:
+        rule = f"must have at most {LARGEST_VOXELS // 1_000_000} million voxels"
+        raise InputRefused(name, rule, " x ".join(map(str, size)), "Give a part of it, or resample it.")
 
 
 def _checked(voxels: np.ndarray, affine: np.ndarray, name: str) -> Volume:
