@@ -120,10 +120,9 @@ def test_the_recipe_names_stages_that_can_be_made(folder: Path, tmp_path: Path) 
     given = {"output_dir": str(tmp_path), "bundle_root": str(folder), "device": "cpu"}
     recipe = TrainingRecipe(folder / "configs" / "recipe.json", given)
     progress = {name: str(recipe.stage(name).progress()) for name in recipe}
-    assert list(progress) == ["cones", "cones_log_snr", "knee_volumes", "knees"]
+    assert list(progress) == ["cones", "knee_volumes", "knees"]
     assert progress == {
-        "cones": "0 of 500,000 slices",
-        "cones_log_snr": "0 of 100,000 slices",
+        "cones": "0 of 240,000 slices",
         "knee_volumes": "0 of 310 volumes",
         "knees": "0 of 400,000 slices",
     }
@@ -133,13 +132,12 @@ def test_the_recipe_names_stages_that_can_be_made(folder: Path, tmp_path: Path) 
         assert stage.batch_size == 16
 
 
-def test_later_stages_draw_steps_evenly_in_log_snr(folder: Path, tmp_path: Path) -> None:
+def test_stages_draw_steps_evenly_in_log_snr(folder: Path, tmp_path: Path) -> None:
     given = {"output_dir": str(tmp_path), "bundle_root": str(folder), "device": "cpu"}
     recipe = TrainingRecipe(folder / "configs" / "recipe.json", given)
-    for name, drawn in (("cones_log_snr", [-16, 4]), ("knees", [-12, 4])):
+    for name, drawn in (("cones", [-16, 4]), ("knees", [-12, 4])):
         stage = recipe.stage(name)
         parser = read_configurations(stage.files(), stage.overrides())
         assert parser["log_snr"] == drawn
         for part in ("train", "validate"):  # the best weights are those that are best at what is trained
             assert parser[part]["prepare_batch"]["log_snr"] == "@log_snr"
-    assert recipe.stage("cones_log_snr").overrides()["initial_weights"] == str(tmp_path / "cones" / "model.pt")
