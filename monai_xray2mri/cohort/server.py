@@ -33,20 +33,21 @@ def studies_on_server(address: str) -> Iterator[str]:
         UsageError: the server does not answer, or the address holds a password.
     """
     client, query = _client(address), dict(parse_qsl(urlsplit(address).query))
-    start = 0
+    start, before = 0, list[str]()
     while True:
         try:
             studies = client.search_for_studies(
                 offset=start, limit=_STUDIES_AT_ONCE, fields=["NumberOfStudyRelatedInstances"], search_filters=query
             )
-        except Exception as error:  # requests, HTTP status, JSON
+            found = [str(study["0020000D"]["Value"][0]) for study in studies]
+        except Exception as error:  # requests, HTTP status, JSON, a study without UID
             raise _unreachable(error) from error
-        for study in studies:
-            (uid,) = study["0020000D"]["Value"]
-            yield str(uid)
-        if len(studies) < _STUDIES_AT_ONCE:
+        if found == before:  # a server that knows no offset has given all it gives
             return
-        start += len(studies)
+        yield from found
+        if len(found) < _STUDIES_AT_ONCE:
+            return
+        start, before = start + len(found), found
 
 
 def fetch_study(address: str, study: str, place: Path) -> None:

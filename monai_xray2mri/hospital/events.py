@@ -77,7 +77,8 @@ _FAILED: Final = frozenset(("undelivered", "retry-denied"))
 class Audit:
     """Writes the audit trail: the fields of a DICOM audit message (PS3.15 A.5.2) as JSON lines.
 
-    People are not named, the study is named by Orthanc's identifier.
+    People are not named, the study is named by Orthanc's identifier. A line that the file does not take, as on a full
+    disk, goes to the log's stream: it is not lost, and no study fails for it.
 
     Args:
         file: appended to; None: the log's stream.
@@ -128,11 +129,17 @@ class Audit:
             ]
         line = json.dumps({"audit": message})
         with self._lock:
-            if self._file is None:
+            if self._file is None or not self._is_written(self._file, line):
                 print(line, file=self._stream or sys.stderr, flush=True)
-            else:
-                with self._file.open("a") as target:
-                    target.write(line + "\n")
+
+    @staticmethod
+    def _is_written(file: Path, line: str) -> bool:
+        try:
+            with file.open("a") as target:
+                target.write(line + "\n")
+        except OSError:
+            return False
+        return True
 
 
 def _now() -> str:

@@ -15,15 +15,16 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from queue import SimpleQueue
+from typing import Any, Final
 
 from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.errors import UsageError, Xray2MRIError, describe_unexpected
-from monai_xray2mri.hospital.archive import Archive, ArchiveError, Conflict, Denied, Entry, Gone, Unreachable
+from monai_xray2mri.hospital.archive import Archive, ArchiveError, Conflict, Denied, Entry, Gone, Unreachable, moment
 from monai_xray2mri.hospital.attempt import Attempt, first_record
 from monai_xray2mri.hospital.board import Board
 from monai_xray2mri.hospital.events import Events
@@ -36,6 +37,7 @@ from monai_xray2mri.hospital.tools import SCRATCH, Tools
 
 _HOUR_S: Final = 3600.0
 _LONGEST_OUTAGE_PAUSE_S: Final = 30.0
+_CLOCK_SLACK_S: Final = 7 * 86400.0
 _OWN_SERIES: Final = "SYNTHETIC*"
 """Series Description of everything that a synthesis writes begins so."""
 
@@ -82,6 +84,7 @@ class Worker:
         self._maker, self._board = maker, board or Board()
         self._lease: Lease | None = None
         self._agenda: dict[str, float] = {}
+        self._asked: SimpleQueue[str] = SimpleQueue()  # from other threads: only the loop touches the agenda
         self._seen: dict[tuple[str, str], tuple[str, float]] = {}
         self._begun: deque[float] = deque()
         self._next_sweep, self._next_poll, self._change = 0.0, 0.0, -1
@@ -124,9 +127,9 @@ class Worker:
         if now >= self._next_poll:
             self._poll()
             self._next_poll = now + self._settings.studies.poll_s
-        due = [study for study, when in self._agenda.items() if when <= self._clock()]
+        due = self._due()
         if due:
-            self._visit(min(due, key=lambda study: self._agenda[study]))
+            self._visit(due)
             return 0.0
         ahead = min([self._next_sweep, self._next_poll, *self._agenda.values()])
         return max(0.05, min(ahead - self._clock(), self._settings.studies.poll_s))
@@ -134,10 +137,18 @@ class Worker:
     def drain(self) -> None:
         """Look at all studies, and at those that want another look, until none is due now."""
         self.sweep()
-        while due := [study for study, when in self._agenda.items() if when <= self._clock()]:
+        while due := self._due():
             if self.stop.is_set():
                 return
-            self._visit(min(due, key=lambda study: self._agenda[study]))
+            self._visit(due)
+
+    def _due(self) -> str:
+        """The study that has been due for longest; empty if there is none."""
+        now = self._clock()
+        while not self._asked.empty():
+            self._agenda[self._asked.get()] = now
+        study = min(self._agenda, key=lambda one: self._agenda[one], default="")
+        return study if study and self._agenda[study] <= now else ""
 
     def sweep(self) -> None:
         """Put every study that may need an answer on the agenda."""
@@ -145,18 +156,23 @@ class Worker:
         if self._settings.answers.orphans == "delete":
             found = [*found, *self._archive.find_series({"SeriesDescription": _OWN_SERIES})]
         now = self._clock()
-        for series in found:
-            self._agenda.setdefault(str(series["ParentStudy"]), now)
-        self._tell("swept", studies=len({str(series["ParentStudy"]) for series in found}))
+        studies = {str(series["ParentStudy"]) for series in found if self._may_be_recent(series)}
+        for study in studies:
+            self._agenda.setdefault(study, now)
+        self._tell("swept", studies=len(studies))
+
+    def _may_be_recent(self, series: Mapping[str, Any]) -> bool:
+        """Whether a series may hold what Orthanc received since the date of the settings.
+
+        Series of an old archive are told apart without a request for each. The slack is for a clock that was set back.
+        """
+        updated = moment(str(series.get("LastUpdate", "")))
+        return not updated or updated >= self._settings.studies.since.timestamp() - _CLOCK_SLACK_S
 
     @property
     def waiting(self) -> int:
         """Studies that are to be looked at again."""
         return len(self._agenda)
-
-    def look_soon(self, study: str) -> None:
-        """Put a study on the agenda."""
-        self._agenda[study] = self._clock()
 
     def abandon(self) -> None:
         """Let the study in hand go, from another thread: its state says how far it came, the next worker goes on.
@@ -345,7 +361,10 @@ class Worker:
     # What a person may ask for.
 
     def retry(self, study: str) -> bool:
-        """Ask for another attempt at a study that was refused or has failed; returns whether there is one."""
+        """Ask for another attempt at a study that was refused or has failed; returns whether there is one.
+
+        May be called from another thread.
+        """
         try:
             entry = self._archive.state(study)
             record = Record.decode(entry.content)
@@ -357,7 +376,7 @@ class Worker:
         except (Conflict, Gone):
             return False
         self._tell("retry-asked", study=study)
-        self.look_soon(study)
+        self._asked.put(study)
         return True
 
 

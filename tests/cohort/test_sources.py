@@ -17,6 +17,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.fileset import FileSet
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from monai_xray2mri.cohort import server as servers
 from monai_xray2mri.cohort.sources import find_studies, fingerprint, foreign_columns, staged, study_name
 from monai_xray2mri.core.options import Option
 from monai_xray2mri.errors import InputRefused, UsageError
@@ -206,8 +207,9 @@ class Server(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.partition("?")[0].endswith("/studies"):
             self.queries.append(self.path)
-            later = "offset=2" in self.path
+            later = "offset=2" in self.path and "Again" not in self.path
             studies = [{"0020000D": {"vr": "UI", "Value": [uid]}} for uid in ("1.2.3", "1.2.4")]
+            studies = [{}] if "Nameless" in self.path else studies
             self._answer("application/dicom+json", json.dumps([] if later else studies).encode())
         elif "/studies/1.2.3" in self.path:
             stream = BytesIO()
@@ -247,6 +249,17 @@ def test_studies_on_a_server_are_found_by_query_and_fetched(server: str) -> None
         assert str(dcmread(file).StudyInstanceUID) == "1.2.3"
     with pytest.raises(InputRefused, match="must be given by the server"), staged(second, server):
         pass
+
+
+def test_a_server_that_knows_no_offset_is_asked_twice(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_STUDIES_AT_ONCE", 1)  # it answers with two all the same
+    assert [one.source for one in find_studies(server.replace("StudyDate", "Again"), ())] == ["1.2.3", "1.2.4"]
+    assert len(Server.queries) == 2
+
+
+def test_a_server_whose_answer_names_no_study_is_refused(server: str) -> None:
+    with pytest.raises(UsageError, match=r"must be a DICOMweb server that answers .found: KeyError"):
+        list(find_studies(server.replace("StudyDate", "Nameless"), ()))
 
 
 def test_servers_that_do_not_answer_and_passwords_in_addresses_are_refused() -> None:

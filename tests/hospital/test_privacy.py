@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
 
+from monai_xray2mri.hospital.events import Audit
 from monai_xray2mri.hospital.record import MOST_BYTES, Record, State
 from monai_xray2mri.hospital.settings import (
     AnswerSettings,
@@ -23,6 +26,13 @@ def test_a_state_stays_below_a_kilobyte_and_holds_no_patient():
     for planted in ("Planted", "P-one", "ACCP-one"):
         assert planted not in written and planted not in ward.log.getvalue()
     assert planted not in json.dumps(list(ward.orthanc.attachments.values()), default=bytes.decode)
+
+
+def test_an_audit_file_that_is_full_loses_no_line_and_fails_nothing():
+    stream = StringIO()
+    audit = Audit(Path("/dev/full"), "xray2mri", stream)
+    audit("read", {"study": "abc", "instances": 2})
+    assert json.loads(stream.getvalue())["audit"]["ParticipantObject"][0]["ParticipantObjectID"] == "abc"
 
 
 def test_the_longest_state_that_settings_allow_stays_below_a_kilobyte():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,7 +14,8 @@ from monai_xray2mri.hospital.settings import (
 )
 from monai_xray2mri.hospital.worker import check_archive
 from tests.helpers.hospital_system import film
-from tests.helpers.ward import QUIET_S, Ward, answered, no_scratch_left
+from tests.helpers.orthanc_double import OrthancDouble
+from tests.helpers.ward import QUIET_S, Ward, answered, no_scratch_left, studies
 
 
 def test_a_study_is_answered_once_when_it_has_been_quiet():
@@ -45,6 +47,28 @@ def test_an_unchanged_study_costs_three_requests_and_no_object_is_read_again():
     fresh.drain()
     assert len(ward.orthanc.requests) == 2 + 3  # two searches, then metadata, series and state
     assert not any("/instances/" in request for request in ward.orthanc.requests)
+
+
+@pytest.mark.parametrize("days, asked", [(1, True), (30, False)])
+def test_studies_of_an_old_archive_are_told_apart_without_a_request_for_each(days, asked):
+    ward = Ward(studies=studies(since=datetime.fromtimestamp(OrthancDouble().time + days * 86400, UTC)))
+    study = ward.orthanc.receive(film("one"))
+    ward.wait(QUIET_S)
+    ward.worker().drain()
+    assert ward.state(study) is None and ward.maker.made == 0
+    assert any(f"/studies/{study}" in request for request in ward.orthanc.requests) is asked
+
+
+def test_a_retry_of_the_pages_thread_waits_for_the_loop():
+    ward = Ward()
+    study = answered(ward, film("one", ImagerPixelSpacing=None))
+    worker = ward.worker()
+    worker.drain()
+    before = dict(worker._agenda)
+    assert worker.retry(study)
+    assert worker._agenda == before  # the loop may be in the midst of it
+    worker.step()
+    assert ward.maker.made == 2
 
 
 def test_the_change_feed_tells_where_to_look_between_sweeps():
