@@ -396,7 +396,7 @@ def test_a_run_that_is_ended_loses_nothing(negative: Cohort, tmp_path: Path, end
 def test_outputs_of_a_layout_keep_what_was_asked_for() -> None:
     from monai_xray2mri.cohort.layouts import LAYOUTS
 
-    assert commands._LAYOUTS == tuple(LAYOUTS)  # the parser does not load what they need
+    assert tuple(LAYOUTS) == commands._LAYOUTS  # the parser does not load what they need
     wanted = Outputs("none", sample_series=True)
     assert LAYOUTS["folders"].outputs(wanted) is wanted
     assert LAYOUTS["bids"].outputs(wanted) == Outputs("none", True, True, False)
