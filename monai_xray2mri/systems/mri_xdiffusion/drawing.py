@@ -11,6 +11,7 @@ from torch import Tensor
 
 from monai_xray2mri.core.random_streams import case_generator
 from monai_xray2mri.core.system import Progress
+from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.precision import DTYPES
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.systems.mri_xdiffusion.augmentation import AUGMENTATIONS
@@ -50,6 +51,11 @@ class SliceView:
         sections = [case.frame.section(one) for one in case.given]
         pixels, known, poses = (torch.stack(parts) for parts in zip(*sections, strict=True))
         return cls(scaled_slices(pixels, known, case.level)[None] * 2 - 1, poses[None], case.identity)
+
+    def condition(self, network: CrossSectionDiffusion) -> Condition:
+        """The slices as a network takes them, on its device."""
+        with torch.inference_mode():
+            return network.condition(self.slices.to(network.null_context), self.poses.to(network.null_context))
 
     @property
     def axis(self) -> int | None:
@@ -126,11 +132,9 @@ def draw_views(
                 continue
             slices, poses = change.slices(given.slices, given.poses)
             changed = SliceView(slices, poses, given.identity)
-            with torch.inference_mode():
-                condition = network.condition(slices.to(network.null_context), poses.to(network.null_context))
             view = generate_view(
                 network,
-                condition,
+                changed.condition(network),
                 rotation,
                 generator,
                 settings=sampling.sampler,

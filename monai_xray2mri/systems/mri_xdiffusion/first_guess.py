@@ -106,7 +106,14 @@ class FirstGuess(nn.Module):
             scale: what turns values in [0,1] into those of latents.
         """
         volumes = range(0, len(source), -(-len(source) // _FITTED))
-        size, lags = len(self.mean), self.correlation.shape[1]
+        self._fit_moments(source, volumes)
+        self._fit_correlation(source, volumes)
+        self.mean *= scale
+        self.variance *= scale**2
+
+    def _fit_moments(self, source: SectionSource, volumes: range) -> None:
+        """Mean and variance of each voxel."""
+        size = len(self.mean)
         whole = view_places(torch.eye(3), size)
         total, squares = torch.zeros(2, size, size, size, dtype=torch.float64)
         for volume in volumes:
@@ -118,6 +125,10 @@ class FirstGuess(nn.Module):
         variance = squares / len(volumes) - mean.square()
         # Somebody's knee reaches where none of the training did.
         self.variance.copy_(variance.clamp(min=_LEAST_VARIANCE * float(variance.mean())))
+
+    def _fit_correlation(self, source: SectionSource, volumes: range) -> None:
+        """Correlation by distance along x, y and z, of what differs from the mean; a volume tells of one axis."""
+        size, lags = len(self.mean), self.correlation.shape[1]
         products, counts = torch.zeros(2, 3, lags, dtype=torch.float64)
         for number, volume in enumerate(volumes):
             axis = number % 3
@@ -130,8 +141,6 @@ class FirstGuess(nn.Module):
                 sums[2 - axis] += torch.stack([gram.diagonal(lag).sum() for lag in range(lags)])
         covariance = products / counts.clamp(min=1)
         self.correlation.copy_((covariance / covariance[:, :1].clamp(min=1e-12)).clamp(0, 1))
-        self.mean *= scale
-        self.variance *= scale**2
 
 
 def _sampled(volume: Tensor, points: Tensor) -> Tensor:

@@ -14,9 +14,10 @@ import SimpleITK
 import torch
 
 from monai_xray2mri import load
+from monai_xray2mri.cli import main
 from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.dicom.uids import deterministic_uid
-from monai_xray2mri.errors import InputRefused, UsageError, WeightsError, Xray2MRIError
+from monai_xray2mri.errors import ExitCode, InputRefused, UsageError, WeightsError, Xray2MRIError
 from monai_xray2mri.systems.mri_xdiffusion.drawing import scaled_slices
 from monai_xray2mri.systems.mri_xdiffusion.plan import plan_slices
 from monai_xray2mri.systems.mri_xdiffusion.predictor import SlicesToVolume
@@ -74,27 +75,49 @@ def tilted(degrees: float) -> Volume:
     return replace(knee, affine=affine)
 
 
-@pytest.mark.parametrize(
-    ("change", "volume", "options", "says"),
-    [
-        (None, None, {"slice": 25}, "must be within 1..24"),
-        (None, None, {"slice": [3, 3]}, "each slice once"),
-        (None, None, {"slice": list(range(1, 12))}, "10 slices at most"),
-        (None, None, {"side": "R"}, "side R"),
-        (put("BodyPartExamined", "HEAD"), None, {}, "body part KNEE"),
-        (put("ScanningSequence", "SE"), None, {}, "sequence GR"),
-        (None, tilted(30), {}, "20 degrees"),
-        (None, a_knee(pixel=1.2), {}, "field of view of 53 mm"),
-        (None, a_knee(step=10.0), {"slice": 1}, "within 80 mm"),
-        (lambda index, data: index == 11 and put("PixelData", bytes(2 * 38 * 38))(index, data), None, {}, "slice 12"),
-    ],
-    ids=["no such", "twice", "too many", "side", "body part", "sequence", "oblique", "small", "far", "flat"],
-)
-def test_what_cannot_be_used_is_refused(
-    change: Change | None, volume: Volume | None, options: dict[str, Any], says: str, tmp_path: Path, small_bundle: Path
-) -> None:
+BAD = {
+    "no such": (None, None, {"slice": 25}, "must be within 1..24"),
+    "twice": (None, None, {"slice": [3, 3]}, "each slice once"),
+    "too many": (None, None, {"slice": list(range(1, 12))}, "10 slices at most"),
+    "side": (None, None, {"side": "R"}, "side R"),
+    "body part": (put("BodyPartExamined", "HEAD"), None, {}, "body part KNEE"),
+    "sequence": (put("ScanningSequence", "SE"), None, {}, "sequence GR"),
+    "oblique": (None, tilted(30), {}, "20 degrees"),
+    "small": (None, a_knee(pixel=1.2), {}, "field of view of 53 mm"),
+    "far": (None, a_knee(step=10.0), {"slice": 1}, "within 80 mm"),
+    "flat": (
+        lambda index, data: index == 11 and put("PixelData", bytes(2 * 38 * 38))(index, data),
+        None,
+        {},
+        "slice 12",
+    ),
+    "two patients": (lambda index, data: index == 3 and put("PatientID", "2")(index, data), None, {}, "one patient"),
+    "two series": (
+        lambda index, data: index == 3 and put("SeriesInstanceUID", "1.2")(index, data),
+        None,
+        {},
+        "one volume",
+    ),
+    "no position": (
+        lambda index, data: delattr(data, "ImagePositionPatient"),
+        None,
+        {},
+        "must have ImagePositionPatient",
+    ),
+}
+"""Name to what is changed, the volume, the request, and the words of the refusal."""
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_used_is_refused(name: str, tmp_path: Path, small_bundle: Path, capsys: Any) -> None:
+    change, volume, options, says = BAD[name]
+    source = knee_series(tmp_path / "series", change, volume)
     with pytest.raises(Xray2MRIError, match=says):
-        plan(knee_series(tmp_path / "series", change, volume), small_bundle, **options)
+        plan(source, small_bundle, **options)
+    words = [word for key, value in options.items() for word in (f"--{key}", *np.atleast_1d(value).astype(str))]
+    code = main(["synthesize", str(source), str(tmp_path / "out"), "--bundle", str(small_bundle), *words, "--quiet"])
+    assert code == (ExitCode.USAGE if name in ("no such", "twice") else ExitCode.INPUT_REFUSED)
+    assert says in capsys.readouterr().err and not list(tmp_path.glob("out/*"))
 
 
 def test_what_was_not_trained_for_can_be_forced_and_is_recorded(tmp_path: Path, loaded: Loaded) -> None:

@@ -64,6 +64,17 @@ def put(keyword: str, value: object, slices: tuple[int, ...] = (2,)) -> Callable
     return lambda index, data: index in slices and setattr(data, keyword, value)
 
 
+def colored(index: int, data: FileDataset) -> None:
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
+    data.PixelData = bytes(range(240))[: data.Rows * data.Columns * 3]
+
+
+def slanted(index: int, data: FileDataset) -> None:
+    """Each slice half a millimeter to the side of the one before."""
+    data.ImagePositionPatient = [data.ImagePositionPatient[0] + 0.5 * index, *data.ImagePositionPatient[1:]]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -75,8 +86,27 @@ def put(keyword: str, value: object, slices: tuple[int, ...] = (2,)) -> Callable
         (put("SeriesInstanceUID", "1.2.3"), "must hold one volume"),
         (put("PatientID", "2"), "one patient"),
         (put("PixelData", bytes(2 * 80), tuple(range(6))), "must show something"),
+        (colored, "must be gray"),
+        (put("NumberOfFrames", 2), "one slice per file"),
+        (slanted, "straight behind each other"),
+        (drop("PixelSpacing"), "must have PixelSpacing"),
+        (put("StudyInstanceUID", "1.2.4"), "one study"),
     ],
-    ids=["no position", "no orientation", "twice", "uneven", "two orientations", "two series", "two patients", "flat"],
+    ids=[
+        "no position",
+        "no orientation",
+        "twice",
+        "uneven",
+        "two orientations",
+        "two series",
+        "two patients",
+        "flat",
+        "color",
+        "frames",
+        "slanted",
+        "no spacing",
+        "two studies",
+    ],
 )
 def test_a_series_that_is_no_volume_is_refused(
     change: Callable[[int, FileDataset], object], says: str, tmp_path: Path
@@ -86,9 +116,11 @@ def test_a_series_that_is_no_volume_is_refused(
 
 
 def test_files_that_are_no_volume_are_refused(tmp_path: Path) -> None:
-    bad = Volume(np.full(SHAPE, np.nan, np.float32), AXIAL.affine)
-    with pytest.raises(InputRefused, match="finite"):
-        read_volume(write_image(bad, tmp_path / "nan.nrrd"))  # of NIfTI, ITK reads them as 0
+    voxels = AXIAL.voxels.copy()
+    voxels[1, 2, 3], voxels[4, 5, 6] = np.nan, np.inf
+    for kind in ("nrrd", "mha", "nii", "nii.gz"):  # of NIfTI, ITK reads them as 0
+        with pytest.raises(InputRefused, match=r"finite numbers \(found: 2 that are not"):
+            read_volume(write_image(Volume(voxels, AXIAL.affine), tmp_path / f"nan.{kind}"))
     (tmp_path / "torn.nrrd").write_bytes(b"NRRD0004\n")
     with pytest.raises(InputRefused, match="readable"):
         read_volume(tmp_path / "torn.nrrd")

@@ -16,6 +16,7 @@ from monai_xray2mri.errors import UsageError
 from monai_xray2mri.networks.pixel_codec import PixelCodec
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.planes import plane_rotation, view_places
+from monai_xray2mri.systems.mri_xdiffusion.sections import slices_along, volume_along
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ class PlanePrior:
 
     def denoised(self, volume: Tensor, step: int, steps: int) -> Tensor:
         """Estimate [D,D,D] of x_0 from x_t [D,D,D] at a step; its gradient is recorded where it is switched on."""
-        rotated = _along(volume, self.axis)
+        rotated = slices_along(volume, self.axis)
         place = view_places(plane_rotation(self.axis), len(volume))
         parts = [
             self._sections(part, at, step, steps)
             for part, at in zip(rotated.split(self.chunk), place.split(self.chunk), strict=True)
         ]
-        return _back(torch.cat(parts), self.axis)
+        return volume_along(torch.cat(parts), self.axis)
 
     def _sections(self, sections: Tensor, place: Tensor, step: int, steps: int) -> Tensor:
         network, schedule = self.network, self.network.schedule
@@ -101,18 +102,3 @@ def langevin_step(volume: Tensor, clean: Tensor, sigma: Tensor, noise: Tensor, r
     score = (clean - volume) / sigma**2
     size = 2 * (ratio * noise.norm() / score.norm().clamp(min=1e-12)) ** 2
     return volume + size * score + (2 * size).sqrt() * noise
-
-
-def _along(volume: Tensor, axis: int) -> Tensor:
-    """Sections [D,D,D] along an axis as :func:`~monai_xray2mri.systems.mri_xdiffusion.sections.turn` cuts them."""
-    if axis == 0:
-        return volume
-    # Rotation 1 is (x, y, z) -> (x, -z, y) with depth y; rotation 2 has depth x and columns that run against z.
-    return volume.flip(0).movedim(1, 0) if axis == 1 else volume.flip(0).permute(2, 1, 0)
-
-
-def _back(sections: Tensor, axis: int) -> Tensor:
-    """The volume of sections along an axis."""
-    if axis == 0:
-        return sections
-    return sections.movedim(0, 1).flip(0) if axis == 1 else sections.permute(2, 1, 0).flip(0)

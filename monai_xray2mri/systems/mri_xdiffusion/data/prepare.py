@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,29 +105,27 @@ def prepare_volumes(
     found = list(candidates(release, preset))
     wanted = [candidate for candidate in found if candidate.wanted]
     report.unwanted = len(found) - len(wanted)
-    patients, paths = {}, {}
-    reading = partial(_looked_at, preset=preset, side_mm=side_mm, size=options.size)
-    with closing(with_progress(Workers(workers), "volume", progress)(reading, wanted)) as looks:
+    reading = _Reading(preset, side_mm, options.size)
+    usable: dict[str, Candidate] = {}
+    with closing(with_progress(Workers(workers), "volume", progress)(reading.look, wanted)) as looks:
         for candidate, look in zip(wanted, looks, strict=True):
             if isinstance(look, str):
                 report.skipped[candidate.name] = look
                 continue
-            patients[candidate.name], remarks = look
-            paths[candidate.name] = candidate
+            patient, remarks = look
+            usable[candidate.name] = candidate
+            report.splits[candidate.name] = options.split or split_of(patient, options.split_seed)
             report.remarks += remarks
-    if not patients:
+    if not usable:
         nothing = f"{len(report.skipped)} that cannot be used, {report.unwanted} of other kinds"
         raise InputRefused("release", f"must hold volumes of the preset {preset.name}", nothing, _first(report.skipped))
-    report.splits = {name: options.split or split_of(patient, options.split_seed) for name, patient in patients.items()}
-    source = f"prepared volumes, preset {preset.name}"
     store = VolumeStore.of_cubes(
         output, list(report.splits), list(report.splits.values()), options.size, side_mm,
-        source=source, split_seed=options.split_seed,
+        source=f"prepared volumes, preset {preset.name}", split_seed=options.split_seed,
     )  # fmt: skip
-    missing = [(row, name) for row, name in enumerate(report.splits) if not store.done[row]]
-    making = partial(_cube, preset=preset, side_mm=side_mm, size=options.size)
-    run = with_progress(Workers(workers), "cube", progress, len(report.splits) - len(missing))
-    with closing(run(making, [paths[name] for _, name in missing])) as cubes:
+    missing = [(row, candidate) for row, candidate in enumerate(usable.values()) if not store.done[row]]
+    run = with_progress(Workers(workers), "cube", progress, len(usable) - len(missing))
+    with closing(run(reading.cube, [candidate for _, candidate in missing])) as cubes:
         for (row, _), cube in zip(missing, cubes, strict=True):
             store.write_cube(row, cube)
     write_whole(output / "report.json", (json.dumps(asdict(report), indent=1) + "\n").encode())
@@ -159,31 +156,45 @@ def _checked(release: Path, output: Path, options: VolumeOptions) -> tuple[Prese
     return preset, side_mm
 
 
-def _looked_at(candidate: Candidate, preset: Preset, side_mm: float, size: int) -> tuple[str, list[str]] | str:
-    """Patient and remarks of a volume, or why it cannot be used."""
-    try:
-        return _read(candidate, preset, side_mm, size)[1:]
-    except InputRefused as error:
-        return str(error)
+@dataclass(frozen=True)
+class _Reading:
+    """How each volume is read, in whatever process.
 
+    Attributes:
+        preset: of the release.
+        side_mm: of the cube.
+        size: D.
+    """
 
-def _cube(candidate: Candidate, preset: Preset, side_mm: float, size: int) -> Cube:
-    return _read(candidate, preset, side_mm, size)[0]
+    preset: Preset
+    side_mm: float
+    size: int
 
+    def look(self, candidate: Candidate) -> tuple[str, list[str]] | str:
+        """Patient and remarks of a volume, or why it cannot be used."""
+        try:
+            _, patient, remarks = self._read(candidate)
+        except InputRefused as error:
+            return str(error)
+        return patient, remarks
 
-def _read(candidate: Candidate, preset: Preset, side_mm: float, size: int) -> tuple[Cube, str, list[str]]:
-    """The cube of a volume, its patient, and remarks."""
-    read, patient = _volume(candidate, preset)
-    spacing = read.volume.spacing
-    extents = [count * step for count, step in zip(reversed(read.volume.voxels.shape), spacing, strict=True)]
-    if max(extents) < _SMALLEST * side_mm:
-        rule = f"must be {_SMALLEST * side_mm:.0f} mm long at least"
-        raise InputRefused(read.name, rule, f"{max(extents):.0f} mm")
-    remarks = [f"{candidate.name}: {remark}" for remark in read.remarks]
-    if max(extents) > side_mm * 1.001:
-        remarks.append(f"{candidate.name}: {max(extents):.0f} mm were cropped to the cube's {side_mm:.0f} mm")
-    volume = painted_labels(read.volume, read.name) if preset.labels else scaled_intensities(read.volume)
-    return to_cube(volume, side_mm, size), patient, remarks
+    def cube(self, candidate: Candidate) -> Cube:
+        """The volume in its cube."""
+        return self._read(candidate)[0]
+
+    def _read(self, candidate: Candidate) -> tuple[Cube, str, list[str]]:
+        """The cube of a volume, its patient, and remarks."""
+        read, patient = _volume(candidate, self.preset)
+        lengths = zip(reversed(read.volume.voxels.shape), read.volume.spacing, strict=True)
+        longest, side_mm = max(count * step for count, step in lengths), self.side_mm
+        if longest < _SMALLEST * side_mm:
+            rule = f"must be {_SMALLEST * side_mm:.0f} mm long at least"
+            raise InputRefused(read.name, rule, f"{longest:.0f} mm")
+        remarks = [f"{candidate.name}: {remark}" for remark in read.remarks]
+        if longest > side_mm * 1.001:
+            remarks.append(f"{candidate.name}: {longest:.0f} mm were cropped to the cube's {side_mm:.0f} mm")
+        volume = painted_labels(read.volume, read.name) if self.preset.labels else scaled_intensities(read.volume)
+        return to_cube(volume, side_mm, self.size), patient, remarks
 
 
 def _volume(candidate: Candidate, preset: Preset) -> tuple[ReadVolume, str]:

@@ -15,8 +15,10 @@ from monai_xray2mri.knee.measures.parts import Part
 from monai_xray2mri.knee.measures.surfaces import JointReading, read_volume
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import VolumeCase
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import needs_anatomy
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import anatomy_of
 
+REAL: Final = "true volume, in the cube"
+"""The condition under which the true volume itself is read."""
 PARTS: Final = {"femur": Part.FEMUR, "tibia": Part.TIBIA, "cartilage": Part.CARTILAGE}
 LEAST_LESION_MM3: Final = 20.0
 """A lesion that is smaller in the truth counts as neither present nor absent."""
@@ -24,10 +26,13 @@ _VOXEL_MM3: Final = float(np.prod(SPACING_MM))
 
 
 def scanner_grid(volume: np.ndarray, case: VolumeCase) -> np.ndarray:
-    """A volume [D,D,D] of the cube on the scanner's grid [80,256,256], slice 0 posterior."""
-    assert case.anatomy is not None
+    """A volume [D,D,D] of the cube on the scanner's grid [80,256,256], slice 0 posterior.
+
+    Raises:
+        InputRefused: the case is no simulated knee.
+    """
     acquired = torch.from_numpy(np.ascontiguousarray(volume[case.box]))[None, None]
-    grid = torch.nn.functional.interpolate(acquired, case.anatomy.lesions.shape, mode="trilinear")[0, 0]
+    grid = torch.nn.functional.interpolate(acquired, anatomy_of(case).lesions.shape, mode="trilinear")[0, 0]
     return np.ascontiguousarray(grid.numpy()[::-1])
 
 
@@ -37,9 +42,7 @@ def read_joint(volume: np.ndarray, case: VolumeCase) -> JointReading:
     Raises:
         InputRefused: the case is no simulated knee.
     """
-    needs_anatomy(case)
-    assert case.anatomy is not None
-    return read_volume(scanner_grid(volume, case), case.anatomy.affine)
+    return read_volume(scanner_grid(volume, case), anatomy_of(case).affine)
 
 
 def part_volumes_ml(reading: JointReading) -> dict[str, float]:
@@ -81,12 +84,13 @@ def joint_line_degrees(reading: JointReading) -> float:
 
 
 def true_lesions(case: VolumeCase) -> dict[str, bool | None]:
-    """Whether each lesion is truly there; None: too small to be seen."""
-    assert case.anatomy is not None
-    sizes = {
-        stem: float((case.anatomy.lesions == code).sum()) * _VOXEL_MM3
-        for code, stem in enumerate(LESION_FEATURES, start=1)
-    }
+    """Whether each lesion is truly there; None: too small to be seen.
+
+    Raises:
+        InputRefused: the case is no simulated knee.
+    """
+    lesions = anatomy_of(case).lesions
+    sizes = {stem: float((lesions == code).sum()) * _VOXEL_MM3 for code, stem in enumerate(LESION_FEATURES, start=1)}
     return {stem: False if size == 0 else None if size < LEAST_LESION_MM3 else True for stem, size in sizes.items()}
 
 

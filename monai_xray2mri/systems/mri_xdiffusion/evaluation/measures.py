@@ -24,6 +24,8 @@ MEASURES: Final = {
     "psnr_range": "PSNR dB (range 1)",
     "psnr_object": "PSNR dB inside the object",
 }
+MEAN_OF_SAMPLES: Final = "psnr_mean8"
+"""PSNR of the mean of several samples of a volume (Eq. 4)."""
 SHAPES: Final = {
     **{f"ssim_{plane}": f"SSIM along {plane}" for plane in PLANES},
     "lpips": "perceptual distance along slices",
@@ -72,6 +74,12 @@ class VolumeRuler:
             "psnr_range": psnr(found, self.truth, 1.0),
             "psnr_object": psnr(found[inside], self.truth[inside], highest) if inside.any() else None,
         }
+
+    def mean_of(self, samples: np.ndarray) -> Row:
+        """PSNR of the mean of samples [N,D,D,D]; nothing where there is one alone."""
+        if len(samples) < 2:
+            return {}
+        return {MEAN_OF_SAMPLES: self.intensities(samples.mean(axis=0))["psnr"]}
 
     def measure(self, prediction: np.ndarray) -> Row:
         """All measures of a volume [D,D,D]; the correlations' ceiling is that of :meth:`truth_row`."""

@@ -96,9 +96,7 @@ class NetworkMethod:
     def view(self, given: GivenSlices, rotation: Tensor, seed: int, number: object) -> tuple[Tensor, Tensor]:
         """One view turned back, [D,D,D], and where it is known; its noise follows from seed, case and ``number``."""
         network = self.network(given)
-        shown = slice_view(given, given.name)
-        with torch.inference_mode():
-            condition = network.condition(shown.slices.to(network.null_context), shown.poses.to(network.null_context))
+        condition = slice_view(given, given.name).condition(network)
         generator = case_generator("view", seed, given.name, number)
         sampling = slice_sampling(network, **self.options)
         drawn = generate_view(network, condition, rotation, generator, settings=sampling.sampler, chunk=sampling.chunk)
@@ -107,9 +105,7 @@ class NetworkMethod:
     def sections(self, given: GivenSlices, place: Tensor, seed: int, sample: int) -> Tensor:
         """Single sections [S,D,D] in [0,1] at places [S,10] of one direction, with the noise of one sample of it."""
         network = self.network(given)
-        shown, sampling = slice_view(given, given.name), slice_sampling(network, **self.options)
-        with torch.inference_mode():
-            condition = network.condition(shown.slices.to(network.null_context), shown.poses.to(network.null_context))
+        condition, sampling = slice_view(given, given.name).condition(network), slice_sampling(network, **self.options)
         noise = network.draw_noise(case_generator("sections", seed, given.name, sample), sampling.sampler)
         images = network.sample(condition, place, noise=noise, settings=sampling.sampler, chunk=sampling.chunk)
         return (images[:, 0].float().cpu() + 1) / 2

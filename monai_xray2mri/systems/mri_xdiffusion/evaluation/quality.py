@@ -14,12 +14,10 @@ from monai_xray2mri.evaluation.quality import QualityBar, Values, at_least, at_m
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import ResultTable, where
 from monai_xray2mri.evaluation.suite import Rows
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import PLANES
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEAN_OF_SAMPLES, PLANES
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import WORDS, VolumeSetting
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies import calibration, comparison, given, views
-
-ONE, BESIDE, ORTHOGONAL = "1 slice", "1 slice beside the middle", "2 orthogonal slices"
-MANY: Final = "psnr_mean8"
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.comparison import BESIDE, ONE, ORTHOGONAL
 
 Found = Callable[[Rows, VolumeSetting], Values | None]
 
@@ -40,7 +38,7 @@ def _over(study: str, condition: str, other: str) -> Found:
     def found(rows: Rows, setting: VolumeSetting) -> Values | None:
         chosen = where(rows.get(study, ()), condition=condition)
         own, against = where(chosen, method=setting.main), where(chosen, method=other)
-        return difference(mean_by_case(own, MANY), mean_by_case(against, "psnr")), participants_of(chosen)
+        return difference(mean_by_case(own, MEAN_OF_SAMPLES), mean_by_case(against, "psnr")), participants_of(chosen)
 
     return found
 
@@ -50,7 +48,9 @@ def _own_slice(study: str) -> Found:
 
     def found(rows: Rows, setting: VolumeSetting) -> Values | None:
         chosen = rows.get(study, ())
-        own, other = (mean_by_case(where(chosen, condition=name), MANY) for name in (given.OWN, given.ANOTHER))
+        own, other = (
+            mean_by_case(where(chosen, condition=name), MEAN_OF_SAMPLES) for name in (given.OWN, given.ANOTHER)
+        )
         return difference(own, other), participants_of(chosen)
 
     return found

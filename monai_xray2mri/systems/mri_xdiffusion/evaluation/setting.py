@@ -20,14 +20,19 @@ from monai_xray2mri.evaluation.study import ResultTable, Setting
 from monai_xray2mri.evaluation.suite import Words
 from monai_xray2mri.networks.condition import ImageEncoder
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import GivenSlices
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, BODY_SIZE, CONES, VolumeCase
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, BODY_SIZE, CONES, Anatomy, VolumeCase
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEAN_OF_SAMPLES
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, PriorMethod
 
 SAMPLES: Final = 8
 """Volumes of one case whose mean and spread are measured."""
+MEAN_HEAD: Final = {MEAN_OF_SAMPLES: f"PSNR of the mean of {SAMPLES} dB"}
+"""Heading of that measure."""
 WORDS: Final = Words("volume", "volumes", "section", "sections", "view", "views", BODY_SIZE)
-_CONE_VIEW: Final = 0.27
-"""What a view of a cone costs, in views of a body: 4 s against 15 s."""
+_CONE_VIEW: Final = 0.35
+"""What a view of a cone costs, in views of a body: 1.2 CPU seconds (8 steps) against 3.5 (5 steps)."""
+_PRIOR_CALLS: Final = 75
+"""Calls of its network that a section costs by a prior: 59 by ScoreMRI, 31 with gradients, worth 93, by TPDM."""
 
 condition_table: Callable[..., ResultTable] = partial(conditions.condition_table, counted=WORDS.cases)
 """The table of conditions, which counts volumes."""
@@ -46,6 +51,11 @@ class VolumeSetting(Setting):
     def stride(self) -> int:
         """Of sections, where few of them are looked at."""
         return self.profile.stride
+
+    def own_steps(self, domain: str) -> int:
+        """Steps of the sampler that the bundle's network of a domain brings, or another's where it has none."""
+        networks = self.bundle.networks
+        return (networks.get(domain) or next(iter(networks.values()))).settings.steps
 
     def perceptual(self, domain: str) -> PerceptualDistance | None:
         """LPIPS by published weights, else on the image encoder of the bundle's network of a domain; None: none."""
@@ -72,6 +82,24 @@ def work_of(domain: str, views: float, steps: float = 1.0) -> float:
         steps: their steps, as a multiple of the bundle's own.
     """
     return views * steps * BODY_SIZE * (_CONE_VIEW if domain == CONES else 1.0)
+
+
+def work_of_methods(setting: VolumeSetting, domain: str, volumes: int, samples: int = 1) -> float:
+    """Cost of volumes by every method that draws and that the case has not been measured with.
+
+    Args:
+        setting: what is run.
+        domain: whose volumes they are.
+        volumes: of each method.
+        samples: of each volume; priors draw one.
+    """
+    views = 0.0
+    for method in setting.todo.values():
+        if isinstance(method, NetworkMethod) and method.knows(domain):
+            views += volumes * samples
+        elif isinstance(method, PriorMethod) and method.knows(domain):
+            views += volumes * _PRIOR_CALLS / setting.own_steps(domain)
+    return work_of(domain, views)
 
 
 def domain_of_split(split: str) -> str:
@@ -107,14 +135,15 @@ def beside_middle(case: VolumeCase) -> Tensor:
     return case.places_at([(along.start + along.stop) // 2 - (along.stop - along.start) // 4])
 
 
-def needs_anatomy(case: VolumeCase) -> None:
-    """Refuse a case whose anatomy nobody knows.
+def anatomy_of(case: VolumeCase) -> Anatomy:
+    """The anatomy of a case.
 
     Raises:
         InputRefused: it is no simulated knee.
     """
     if case.anatomy is None:
         raise InputRefused(f"volume {case.name}", "must be a simulated knee", "a volume of unknown anatomy")
+    return case.anatomy
 
 
 Places = Mapping[str, Callable[[VolumeCase], Tensor]]

@@ -29,13 +29,14 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import (
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.claims import claims_table
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import bundle_method, method_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.quality import quality_table
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import WORDS, VolumeSetting, work_of
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import WORDS, VolumeSetting, domain_of_split, work_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.anatomy import ANATOMY
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.calibration import CALIBRATION
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.comparison import (
     COMPARISON,
     CONES_COMPARED,
     MASKED_COMPARED,
+    ONE,
     SHIFTED,
 )
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.compressed import COMPRESSED
@@ -77,11 +78,18 @@ def metrics(rows: Rows) -> dict[str, Any]:
     """``methods`` of the comparison on bodies with one slice, and ``cones`` of that on cones."""
 
     def of(study: str) -> dict[str, Any]:
-        chosen: list[Row] = [row for row in rows.get(study, ()) if row.get("condition", "1 slice") == "1 slice"]
+        chosen: list[Row] = [row for row in rows.get(study, ()) if row.get("condition", ONE) == ONE]
         found: dict[str, Any] = method_metrics({study: chosen})["methods"]
         return found
 
     return {"methods": of("comparison"), "cones": of("cones")}
+
+
+def _drawn_at_once(study: VolumeStudy) -> VolumeStudy:
+    """A study, of which only bodies count as simulated: a cone takes no time."""
+    if all(domain_of_split(split) == CONES for split in study.splits):
+        return replace(study, simulations=lambda setting: 0.0)
+    return study
 
 
 def _suite(
@@ -90,7 +98,7 @@ def _suite(
     return Suite(
         name=name,
         title="Evaluation of X-Diffusion",
-        studies=studies,
+        studies=[_drawn_at_once(study) for study in studies],
         cohort=volume_cohort,
         bundle_method=bundle_method,
         check=check_methods,

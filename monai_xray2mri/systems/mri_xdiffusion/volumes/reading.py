@@ -16,7 +16,7 @@ import numpy as np
 import SimpleITK
 from pydicom import Dataset
 
-from monai_xray2mri.core.nifti import image_of
+from monai_xray2mri.core.nifti import image_of, numbers_missing
 from monai_xray2mri.core.wording import SHORT_DISCLAIMER
 from monai_xray2mri.dicom.kinds import Kind
 from monai_xray2mri.dicom.study import OWN_RESULT, StudyFile, read_study
@@ -151,6 +151,8 @@ def _read_file(file: StudyFile, results: bool = False) -> ReadVolume:
     notes = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
     if not results and notes.get("ITK_FileNotes", "").startswith(SHORT_DISCLAIMER):
         raise InputRefused(name, "must be acquired", OWN_RESULT)
+    if file.name.lower().endswith((".nii", ".nii.gz")) and (missing := numbers_missing(file.path)):
+        raise InputRefused(name, "must hold finite numbers", f"{missing} that are not")
     nowhere = file.name.lower().endswith((".nrrd", ".nhdr")) and "NRRD_space" not in notes
     if nowhere or notes.get("qform_code", "1") == notes.get("sform_code", "1") == "0":
         raise InputRefused(name, "must say where its voxels lie", "no orientation in its header", "Set it.")

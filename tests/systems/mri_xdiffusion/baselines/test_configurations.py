@@ -1,4 +1,4 @@
-"""Networks of the baselines are trained by configurations of the bundle, with the engine of all others."""
+"""Networks of baselines and ablations are trained by configurations of the bundle, with the engine of all others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, method_of
+from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 from monai_xray2mri.systems.mri_xdiffusion.planes import plane_axis, split_places
 from monai_xray2mri.training.configurations import configuration_files
 from monai_xray2mri.training.configured import read_configurations, run_configured
@@ -66,3 +68,43 @@ def test_the_recipe_of_the_baselines_can_be_made(repository: Path, tmp_path: Pat
         stage = recipe.stage(name)
         parser = read_configurations(stage.files(), stage.overrides())
         assert parser["batch_size"] == 16 and ("plane_" in name) == (parser["drop_condition"] == 1.0)
+        network: CrossSectionDiffusion = parser.get_parsed_content("network_def")
+        assert "plane_" not in name or network.denoiser.first_guess is None  # a prior is given no slice
+
+
+@pytest.mark.parametrize(
+    ("name", "reduction", "told"),
+    [
+        ("all_directions", "tokens", True),
+        ("tokens", "tokens", True),
+        ("untold", "tokens", False),
+        ("mean_product", "mean_product", True),
+        ("matrix_product", "matrix_product", True),
+        ("mlp", "mlp", True),
+    ],
+)
+def test_an_ablation_differs_in_what_its_name_says(
+    repository: Path, tmp_path: Path, name: str, reduction: str, told: bool
+) -> None:
+    folder = repository / "bundle" / "mri_xdiffusion"
+    given = {"output_dir": str(tmp_path), "bundle_root": str(folder), "device": "cpu"}
+    stage = TrainingRecipe(folder / "configs" / "recipe_ablations.json", given).stage(f"cones_{name}")
+    assert str(stage.progress()) == "0 of 60,000 slices"
+    parser = read_configurations(stage.files(), {**stage.overrides(), **SMALL})
+    network: CrossSectionDiffusion = parser.get_parsed_content("network_def")
+    denoiser = network.denoiser
+    assert (denoiser.reduction, denoiser.told, network.image_encoder.reduction) == (reduction, told, reduction)
+    if name == "all_directions":
+        return
+    assert denoiser.alignment is None and denoiser.first_guess is None and network.schedule.prediction == "v"
+    assert parser.get_parsed_content("train#stream").numbers == [1, 2, 5, 10]
+
+
+def test_the_weights_of_an_ablation_are_a_method(repository: Path, tmp_path: Path) -> None:
+    folder = repository / "bundle" / "mri_xdiffusion"
+    names = ["cones", "train_ablation", "train_mlp"]
+    parser = read_configurations(configuration_files(folder, names, folder), {})
+    torch.save(parser.get_parsed_content("network_def").state_dict(), tmp_path / "model.pt")
+    method = method_of(f"{tmp_path / 'model.pt'}:{','.join(names)}", folder, "cpu")
+    assert isinstance(method, NetworkMethod) and list(method.networks) == ["cones"]
+    assert method.settings()["configurations"] == names

@@ -20,8 +20,6 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.exploding import PlanePrior
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent
 from monai_xray2mri.systems.mri_xdiffusion.baselines.score_mri import ScoreMRI
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import Anatomy, VolumeCase, knee_cube
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.claims import CLAIMS, claims_table
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.joint import PARTS
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, PriorMethod, method_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, domain_of_split
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies import (
@@ -238,33 +236,6 @@ def test_a_run_ends_with_records_tables_and_report(setting: VolumeSetting, tmp_p
     assert found["cones"]["small"]["psnr"]["n"] == 1 and found["methods"] == {}
     report = (tmp_path / "report.html").read_text()
     assert "Error by distance from the input slice" in report and "Methods compared on cones" in report
-
-
-def test_claims_follow_from_rows(setting: VolumeSetting) -> None:
-    psnr = {"5 views, mean": 21.0, "1 views, mean": 20.0, "5 samples of one view, mean": 21.0, "5 views, max": 22.0}
-    seen = [
-        {"case": str(n), "participant": str(n), "views": name, "psnr": value + n}
-        for n in range(6)
-        for name, value in psnr.items()
-    ]
-    volumes = [
-        {
-            "case": str(n), "participant": str(n), "condition": "X-Diffusion, 1",
-            **{f"{part}_true_ml": 50.0 for part in PARTS}, **{f"{part}_ml": 50.1 + n / 50 for part in PARTS},
-            "fat_true_ml": 500.0 + 20 * n, "fat_ml": 450.0 + 19 * n + n % 2,
-        }
-        for n in range(6)
-    ]  # fmt: skip
-    table = claims_table({"cone_views": seen, "anatomy": volumes}, setting)
-    assert table is not None and len(table.rows) == len(CLAIMS)
-    verdicts = {row[0]: row[-1] for row in table.rows}
-    assert verdicts["five views are better than one"] == "holds"
-    assert verdicts["five views are better than five samples of one view"] == "not decided"
-    assert verdicts["the mean of views is better than their maximum"] == "does not hold"
-    assert verdicts["volumes of structures are kept, from one slice"] == "holds"
-    assert verdicts["subcutaneous fat is kept, from one slice: r above 0.9"] == "holds"
-    assert verdicts["absent lesions are shown more often than in true volumes (share)"] == "not measured"
-    assert claims_table({}, setting) is None
 
 
 def test_the_suites_hold_what_they_are_asked_for() -> None:

@@ -64,18 +64,24 @@ def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     if setting.simulated and CEILING not in setting.done and has_ceiling(int(knee.name), setting.profile):
         methods[CEILING] = AnotherExamination()
     if TRUE not in setting.done:
-        yield {
-            "method": TRUE,
-            "grade": knee.grade,
-            "features": slice_features(setting, knee.volume),
-            **{name: ruler.measure(knee.volume)[name] for name in ("adjacent_slice_correlation", "depth_power")},
-        }
+        yield true_row(setting, knee, ruler)
     for name, method in methods.items():
         try:
             row = measured_row(setting, knee, method, ruler)
         except InputRefused as error:
             row = {"refused": str(error)}
         yield {"method": name, **row}
+
+
+def true_row(setting: KneeSetting, knee: EvaluationKnee, ruler: KneeRuler) -> Row:
+    """The true volume itself, in the measures that compare it with nothing."""
+    measures = ruler.measure(knee.volume)
+    return {
+        "method": TRUE,
+        "grade": knee.grade,
+        "features": slice_features(setting, knee.volume),
+        **{name: measures[name] for name in ("adjacent_slice_correlation", "depth_power")},
+    }
 
 
 def measured_row(setting: KneeSetting, knee: EvaluationKnee, method: Method, ruler: KneeRuler) -> Row:
@@ -124,8 +130,12 @@ def _of_samples(samples: np.ndarray, truth: np.ndarray, method: Method) -> Row:
 
 def work(setting: KneeSetting) -> float:
     """Slices of one knee: a volume, and 8 samples of few slices, for each network."""
-    networks = sum(isinstance(method, NetworkMethod) for method in setting.todo.values())
-    return networks * (SAMPLES * len(setting.few) + (0 if setting.profile.stride == 1 else SLICES))
+    return slices_drawn(setting) * sum(isinstance(method, NetworkMethod) for method in setting.todo.values())
+
+
+def slices_drawn(setting: KneeSetting) -> int:
+    """Slices of a knee that :func:`measured_row` asks of a method."""
+    return SAMPLES * len(setting.few) + (0 if setting.profile.stride == 1 else SLICES)
 
 
 def simulations(setting: KneeSetting) -> float:

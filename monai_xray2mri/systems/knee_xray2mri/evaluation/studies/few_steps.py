@@ -12,17 +12,16 @@ from typing import Any, Final
 
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import ResultTable, Study
-from monai_xray2mri.knee.data.arrays import SLICES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import EvaluationKnee
 from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import NetworkMethod
 from monai_xray2mri.systems.knee_xray2mri.evaluation.ruler import KneeRuler
-from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import SAMPLES, KneeSetting, sampling_work
+from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting, sampling_work
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.comparison import (
-    TRUE,
     kernel_distances,
     measure_tables,
     measured_row,
-    slice_features,
+    slices_drawn,
+    true_row,
 )
 
 STEPS: Final = (10, 4, 2, 1)
@@ -47,13 +46,7 @@ def _steps(steps: int) -> str:
 def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """A row for each line, and one for the true volume itself."""
     ruler = KneeRuler(knee)
-    true = ruler.measure(knee.volume)
-    yield {
-        "method": TRUE,
-        "grade": knee.grade,
-        "features": slice_features(setting, knee.volume),
-        "adjacent_slice_correlation": true["adjacent_slice_correlation"],
-    }
+    yield true_row(setting, knee, ruler)
     for name, options in variants(setting.bundle).items():
         method = setting.bundle.with_sampler(**options)
         yield {"method": name, **measured_row(setting, knee, method, ruler)}
@@ -61,7 +54,7 @@ def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
 
 def work(setting: KneeSetting) -> float:
     """Slices that one knee costs."""
-    slices = SAMPLES * len(setting.few) + (0 if setting.profile.stride == 1 else SLICES)
+    slices = slices_drawn(setting)
     return sum(sampling_work(setting, slices, steps=options["steps"]) for options in variants(setting.bundle).values())
 
 

@@ -82,7 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """An answer."""
-        server, length = self.server, int(self.headers.get("Content-Length") or 0)
+        server, told = self.server, self.headers.get("Content-Length") or ""
+        length = int(told) if told.isdecimal() else 0
         if not self._is_local() or self.path != "/answer" or not 0 < length <= _LONGEST:
             self.send_error(HTTPStatus.NOT_FOUND)
             return

@@ -21,6 +21,7 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, Volum
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.fat import fat_ml
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.joint import (
     PARTS,
+    REAL,
     joint_line_degrees,
     lesion_row,
     part_dice,
@@ -30,12 +31,10 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.joint import (
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
     VolumeSetting,
     condition_table,
-    needs_anatomy,
     one_sample,
     work_of,
 )
 
-REAL: Final = "true volume, in the cube"
 BOUND_SHARE: Final = 0.05
 """Volumes of a bone that differ by less count as equal."""
 BOUND_DEGREES: Final = 1.0
@@ -52,7 +51,6 @@ _HEAD: Final = {
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     """A row for the truth, interpolation, and X-Diffusion by number of slices."""
-    needs_anatomy(case)
     true = read_joint(case.voxels, case)
     sizes, line = part_volumes_ml(true) | {FAT: fat_ml(case.voxels, case)}, joint_line_degrees(true)
     for name, volume in _volumes(setting, case):

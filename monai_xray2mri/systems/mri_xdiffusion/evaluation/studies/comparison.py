@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, SHAPES, VolumeRuler
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, applies
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
+    MEAN_HEAD,
     SAMPLES,
     Places,
     VolumeSetting,
@@ -23,24 +24,25 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
     condition_table,
     domain_of_split,
     orthogonal_places,
-    work_of,
+    work_of_methods,
 )
 
 TRUE: Final = "true volume"
+ONE, BESIDE, ORTHOGONAL = "1 slice", "1 slice beside the middle", "2 orthogonal slices"
+"""Conditions on cones; the first is one on bodies, too."""
 MIRROR, WITH_MIRROR = "mirror image", "mean with mirror image"
 _GIVEN: Final[dict[str, Places]] = {
     CONES: {
-        "1 slice": lambda case: case.even_places(1),
-        "1 slice beside the middle": beside_middle,
-        "2 orthogonal slices": lambda case: orthogonal_places(case, 2),
+        ONE: lambda case: case.even_places(1),
+        BESIDE: beside_middle,
+        ORTHOGONAL: lambda case: orthogonal_places(case, 2),
     },
     BODIES: {
-        "1 slice": lambda case: case.even_places(1),
+        ONE: lambda case: case.even_places(1),
         "5 slices": lambda case: case.even_places(5),
         "10 slices": lambda case: case.even_places(10),
     },
 }
-_MANY: Final = "psnr_mean8"
 
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
@@ -58,25 +60,21 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
         for condition, places_of in _GIVEN[case.domain].items():
             samples = SAMPLES if isinstance(method, NetworkMethod) else 1
             volumes = generate(method, case.given(places_of(case)), samples, setting.seed)
-            row = {"method": name, "condition": condition, **ruler.measure(volumes[0])}
-            many = ruler.intensities(volumes.mean(axis=0))["psnr"] if len(volumes) > 1 else None
-            yield row | ({_MANY: many} if many is not None else {})
+            yield {"method": name, "condition": condition, **ruler.measure(volumes[0]), **ruler.mean_of(volumes)}
 
 
-def _work(split: str) -> Any:
+def _work(split: str) -> Callable[[VolumeSetting], float]:
     def work(setting: VolumeSetting) -> float:
-        networks = [each for each in setting.todo.values() if isinstance(each, NetworkMethod)]
         domain = domain_of_split(split)
-        volumes = SAMPLES * len(_GIVEN[domain])
-        return work_of(domain, volumes * sum(applies(each, domain) for each in networks))
+        return work_of_methods(setting, domain, len(_GIVEN[domain]), SAMPLES)
 
     return work
 
 
-def _tables(name: str) -> Any:
+def _tables(name: str) -> Callable[[Sequence[Row]], list[ResultTable]]:
     def tables(rows: Sequence[Row]) -> list[ResultTable]:
         """A table per number of slices, and one of paired tests."""
-        head = {**MEASURES, _MANY: f"PSNR of the mean of {SAMPLES} dB", **SHAPES}
+        head = {**MEASURES, **MEAN_HEAD, **SHAPES}
         free = [row for row in rows if "condition" not in row and len(row) > 4]
         found = []
         for condition in distinct(rows, "condition"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,8 +13,8 @@ from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import Figure, ResultTable, Study, distinct, where
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import error_by_distance
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, applies
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, domain_of_split, work_of
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import applies
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, domain_of_split, work_of_methods
 
 _SHOWN: Final = 8
 
@@ -31,11 +31,9 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
         yield {"method": name, "errors": [float(f"{value:.4g}") for value in curve]}
 
 
-def _work(split: str) -> Any:
+def _work(split: str) -> Callable[[VolumeSetting], float]:
     def work(setting: VolumeSetting) -> float:
-        domain = domain_of_split(split)
-        networks = [each for each in setting.todo.values() if isinstance(each, NetworkMethod)]
-        return work_of(domain, sum(applies(each, domain) for each in networks))
+        return work_of_methods(setting, domain_of_split(split), 1)
 
     return work
 
@@ -51,7 +49,7 @@ def curves(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     return found
 
 
-def _tables(name: str) -> Any:
+def _tables(name: str) -> Callable[[Sequence[Row]], list[ResultTable]]:
     def tables(rows: Sequence[Row]) -> list[ResultTable]:
         found = curves(rows)
         if not found:

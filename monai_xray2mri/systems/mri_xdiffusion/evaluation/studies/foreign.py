@@ -6,9 +6,9 @@ a random volume and the mean volume of the *same* data have: they stand beside.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.records import Row
@@ -38,14 +38,12 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
             yield {"condition": f"network of {domain}, {number} slices", **VolumeRuler(seen).intensities(volume)}
 
 
-def _work(domain: str) -> Any:
-    def work(setting: VolumeSetting) -> float:
-        return sum(work_of(each, len(NUMBERS)) for each in (CONES, BODIES) if setting.bundle.knows(each))
-
-    return work
+def work(setting: VolumeSetting) -> float:
+    """Sections that one case costs, of either kind: it is seen by both networks."""
+    return sum(work_of(each, len(NUMBERS)) for each in (CONES, BODIES) if setting.bundle.knows(each))
 
 
-def _tables(name: str) -> Any:
+def _tables(name: str) -> Callable[[Sequence[Row]], list[ResultTable]]:
     def tables(rows: Sequence[Row]) -> list[ResultTable]:
         note = "Networks see the volume at their own size; figures of one size compare among themselves."
         return [condition_table(rows, name, "Foreign data", MEASURES, note)]
@@ -54,10 +52,10 @@ def _tables(name: str) -> Any:
 
 
 FOREIGN_CONES: Final = Study(
-    "foreign_cones", "Cones for a network of bodies", (CONES,), {"cpu": 2, "full": 100}, measure, _work(CONES),
+    "foreign_cones", "Cones for a network of bodies", (CONES,), {"cpu": 2, "full": 100}, measure, work,
     _tables("foreign_cones"), fitted=True,
 )  # fmt: skip
 FOREIGN_BODIES: Final = Study(
-    "foreign_bodies", "Bodies for a network of cones", (BODIES,), {"cpu": 1, "full": 100}, measure, _work(BODIES),
+    "foreign_bodies", "Bodies for a network of cones", (BODIES,), {"cpu": 1, "full": 100}, measure, work,
     _tables("foreign_bodies"), fitted=True,
 )  # fmt: skip

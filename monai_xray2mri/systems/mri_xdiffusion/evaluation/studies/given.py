@@ -5,7 +5,7 @@ X-Diffusion, section 6.2 (orthogonal slices), appendix C.1 (repeated slice), and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.given import GivenSlices
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, VolumeRuler
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
+    MEAN_HEAD,
     SAMPLES,
     VolumeSetting,
     beside_middle,
@@ -35,7 +36,6 @@ REPEATED: Final = (2, 5, 10)
 ORTHOGONAL: Final = (2, 3)
 PLACE: Final = "psnr_at_input"
 PLACE_OF_MEAN: Final = "psnr_at_input_mean8"
-_MANY: Final = "psnr_mean8"
 _SAMPLED: Final = (OWN, ANOTHER)
 """Inputs of which several samples are drawn: what tells whether the network looks at its slice."""
 
@@ -45,9 +45,7 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     ruler = VolumeRuler(case, setting.stride)
     for name, given in inputs(setting, case):
         volumes = generate(setting.bundle, given, SAMPLES if name in _SAMPLED else 1, setting.seed)
-        row = {"condition": name, **ruler.intensities(volumes[0])}
-        if name in _SAMPLED:
-            row[_MANY] = ruler.intensities(volumes.mean(axis=0))["psnr"]
+        row = {"condition": name, **ruler.intensities(volumes[0]), **ruler.mean_of(volumes)}
         if name == OWN:
             row |= ruler.measure(volumes[0])
             row |= {PLACE: _at_input(volumes[0], case), PLACE_OF_MEAN: _at_input(volumes.mean(axis=0), case)}
@@ -84,16 +82,16 @@ def _at_input(volume: Any, case: VolumeCase) -> float:
     return psnr(volume[index, rows, columns], truth, float(case.voxels[case.box].max()))
 
 
-def _work(domain: str) -> Any:
+def _work(domain: str) -> Callable[[VolumeSetting], float]:
     once = 3 + len(REPEATED) + 2 * len(ORTHOGONAL)
     return lambda setting: work_of(domain, once + len(_SAMPLED) * SAMPLES)
 
 
-def _tables(name: str) -> Any:
+def _tables(name: str) -> Callable[[Sequence[Row]], list[ResultTable]]:
     def tables(rows: Sequence[Row]) -> list[ResultTable]:
         head = {
             **MEASURES,
-            _MANY: f"PSNR of the mean of {SAMPLES} dB",
+            **MEAN_HEAD,
             PLACE: "PSNR of the input slice at its place dB",
             PLACE_OF_MEAN: f"the same of the mean of {SAMPLES} dB",
         }

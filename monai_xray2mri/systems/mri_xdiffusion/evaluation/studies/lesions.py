@@ -12,23 +12,21 @@ from monai_xray2mri.evaluation.study import ResultTable, Study
 from monai_xray2mri.knee.measures.lesions import shown_lesions
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, VolumeCase
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.joint import lesion_row, read_joint, true_lesions
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.joint import REAL, lesion_row, read_joint, true_lesions
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
     VolumeSetting,
+    anatomy_of,
     condition_table,
-    needs_anatomy,
     one_sample,
     work_of,
 )
 
 DISTANCES: Final = (0, 4, 8, 16, 24)
 """Of the input slice from the middle of the lesion, in voxels of 1.67 mm."""
-REAL: Final = "true volume, in the cube"
 
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     """A row per distance for the largest lesion of a knee; of a knee without one, the share of hallucinated lesions."""
-    needs_anatomy(case)
     reading = read_joint(case.voxels, case)
     found = largest_lesion(case)
     stem, middle = found or ("", (case.box[0].start + case.box[0].stop) // 2)
@@ -40,15 +38,18 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     for distance in DISTANCES if stem else (0,):
         volume = one_sample(setting, case.given(case.places_at([moved(middle, distance, case)])))
         reading = read_joint(volume, case)
-        millimeters = distance * case.side_mm / case.size
-        name = f"slice at {millimeters:.1f} mm" if stem else "no lesion"
+        name = slice_at(distance, case.side_mm / case.size) if stem else "no lesion"
         yield row(name, shown_lesions(reading)[stem] if stem else None, lesion_row(reading, case))
+
+
+def slice_at(distance: int, voxel_mm: float) -> str:
+    """The condition of an input slice that lies so many voxels from the lesion: ``slice at 6.7 mm``."""
+    return f"slice at {distance * voxel_mm:.1f} mm"
 
 
 def largest_lesion(case: VolumeCase) -> tuple[str, int] | None:
     """Feature of the largest lesion that can be seen, and the slice of the cube through its middle."""
-    assert case.anatomy is not None
-    lesions = case.anatomy.lesions[::-1]  # the cube counts from the front
+    lesions = anatomy_of(case).lesions[::-1]  # the cube counts from the front
     there = [stem for stem, seen in true_lesions(case).items() if seen]
     if not there:
         return None

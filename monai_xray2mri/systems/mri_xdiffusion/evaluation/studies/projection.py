@@ -21,15 +21,15 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent, GivenS
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, SHAPES, VolumeRuler
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
+    MEAN_HEAD,
     SAMPLES,
     VolumeSetting,
+    anatomy_of,
     condition_table,
-    needs_anatomy,
     work_of,
 )
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.given import OWN, PROJECTION, projection
 
-_MANY: Final = "psnr_mean8"
 _NEIGHBORS: Final = 1
 """Voxels at either end of the modelled depth that are mixed with what lies beyond."""
 _SLICE_MM: Final = 1.5
@@ -47,7 +47,7 @@ def modeled_part(case: VolumeCase) -> VolumeCase:
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     """Rows of X-Diffusion from a projection and from a slice, of the mean volume, and of entered folders."""
-    needs_anatomy(case)
+    anatomy_of(case)  # other volumes are refused
     ruler = VolumeRuler(modeled_part(case), setting.stride, setting.perceptual(case.domain))
     own = case.given(case.even_places(1))
     shown = {f"X-Diffusion, {PROJECTION}": projection(case, own), f"X-Diffusion, {OWN}": own}
@@ -56,8 +56,7 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     drawn |= {name: (method, own) for name, method in setting.methods.items() if isinstance(method, FolderMethod)}
     for name, (method, given) in drawn.items():
         volumes = generate(method, given, SAMPLES, setting.seed)
-        row = {"condition": name, **ruler.measure(volumes[0])}
-        yield row | ({_MANY: ruler.intensities(volumes.mean(axis=0))["psnr"]} if len(volumes) > 1 else {})
+        yield {"condition": name, **ruler.measure(volumes[0]), **ruler.mean_of(volumes)}
 
 
 def work(setting: VolumeSetting) -> float:
@@ -71,7 +70,7 @@ def tables(rows: Sequence[Row]) -> list[ResultTable]:
         "Only the depth counts that knee_xray2mri models. X-Diffusion reports 26.38 dB from DXA; what another person's "
         "volume would score there is not reported."
     )
-    head = {**MEASURES, _MANY: f"PSNR of the mean of {SAMPLES} dB", **SHAPES}
+    head = {**MEASURES, **MEAN_HEAD, **SHAPES}
     return [condition_table(rows, "projection", "From a projection", head, note)]
 
 

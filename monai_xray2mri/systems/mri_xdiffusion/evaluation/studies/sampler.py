@@ -17,6 +17,7 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
     sections_of,
     work_of,
 )
+from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 
 STEPS: Final = (1, 2, 4, 8, 20, 50, 100, 250, 500, 800, 1000)
 OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -25,7 +26,6 @@ OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "guidance 3, 20 steps": {"guidance": 3.0, "steps": 20},
     "guidance 3, eta 1, 100 steps (published)": {"guidance": 3.0, "eta": 1.0, "steps": 100},
 }
-_OWN_STEPS: Final = 8
 
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
@@ -33,12 +33,16 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
     given, indices = case.given(case.even_places(1)), positions(setting, case.size)
     truth = case.voxels[list(indices)]
     highest = float(case.voxels[case.box].max())
-    known = [index for index in range(len(indices)) if indices[index] in range(*case.box[0].indices(case.size))]
-    total = setting.bundle.network(given).schedule.steps
-    own: dict[str, Mapping[str, Any]] = {f"{steps} steps": {"steps": steps} for steps in STEPS if steps <= total}
-    for name, options in {**own, **OTHERS}.items():
+    known = [place for place, index in enumerate(indices) if case.box[0].start <= index < case.box[0].stop]
+    for name, options in conditions(setting.bundle.network(given)).items():
         found = sections_of(setting, case, given, indices, 1, **options)[0]
         yield {"condition": name, "psnr": psnr(found[known], truth[known], highest), "mean": float(np.mean(found))}
+
+
+def conditions(network: CrossSectionDiffusion) -> dict[str, Mapping[str, Any]]:
+    """Name to sampling options; no more steps than the schedule of a network has."""
+    own = {f"{steps} steps": {"steps": steps} for steps in STEPS if steps <= network.schedule.steps}
+    return {**own, **OTHERS}
 
 
 def positions(setting: VolumeSetting, size: int) -> tuple[int, ...]:
@@ -47,10 +51,15 @@ def positions(setting: VolumeSetting, size: int) -> tuple[int, ...]:
 
 
 def work(setting: VolumeSetting) -> float:
-    """Sections that one cone costs."""
-    share = len(positions(setting, 64)) / 64
-    calls = sum(STEPS) + 20 + 100 + 2 * 20 + 2 * 100
-    return work_of(CONES, share * calls / _OWN_STEPS)
+    """Sections that one cone costs; guidance calls the network twice."""
+    if not setting.bundle.knows(CONES):
+        return 0.0
+    network = setting.bundle.networks[CONES]
+    calls = sum(
+        (1 + (options.get("guidance", 1.0) != 1)) * options["steps"] for options in conditions(network).values()
+    )
+    share = len(positions(setting, network.image_size)) / network.image_size
+    return work_of(CONES, share, calls / setting.own_steps(CONES))
 
 
 def tables(rows: Sequence[Row]) -> list[ResultTable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from torch import Tensor
@@ -13,17 +13,19 @@ from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import Figure, ResultTable, Study, distinct, where
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, SHAPES, VolumeRuler
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, PriorMethod, applies
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import applies
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
     VolumeSetting,
     condition_table,
     domain_of_split,
-    work_of,
+    work_of_methods,
 )
 
-NUMBERS: Final = (1, 2, 3, 5, 10, 31)
+NUMBERS: Final = (1, 2, 3, 5, 10, 31, 60)
 DENSE: Final = "every second"
 """1 x 1 x 2 mm to isotropic (appendix D.11), and a dense input (D.7)."""
+_COST: Final[dict[int | str, int]] = {31: 2, 60: 3, DENSE: 2}
+"""Volumes from many slices cost as much as so many volumes from few."""
 
 
 def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
@@ -46,18 +48,15 @@ def places_of(case: VolumeCase, number: int | str) -> Tensor:
     return case.places_at(range(along.start, along.stop, 2))
 
 
-def _work(split: str) -> Any:
+def _work(split: str) -> Callable[[VolumeSetting], float]:
     def work(setting: VolumeSetting) -> float:
-        domain = domain_of_split(split)
-        networks = [each for each in setting.todo.values() if isinstance(each, NetworkMethod) and each.knows(domain)]
-        # Twenty steps of a prior and its correctors cost about six views.
-        priors = [each for each in setting.todo.values() if isinstance(each, PriorMethod) and each.knows(domain)]
-        return work_of(domain, (len(NUMBERS) + 2) * (len(networks) + 6 * len(priors)))
+        volumes = sum(_COST.get(number, 1) for number in (*NUMBERS, DENSE))
+        return work_of_methods(setting, domain_of_split(split), volumes)
 
     return work
 
 
-def _tables(name: str) -> Any:
+def _tables(name: str) -> Callable[[Sequence[Row]], list[ResultTable]]:
     def tables(rows: Sequence[Row]) -> list[ResultTable]:
         """A table per method."""
         note = "One sample. X-Diffusion reports 23.10, 25.20, 29.43, 31.25, 33.27, 35.48 dB on BraTS."
