@@ -78,7 +78,7 @@ def test_what_was_measured_before_and_what_a_prior_draws_count(counting: VolumeS
 
 def test_the_suite_fits_its_budget(counting: VolumeSetting, monkeypatch: pytest.MonkeyPatch) -> None:
     """90 minutes of two cores are 10,800 seconds; a view of a knee takes 3.5 of them, a simulated knee 4.5."""
-    for domain, size, steps in ((CONES, 64, 8), (BODIES, BODY_SIZE, 5)):
+    for domain, size, steps in ((CONES, 64, 5), (BODIES, BODY_SIZE, 5)):
         network = counting.bundle.networks[domain]
         monkeypatch.setattr(network, "settings", network.settings.altered(steps=steps))
         monkeypatch.setattr(network, "image_size", size)
