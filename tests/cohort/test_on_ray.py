@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,50 +22,43 @@ from tests.helpers.misbehaving_system import write_pictures
 pytest.importorskip("ray")
 
 
-def test_ray_makes_the_same_files_and_outlives_what_kills_a_worker(negative: Cohort, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "in", *(f"picture_{number}" for number in range(6)), "crash", "odd")
+def test_ray_makes_the_same_files_and_outlives_the_death_of_workers_and_actors(
+    negative: Cohort, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "in", *(f"picture_{number}" for number in range(8)), "crash", "odd")
     negative.plan()
     told: list[dict[str, object]] = []
-    job = negative.job(run="ray")
-    run_on_ray(job, negative.share(job), 2, Limits(seconds=60), told.extend)
-    assert sorted(str(row["status"]) for row in told) == ["done"] * 6 + ["failed", "set aside"]
-    assert summarize(negative.output, "folders").status == {"done": 6, "failed": 1, "set aside": 1}
+    killed: list[int] = []
+
+    def tell(rows: list[dict[str, object]]) -> None:
+        told.extend(rows)
+        if not killed:  # rows come while others are still worked on
+            killed.extend(actors()[:1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    job = negative.job(run="ray", sampling={"seconds": 0.5})
+    run_on_ray(job, negative.share(job), 2, Limits(seconds=60), tell)
+    assert summarize(negative.output, "folders").status == {"done": 8, "failed": 1, "set aside": 1}
+    assert {str(row["status"]) for row in told} == {"done", "failed", "set aside"} and killed
+    done = [(row["study"], row["case"]) for row in told]
+    assert len(done) == len(set(done)) >= 9  # the row of the study in hand may have gone with the actor
+    assert not [path for path in (negative.output / ".drafts").rglob("*") if path.is_file()]
     by_ray = results_of(negative.output)
     shutil.rmtree(negative.output / "results")
     negative.run()
     assert results_of(negative.output) == by_ray
 
 
-def descendants(process: int) -> list[int]:
-    children = children_of(process)
-    return [*children, *(below for child in children for below in descendants(child))]
-
-
-def actors_of(process: int) -> list[int]:
-    """Actors of the cluster that a process has started; Ray names their processes."""
-    names = {one: Path(f"/proc/{one}/cmdline").read_bytes() for one in descendants(process)}
-    return [one for one, name in names.items() if b"ray::" in name and b"Synthesize" in name]
-
-
-def test_an_actor_that_dies_is_replaced_and_nothing_is_lost_or_done_twice(negative: Cohort, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "in", *(f"picture_{number}" for number in range(8)))
-    negative.plan()
-    told: list[dict[str, object]] = []
-    killed: list[int] = []
-
-    def kill_once(rows: list[dict[str, object]]) -> None:
-        told.extend(rows)
-        if not killed:
-            killed.extend(actors_of(os.getpid()))
-            assert len(killed) == 1
-            os.kill(killed[0], signal.SIGKILL)
-
-    job = negative.job(run="ray", sampling={"seconds": 0.5})
-    run_on_ray(job, negative.share(job), 1, Limits(seconds=60), kill_once)
-    assert killed and summarize(negative.output, "folders").status == {"done": 8}
-    done = [row["study"] for row in told]
-    assert len(done) == len(set(done)) >= 7  # the row of the study in hand may have gone with the actor
-    assert not [path for path in (negative.output / ".drafts").rglob("*") if path.is_file()]
+def actors() -> list[int]:
+    """Processes of this process's Ray actors."""
+    found, todo = [], children_of(os.getpid())
+    while todo:
+        process = todo.pop()
+        todo += children_of(process)
+        with suppress(OSError):
+            if b"MapWorker" in Path(f"/proc/{process}/cmdline").read_bytes():
+                found.append(process)
+    return found
 
 
 def test_a_cluster_that_does_not_answer_is_refused(negative: Cohort, tmp_path: Path) -> None:
