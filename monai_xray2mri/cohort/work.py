@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,7 +142,7 @@ def synthesize(job: Job, study: Study) -> list[dict[str, Any]]:
             for case in plan.cases:
                 if case.name in missing:
                     missing.remove(case.name)
-                    rows.append(_one_case(job, study.study, case.name, lambda c=case: predictor.predict(c, sampling)))
+                    rows.append(_one_case(job, study.study, case.name, partial(predictor.predict, case, sampling)))
     except Xray2MRIError as error:
         status = "refused" if isinstance(error, InputRefused) else "failed"
         rows += [outcome(study.study, case, status, str(error), error.rule) for case in missing]
