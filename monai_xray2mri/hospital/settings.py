@@ -8,18 +8,22 @@ Secrets come from files (``orthanc.password_file``, ``page.token_file``) or from
 from __future__ import annotations
 
 import re
-import ssl
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from monai_xray2mri.core.options import Option
 from monai_xray2mri.core.system import OUTPUT_OPTIONS, Outputs, System
 from monai_xray2mri.errors import UsageError
+from monai_xray2mri.hospital.setting_values import (
+    read_moment,
+    read_secret,
+    require_address,
+    require_certificates,
+)
 
 _MOST_DESTINATIONS: Final = 6
 _MOST_COMMITMENTS: Final = 3
@@ -231,10 +235,10 @@ def read_settings(
     _require_known(content, [option.name for option in KEYS])
     values = {option.name: option.read(_chosen(option.name, content, environment, given or {})) for option in KEYS}
     for key, secret in _SECRETS.items():
-        values[secret] = _secret(key, values.pop(key), environment.get(variable(secret), ""))
-    values["studies.since"] = _moment(values["studies.since"])
-    _require_address(values["orthanc.url"])
-    _require_certificates(values["orthanc.ca_file"], values["orthanc.url"])
+        values[secret] = read_secret(key, values.pop(key), environment.get(variable(secret), ""))
+    values["studies.since"] = read_moment(values["studies.since"])
+    require_address(values["orthanc.url"])
+    require_certificates(values["orthanc.ca_file"], values["orthanc.url"])
     values["model.request"], values["model.sampling"] = tables["model.request"], tables["model.sampling"]
     values["model.outputs"] = Outputs(
         **_read_table("model.outputs", tables["model.outputs"], OUTPUT_OPTIONS, environment)
@@ -310,58 +314,6 @@ def _read_table(name: str, values: object, options: Sequence[Option], environmen
         except UsageError as error:
             raise UsageError(f"setting {name}.{option.name}", error.rule, error.found, error.remedy) from error
     return found
-
-
-def _secret(key: str, file: Path | None, text: str) -> str:
-    """A password or token, of a variable or of a file without its last line break."""
-    if file is None:
-        return text
-    try:
-        secret = file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"setting {key}", "must name a readable file", type(error).__name__, "Check the secret."
-        ) from error
-    if not secret:
-        raise UsageError(f"setting {key}", "must name a file with a secret in it", "an empty file", "Write it again.")
-    return secret
-
-
-def _moment(text: str | None) -> datetime:
-    remedy = "Give the day on which the worker was introduced, e.g. 2026-12-01; it must not change afterwards."
-    if not text:
-        raise UsageError("setting studies.since", "must be a date", "nothing", remedy)
-    try:
-        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-    except ValueError:
-        raise UsageError("setting studies.since", "must be a date like 2026-12-01", text[:40], remedy) from None
-
-
-def _require_address(text: str | None) -> None:
-    what, rule = "setting orthanc.url", "must be an http or https address"
-    remedy = "Write http://HOST:PORT; a user has keys of its own."
-    try:
-        parts = urlsplit(text or "")
-        named = parts.hostname and (parts.port is None or parts.port)
-    except ValueError as error:  # a port or an IPv6 address that is none; its text may hold a password
-        raise UsageError(what, rule, "a host or port that is none", remedy) from error
-    if parts.username or parts.password:
-        raise UsageError(what, rule, "a user in it", remedy)
-    if parts.scheme not in ("http", "https") or not named:
-        raise UsageError(what, rule, (text or "nothing")[:80], remedy)
-
-
-def _require_certificates(file: Path | None, url: str) -> None:
-    if file is None:
-        return
-    what = "setting orthanc.ca_file"
-    if urlsplit(url).scheme != "https":
-        raise UsageError(what, "needs an https address in orthanc.url", "http", "Leave it out, or turn TLS on.")
-    try:
-        ssl.create_default_context(cafile=file)
-    except OSError as error:  # ssl.SSLError is one
-        found = "no certificate" if isinstance(error, ssl.SSLError) else error.strerror or "an error"
-        raise UsageError(what, "must name a readable file of certificates", found, "Give them as PEM.") from error
 
 
 _DESTINATION: Final = (

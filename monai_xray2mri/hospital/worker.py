@@ -19,11 +19,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Final
 
 from monai_xray2mri.dicom.structured_report import text_value
 from monai_xray2mri.errors import UsageError, Xray2MRIError, describe_unexpected
+from monai_xray2mri.hospital.agenda import Agenda
 from monai_xray2mri.hospital.archive import Archive, ArchiveError, Conflict, Denied, Entry, Gone, Unreachable, moment
 from monai_xray2mri.hospital.attempt import Attempt, first_record
 from monai_xray2mri.hospital.board import Board
@@ -83,8 +83,7 @@ class Worker:
         self._tools = Tools(archive, self._reader, maker, settings, events, self.stop.is_set, scratch_prefix())
         self._maker, self._board = maker, board or Board()
         self._lease: Lease | None = None
-        self._agenda: dict[str, float] = {}
-        self._asked: SimpleQueue[str] = SimpleQueue()  # from other threads: only the loop touches the agenda
+        self._agenda = Agenda(clock)
         self._seen: dict[tuple[str, str], tuple[str, float]] = {}
         self._begun: deque[float] = deque()
         self._next_sweep, self._next_poll, self._change = 0.0, 0.0, -1
@@ -127,38 +126,29 @@ class Worker:
         if now >= self._next_poll:
             self._poll()
             self._next_poll = now + self._settings.studies.poll_s
-        due = self._due()
+        due = self._agenda.due()
         if due:
             self._visit(due)
             return 0.0
-        ahead = min([self._next_sweep, self._next_poll, *self._agenda.values()])
+        ahead = min(self._next_sweep, self._next_poll, self._agenda.next_moment())
         return max(0.05, min(ahead - self._clock(), self._settings.studies.poll_s))
 
     def drain(self) -> None:
         """Look at all studies, and at those that want another look, until none is due now."""
         self.sweep()
-        while due := self._due():
+        while due := self._agenda.due():
             if self.stop.is_set():
                 return
             self._visit(due)
-
-    def _due(self) -> str:
-        """The study that has been due for longest; empty if there is none."""
-        now = self._clock()
-        while not self._asked.empty():
-            self._agenda[self._asked.get()] = now
-        study = min(self._agenda, key=lambda one: self._agenda[one], default="")
-        return study if study and self._agenda[study] <= now else ""
 
     def sweep(self) -> None:
         """Put every study that may need an answer on the agenda."""
         found = self._archive.find_series({"Modality": "\\".join(self._modalities)})
         if self._settings.answers.orphans == "delete":
             found = [*found, *self._archive.find_series({"SeriesDescription": _OWN_SERIES})]
-        now = self._clock()
         studies = {str(series["ParentStudy"]) for series in found if self._may_be_recent(series)}
         for study in studies:
-            self._agenda.setdefault(study, now)
+            self._agenda.put_if_new(study)
         self._tell("swept", studies=len(studies))
 
     def _may_be_recent(self, series: Mapping[str, Any]) -> bool:
@@ -200,15 +190,14 @@ class Worker:
             with suppress(Gone, KeyError):
                 study = change.identifier if change.level == "Study" else self._archive.parent_study(change)
                 if change.level != "Patient":
-                    self._agenda.setdefault(study, self._clock())
-                    self._agenda[study] = min(self._agenda[study], self._clock())
+                    self._agenda.hasten(study)
 
     def _visit(self, study: str) -> None:
-        del self._agenda[study]
+        self._agenda.remove(study)
         try:
             wait = self.attend(study)
         except Unreachable:
-            self._agenda[study] = self._clock() + 1.0
+            self._agenda.put(study, 1.0)
             raise
         except ArchiveError as error:
             self._tell("not-readable", study=study, code=error.code)
@@ -219,7 +208,7 @@ class Worker:
         if wait is None:
             self._forget(study)
         else:
-            self._agenda[study] = self._clock() + wait
+            self._agenda.put(study, wait)
 
     # One study.
 
@@ -376,7 +365,7 @@ class Worker:
         except (Conflict, Gone):
             return False
         self._tell("retry-asked", study=study)
-        self._asked.put(study)
+        self._agenda.ask(study)
         return True
 
 

@@ -37,6 +37,7 @@ def test_a_study_that_was_there_before_the_worker_is_found_by_the_sweep_alone():
     ward.wait(QUIET_S)
     ward.worker().drain()
     ward.check_answered_once(study)
+    assert ward.maker.made == 1
 
 
 def test_an_unchanged_study_costs_three_requests_and_no_object_is_read_again():
@@ -64,9 +65,9 @@ def test_a_retry_of_the_pages_thread_waits_for_the_loop():
     study = answered(ward, film("one", ImagerPixelSpacing=None))
     worker = ward.worker()
     worker.drain()
-    before = dict(worker._agenda)
+    before = worker.waiting
     assert worker.retry(study)
-    assert worker._agenda == before  # the loop may be in the midst of it
+    assert worker.waiting == before  # the loop may be in the midst of its agenda
     worker.step()
     assert ward.maker.made == 2
 

@@ -128,12 +128,8 @@ class Site:
             try:
                 if send(content, self.orthanc.dicom, self.orthanc.title):
                     return
-            except (
-                OSError,
-                RuntimeError,
-                ValueError,
-            ) as error:  # Orthanc is being killed or started: a fault of the soak
-                last = error
+            except (OSError, RuntimeError, ValueError) as error:
+                last = error  # Orthanc is being killed or started: a fault of the soak
             time.sleep(1)
         raise TimeoutError("Orthanc takes nothing") from last
 
