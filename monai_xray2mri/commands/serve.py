@@ -61,8 +61,9 @@ def run(options: argparse.Namespace) -> int:
     from monai_xray2mri.hospital.board import Board
     from monai_xray2mri.hospital.events import Audit, Events, JsonLog
     from monai_xray2mri.hospital.maker import ChildMaker
+    from monai_xray2mri.hospital.scratch import clear_scratch
     from monai_xray2mri.hospital.settings import model_options, read_settings
-    from monai_xray2mri.hospital.worker import Worker, check_archive, clear_scratch
+    from monai_xray2mri.hospital.worker import Worker, check_archive
     from monai_xray2mri.systems.registry import default_bundle, system_of
 
     use_huge_pages()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from monai_xray2mri.hospital.archive import Archive
 from monai_xray2mri.hospital.events import Events
 from monai_xray2mri.hospital.holdings import Reader
 from monai_xray2mri.hospital.maker import Maker
+from monai_xray2mri.hospital.scratch import SCRATCH
 from monai_xray2mri.hospital.settings import Settings
-
-SCRATCH: Final = "xray2mri-hospital-"
-"""Name of the folders that hold a study while it is worked on begins with this."""
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 from monai_xray2mri.dicom.structured_report import text_value
@@ -32,8 +29,9 @@ from monai_xray2mri.hospital.holdings import Contents, Holding, Reader
 from monai_xray2mri.hospital.lease import Lease, LeaseLost
 from monai_xray2mri.hospital.maker import Maker
 from monai_xray2mri.hospital.record import Record, State
+from monai_xray2mri.hospital.scratch import scratch_prefix
 from monai_xray2mri.hospital.settings import Settings
-from monai_xray2mri.hospital.tools import SCRATCH, Tools
+from monai_xray2mri.hospital.tools import Tools
 
 _HOUR_S: Final = 3600.0
 _LONGEST_OUTAGE_PAUSE_S: Final = 30.0
@@ -399,17 +397,3 @@ def check_archive(archive: Archive, settings: Settings) -> dict[str, object]:
         "title": system.get("DicomAet"),
         "destinations": [destination.name for destination in settings.destinations],
     }
-
-
-def scratch_prefix() -> str:
-    """Beginning of the names of this process' temporary folders, which tells a later worker whose they were."""
-    return f"{SCRATCH}{os.getpid()}-"
-
-
-def clear_scratch() -> None:
-    """Remove the temporary folders of workers that were killed: they hold images of patients."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
-        number = folder.name.removeprefix(SCRATCH).partition("-")[0]
-        alive = number.isdigit() and int(number) != os.getpid() and Path(f"/proc/{number}").exists()
-        if not alive:
-            shutil.rmtree(folder, ignore_errors=True)

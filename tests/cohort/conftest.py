@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from monai_xray2mri.cohort.engine import Share, run_here, share_of
 from monai_xray2mri.cohort.planning import MANIFEST, Manifest, Planning, plan_cohort
+from monai_xray2mri.cohort.tables import rows_of
 from monai_xray2mri.cohort.work import Job
 from monai_xray2mri.core.shards import Shard
 from monai_xray2mri.runtime.worker import Limits
@@ -39,6 +41,16 @@ class Cohort:
         job, told = self.job(**values), list[dict[str, Any]]()
         run_here(job, self.share(job, shard), 1, limits or Limits(), told.extend)
         return told
+
+
+def plan_rows(cohort: Cohort) -> dict[str, dict[str, object]]:
+    return {row["source"]: row for row in rows_of(cohort.output / MANIFEST)}
+
+
+def results_of(output: Path) -> dict[str, str]:
+    """Path and hash of every result file."""
+    files = [path for path in (output / "results").rglob("*") if path.is_file()]
+    return {path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
-"""A cohort is planned once, run in any shape, interrupted anywhere, and never done twice."""
+"""A cohort is run in any shape, interrupted anywhere, and never done twice."""
 
 from __future__ import annotations
 
-import csv
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -12,111 +10,25 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from monai_xray2mri.cli import main
-from monai_xray2mri.cohort import planning, work
+from monai_xray2mri.cohort import work
 from monai_xray2mri.cohort.deaths import Deaths
 from monai_xray2mri.cohort.engine import Share, run_here, running
-from monai_xray2mri.cohort.planning import JOURNAL, MANIFEST, Manifest, Planning, plan_cohort
 from monai_xray2mri.cohort.sharing import divide
-from monai_xray2mri.cohort.sources import Found
 from monai_xray2mri.cohort.summary import summarize
-from monai_xray2mri.cohort.tables import lines_of, rows_of
+from monai_xray2mri.cohort.tables import lines_of
 from monai_xray2mri.commands import cohort as commands
 from monai_xray2mri.core.shards import Shard
-from monai_xray2mri.core.system import Outputs
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.processes import workers_of
 from monai_xray2mri.runtime.worker import Limits
-from tests.cohort.conftest import Cohort
+from tests.cohort.conftest import Cohort, plan_rows, results_of
 from tests.helpers.misbehaving_system import write_pictures
-
-
-def plan_rows(cohort: Cohort) -> dict[str, dict[str, object]]:
-    return {row["source"]: row for row in rows_of(cohort.output / MANIFEST)}
-
-
-def results_of(output: Path) -> dict[str, str]:
-    """Path and hash of every result file."""
-    files = [path for path in (output / "results").rglob("*") if path.is_file()]
-    return {path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def test_a_plan_says_what_check_says_and_goes_on_where_it_stopped(negative: Cohort, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "in", "one", "two", "refused", "plan_crash")
-    negative.plan(Limits(seconds=60))
-    rows = plan_rows(negative)
-    assert rows["one.png"]["status"] == "planned" and rows["one.png"]["cases"] == ["picture_0"]
-    assert json.loads(str(rows["one.png"]["checks"])) == [{"file": "one.png"}]
-    assert rows["one.png"]["cost"] > 10 and rows["refused.png"]["cost"] == 0
-    assert rows["refused.png"]["rules"] == ["must not be called refused"]
-    assert "killed by signal 11" in rows["plan_crash.png"]["refusals"][0]
-    lines = (negative.output / JOURNAL).read_text().count("\n")
-
-    with (negative.output / JOURNAL).open("a") as journal:
-        journal.write('{"study": "cut o')  # a kill
-    (tmp_path / "in" / "two.png").unlink()
-    write_pictures(tmp_path / "in", "three", "one")  # one is another picture now
-    negative.plan()
-    rows = plan_rows(negative)
-    assert rows.keys() == {"one.png", "three.png", "refused.png", "plan_crash.png"}
-    assert len((negative.output / JOURNAL).read_text().splitlines()) == lines + 1 + 2  # the cut line, and two checks
-
-
-def test_a_plan_of_other_options_is_refused(negative: Cohort, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "in", "one")
-    negative.plan()
-    other = Planning(negative.source, negative.bundle, {"least": 9})
-    with pytest.raises(UsageError, match="plan of this output: options"):
-        plan_cohort(other, negative.output)
-
-
-def test_an_input_without_a_study_is_said_and_leaves_no_plan(negative: Cohort, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="input: must hold at least one study"):
-        plan_cohort(Planning(str(tmp_path / "empty"), negative.bundle), negative.output)
-    write_pictures(tmp_path / "in", "one")
-    negative.plan()  # the mistyped input has not bound the output to itself
-    before = (negative.output / MANIFEST).read_bytes()
-    (tmp_path / "in" / "one.png").unlink()
-    with pytest.raises(UsageError, match="input: must hold at least one study"):
-        negative.plan()  # a disk that is not mounted takes no plan away
-    assert (negative.output / MANIFEST).read_bytes() == before
-
-
-@pytest.mark.parametrize("below", [".", "deeper"])
-def test_an_output_that_cannot_be_a_folder_is_said(negative: Cohort, tmp_path: Path, below: str) -> None:
-    write_pictures(tmp_path / "in", "one")
-    (tmp_path / "out").write_text("a file")
-    negative.output = tmp_path / "out" / below
-    with pytest.raises(UsageError, match=r"output folder .*: must be a folder that can be made"):
-        negative.plan()
-
-
-def test_a_study_that_the_input_names_twice_is_checked_once(
-    negative: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_pictures(tmp_path / "in", "one")
-    twice = [Found("abc", "one.png", ("one.png",))] * 2
-    monkeypatch.setattr(planning, "find_studies", lambda *_: iter(twice))
-    assert negative.plan().studies == 1
-    assert (negative.output / JOURNAL).read_text().count('"abc"') == 1
-
-
-def test_no_manifest_is_no_cohort(negative: Cohort, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"manifest\.parquet: must be there"):
-        Manifest.open(tmp_path / MANIFEST)
-    write_pictures(tmp_path / "in", "one")
-    negative.plan()
-    summarize(negative.output, "folders")
-    with pytest.raises(UsageError, match="must be a manifest that xray2mri cohort-plan wrote"):
-        Manifest.open(negative.output / "cases.parquet")
 
 
 def test_each_misfortune_is_named_and_stops_nothing(negative: Cohort, tmp_path: Path) -> None:
@@ -297,55 +209,6 @@ def test_unknown_ends_count_half(tmp_path: Path) -> None:
     assert deaths.why_set_aside("abc") == "the process was killed by signal 11"
 
 
-def test_archives_hold_the_same_files_and_are_equal_each_time(negative: Cohort, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "in", "a", "b")
-    negative.plan()
-    negative.run()
-    folders = set(results_of(negative.output).values())
-    shutil.rmtree(negative.output / "results")
-    negative.run(layout="archives")
-    archives = results_of(negative.output)
-    assert len(archives) == 2 and all(name.endswith("/picture_0.zip") for name in archives)
-    first = sorted((negative.output / "results").rglob("*.zip"))[0]
-    with zipfile.ZipFile(first) as archive:
-        assert archive.namelist() == ["picture_0/preview.png", "picture_0/report.json"]
-        digest = hashlib.sha256(archive.read("picture_0/report.json")).hexdigest()
-        assert digest in folders
-    assert summarize(negative.output, "archives").status == {"done": 2}
-    shutil.rmtree(negative.output / "results")
-    negative.run(layout="archives")
-    assert results_of(negative.output) == archives
-
-
-def test_bids(negative: Cohort, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "in", "a")
-    negative.plan()
-    negative.run(layout="bids")
-    (study,) = [str(row["study"]) for row in plan_rows(negative).values()]
-    stem = f"results/sub-{study}/anat/sub-{study}_acq-picture0_desc-synthetic"
-    assert set(results_of(negative.output)) == {
-        "results/dataset_description.json", f"{stem}.json", f"{stem}_image.nii.gz",
-    }  # fmt: skip
-    assert negative.run(layout="bids") == []
-
-
-def test_the_table_of_all_cases(negative: Cohort, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "in", "a", "b", "refused")
-    negative.plan()
-    assert summarize(negative.output, "folders").status == {"to do": 2, "refused": 1}
-    negative.run(measure=True)
-    counts = summarize(negative.output, "folders")
-    assert counts.status == {"done": 2, "refused": 1}
-    table = pq.read_table(negative.output / "cases.parquet").to_pylist()
-    done = [row for row in table if row["status"] == "done"]
-    assert sorted(json.loads(row["measures"])["mean_percent"] for row in done) == [96.078, 100.0]
-    assert all((negative.output / row["result"]).is_dir() for row in done)
-    with (negative.output / "cases.csv").open() as stream:
-        assert [row["status"] for row in csv.DictReader(stream)] == [row["status"] for row in table]
-    page = (negative.output / "summary.html").read_text()
-    assert page.count("<img") == 2 and "must not be called refused" in page
-
-
 def test_command_line(negative: Cohort, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_pictures(tmp_path / "in", "a", "b", "refused")
     (tmp_path / "in" / "table.csv").write_text("path,ward\na.png,7\nb.png,7\nrefused.png,7\n")
@@ -391,15 +254,6 @@ def test_a_run_that_is_ended_loses_nothing(negative: Cohort, tmp_path: Path, end
     finished = [row["study"] for log in (negative.output / "log").iterdir() for row in lines_of(log)]
     assert len(set(finished)) >= 7  # a kill may fall between a result and its line
     assert summarize(negative.output, "folders").status == {"done": 8}
-
-
-def test_outputs_of_a_layout_keep_what_was_asked_for() -> None:
-    from monai_xray2mri.cohort.layouts import LAYOUTS
-
-    assert tuple(LAYOUTS) == commands._LAYOUTS  # the parser does not load what they need
-    wanted = Outputs("none", sample_series=True)
-    assert LAYOUTS["folders"].outputs(wanted) is wanted
-    assert LAYOUTS["bids"].outputs(wanted) == Outputs("none", True, True, False)
 
 
 def test_a_slurm_array_does_one_shard_a_task(negative: Cohort, tmp_path: Path, repository: Path) -> None:

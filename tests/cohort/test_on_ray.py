@@ -15,8 +15,7 @@ from monai_xray2mri.cohort.summary import summarize
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.runtime.processes import children_of
 from monai_xray2mri.runtime.worker import Limits
-from tests.cohort.conftest import Cohort
-from tests.cohort.test_cohort import results_of
+from tests.cohort.conftest import Cohort, results_of
 from tests.helpers.misbehaving_system import write_pictures
 
 pytest.importorskip("ray")
