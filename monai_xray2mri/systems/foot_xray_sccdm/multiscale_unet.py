@@ -121,8 +121,8 @@ class MultiScaleUNet(nn.Module):
     Args:
         image_channels: of d_t and of the prediction.
         condition_channels: of the condition image.
-        width: channels of the first level.
-        multipliers: of the levels, fine to coarse.
+        width: what the multipliers multiply; of the time's embedding before its two layers, too.
+        multipliers: of the channels of each level, fine to coarse.
         blocks: residual blocks a level of the down path; the up path has one more.
         attention_levels: levels with attention, 0 is the finest; the middle has it where any level has.
         groups: of the normalizations.
@@ -156,13 +156,14 @@ class MultiScaleUNet(nn.Module):
             raise ValueError(f"width must be a multiple of 4 and of the {groups} groups, got {width}")
         self.width, time = width, 4 * width
         self.embed = nn.Sequential(nn.Linear(width, time), nn.SiLU(), nn.Linear(time, time))
-        self.head = nn.Conv2d(image_channels + condition_channels, width, 3, padding=1)
+        now = width * multipliers[0]
+        self.head = nn.Conv2d(image_channels + condition_channels, now, 3, padding=1)
 
         def block(inputs: int, outputs: int, level: int | None) -> MultiScaleBlock:
             looks = bool(attention_levels) if level is None else level in attention_levels
             return MultiScaleBlock(inputs, outputs, time, groups, dropout, branches, looks)
 
-        now, kept = width, [width]
+        kept = [now]
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
         for level, factor in enumerate(multipliers):
             stage = nn.ModuleList()
@@ -195,7 +196,7 @@ class MultiScaleUNet(nn.Module):
                 nn.init.zeros_(parameter)
 
     def enter(self, d_t: Tensor, condition: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """What the first level begins with, [B,width,H,W], and what all levels of the down path see; here nothing."""
+        """What the first level begins with, [B,C,H,W], and what all levels of the down path see; here nothing."""
         return self.head(torch.cat((d_t, condition), dim=1)), ()
 
     def meet(self, hidden: Tensor, level: int, views: Sequence[Tensor]) -> Tensor:

@@ -63,11 +63,11 @@ def parameters(module: torch.nn.Module) -> int:
 
 def test_the_sizes_are_the_stated_ones(folder: Path) -> None:
     compact, paper = network_of(folder), network_of(folder, "paper", "train_paper")
-    assert parameters(compact) == 1_614_696
+    assert parameters(compact) == 2_274_196
     assert parameters(paper) == 37_539_809
-    assert parameters(network_of(folder, "train_without_scales")) == 910_912
-    assert parameters(network_of(folder, "train_without_scales_wider")) == pytest.approx(1_614_696, rel=0.02)
-    for network, gflop in ((compact, 1.157), (paper, 479.0)):
+    assert parameters(network_of(folder, "train_without_scales")) == 1_310_960
+    assert parameters(network_of(folder, "train_without_scales_wider")) == pytest.approx(2_274_196, rel=0.02)
+    for network, gflop in ((compact, 2.813), (paper, 479.0)):
         with FlopCounterMode(display=False) as counter, torch.device("meta"):
             channels, side, _ = network.latent_shape()
             latent = torch.zeros(1, channels, side, side)

@@ -88,7 +88,7 @@ class ScaleConditionedUNet(MultiScaleUNet):
             stride = 1 if level == 0 else 2
             first, second = nn.Conv2d(before, view, 3, stride, padding=1), nn.Conv2d(view, view, 3, padding=1)
             self.pyramid.append(nn.Sequential(first, nn.SiLU(), second, nn.SiLU()))
-            entering = width * (1 if level == 0 else multipliers[level - 1])
+            entering = width * multipliers[max(level - 1, 0)]
             self.meetings.append(Meeting(entering, view, groups, level in attention_levels))
             before = view
 
