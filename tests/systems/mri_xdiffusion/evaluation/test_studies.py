@@ -55,6 +55,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer samples and steps."""
     monkeypatch.setattr(comparison, "SAMPLES", 2)
     monkeypatch.setattr(sampler, "STEPS", (1, 2, 1000))
+    monkeypatch.setattr(sampler, "OTHER_ETA_STEPS", (2,))
     monkeypatch.setattr(sampler, "OTHERS", {"guidance 3": {"guidance": 3.0, "eta": 1.0, "steps": 2}})
     monkeypatch.setattr(given, "SAMPLES", 2)
     monkeypatch.setattr(given, "REPEATED", (2,))
@@ -89,7 +90,18 @@ def test_a_study_measures_and_tells(setting: VolumeSetting, name: str) -> None:
         sampled = [row["condition"] for row in rows if "psnr_mean8" in row]
         assert sampled == [given.OWN, given.ANOTHER] and given.PLACE_OF_MEAN in measured
     if name == "sampler":  # the schedule has 100 steps
-        assert [row["condition"] for row in rows] == ["1 steps", "2 steps", "guidance 3"]
+        assert [row["condition"] for row in rows] == ["1 steps", "2 steps", "eta 1, 2 steps", "guidance 3"]
+
+
+@pytest.mark.parametrize(("own", "other"), [(0.0, "eta 1, 20 steps"), (1.0, "eta 0, 20 steps")])
+def test_the_study_of_the_sampler_draws_with_the_other_eta_too(setting: VolumeSetting, own: float, other: str) -> None:
+    network = setting.bundle.networks["cones"]
+    before, network.settings = network.settings, network.settings.altered(eta=own)
+    try:
+        found = sampler.conditions(network)
+    finally:
+        network.settings = before
+    assert found[other] == {"eta": 1.0 - own, "steps": 20} and len(found) == len(set(found))
 
 
 @pytest.mark.parametrize("name", OF_KNEES)

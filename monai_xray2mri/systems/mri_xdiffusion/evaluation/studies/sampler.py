@@ -20,9 +20,9 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
 from monai_xray2mri.systems.mri_xdiffusion.network import CrossSectionDiffusion
 
 STEPS: Final = (1, 2, 4, 8, 20, 50, 100, 250, 500, 800, 1000)
+OTHER_ETA_STEPS: Final = (5, 20, 100)
+"""Steps with eta 0 where the network's own is 1, and with 1 where it is 0."""
 OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "eta 1, 20 steps": {"eta": 1.0, "steps": 20},
-    "eta 1, 100 steps": {"eta": 1.0, "steps": 100},
     "guidance 3, 20 steps": {"guidance": 3.0, "steps": 20},
     "guidance 3, eta 1, 100 steps (published)": {"guidance": 3.0, "eta": 1.0, "steps": 100},
 }
@@ -40,9 +40,11 @@ def measure(setting: VolumeSetting, case: VolumeCase) -> Iterator[Row]:
 
 
 def conditions(network: CrossSectionDiffusion) -> dict[str, Mapping[str, Any]]:
-    """Name to sampling options; no more steps than the schedule of a network has."""
+    """Name to sampling options: steps up to the schedule's with the network's own eta, the other eta, and guidance."""
     own = {f"{steps} steps": {"steps": steps} for steps in STEPS if steps <= network.schedule.steps}
-    return {**own, **OTHERS}
+    eta = 0.0 if network.settings.eta else 1.0
+    other = {f"eta {eta:g}, {steps} steps": {"eta": eta, "steps": steps} for steps in OTHER_ETA_STEPS}
+    return {**own, **other, **OTHERS}
 
 
 def positions(setting: VolumeSetting, size: int) -> tuple[int, ...]:
