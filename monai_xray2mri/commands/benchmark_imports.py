@@ -23,6 +23,7 @@ from monai_xray2mri.errors import ExitCode, Xray2MRIError
 
 _HEAVY: Final = ("monai", "ignite", "matplotlib", "pandas")
 _NETWORKS: Final = ("torch", "diffusers", "transformers", "scipy", "sympy")
+_WRITERS: Final = ("highdicom", "SimpleITK")
 _REFERENCE: Final = "import torch; from diffusers import AutoencoderKL, UNet2DConditionModel"
 _CHILD: Final = """
 import json, sys, time
@@ -63,7 +64,7 @@ class Start:
 
 STARTS: Final[Mapping[str, Start]] = {
     "help": Start("xray2mri --help", ["--help"], 260, (*_HEAVY, *_NETWORKS, "pydicom", "numpy")),
-    "check": Start("check of a film", ["check", "{study}"], 1750, (*_HEAVY, *_NETWORKS[1:])),
+    "check": Start("check of a film", ["check", "{study}"], 1700, (*_HEAVY, *_NETWORKS[1:], *_WRITERS)),
     "synthesize": Start(
         "synthesis: one step, two slices",
         ["synthesize", "{study}", "{output}", "--side", "R", "--slices", "2", "--steps", "1", "-q"],

@@ -31,7 +31,7 @@ __getattr__, __dir__ = lazy_names(
         "build_mr_series": "mr_series",
         "build_uncertainty_series": "uncertainty",
         "encoded": "uids",
-        "is_own_result": "marks",
+        "is_own_result": "own_results",
         "read_study": "study",
         "walk_report": "structured_report",
         "write_images": "synthetic_image",

@@ -10,7 +10,6 @@ from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 from pydicom.valuerep import DA, TM
 
 from monai_xray2mri.dicom.marks import (
-    SOFTWARE,
     is_instance,
     mark_synthetic,
     model_name,
@@ -18,6 +17,7 @@ from monai_xray2mri.dicom.marks import (
     sign_file,
     software_versions,
 )
+from monai_xray2mri.dicom.own_results import SOFTWARE
 from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import CHARACTER_SET, TYPE_2_KEYWORDS, copy_patient_and_study, source_moment

@@ -17,7 +17,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.dicom.laterality_codes import SIDE_CODES
-from monai_xray2mri.dicom.marks import CODING_SCHEME, SOFTWARE, sign_file
+from monai_xray2mri.dicom.marks import sign_file
+from monai_xray2mri.dicom.own_results import CODING_SCHEME, SOFTWARE
 from monai_xray2mri.dicom.source import CHARACTER_SET, copy_patient_and_study, source_moment
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid
 

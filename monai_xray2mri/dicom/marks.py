@@ -5,7 +5,6 @@ PS3.3 C.12.1 (Synthetic Data), C.12.1.1.5 (Contributing Equipment), table 10-3 (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import highdicom as hd
@@ -14,27 +13,15 @@ from highdicom.sr import CodedConcept
 from pydicom import Dataset
 
 from monai_xray2mri.core.identity import package_version
-from monai_xray2mri.core.wording import DISCLAIMER, SHORT_DISCLAIMER
+from monai_xray2mri.dicom.own_results import CODING_SCHEME, HASH, SOFTWARE, WEIGHTS
 from monai_xray2mri.dicom.product import Product
-from monai_xray2mri.dicom.structured_report import (
-    ReportCode,
-    ReportItem,
-    sequence_items,
-    text_value,
-    walk_report,
-)
 from monai_xray2mri.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-
-SOFTWARE = "monai_xray2mri"
-CODING_SCHEME = "99XRAY2MRI"
 
 SOURCE_PURPOSE = CodedConcept("121322", "DCM", "Source Image for Image Processing Operation")
 REPORT_PURPOSE = CodedConcept("128225", "DCM", "Source report")
 SYNTHESIZING_EQUIPMENT = CodedConcept("109100", "DCM", "Synthesizing Equipment")
 
 _TEXT_LIMIT = 1024  # characters of an ST
-_WEIGHTS = "weights sha256 "
-"""What Software Versions says of the weights begins with this."""
 
 
 def coding_scheme() -> CodingSchemeIdentificationItem:
@@ -72,57 +59,6 @@ def name_anatomy(dataset: Dataset, product: Product) -> None:
     if product.laterality is not None:
         dataset.Laterality = product.laterality.value
     dataset.AnatomicRegionSequence = [product.region]
-
-
-def is_own_result(dataset: Dataset) -> bool:
-    """Whether an object was made by a synthesis of this software (of any version); nothing in it raises.
-
-    Any one of the marks that :func:`mark_synthetic`, :func:`software_versions` and the private codes leave suffices:
-    what lost attributes on its way through an archive is a result all the same. Manufacturer, observer and Synthetic
-    Data alone tell nothing: this software writes readings of films, too, and simulates films.
-    """
-    return (
-        any(_is_of_synthesis(item) for item in sequence_items(dataset, "ContributingEquipmentSequence"))
-        or _names_weights(dataset)
-        or any(_is_own_code(item) for keyword in _CODED for item in sequence_items(dataset, keyword))
-        or bool(_DESCRIPTION.match(text_value(dataset, "SeriesDescription")))
-        or any(text in text_value(dataset, keyword) for text in _SAID for keyword in _COMMENTS)
-        or any(_tells_synthesis(item) for item in walk_report(dataset))
-    )
-
-
-_CODED = ("CodingSchemeIdentificationSequence", "DerivationCodeSequence")
-_COMMENTS = ("ImageComments", "DerivationDescription")
-_SAID = (DISCLAIMER, SHORT_DISCLAIMER)
-_DESCRIPTION = re.compile("SYNTHETIC .*not for clinical use", re.IGNORECASE)
-"""Series Description of everything that a synthesis writes."""
-_HASH = "weights_sha256="
-"""What :func:`parameters` begin with."""
-
-
-def _is_of_synthesis(equipment: Dataset) -> bool:
-    """Whether an item of Contributing Equipment is this software's, which names itself there for a synthesis only."""
-    return (
-        text_value(equipment, "Manufacturer").lower() == SOFTWARE
-        or _names_weights(equipment)
-        or _HASH in text_value(equipment, "ContributionDescription")
-    )
-
-
-def _names_weights(dataset: Dataset) -> bool:
-    return _WEIGHTS in text_value(dataset, "SoftwareVersions")
-
-
-def _is_own_code(item: Dataset) -> bool:
-    return text_value(item, "CodingSchemeDesignator").upper() == CODING_SCHEME
-
-
-def _tells_synthesis(item: ReportItem) -> bool:
-    """Whether a content item of a report is coded in this software's scheme, says its disclaimer or its weights."""
-    codes = [code for code in (item.concept, item.value) if isinstance(code, ReportCode)]
-    if any(code.scheme.upper() == CODING_SCHEME for code in codes):
-        return True
-    return isinstance(item.value, str) and (item.value in _SAID or item.value.startswith(_HASH))
 
 
 def sign_file(dataset: Dataset) -> None:
@@ -163,14 +99,14 @@ def software_versions(provenance: Mapping[str, object]) -> list[str]:
     weights = provenance.get("weights_sha256")
     if not isinstance(weights, str) or not weights:
         raise ValueError("Argument 'provenance' must hold the weights' hash under 'weights_sha256'.")
-    return [f"{SOFTWARE} {provenance.get('version', package_version())}"[:64], f"{_WEIGHTS}{weights[:32]}"]
+    return [f"{SOFTWARE} {provenance.get('version', package_version())}"[:64], f"{WEIGHTS}{weights[:32]}"]
 
 
 def parameters(provenance: Mapping[str, object]) -> list[str]:
     """Hash of the weights, then the other numbers and short texts with the resolved options, as ``key=value``."""
     options = provenance.get("options")
     values = {**provenance, **(options if isinstance(options, Mapping) else {})}
-    known = [f"{_HASH}{values.pop('weights_sha256')}"]
+    known = [f"{HASH}{values.pop('weights_sha256')}"]
     for key, value in sorted(values.items()):
         if isinstance(value, (str, int, float, bool)) and len(str(value)) <= 64:
             known.append(f"{key}={value}")

@@ -17,7 +17,8 @@ from pydicom.uid import UID, ComprehensiveSRStorage, ExplicitVRLittleEndian, Key
 
 from monai_xray2mri.core.identity import package_version
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.dicom.marks import CODING_SCHEME, SOFTWARE, sign_file
+from monai_xray2mri.dicom.marks import sign_file
+from monai_xray2mri.dicom.own_results import CODING_SCHEME, SOFTWARE
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import copy_patient_and_study, source_moment
 from monai_xray2mri.dicom.uids import dataset_digest, deterministic_uid

@@ -15,8 +15,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import DA, TM
 
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.dicom.marks import SOFTWARE, mark_synthetic, model_name, sign_file, software_versions
+from monai_xray2mri.dicom.marks import mark_synthetic, model_name, sign_file, software_versions
 from monai_xray2mri.dicom.mr_image import SyntheticMRImage
+from monai_xray2mri.dicom.own_results import SOFTWARE
 from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import CHARACTER_SET, copy_patient_and_study, source_moment

@@ -27,7 +27,6 @@ from monai_xray2mri.dicom.image_report import (
     this_software,
 )
 from monai_xray2mri.dicom.marks import (
-    CODING_SCHEME,
     coding_scheme,
     is_instance,
     mark_synthetic,
@@ -35,6 +34,7 @@ from monai_xray2mri.dicom.marks import (
     parameters,
     software_versions,
 )
+from monai_xray2mri.dicom.own_results import CODING_SCHEME
 from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import source_moment

@@ -12,7 +12,7 @@ from pydicom import Dataset
 from monai_xray2mri.dicom.files import read_header
 from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.kinds import Kind
-from monai_xray2mri.dicom.marks import is_own_result
+from monai_xray2mri.dicom.own_results import is_own_result
 from monai_xray2mri.dicom.patients import count_patients
 from monai_xray2mri.dicom.placeholders import shown_code
 from monai_xray2mri.dicom.quiet import quiet

@@ -25,7 +25,6 @@ from monai_xray2mri.core.wording import DISCLAIMER
 from monai_xray2mri.dicom.burn_in import burn_in
 from monai_xray2mri.dicom.marks import (
     REPORT_PURPOSE,
-    SOFTWARE,
     SOURCE_PURPOSE,
     coding_scheme,
     is_instance,
@@ -36,6 +35,7 @@ from monai_xray2mri.dicom.marks import (
     sign_file,
     software_versions,
 )
+from monai_xray2mri.dicom.own_results import SOFTWARE
 from monai_xray2mri.dicom.product import Origin, Product
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.source import (

@@ -12,7 +12,7 @@ from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_VR
 
 from monai_xray2mri.dicom.kinds import REPORTS
-from monai_xray2mri.dicom.marks import is_own_result
+from monai_xray2mri.dicom.own_results import is_own_result
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.rejection import is_key_object_selection, rejection_of
 from monai_xray2mri.dicom.structured_report import text_value

@@ -14,7 +14,7 @@ from pydicom import Dataset
 from monai_xray2mri.core.system import System
 from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.kinds import REPORTS
-from monai_xray2mri.dicom.marks import is_own_result
+from monai_xray2mri.dicom.own_results import is_own_result
 
 PATTERNS = ("*.nii.gz", "*.nii", "*.nrrd", "*.png", "*.jpg", "*.jpeg", "*.dcm")
 """Files that are sources, reports or results."""

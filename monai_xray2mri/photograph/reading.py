@@ -18,7 +18,7 @@ from pydicom.uid import VLPhotographicImageStorage
 from monai_xray2mri.dicom.files import read_header, with_pixels
 from monai_xray2mri.dicom.inflation import require_bounded
 from monai_xray2mri.dicom.laterality_codes import LATERALITY_CODES
-from monai_xray2mri.dicom.marks import is_own_result
+from monai_xray2mri.dicom.own_results import is_own_result
 from monai_xray2mri.dicom.placeholders import is_placeholder
 from monai_xray2mri.dicom.quiet import quiet
 from monai_xray2mri.dicom.structured_report import sequence_items, text_value

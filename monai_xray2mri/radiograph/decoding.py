@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import SimpleITK as sitk
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import generate_frames
@@ -262,6 +261,8 @@ def _check_length(frame: Dataset, name: str) -> None:
 
 def _decode_with_gdcm(frame: Dataset, name: str) -> np.ndarray:
     """Decode a frame with GDCM: [H,W] stored values."""
+    import SimpleITK as sitk  # few files need it, and it takes as long to load as a film to read
+
     alone = Dataset()
     alone.update({element.tag: copy(element) for element in frame})
     alone.PhotometricInterpretation = "MONOCHROME2"

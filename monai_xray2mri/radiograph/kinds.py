@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from monai_xray2mri.dicom.kinds import Kind
@@ -17,3 +18,8 @@ IMAGE_FILES: Final = (".nii.gz", ".nii", ".nrrd")
 
 RADIOGRAPHS: Final = Kind("radiographs", RADIOGRAPH_MODALITIES, PICTURES, ("PNG", "JPEG"), IMAGE_FILES, one_study=True)
 """NIfTI and NRRD count only as the one file that is given: in a folder they are more often volumes."""
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a file's name says NIfTI or NRRD."""
+    return path.name.lower().endswith(IMAGE_FILES)

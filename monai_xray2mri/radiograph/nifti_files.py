@@ -8,16 +8,10 @@ import numpy as np
 import SimpleITK
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.radiograph.kinds import IMAGE_FILES
 from monai_xray2mri.types import Radiograph
 
 NO_SPACING = (1.0, 1.0)
 """What programs write where they know no spacing; no detector has pixels of a millimetre."""
-
-
-def is_image_file(path: Path) -> bool:
-    """Whether a file's name says NIfTI or NRRD."""
-    return path.name.lower().endswith(IMAGE_FILES)
 
 
 def read_image_file(path: Path, name: str) -> Radiograph:

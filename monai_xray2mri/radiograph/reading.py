@@ -29,9 +29,8 @@ from monai_xray2mri.dicom.readable import unreadable_tags
 from monai_xray2mri.errors import InputRefused, NotAKnee, UsageError
 from monai_xray2mri.radiograph.decoding import check_pixel_description, decode_stored_values
 from monai_xray2mri.radiograph.geometry import detector_spacing, turn_to_usual_display
-from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES
+from monai_xray2mri.radiograph.kinds import RADIOGRAPH_MODALITIES, is_image_file
 from monai_xray2mri.radiograph.laterality import sides_of
-from monai_xray2mri.radiograph.nifti_files import is_image_file, read_image_file
 from monai_xray2mri.radiograph.png_files import read_picture
 from monai_xray2mri.radiograph.presentation import present_bone_bright
 from monai_xray2mri.types import Radiograph, Side
@@ -90,6 +89,8 @@ def read_radiograph(
         if start.startswith((_PNG, _JPEG)):
             return read_picture(path, name)
         if is_image_file(path):
+            from monai_xray2mri.radiograph.nifti_files import read_image_file  # loads SimpleITK, which DICOM needs not
+
             return read_image_file(path, name)
         if start[128:] != b"DICM" and start[:2] not in _FIRST_GROUPS:
             raise InputRefused(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydicom import dcmread
 
-from monai_xray2mri.dicom.marks import is_own_result
 from monai_xray2mri.dicom.notes import Referred, refusal_report, rejection_note, replacement_report
+from monai_xray2mri.dicom.own_results import is_own_result
 from monai_xray2mri.dicom.rejection import rejection_of
 from monai_xray2mri.dicom.structured_report import walk_report
 from monai_xray2mri.dicom.uids import encoded

@@ -11,8 +11,8 @@ from PIL import Image
 from pydicom import dcmread
 
 from monai_xray2mri.dicom.encapsulated_pdf import ResultPage
-from monai_xray2mri.dicom.marks import is_own_result
 from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.own_results import is_own_result
 from monai_xray2mri.dicom.pdf_page import FONTS, SCRIPTS, UNPRINTABLE, Page, Picture, render
 from monai_xray2mri.dicom.source import anonymous_source
 from monai_xray2mri.dicom.uids import encoded

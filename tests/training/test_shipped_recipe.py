@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.errors import ExitCode
+from monai_xray2mri.training.recipe import Turn
+from monai_xray2mri.training.recipe.configured import ConfiguredTraining, checkpoint_step
+from tests.helpers.bundles import make_tiny_bundle
 from tests.helpers.cached_knees import BlobPatient, blob_knee
+from tests.helpers.films import write_film
 from tests.training.conftest import SMALL
 
-KNEES = {1000: 2, 8000: 4}
+KNEES = {400: 2, 1000: 2, 8000: 4}
 SIBLINGS = ("ldm", "xdiffusion", "coladiff")
 FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 60, "epoch_length": 5, "save_interval": 1}
 
@@ -89,3 +95,46 @@ def test_all_stages_follow_each_other(recipe: Path, tmp_path: Path, monkeypatch:
     ]
     assert described[0]["autoencoder"] == described[1]["autoencoder"]
     assert described[0]["steps"] == 4 and described[1]["quality"]["large"]["psnr"] > 0
+
+
+def test_a_recipe_of_few_steps_that_was_broken_off_makes_what_fast_takes(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a bundle of its own, broken off after the second of three steps, then run again, then used."""
+    monkeypatch.setattr("monai_xray2mri.knee.data.cache.Patient", BlobPatient)
+    monkeypatch.setattr("monai_xray2mri.knee.data.simulated.simulate_knee", blob_knee)
+    own, state, whole = make_tiny_bundle(tmp_path / "bundle", bundle), tmp_path / "state", tmp_path / "whole.json"
+    whole.write_text("{}")
+    shipped = json.loads((bundle / "configs" / "recipe_few_steps.json").read_text())
+    stages = [small(stage, str(whole), str(whole)) for stage in shipped["stages"]]
+    (tuning,) = (stage for stage in stages if stage["name"] == "few_steps")
+    tuning["iterations"] = 3
+    (own / "configs" / "recipe_few_steps.json").write_text(json.dumps({**shipped, "nice": None, "stages": stages}))
+    train = ["train", "--bundle", str(own), "--recipe", "recipe_few_steps", "--output", str(state), "--device", "cpu"]
+
+    steps, work = [], ConfiguredTraining.work
+
+    def broken_off(stage: ConfiguredTraining, turn: Turn) -> None:
+        def heard(slices: int) -> None:
+            steps.append(slices)
+            if len(steps) == 2:
+                raise OSError("power cut")
+
+        work(stage, Turn(turn.end, heard))
+
+    monkeypatch.setattr(ConfiguredTraining, "work", broken_off)
+    assert main([*train, "-q"]) != ExitCode.DONE
+    checkpoint = state / "few_steps" / "denoiser_checkpoint.pt"
+    assert 0 < checkpoint_step(checkpoint) < 3 and not (state / "few_steps_weights").exists()
+    done = checkpoint_step(checkpoint)
+    assert main([*train, "-q"]) == ExitCode.DONE
+    assert len(steps) == 2 + 3 - done and checkpoint_step(checkpoint) == 3
+
+    film = write_film(tmp_path / "film.dcm", np.outer(np.linspace(0, 1, 299), np.linspace(0, 1, 299)))
+    draw = ["synthesize", str(film), str(tmp_path / "out"), "--bundle", str(own), "--slices", "2", "-q", "--fast"]
+    assert main(draw) == ExitCode.USAGE and not (tmp_path / "out").exists()  # the bundle does not have it yet
+    shutil.copytree(state / "few_steps_weights", own / "models" / "few_steps")
+    shutil.copytree(state / "small_decoder", own / "models" / "small_decoder")
+    assert main([*draw, "--decoder", "small"]) == ExitCode.DONE
+    report = json.loads((tmp_path / "out" / "knee_right" / "report.json").read_text())
+    assert report["run"]["faster_sha256"].keys() == {"few_steps", "small_decoder"}

@@ -11,7 +11,7 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 
 from monai_xray2mri.dicom.image_report import NO_UNITS, SIDES
-from monai_xray2mri.dicom.marks import SOFTWARE
+from monai_xray2mri.dicom.own_results import SOFTWARE
 from monai_xray2mri.knee.grading.features import Feature
 from monai_xray2mri.types import Side
 

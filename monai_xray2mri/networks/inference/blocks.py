@@ -113,13 +113,21 @@ class CrossAttention(nn.Module):
 
     def forward(self, tokens: Tensor, norm: nn.LayerNorm, context: Tensor) -> Tensor:
         """What is added to tokens [B,N,C], which ``norm`` normalizes, for a context [B,M,K]: [B,N,C] or [B,1,C]."""
-        if getattr(self._known, "context", None) is not context:  # held, so that no other object has its place
-            self._known.context, self._known.answers = context, self._answers(context)
-        if len(self._known.answers) == 1:
-            return self._known.answers[0]
-        keys, values = self._known.answers
+        answers = self._of(context)
+        if len(answers) == 1:
+            return answers[0]
+        keys, values = answers
         normal = F.layer_norm(tokens, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
         return _joined(self.out, _heads(self.query(normal), self.heads), keys, values, self.scale)
+
+    def _of(self, context: Tensor) -> tuple[Tensor, ...]:
+        """Answers to a context, kept for the next step; in a compiled graph, whose tensors do not last, made anew."""
+        if torch.compiler.is_compiling():
+            return self._answers(context)
+        if getattr(self._known, "context", None) is not context:  # held, so that no other object has its place
+            self._known.context, self._known.answers = context, self._answers(context)
+        answers: tuple[Tensor, ...] = self._known.answers
+        return answers
 
     def _answers(self, context: Tensor) -> tuple[Tensor, ...]:
         """Keys and values [B,heads,M,C/heads] of a context, or the attention [B,1,C] to its only token."""

@@ -9,7 +9,7 @@ from highdicom.sr import CodedConcept
 from pydicom import Dataset
 
 from monai_xray2mri.core.system import Label
-from monai_xray2mri.dicom.marks import CODING_SCHEME
+from monai_xray2mri.dicom.own_results import CODING_SCHEME
 from monai_xray2mri.dicom.product import Origin, Product, SeriesNumbers
 from monai_xray2mri.dicom.secondary_capture import (
     CaptureGrid,

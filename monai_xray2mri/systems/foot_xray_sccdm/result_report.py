@@ -13,7 +13,7 @@ import numpy as np
 from highdicom.sr import CodedConcept, GraphicTypeValues, RelationshipTypeValues
 
 from monai_xray2mri.dicom.image_report import NO_UNITS, SIDES
-from monai_xray2mri.dicom.marks import CODING_SCHEME
+from monai_xray2mri.dicom.own_results import CODING_SCHEME
 from monai_xray2mri.dicom.result_report import CHECK, COMMENT, Reported, tracking
 from monai_xray2mri.systems.foot_xray_sccdm.angles import AXES, MEASURED_ON, MeasuredAngle
 from monai_xray2mri.systems.foot_xray_sccdm.products import Products

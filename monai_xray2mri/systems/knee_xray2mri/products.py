@@ -10,9 +10,9 @@ from pydicom import Dataset
 
 from monai_xray2mri.core.identity import fingerprint
 from monai_xray2mri.core.system import Label
-from monai_xray2mri.dicom.marks import CODING_SCHEME
 from monai_xray2mri.dicom.mr_image import SyntheticMRImage
 from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.own_results import CODING_SCHEME
 from monai_xray2mri.dicom.product import ImitatedSequence, Origin, Product, SeriesNumbers
 from monai_xray2mri.dicom.source import anonymous_source, require_study
 from monai_xray2mri.dicom.uncertainty import SpreadSummary, UncertaintyImage, build_uncertainty_series

@@ -10,7 +10,8 @@ from typing import Final
 import highdicom as hd
 from highdicom.sr import CodedConcept, RelationshipTypeValues
 
-from monai_xray2mri.dicom.marks import CODING_SCHEME, is_instance
+from monai_xray2mri.dicom.marks import is_instance
+from monai_xray2mri.dicom.own_results import CODING_SCHEME
 from monai_xray2mri.dicom.result_report import Reported, ResultReport
 from monai_xray2mri.knee.grading.features import FEATURES
 from monai_xray2mri.knee.grading.film_report import feature_measurement, knee_site, oai_scheme

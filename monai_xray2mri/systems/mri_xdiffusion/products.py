@@ -9,9 +9,9 @@ from highdicom.sr import CodedConcept
 from pydicom import Dataset
 
 from monai_xray2mri.core.system import Label
-from monai_xray2mri.dicom.marks import CODING_SCHEME
 from monai_xray2mri.dicom.mr_image import SyntheticMRImage
 from monai_xray2mri.dicom.mr_series import build_mr_series
+from monai_xray2mri.dicom.own_results import CODING_SCHEME
 from monai_xray2mri.dicom.product import Origin, Product, SeriesNumbers
 from monai_xray2mri.dicom.source import anonymous_source, require_study
 from monai_xray2mri.dicom.uids import deterministic_uid

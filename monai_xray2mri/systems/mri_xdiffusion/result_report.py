@@ -8,7 +8,7 @@ import highdicom as hd
 from highdicom.sr import CodedConcept, RelationshipTypeValues
 
 from monai_xray2mri.dicom.image_report import SIDES
-from monai_xray2mri.dicom.marks import CODING_SCHEME
+from monai_xray2mri.dicom.own_results import CODING_SCHEME
 from monai_xray2mri.dicom.result_report import Reported, ResultReport
 from monai_xray2mri.systems.mri_xdiffusion.case import SliceCase
 from monai_xray2mri.systems.mri_xdiffusion.products import DERIVATION, Products

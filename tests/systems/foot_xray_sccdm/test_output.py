@@ -17,7 +17,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from monai_xray2mri.core.system import Marked, Outputs
 from monai_xray2mri.core.wording import SHORT_DISCLAIMER
-from monai_xray2mri.dicom.marks import is_own_result
+from monai_xray2mri.dicom.own_results import is_own_result
 from monai_xray2mri.dicom.structured_report import walk_report
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.systems.foot_xray_sccdm import angles

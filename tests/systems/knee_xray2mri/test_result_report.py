@@ -10,7 +10,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from monai_xray2mri.core.wording import DISCLAIMER
-from monai_xray2mri.dicom.marks import is_own_result
+from monai_xray2mri.dicom.own_results import is_own_result
 from monai_xray2mri.dicom.structured_report import referenced_instances, walk_report
 from monai_xray2mri.dicom.uids import encoded
 from monai_xray2mri.dicom.uncertainty import SpreadSummary

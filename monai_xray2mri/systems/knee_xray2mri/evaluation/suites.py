@@ -33,6 +33,7 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.comparison import C
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.depth import DEPTH
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.feature_groups import FEATURE_GROUPS
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.few_steps import FEW_STEPS
+from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.few_steps_hidden import FEW_STEPS_HIDDEN
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.film_defects import FILMS
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.hidden import HIDDEN_FEATURES
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies.joint_space import JOINT_SPACE
@@ -144,8 +145,8 @@ QUICK: Final = knee_suite(
 PAPERS: Final = knee_suite(
     "papers",
     [
-        COMPARISON, QUALITY, HIDDEN_FEATURES, FEATURE_GROUPS, JOINT_SPACE, DEPTH, SAMPLER, FEW_STEPS, FILMS, SHIFTED,
-        CALIBRATION, UNGRADED, REAL_FILMS,
+        COMPARISON, QUALITY, HIDDEN_FEATURES, FEATURE_GROUPS, JOINT_SPACE, DEPTH, SAMPLER, FEW_STEPS, FEW_STEPS_HIDDEN,
+        FILMS, SHIFTED, CALIBRATION, UNGRADED, REAL_FILMS,
     ],
     PROFILES,
     {"cpu": 80, "full": 500},

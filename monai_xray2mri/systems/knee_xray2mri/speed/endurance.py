@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from monai_xray2mri.runtime.memory import peak_memory_mb
 from monai_xray2mri.runtime.processes import resident_gigabytes
-from monai_xray2mri.systems.knee_xray2mri.network import load_slice_diffusion
 from monai_xray2mri.systems.knee_xray2mri.speed.ladder import Job, task_of
 from monai_xray2mri.systems.knee_xray2mri.speed.loops import own_loop
 
@@ -20,15 +18,15 @@ SLICES: Final = (50, 500)
 CASES: Final = 100
 
 
-def volume_job(bundle: Path, device: str, threads: int, slices: int, case: Path) -> Job:
-    """A volume in one step: memory does not depend on the steps."""
-    return Job(bundle, "R3", device, threads, slices, 1, 1, case)
+def job_of(base: Job, slices: int) -> Job:
+    """A volume of so many slices in one step, drawn once: memory does not depend on the steps."""
+    return replace(base, rung="R3", slices=slices, steps=1, repeats=1)
 
 
 def measure_volume(job: Job) -> dict[str, float]:
     """CPU seconds and peak memory of one volume, in this process, and what of it is neither network nor result."""
     torch.set_num_threads(job.threads)
-    task = task_of(job, load_slice_diffusion(job.bundle).to(job.device).eval())
+    task = task_of(job, job.network())
     own_loop(replace(task, slices=2))  # libraries are loaded
     before, start = peak_memory_mb(), time.process_time()
     volume = own_loop(task)
@@ -40,7 +38,7 @@ def measure_volume(job: Job) -> dict[str, float]:
 def measure_cases(job: Job) -> dict[str, Any]:
     """How resident memory grows over cases in one process, after the first tenth of them."""
     torch.set_num_threads(job.threads)
-    task = task_of(job, load_slice_diffusion(job.bundle).to(job.device).eval())
+    task = task_of(job, job.network())
     resident = []
     for number in range(CASES):
         own_loop(replace(task, view=replace(task.view, identity=f"case {number}")))

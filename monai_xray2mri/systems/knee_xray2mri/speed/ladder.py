@@ -2,109 +2,30 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
-from monai_xray2mri.diffusion.samplers import consistency, dpm_solver
-from monai_xray2mri.evaluation.machine_limit import LayerTime, Work, convolutions_of, times_alone, work_of
+from monai_xray2mri.evaluation.machine_limit import Work
 from monai_xray2mri.evaluation.metrics import psnr
 from monai_xray2mri.evaluation.structure import ssim_per_slice
-from monai_xray2mri.networks.inference import inference_twin
-from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView, condition_of
+from monai_xray2mri.systems.knee_xray2mri.drawing import KneeView
 from monai_xray2mri.systems.knee_xray2mri.faster import FasterParts
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion, load_slice_diffusion
-from monai_xray2mri.systems.knee_xray2mri.speed.loops import (
-    Task,
-    authors_loop,
-    authors_network,
-    batched_loop,
-    diffusers_loop,
-    monai_loop,
-    own_loop,
-)
+from monai_xray2mri.systems.knee_xray2mri.speed.loops import Task, authors_network
+from monai_xray2mri.systems.knee_xray2mri.speed.paper import paper_network
+from monai_xray2mri.systems.knee_xray2mri.speed.rungs import RUNGS, Draw, Rung, Tolerance
 
 STORED_UNIT: Final = 2 / 4095
 """Of a voxel in [-1,1]."""
-HALF_PSNR_DB: Final = 40.0
-"""Least PSNR against R0 that counts as equal output where networks compute in 16 bits."""
-FEW_STEPS: Final = 4
-_DECODED_BEFORE: Final = 5
-"""Images that the package decoded at a time before it had twins for inference."""
-
-Draw = Callable[[Task], Tensor]
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One way of drawing a volume.
-
-    Attributes:
-        title: in words.
-        draw: the way.
-        half: networks compute in 16 bits.
-        steps: of the sampler; None: the network's own, and the output must be R0's.
-        network: the network as this way takes it: ``"authors"``, ``"plain"`` or ``"twin"``.
-        fast: with the weights that the bundle has for few steps, in their steps.
-        small: with the bundle's small decoder.
-        conditions: how often the radiograph is encoded: for each ``"slice"``, ``"chunk"`` or ``"volume"``.
-    """
-
-    title: str
-    draw: Draw
-    half: bool = False
-    steps: int | None = None
-    network: str = "plain"
-    conditions: str = "volume"
-    fast: bool = False
-    small: bool = False
-
-    @property
-    def redraws(self) -> bool:
-        """Whether its picture need not be R0's."""
-        return self.steps is not None or self.fast or self.small
-
-
-def _before(task: Task) -> Tensor:
-    return batched_loop(task, together=_DECODED_BEFORE)
-
-
-_BATCHED: Final = {"network": "authors", "conditions": "chunk"}
-RUNGS: Final[Mapping[str, Rung]] = {
-    "R0": Rung("the authors' loop", authors_loop, network="authors", conditions="slice"),
-    "R1": Rung("R0 in half precision", authors_loop, half=True, network="authors", conditions="slice"),
-    "R2": Rung("slices batched", batched_loop, **_BATCHED),  # type: ignore[arg-type]
-    "R2-half": Rung("R2 in half precision", batched_loop, half=True, **_BATCHED),  # type: ignore[arg-type]
-    "before": Rung("attention fused, channels last", _before, conditions="chunk"),
-    "before-half": Rung("the same in half precision", _before, half=True, conditions="chunk"),
-    "R3": Rung("the package", own_loop, network="twin"),
-    "R3-half": Rung("R3 in half precision", own_loop, half=True, network="twin"),
-    "R4-ddim": Rung(f"R3, {FEW_STEPS} steps of DDIM", own_loop, steps=FEW_STEPS, network="twin"),
-    "R4-dpm": Rung(
-        f"R3, {FEW_STEPS} steps of DPM-Solver++", partial(own_loop, sampler=dpm_solver), steps=FEW_STEPS, network="twin"
-    ),
-    "R4-unipc": Rung(
-        f"diffusers' UniPC, {FEW_STEPS} steps", partial(diffusers_loop, scheduler="UniPCMultistepScheduler"),
-        steps=FEW_STEPS,
-    ),
-    "R5-small": Rung("R3 with the small decoder", own_loop, small=True, network="twin"),
-    "R5-few": Rung("R3 with weights for few steps", partial(own_loop, sampler=consistency), fast=True, network="twin"),
-    "R5": Rung(
-        "both", partial(own_loop, sampler=consistency), fast=True, small=True, half=True, network="twin"
-    ),
-    "diffusers": Rung("pipeline loop of diffusers", diffusers_loop),
-    "monai": Rung("MONAI's LatentDiffusionInferer", monai_loop),
-}  # fmt: skip
-"""By name."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +61,7 @@ class Job:
         repeats: counted volumes, after one that is not.
         case: file of the case (``.npz``).
         picture: file that the volume is written to (``.npy``); None: none.
+        paper: with a network of the paper's size and weights of torch's generator in place of the bundle's own.
     """
 
     bundle: Path
@@ -151,6 +73,12 @@ class Job:
     repeats: int
     case: Path
     picture: Path | None = None
+    paper: bool = False
+
+    def network(self) -> SliceDiffusion:
+        """On its device, in evaluation mode."""
+        network = paper_network(self.bundle) if self.paper else load_slice_diffusion(self.bundle)
+        return network.to(self.device).eval()
 
 
 @dataclass(frozen=True)
@@ -160,7 +88,8 @@ class Cost:
     Attributes:
         seconds: of each counted volume.
         cpu_seconds: of all threads, which other work on the machine changes less; of each.
-        first: seconds of the first volume, in which kernels are chosen.
+        first: seconds of the first volume, in which kernels are chosen and networks compiled.
+        first_cpu: CPU seconds of it, with those of compilers.
         start_cpu_seconds: from the start of the process to a network with its weights, before any volume.
         memory_mb: peak resident memory of the process.
         device_memory_mb: peak memory of tensors on the GPU; None on a CPU.
@@ -169,6 +98,7 @@ class Cost:
     seconds: tuple[float, ...]
     cpu_seconds: tuple[float, ...]
     first: float
+    first_cpu: float
     start_cpu_seconds: float
     memory_mb: float
     device_memory_mb: float | None
@@ -179,7 +109,7 @@ def measure(job: Job) -> Cost:
     from monai_xray2mri.runtime.memory import peak_memory_mb
 
     torch.set_num_threads(job.threads)
-    network = load_slice_diffusion(job.bundle).to(job.device).eval()
+    network = job.network()
     start = time.process_time()
     task, draw = task_of(job, network), RUNGS[job.rung].draw
     found = [_timed(draw, task, job.picture) for _ in range(1 + job.repeats)]
@@ -187,7 +117,7 @@ def measure(job: Job) -> Cost:
     return Cost(
         tuple(seconds for seconds, _ in found[1:]),
         tuple(cpu for _, cpu in found[1:]),
-        found[0][0],
+        *found[0],
         start,
         peak_memory_mb(),
         torch.cuda.max_memory_allocated(job.device) / 1e6 if cuda else None,
@@ -219,12 +149,33 @@ def settings_of(network: SliceDiffusion, rung: Rung) -> SamplerSettings:
 
 
 def _timed(draw: Draw, task: Task, picture: Path | None) -> tuple[float, float]:
-    start, cpu = time.perf_counter(), time.process_time()
+    start, cpu = time.perf_counter(), _cpu_seconds()
     volume = draw(task)  # on the host, so that a GPU is done
-    found = time.perf_counter() - start, time.process_time() - cpu
+    found = time.perf_counter() - start, _cpu_seconds() - cpu
     if picture is not None:
         np.save(picture, volume.numpy())
     return found
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of the children that have ended, such as compilers."""
+    spent = os.times()
+    return time.process_time() + spent.children_user + spent.children_system
+
+
+def pays_after(compiled: Cost, plain: Cost, device: str) -> int | None:
+    """Volumes after which a compiled way has taken less time in all than the one that it is compiled from; None: never.
+
+    By CPU seconds on a CPU, else by seconds.
+    """
+    on_cpu = device == "cpu"
+    (first, later), (plain_first, plain_later) = (
+        (cost.first_cpu, median(cost.cpu_seconds)) if on_cpu else (cost.first, median(cost.seconds))
+        for cost in (compiled, plain)
+    )
+    if later >= plain_later:
+        return 1 if first < plain_first else None
+    return max(1, 1 + math.ceil((first - plain_first) / (plain_later - later)))
 
 
 @dataclass(frozen=True)
@@ -237,7 +188,7 @@ class Picture:
         largest: difference from it in stored units (1/4095 of the range).
         psnr_truth: against the truth in dB; None: nobody knows.
         ssim_truth: against it.
-        equal: whether it is R0's picture within the rung's tolerance; None where it need not be.
+        within: whether it keeps the rung's tolerance; None where that asks for the truth, which nobody knows.
     """
 
     psnr_r0: float
@@ -245,68 +196,36 @@ class Picture:
     largest: float
     psnr_truth: float | None
     ssim_truth: float | None
-    equal: bool | None
+    within: bool | None
 
 
 def compare(rung: Rung, volume: np.ndarray, reference: np.ndarray, truth: np.ndarray | None) -> Picture:
     """Compare volumes [S,H,W] in [-1,1] with R0's and with the truth in [0,1]."""
     found, known = (volume + 1) / 2, (reference + 1) / 2
-    to_r0, largest = psnr(found, known, 1.0), float(np.abs(volume - reference).max()) / STORED_UNIT
-    equal = None if rung.redraws else to_r0 >= HALF_PSNR_DB if rung.half else largest <= 1
-    return Picture(
-        to_r0,
+    picture = Picture(
+        psnr(found, known, 1.0),
         ssim_per_slice(found, known, 1.0),
-        largest,
+        float(np.abs(volume - reference).max()) / STORED_UNIT,
         None if truth is None else psnr(found, truth, 1.0),
         None if truth is None else ssim_per_slice(found, truth, 1.0),
-        equal,
+        None,
     )
+    best = None if truth is None else (psnr(known, truth, 1.0), ssim_per_slice(known, truth, 1.0))
+    return replace(picture, within=_within(rung.tolerance, picture, best))
 
 
-@torch.inference_mode()
-def parts_of_work(network: SliceDiffusion, kind: str) -> dict[str, Work]:
-    """Work of encoding a radiograph, of one call of the denoiser and of decoding, for one slice; ``meta`` counts too.
-
-    Args:
-        network: with weights or without.
-        kind: as :attr:`Rung.network`.
-    """
-    taken = authors_network(network) if kind == "authors" else network
-    twin = inference_twin(taken) if kind == "twin" else taken
-    like, size = network.null_context, network.image_size
-    film, features = like.new_zeros(1, 1, size, size), like.new_zeros(1, network.guide_width)
-    latent, place = like.new_zeros(1, *network.latent_shape()), like.new_zeros(1)
-    condition = network.condition(film, features)
-    t = torch.zeros(1, dtype=torch.long, device=like.device)
-    return {
-        "condition": work_of(lambda: network.condition(film, features)),
-        "denoise": work_of(lambda: twin.denoise(latent, t, condition, place)),
-        "decode": work_of(lambda: twin.decode(latent)),
-    }
-
-
-def work_of_volume(rung: Rung, parts: Mapping[str, Work], slices: int, steps: int, chunk: int) -> Work:
-    """Work of a volume by :func:`parts_of_work` of the rung's network."""
-    encoded = {"slice": slices, "chunk": -(-slices // chunk), "volume": 1}[rung.conditions]
-    return parts["condition"] * encoded + parts["denoise"] * (slices * steps) + parts["decode"] * slices
-
-
-@torch.inference_mode()
-def layer_times(task: Task) -> list[LayerTime]:
-    """Each convolution of a volume timed alone, as it was before twins: what a loop of these layers takes at least."""
-    network, chunk = task.network, min(task.chunk, task.slices)
-    like, parts = network.null_context, -(-task.slices // chunk)
-    latent = like.new_zeros(chunk, *network.latent_shape())
-    condition = condition_of(network, task.view).expand(chunk)
-    t, place = torch.zeros(chunk, dtype=torch.long, device=like.device), like.new_zeros(chunk)
-    denoised = convolutions_of(network.denoiser, lambda: network.denoise(latent, t, condition, place))
-    few = latent[:_DECODED_BEFORE]
-    decoded = convolutions_of(network.autoencoder, lambda: network.decode(few))
-    calls = {shape: count * parts * task.settings.steps for shape, count in denoised.items()}
-    for shape, count in decoded.items():
-        calls[shape] = calls.get(shape, 0) + count * -(-task.slices // _DECODED_BEFORE)
-    dtype = torch.bfloat16 if task.dtype == "bfloat16" else torch.float32
-    return times_alone(type(denoised)(calls), task.device, dtype)
+def _within(asked: Tolerance, picture: Picture, best: tuple[float, float] | None) -> bool | None:
+    """Whether a picture keeps a tolerance, ``best`` being PSNR and SSIM of R0's picture against the truth."""
+    kept = [
+        asked.units is None or picture.largest <= asked.units,
+        asked.psnr is None or picture.psnr_r0 >= asked.psnr,
+    ]
+    if best is not None and picture.psnr_truth is not None and picture.ssim_truth is not None:
+        kept.append(asked.loss_db is None or best[0] - picture.psnr_truth <= asked.loss_db)
+        kept.append(asked.loss_ssim is None or best[1] - picture.ssim_truth <= asked.loss_ssim)
+    elif all(kept) and (asked.loss_db is not None or asked.loss_ssim is not None):
+        return None
+    return all(kept)
 
 
 def simulated_case(seed: int) -> Case:
@@ -334,7 +253,7 @@ def read_case(file: Path) -> Case:
 
 
 def row(name: str, job: Job, cost: Cost, work: Work, rate: float, picture: Picture | None) -> dict[str, Any]:
-    """A row of the table, for programs.
+    """A row of the table, for programs; ``spent_seconds`` are those of threads of a CPU, or of the device.
 
     Args:
         name: of the rung.
@@ -345,16 +264,19 @@ def row(name: str, job: Job, cost: Cost, work: Work, rate: float, picture: Pictu
         picture: None: not compared.
     """
     seconds, cpu = median(cost.seconds), median(cost.cpu_seconds)
-    spent = cpu if job.device == "cpu" else seconds  # a second of one thread, or of the device
+    spent = cpu if job.device == "cpu" else seconds
     return {
         "rung": name,
         "title": RUNGS[name].title,
+        "tolerance": asdict(RUNGS[name].tolerance) | {"words": str(RUNGS[name].tolerance)},
         "threads": job.threads,
         "slices": job.slices,
         "seconds": seconds,
         "spread": [min(cost.seconds), max(cost.seconds)],
         "cpu_seconds": cpu,
+        "spent_seconds": spent,
         "first_seconds": cost.first,
+        "first_cpu_seconds": cost.first_cpu,
         "start_cpu_seconds": cost.start_cpu_seconds,
         "gflop": work.gflop,
         "gigabytes": work.gigabytes,
@@ -363,20 +285,3 @@ def row(name: str, job: Job, cost: Cost, work: Work, rate: float, picture: Pictu
         "device_memory_mb": cost.device_memory_mb,
         "picture": None if picture is None else asdict(picture),
     }
-
-
-def paper_work(bundle: Path) -> dict[str, Any]:
-    """What a volume of the paper's size asks for, by rung; networks hold no numbers and nothing is computed."""
-    from monai_xray2mri.training.configurations import configuration_files
-    from monai_xray2mri.training.configured import read_configurations
-
-    parser = read_configurations(configuration_files(bundle, ("paper",), bundle), {})
-    with torch.device("meta"):
-        network: SliceDiffusion = parser.get_parsed_content("network_def").eval()
-    slices, steps = network.slices, network.settings.steps
-    rungs = {}
-    for name in ("R0", "R3"):
-        rung = RUNGS[name]
-        work = work_of_volume(rung, parts_of_work(network, rung.network), slices, steps, Task.chunk)
-        rungs[name] = {"tflop": work.gflop / 1e3, "terabytes": work.gigabytes / 1e3}
-    return {"slices": slices, "steps": steps, "rungs": rungs}

@@ -15,12 +15,15 @@ from monai_xray2mri.systems.knee_xray2mri.evaluation import pictures
 from monai_xray2mri.systems.knee_xray2mri.evaluation.cases import (
     MODELED,
     EvaluationKnee,
+    KneeInputs,
 )
 from monai_xray2mri.systems.knee_xray2mri.evaluation.figures import FIGURES
+from monai_xray2mri.systems.knee_xray2mri.evaluation.methods import NetworkMethod
 from monai_xray2mri.systems.knee_xray2mri.evaluation.setting import KneeSetting
 from monai_xray2mri.systems.knee_xray2mri.evaluation.studies import (
     depth,
     feature_groups,
+    few_steps_hidden,
     film_defects,
     hidden,
 )
@@ -42,6 +45,31 @@ def test_hidden_features(case: EvaluationKnee, setting: KneeSetting) -> None:
     assert table.rows[-1][:3] == ["true volume", "1.00 of 1", table.rows[-1][2]]
     for figure in FIGURES["hidden"]:
         assert png(figure.draw(rows))
+
+
+def test_hidden_features_in_fewer_steps(
+    case: EvaluationKnee, setting: KneeSetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network of two steps; the truth is generated for the second line, so that its lesions are shown."""
+    monkeypatch.setattr(few_steps_hidden, "variants", lambda bundle: {"2 steps": {"steps": 2}, "1 step": {"steps": 1}})
+    asked: list[tuple[int, int]] = []
+
+    def generate(method: NetworkMethod, inputs: KneeInputs, samples: int, seed: int) -> np.ndarray:
+        asked.append((method.sampler_settings.steps, samples))
+        true = np.stack([case.volume[list(hidden.JOINT if samples == 1 else few_steps_hidden.COVERED)]] * samples)
+        return true if method.sampler_settings.steps == 1 else true * 0
+
+    monkeypatch.setattr(few_steps_hidden, "generate", generate)
+    rows = recorded(few_steps_hidden.measure(setting, case), case)
+    assert asked == [(2, 1), (2, 1), (2, 8), (1, 1), (1, 1), (1, 8)]
+    shown, contrast, covered = few_steps_hidden.tables(rows)
+    cells = {row[0]: row for row in shown.rows}
+    assert list(cells) == ["2 steps, as graded", "2 steps, all absent", "1 step, as graded", "1 step, all absent"]
+    assert cells["1 step, as graded"][1] == "1.00 of 1" and cells["2 steps, as graded"][1] == "0.00 of 1"
+    assert [row[0] for row in contrast.rows] == ["2 steps, femoral cyst", "1 step, femoral cyst"]
+    found = {row["method"]: (row["coverage90"], row["coverage90_lesions"]) for row in rows if "coverage90" in row}
+    assert found["1 step"] == (1, 1) and found["2 steps"][0] < 0.9 and found["2 steps"][1] == 0
+    assert [row[0] for row in covered.rows] == ["2 steps", "1 step"] and covered.rows[1][1].startswith("1.000")
 
 
 def test_groups_of_features(case: EvaluationKnee, setting: KneeSetting, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,29 +65,37 @@ def conditions(knee: EvaluationKnee) -> dict[str, KneeInputs]:
 
 def measure(setting: KneeSetting, knee: EvaluationKnee) -> Iterator[Row]:
     """For each condition and feature whether it is given, truly there, and shown; and the contrast of true lesions."""
-    ruler, first = KneeRuler(knee), JOINT[0]
+    ruler = KneeRuler(knee)
     volumes = {}
     for name, inputs in conditions(knee).items():
         volumes[name] = generate(setting.bundle, inputs, 1, setting.seed)[0]
-        reading = read_volume(volumes[name], modeled_affine(first))
-        shown = shown_lesions(reading)
-        for stem in LESION_FEATURES:
-            there = ruler.lesions[stem]
-            if there is not None:
-                given = inputs.grades[stem]
-                yield {"condition": name, "feature": stem, "given": given, "there": there, "shown": float(shown[stem])}
+        for row in shown_rows(ruler, volumes[name], inputs):
+            yield {"condition": name, **row}
     shown = shown_lesions(ruler.reading)
     for stem, there in ruler.lesions.items():
         if there is not None:
             yield {"condition": "true volume", "feature": stem, "given": None, "there": there,
                    "shown": float(shown[stem])}  # fmt: skip
-    yield from _contrasts(knee, volumes["as graded"], volumes["all absent"])
+    yield from contrasts(knee, without_lesions(knee), volumes["as graded"], volumes["all absent"])
 
 
-def _contrasts(knee: EvaluationKnee, present: np.ndarray, absent: np.ndarray) -> Iterator[Row]:
-    """Contrast generated and true, and the response, within each kind of lesion in the joint's slices."""
+def shown_rows(ruler: KneeRuler, volume: np.ndarray, inputs: KneeInputs) -> Iterator[Row]:
+    """For each feature of known truth whether it was given, is there, and is shown in the joint's slices [S,H,W]."""
+    shown = shown_lesions(read_volume(volume, modeled_affine(JOINT[0])))
+    for stem in LESION_FEATURES:
+        there = ruler.lesions[stem]
+        if there is not None:
+            yield {"feature": stem, "given": inputs.grades[stem], "there": there, "shown": float(shown[stem])}
+
+
+def without_lesions(knee: EvaluationKnee) -> EvaluationKnee:
+    """The same knee without its hidden features."""
     without = {stem: grade or 0 for stem, grade in with_hidden(knee.inputs.grades, 0).items()}
-    healthy = simulated_case(simulate_knee(int(knee.name), grades=without))
+    return simulated_case(simulate_knee(int(knee.name), grades=without))
+
+
+def contrasts(knee: EvaluationKnee, healthy: EvaluationKnee, present: np.ndarray, absent: np.ndarray) -> Iterator[Row]:
+    """Contrast generated and true, and the response, within each kind of lesion in the joint's slices."""
     if knee.noise_free is None or healthy.noise_free is None or knee.lesions is None:
         return
     joint = list(JOINT)
@@ -111,14 +119,15 @@ def work(setting: KneeSetting) -> float:
 
 def tables(rows: Sequence[Row]) -> list[ResultTable]:
     """Expression by condition, by feature, and contrast."""
-    return [_expression(rows), _by_feature(rows), _contrast(rows)]
+    return [expression_table(rows), _by_feature(rows), contrast_table(rows)]
 
 
 def _share(rows: Sequence[Row]) -> str:
     return f"{np.mean(column(rows, 'shown')):.2f} of {len(rows)}" if rows else "-"
 
 
-def _expression(rows: Sequence[Row]) -> ResultTable:
+def expression_table(rows: Sequence[Row]) -> ResultTable:
+    """Lesions shown by condition, where they are and are not, given and not given."""
     seen = [row for row in rows if "condition" in row]
     cells = []
     for condition in distinct(seen, "condition"):
@@ -146,7 +155,8 @@ def _by_feature(rows: Sequence[Row]) -> ResultTable:
     return ResultTable("hidden_features", "Lesions shown, feature by feature", head, cells)
 
 
-def _contrast(rows: Sequence[Row]) -> ResultTable:
+def contrast_table(rows: Sequence[Row]) -> ResultTable:
+    """Contrast and response by kind of lesion."""
     measured = [row for row in rows if "kind" in row]
     headings = {"contrast_true": "true", "contrast_generated": "generated", "response": "response"}
     note = "Change of intensity within true lesions, hidden features from absent to as graded; truth without noise."
