@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
@@ -97,7 +98,7 @@ def walk_report(dataset: Dataset) -> Iterator[ReportItem]:
         node, above = stack.pop()
         count += 1
         with quiet():
-            children = node.children()
+            children = node.children
             own = above.with_own(node, children)
             complete = not (children and above.depth >= MAX_DEPTH) and not (stack and count >= MAX_ITEMS)
             item = _item(node, own, above.depth, complete)
@@ -126,8 +127,9 @@ class _Node:
     def of(cls, dataset: Dataset) -> _Node:
         return cls(dataset, _code(dataset, "ConceptNameCodeSequence"), _code(dataset, "ConceptCodeSequence"))
 
+    @cached_property
     def children(self) -> list[_Node]:
-        """The items below it."""
+        """The items below it, read once: an item asks for those of the items below it, too."""
         return [_Node.of(child) for child in sequence_items(self.dataset, "ContentSequence")]
 
 
@@ -213,7 +215,7 @@ def _own_laterality(children: list[_Node]) -> Laterality | None:
         if concept.key in _LATERALITY_CONCEPTS and value is not None and value.key in LATERALITY_CODES:
             sides.add(LATERALITY_CODES[value.key])
         elif concept.key in _FINDING_SITE_CONCEPTS:
-            side = _laterality_modifier(child.children())
+            side = _laterality_modifier(child.children)
             sides |= {side} if side else set()
     return _joined(sides)
 
@@ -245,7 +247,7 @@ def _own_modifiers(children: list[_Node]) -> Iterator[ReportCode]:
         related = text_value(child.dataset, "RelationshipType").upper()
         if child.code is not None and related in ("HAS CONCEPT MOD", ""):
             yield child.code
-            yield from (modifier.code for modifier in child.children() if modifier.code is not None)
+            yield from (modifier.code for modifier in child.children if modifier.code is not None)
 
 
 def _tracking_identifiers(children: list[_Node]) -> Iterator[str]:
