@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,12 @@ _HEAVY: Final = ("monai", "ignite", "matplotlib", "pandas")
 _NETWORKS: Final = ("torch", "diffusers", "transformers", "scipy", "sympy")
 _WRITERS: Final = ("highdicom", "SimpleITK")
 _REFERENCE: Final = "import torch; from diffusers import AutoencoderKL, UNet2DConditionModel"
+_STOP_AT_FIRST_STEP: Final = """
+from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
+def stop(*_, **__):
+    raise SystemExit(0)
+SliceDiffusion.denoise = stop
+"""
 _CHILD: Final = """
 import json, sys, time
 {work}
@@ -43,6 +49,7 @@ class Start:
         modules: how many modules it may load.
         absent: packages that it must not load.
         code: Python that runs in place of the command.
+        before: Python that runs before it.
     """
 
     title: str
@@ -50,6 +57,7 @@ class Start:
     modules: int = 10_000
     absent: Sequence[str] = ()
     code: str = ""
+    before: str = ""
 
     def source(self, study: str, output: str) -> str:
         """Python that does the work of the process that is measured."""
@@ -57,7 +65,7 @@ class Start:
             return self.code
         arguments = [argument.format(study=study, output=output) for argument in self.arguments]
         return (
-            f"from monai_xray2mri.cli import main\ntry:\n    code = main({arguments!r})\n"
+            f"{self.before}\nfrom monai_xray2mri.cli import main\ntry:\n    code = main({arguments!r})\n"
             "except SystemExit as ended:\n    code = ended.code\nassert not code, code"
         )
 
@@ -71,6 +79,13 @@ STARTS: Final[Mapping[str, Start]] = {
         4300,
         (*_HEAVY, "skimage"),
     ),
+    "first_step": Start(
+        "a synthesis to its first step",
+        ["synthesize", "{study}", "{output}", "--side", "R", "-q"],
+        4000,
+        (*_HEAVY, "skimage"),
+        before=_STOP_AT_FIRST_STEP,
+    ),
     "worker": Start("the worker beside Orthanc", modules=750, absent=(*_HEAVY, *_NETWORKS),
                     code="import monai_xray2mri.hospital.worker, monai_xray2mri.hospital.maker"),
     "cohort": Start("a cohort's engine", modules=650, absent=(*_HEAVY, *_NETWORKS),
@@ -78,6 +93,11 @@ STARTS: Final[Mapping[str, Start]] = {
     "reference": Start("torch and diffusers' model classes alone", code=_REFERENCE),
 }  # fmt: skip
 """What is measured, in this order. The limits leave a tenth for what new versions of libraries bring."""
+BARS: Final[Mapping[tuple[str, str | None], tuple[str, float]]] = {
+    ("check", None): ("check of a film, CPU s", 2.5),
+    ("first_step", "reference"): ("a synthesis to its first step, over torch and diffusers' classes", 1.3),
+}
+"""CPU seconds of a start, or their ratio to those of another, to what they are held against; they fail nothing."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +154,23 @@ def run(options: argparse.Namespace) -> int:
             found[name] = loaded(STARTS[name], study, Path(folder) / name)
             if not options.quiet:
                 print(_line(STARTS[name], found[name]), file=sys.stderr)
-    answer = {name: _record(one) for name, one in found.items()}
-    print(json.dumps(answer, indent=2))
+    bars = list(_bars(found))
+    if not options.quiet:
+        for bar in bars:
+            print(f"{bar['title']}: {bar['value']:.2f}, at most {bar['at_most']:g}: {bar['verdict']}", file=sys.stderr)
+    answer: dict[str, Any] = {name: _record(one) for name, one in found.items()}
+    print(json.dumps(answer | {"bars": bars}, indent=2))
     return ExitCode.DONE if all(one.kept for one in found.values()) else ExitCode.UNEXPECTED
+
+
+def _bars(found: Mapping[str, Loaded]) -> Iterator[dict[str, Any]]:
+    """What was found of the bars whose starts were measured."""
+    from monai_xray2mri.evaluation.speed import Bar
+
+    for (name, other), (title, most) in BARS.items():
+        if name in found and (other is None or other in found):
+            value = found[name].cpu_seconds / (1 if other is None else found[other].cpu_seconds)
+            yield {"title": title, "value": value, "at_most": most, "verdict": Bar(most).verdict(value)}
 
 
 def example_study(folder: Path) -> Path:

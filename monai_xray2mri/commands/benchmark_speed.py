@@ -115,7 +115,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _measured(options: argparse.Namespace, bundle: Path, device: str, load: float, say: Say) -> dict[str, Any]:
-    """Rows, bars, layers and endurance of one volume."""
+    """Rows, bars, layers, film and endurance of one volume."""
     import torch
 
     from monai_xray2mri.runtime.processes import usable_cores
@@ -141,9 +141,11 @@ def _measured(options: argparse.Namespace, bundle: Path, device: str, load: floa
             "not_measured": missing,
             "layers": run.measure_layers(base, network, rates["float32"], say),
         }
+        film = None if paper else run.measure_film(base, say)
+        found |= {"film": film} if film else {}
         if options.endurance:
             found["endurance"] = run.measure_endurance(base, say)
     crowded = f"load {load:.1f}" if load > QUIET else "one core" if usable_cores() < 2 else ""
-    verdicts = bars.verdicts(rows, paper=paper, crowded=crowded)
+    verdicts = bars.verdicts(rows, film, paper=paper, crowded=crowded)
     say("\n" + "\n".join(map(str, verdicts)))
     return found | {"bars": [verdict.as_json() for verdict in verdicts]}

@@ -10,7 +10,7 @@ import pytest
 
 from monai_xray2mri.cli import main
 from monai_xray2mri.commands import benchmark_imports
-from monai_xray2mri.commands.benchmark_imports import STARTS, Start, loaded
+from monai_xray2mri.commands.benchmark_imports import STARTS, Loaded, Start, loaded
 from monai_xray2mri.errors import ExitCode, Xray2MRIError
 from tests.helpers.films import simulated_crop, write_film
 
@@ -47,6 +47,24 @@ def test_too_many_modules_and_a_refused_package_are_told(
     assert answer["refused"]["must_not_be_loaded"] == ["json"]
     assert answer["few"]["limit"] == 1 < answer["few"]["modules"] == answer["help"]["modules"]
     assert "too many modules" in said.err and "FAILS: json" in said.err
+
+
+def test_seconds_are_held_against_bars_and_fail_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], study: Path
+) -> None:
+    spent = {"check": 3.0, "first_step": 5.0, "reference": 4.0}
+    monkeypatch.setattr(benchmark_imports, "example_study", lambda _: study)
+    monkeypatch.setattr(
+        benchmark_imports, "loaded",
+        lambda start, *_: Loaded(1, next(spent[name] for name, one in STARTS.items() if one is start), {}, 2, ()),
+    )  # fmt: skip
+    assert main(["benchmark", "imports", "--only", *spent]) == ExitCode.DONE
+    said = capsys.readouterr()
+    found = [(bar["value"], bar["verdict"]) for bar in json.loads(said.out)["bars"]]
+    assert found == [(3.0, "missed"), (1.25, "holds")]
+    assert "check of a film, CPU s: 3.00, at most 2.5: missed" in said.err
+    assert main(["benchmark", "imports", "--only", "first_step"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["bars"] == []  # nothing to compare it with
 
 
 def test_a_start_that_fails_is_an_error(study: Path, tmp_path: Path) -> None:

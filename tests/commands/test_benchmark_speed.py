@@ -26,7 +26,9 @@ def scene(tiny_network: SliceDiffusion, monkeypatch: pytest.MonkeyPatch) -> None
     case = Case(film, np.zeros(61, np.float32), None)
     monkeypatch.setattr(ladder, "load_slice_diffusion", lambda bundle: tiny_network)
     monkeypatch.setattr(ladder, "simulated_case", lambda seed: case)
+    film = {"rows": 3000, "first_cpu_seconds": 1.4, "later_cpu_seconds": 1.2}
     monkeypatch.setattr(run, "apart", lambda work, job: work(job))
+    monkeypatch.setattr(run.around, "measure_around", lambda job: film)
     monkeypatch.setattr(run, "matrix_rates", lambda device: {"float32": 50.0, "bfloat16": 100.0})
     monkeypatch.setattr(run, "paper_work", lambda bundle: {"slices": 50, "steps": 50, "rungs": {}})
 
@@ -47,6 +49,7 @@ def test_table_bars_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert bars["float32, over the time of `before`"]["verdict"] in ("holds", "missed")
     assert bars["time of R3 over that of MONAI's loop"]["verdict"] == "not measured"
     assert "time of R3 over that of MONAI's loop: at most 1: not measured (no row of monai)" in said.err
+    assert answer["film"]["later_cpu_seconds"] == 1.2 and "1.40 CPU s in a new process, then 1.20" in said.err
     shapes = answer["layers"]["shapes"]
     assert shapes[0]["share_of_limit"] == pytest.approx(shapes[0]["gflop_a_second"] / 50)
     assert "start, in no row above" in said.err and answer["rungs"][0]["start_cpu_seconds"] > 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -17,7 +17,7 @@ from monai_xray2mri.training.recipe import Turn
 from monai_xray2mri.training.recipe.configured import ConfiguredTraining, checkpoint_step
 from tests.helpers.bundles import make_tiny_bundle
 from tests.helpers.cached_knees import BlobPatient, blob_knee
-from tests.helpers.films import write_film
+from tests.helpers.films import simulated_crop, write_film
 from tests.training.conftest import SMALL
 
 KNEES = {400: 2, 1000: 2, 8000: 4}
@@ -44,7 +44,7 @@ def small(stage: dict[str, Any], place: str, whole: str) -> dict[str, Any]:
         stage |= {"slices": 2, "shard": 2, "knees": KNEES[stage["knees"]]}
     elif stage["_target_"].endswith("EncodeKnees"):
         stage |= {"options": {"slices": 2, "shard": 2}, "knees": KNEES[stage["knees"]]}
-        stage["configurations"].append(place)
+        stage.setdefault("configurations", []).append(place)
     elif stage["_target_"].endswith("SimulateWholeKnees"):
         stage["knees"] = 1
     return stage
@@ -130,11 +130,15 @@ def test_a_recipe_of_few_steps_that_was_broken_off_makes_what_fast_takes(
     assert main([*train, "-q"]) == ExitCode.DONE
     assert len(steps) == 2 + 3 - done and checkpoint_step(checkpoint) == 3
 
-    film = write_film(tmp_path / "film.dcm", np.outer(np.linspace(0, 1, 299), np.linspace(0, 1, 299)))
+    film = write_film(tmp_path / "film.dcm", simulated_crop())
     draw = ["synthesize", str(film), str(tmp_path / "out"), "--bundle", str(own), "--slices", "2", "-q", "--fast"]
     assert main(draw) == ExitCode.USAGE and not (tmp_path / "out").exists()  # the bundle does not have it yet
     shutil.copytree(state / "few_steps_weights", own / "models" / "few_steps")
     shutil.copytree(state / "small_decoder", own / "models" / "small_decoder")
     assert main([*draw, "--decoder", "small"]) == ExitCode.DONE
     report = json.loads((tmp_path / "out" / "knee_right" / "report.json").read_text())
-    assert report["run"]["faster_sha256"].keys() == {"few_steps", "small_decoder"}
+    made = {"few_steps": "few_steps_weights", "small_decoder": "small_decoder"}
+    assert report["faster_sha256"] == {
+        part: hashlib.sha256((state / folder / "weights.pt").read_bytes()).hexdigest() for part, folder in made.items()
+    }
+    assert report["options"]["fast"] is True and report["options"]["steps"] == 4

@@ -101,6 +101,16 @@ def test_each_part_draws_and_leaves_the_networks_own_as_it_was(
     assert parts.record(fast=True, small=True).keys() == {"few_steps", "small_decoder"}
 
 
+def test_an_autoencoder_is_known_again_in_16_bits(tiny_network: SliceDiffusion) -> None:
+    before = autoencoder_digest(tiny_network)
+    state = tiny_network.autoencoder.state_dict()
+    tiny_network.autoencoder.load_state_dict({name: value.half() for name, value in state.items()})
+    assert autoencoder_digest(tiny_network) == before
+    with torch.no_grad():
+        next(tiny_network.autoencoder.parameters()).add_(0.01)
+    assert autoencoder_digest(tiny_network) != before
+
+
 def test_parts_of_another_network_and_damaged_ones_are_refused(
     tiny_network: SliceDiffusion, tuned: SliceDiffusion, tmp_path: Path
 ) -> None:

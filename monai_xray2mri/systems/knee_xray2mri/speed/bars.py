@@ -67,6 +67,7 @@ _COMPACT: Final = (
     _Ratio("fast profile, over the time of R3", ("R5", "R5-half"), "R3", Bar(0.33)),
     *_PEERS,
 )
+_FILM: Final = "a film to its result folder, without sampling and decoding, CPU s", Bar(1.5)
 _THREADS: Final = "two threads, how many times as fast as one", Bar(1.7, "at least")
 _OWN: Final = ("R3", "R3-half", "R3-compiled", "R3-graphs")
 _FEWER: Final = ("R4-ddim", "R4-dpm", "R4-half", "R4-graphs")
@@ -78,11 +79,12 @@ _PAPER: Final = (
 )
 
 
-def verdicts(rows: Sequence[Row], *, paper: bool, crowded: str) -> list[Verdict]:
+def verdicts(rows: Sequence[Row], film: Mapping[str, Any] | None, *, paper: bool, crowded: str) -> list[Verdict]:
     """Hold a run against all bars.
 
     Args:
         rows: of the ladder (:func:`~monai_xray2mri.systems.knee_xray2mri.speed.ladder.row`).
+        film: what a film costs beside the networks (:func:`.around.measure_around`); None: not measured.
         paper: they are of the paper's size.
         crowded: why wall time of two threads says nothing here, if so.
     """
@@ -91,7 +93,8 @@ def verdicts(rows: Sequence[Row], *, paper: bool, crowded: str) -> list[Verdict]
         return [*(ratio.verdict(single) for ratio in _PEERS), *_paper_verdicts(single)]
     found = [ratio.verdict(single) for ratio in _COMPACT]
     unmeasured = "needs --size paper on CUDA"
-    return [*found, _threads(rows, crowded), *(_not_measured(title, bar, unmeasured) for title, bar in _PAPER)]
+    beside = _judged(*_FILM, film["first_cpu_seconds"]) if film else _not_measured(*_FILM, "no film was drawn")
+    return [*found, beside, _threads(rows, crowded), *(_not_measured(title, bar, unmeasured) for title, bar in _PAPER)]
 
 
 def _threads(rows: Sequence[Row], crowded: str) -> Verdict:

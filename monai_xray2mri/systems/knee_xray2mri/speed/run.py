@@ -1,4 +1,4 @@
-"""A run of the ladder: rungs in processes of their own, layers, the paper's size, endurance; told as it goes."""
+"""A run of the ladder: rungs in processes of their own, layers, a film, the paper's size, endurance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monai_xray2mri.runtime.threads import one_thread
 from monai_xray2mri.runtime.workers import Workers
 from monai_xray2mri.systems.knee_xray2mri.faster import FasterParts
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
-from monai_xray2mri.systems.knee_xray2mri.speed import endurance, table
+from monai_xray2mri.systems.knee_xray2mri.speed import around, endurance, table
 from monai_xray2mri.systems.knee_xray2mri.speed.ladder import (
     Cost,
     Job,
@@ -169,6 +169,14 @@ def count_paper(bundle: Path, say: Say) -> dict[str, Any]:
     say(f"\nthe paper's size, {found['slices']} slices, nothing computed:")
     for name, line in found["rungs"].items():
         say(f"  {name:<12} {line['steps']:>3} steps {line['tflop']:>8.1f} TFLOP, {line['terabytes']:>6.2f} TB")
+    return found
+
+
+def measure_film(base: Job, say: Say) -> dict[str, Any]:
+    """One film to its result folder, without sampling and decoding, on one thread."""
+    found: dict[str, Any] = apart(around.measure_around, replace(base, threads=1))
+    say(f"\na film of {found['rows']} rows to its result folder, without sampling and decoding: "
+        f"{found['first_cpu_seconds']:.2f} CPU s in a new process, then {found['later_cpu_seconds']:.2f}")  # fmt: skip
     return found
 
 

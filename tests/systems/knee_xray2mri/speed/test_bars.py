@@ -16,8 +16,10 @@ def row(rung: str, seconds: float, threads: int = 1, within: bool | None = True)
     }  # fmt: skip
 
 
-def judged(rows: list[dict[str, Any]], paper: bool = False, crowded: str = "") -> dict[str, Verdict]:
-    return {verdict.title: verdict for verdict in verdicts(rows, paper=paper, crowded=crowded)}
+def judged(
+    rows: list[dict[str, Any]], paper: bool = False, crowded: str = "", film: dict[str, Any] | None = None
+) -> dict[str, Verdict]:
+    return {verdict.title: verdict for verdict in verdicts(rows, film, paper=paper, crowded=crowded)}
 
 
 COMPACT = [
@@ -39,7 +41,15 @@ def test_a_run_is_held_against_each_bar() -> None:
     for title, (value, verdict) in HELD.items():
         assert found[title].value == pytest.approx(value) and found[title].verdict == verdict, title
     rest = [verdict for title, verdict in found.items() if title not in HELD]
-    assert len(rest) == 4 and all(verdict.verdict == NOT_MEASURED and "CUDA" in verdict.why for verdict in rest)
+    assert len(rest) == 5 and all(verdict.verdict == NOT_MEASURED for verdict in rest)
+    assert sum("CUDA" in verdict.why for verdict in rest) == 4
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(1.4, HOLDS), (1.6, MISSED)])
+def test_a_film_is_judged_by_its_first_case(seconds: float, verdict: str) -> None:
+    found = judged(COMPACT, film={"first_cpu_seconds": seconds, "later_cpu_seconds": 1.0})
+    (film,) = (each for title, each in found.items() if title.startswith("a film to its result folder"))
+    assert (film.value, film.verdict) == (seconds, verdict)
 
 
 @pytest.mark.parametrize("missing", ["before", "R3-half", "diffusers", "monai", "R3"])
