@@ -40,7 +40,12 @@ def add_command(kinds: argparse._SubParsersAction[argparse.ArgumentParser], comm
     parser.add_argument("--bundle", type=named_path, help=f"with its weights (default: {SYSTEM} of the package)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N", help="of the CPU (default: 1 2)")
     parser.add_argument("--device", default="cpu", help="auto, cuda or cpu (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", metavar="RUNG", help="which ways (default: all); R0 is always drawn once")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="RUNG",
+        help="which ways (default: all, on a CPU but those that compile); R0 is always drawn once",
+    )
     parser.add_argument(
         "--size", choices=["compact", "paper"], default="compact",
         help="the bundle's network, or one of the paper's size with random weights, which is measured on CUDA and "
@@ -121,7 +126,6 @@ def _measured(options: argparse.Namespace, bundle: Path, device: str, load: floa
     from monai_xray2mri.runtime.processes import usable_cores
     from monai_xray2mri.simulation.knee.people.seeds import TEST
     from monai_xray2mri.systems.knee_xray2mri.speed import bars, ladder, run, table
-    from monai_xray2mri.systems.knee_xray2mri.speed.rungs import RUNGS
 
     rates = run.matrix_rates(torch.device(device))
     said = ", ".join(f"{rate:.0f} GFLOP/s {dtype}" for dtype, rate in rates.items())
@@ -133,7 +137,7 @@ def _measured(options: argparse.Namespace, bundle: Path, device: str, load: floa
         base = ladder.Job(bundle, "R0", device, threads[0], 0, options.steps, options.repeats, case, paper=paper)
         network = base.network()
         base = replace(base, slices=options.slices or network.slices)
-        rows, missing = run.measure_ladder(base, options.only or list(RUNGS), threads, rates, network, say)
+        rows, missing = run.measure_ladder(base, options.only, threads, rates, network, say)
         say(table.start_line(rows))
         found = {
             "gflop_a_second": rates,

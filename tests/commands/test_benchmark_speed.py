@@ -68,6 +68,7 @@ def test_what_compiles_says_when_it_pays(monkeypatch: pytest.MonkeyPatch, capsys
     changed = {**ladder.RUNGS, "R3-compiled": ladder.replace(rung, draw=draw)}
     for module in (ladder, run):
         monkeypatch.setattr(module, "RUNGS", changed)
+    monkeypatch.setattr(run.shutil, "which", lambda name: "/usr/bin/g++")
     monkeypatch.setattr(run, "pays_after", lambda compiled, plain, device: 12)
     only = ["--only", "R3", "R3-compiled", "--threads", "1", "2", "--repeats", "1", "--slices", "3"]
     assert main([*COMMAND, *only]) == ExitCode.DONE
@@ -94,7 +95,20 @@ def test_rungs_that_are_not_here_say_why(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(run, "computes_bfloat16", lambda device: False)
     found = run.not_here(list(ladder.RUNGS), devices.torch.device("cpu"), run.FasterParts())
     assert found["R3-half"] == "this hardware does not compute bfloat16" and found["R4-graphs"] == "needs CUDA"
-    assert {"R0", "R3", "R3-compiled", "R4-dpm", "diffusers"}.isdisjoint(found)
+    assert {"R0", "R3", "R4-dpm", "diffusers"}.isdisjoint(found)
+
+
+@pytest.mark.parametrize(
+    ("names", "compiler", "said"),
+    [(None, "/usr/bin/g++", "name it by --only"), (["R3-compiled"], None, "no C++ compiler"),
+     (["R3-compiled"], "/usr/bin/g++", None)],
+)  # fmt: skip
+def test_what_compiles_is_asked_for_by_name_and_needs_a_compiler(
+    names: list[str] | None, compiler: str | None, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run.shutil, "which", lambda name: compiler)
+    found = run.not_here(names, devices.torch.device("cpu"), run.FasterParts()).get("R3-compiled")
+    assert found is None if said is None else said in str(found)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -38,13 +40,23 @@ Say = Callable[[str], object]
 _LAYERS_SHOWN: Final = 12
 
 
-def not_here(names: Sequence[str], device: torch.device, parts: FasterParts) -> dict[str, str]:
-    """Rungs that cannot be measured here, and why."""
+def not_here(names: Sequence[str] | None, device: torch.device, parts: FasterParts) -> dict[str, str]:
+    """Rungs that are not measured here, and why.
+
+    Args:
+        names: of rungs that were asked for; None: no one has asked, and what takes minutes to compile is left out.
+        device: where to compute.
+        parts: of the bundle.
+    """
     found = {}
-    for name in names:
-        rung = RUNGS[name]
-        if rung.only_cuda and device.type != "cuda":
+    for name in names or RUNGS:
+        rung, on_cuda = RUNGS[name], device.type == "cuda"
+        if rung.only_cuda and not on_cuda:
             found[name] = "needs CUDA"
+        elif rung.compiles and not on_cuda and names is None:
+            found[name] = "takes minutes to compile on a CPU: name it by --only"
+        elif rung.compiles and not on_cuda and shutil.which(os.environ.get("CXX", "g++")) is None:
+            found[name] = "no C++ compiler"
         elif rung.half and not computes_bfloat16(device):
             found[name] = "this hardware does not compute bfloat16"
         if rung.fast and parts.few_steps is None:
@@ -67,7 +79,7 @@ def matrix_rates(device: torch.device) -> dict[str, float]:
 
 def measure_ladder(
     base: Job,
-    names: Sequence[str],
+    names: Sequence[str] | None,
     threads: Sequence[int],
     rates: Mapping[str, float],
     network: SliceDiffusion,
@@ -77,7 +89,7 @@ def measure_ladder(
 
     Args:
         base: what every rung's job has; its case lies in a folder that volumes may be written to.
-        names: of the rungs.
+        names: of the rungs; None: all that do not take minutes to compile.
         threads: of the CPU, one row each. R0 that is not named and rungs that compile have the first alone.
         rates: see :func:`matrix_rates`.
         network: the one that is measured.
@@ -91,6 +103,7 @@ def measure_ladder(
     """
     parts = FasterParts() if base.paper else FasterParts.of_bundle(base.bundle, network)
     missing = not_here(names, torch.device(base.device), parts)
+    wanted = list(RUNGS if names is None else names)
     truth = None if base.paper else read_case(base.case).truth
     if truth is not None and len(truth) != base.slices:
         truth = None  # other slices than those that are known
@@ -99,7 +112,7 @@ def measure_ladder(
     reference: np.ndarray | None = None
     rows: list[dict[str, Any]] = []
     say(table.HEAD)
-    for name in dict.fromkeys(["R0", *names]):
+    for name in dict.fromkeys(["R0", *wanted]):
         rung = RUNGS[name]
         if reason := missing.get(name):
             say(f"{name:<12} {rung.title:<38} {reason}")
@@ -109,7 +122,7 @@ def measure_ladder(
         if kind not in counts:
             counts[kind] = parts_of_work(chosen_network(base.bundle, network, rung), rung.network)
         work = work_of_volume(rung, counts[kind], base.slices, steps, Task.chunk)
-        for number in threads if name in names and rung.compiles is None else threads[:1]:
+        for number in threads if name in wanted and rung.compiles is None else threads[:1]:
             picture = base.case.with_name(f"{name}.npy")
             job = replace(base, rung=name, threads=number, steps=steps, picture=picture)
             cost = costs[name, number] = apart(measure, job)
