@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.claims import CLAIMS, claims_table
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.joint import PARTS
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import PriorMethod
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies import given, slices
 
@@ -83,6 +85,27 @@ def test_claims_about_entered_methods_compare_them_by_name(
         "cone_views": six(views="1 views, mean", psnr=1.0) + six(views="5 views, mean", psnr=2.0),
     }
     assert verdict(unasked, setting, words) == "not measured"
+
+
+@pytest.mark.parametrize(
+    ("words", "study", "entries", "more", "less"),
+    [
+        ("one slice: better than ScoreMRI", "cones", {"condition": "1 slice"}, "holds", "does not hold"),
+        ("a dense input", "cone_slices", {"slices": slices.DENSE}, "does not hold", "holds"),
+    ],
+)  # fmt: skip
+def test_the_published_baselines_are_all_held_against_the_bundle(
+    setting: VolumeSetting, words: str, study: str, entries: dict[str, Any], more: str, less: str
+) -> None:
+    prior = PriorMethod(setting.bundle, "cones", {})
+    both = replace(setting, methods={**setting.methods, "scoremri": prior, "tpdm": prior})
+    own = six(method=setting.main, psnr=20.0, **entries)
+    for psnr, wanted in ((19.0, more), (21.0, less)):
+        rows = own + six(method="scoremri", psnr=psnr, **entries) + six(method="tpdm", psnr=psnr, **entries)
+        assert verdict({study: rows}, both, words) == wanted
+    one_only = own + six(method="scoremri", psnr=19.0, **entries) + six(method="tpdm", psnr=21.0, **entries)
+    assert verdict({study: one_only}, both, words) == "does not hold"
+    assert claims_table({study: own}, both) is None  # nothing was measured of any claim
 
 
 def test_a_plateau_is_an_equivalence(setting: VolumeSetting) -> None:
