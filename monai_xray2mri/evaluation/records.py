@@ -21,7 +21,8 @@ class RecordFile:
     """Records of one study in ``<folder>/<study>.jsonl``, those of a shard in ``<study>.IofN.jsonl``.
 
     A line is ``{"case": name, "participant": name, "rows": [row, ...]}`` or ``{"case": name, "failed": reason}``; where
-    methods were added later, a case has more than one. A half line that a killed run left at the end is dropped. The
+    methods were added later, a case has more than one, and the first to name a method counts: what no method draws (the
+    truth) is measured again each time. A half line that a killed run left at the end is dropped. The
     first entry names the case: files of earlier versions have another word for ``case`` there.
 
     Args:
@@ -50,7 +51,8 @@ class RecordFile:
     def _take(self, record: dict[str, Any]) -> None:
         (_, case), *entries = record.items()
         earlier = self.lines.get(case, {})
-        rows = [*earlier.get("rows", ()), *record.get("rows", ())]
+        known = {row["method"] for row in earlier.get("rows", ()) if "method" in row}
+        rows = [*earlier.get("rows", ()), *(row for row in record.get("rows", ()) if row.get("method") not in known)]
         self.lines[case] = {"case": case} | earlier | dict(entries) | {"rows": rows}
 
     def __contains__(self, case: str) -> bool:

@@ -56,13 +56,14 @@ def test_a_shard_is_every_so_many_th_case() -> None:
 
 def test_rows_of_methods_that_were_added_join_those_of_the_case(tmp_path: Path) -> None:
     records = RecordFile(tmp_path, "study")
-    records.add("1", "p1", [{"method": "a", "psnr": 20.0}])
-    records.add("1", "p1", [{"method": "b", "psnr": 21.0}])
+    truth = {"method": "true volume", "correlation": 0.9}
+    records.add("1", "p1", [truth, {"method": "a", "psnr": 20.0}, {"method": "a", "psnr": 19.0}])
+    records.add("1", "p1", [truth, {"method": "b", "psnr": 21.0}])
     for each in (records, RecordFile(tmp_path, "study")):
-        assert each.methods_of("1") == {"a", "b"} and each.methods_of("2") == frozenset()
-        assert [row["psnr"] for row in each.rows] == [20.0, 21.0]
+        assert each.methods_of("1") == {"true volume", "a", "b"} and each.methods_of("2") == frozenset()
+        assert [row.get("psnr") for row in each.rows] == [None, 20.0, 19.0, 21.0]  # the truth counts once
         each.read()
-        assert len(each.rows) == 2
+        assert len(each.rows) == 4
 
 
 def test_a_folder_is_for_one_run(tmp_path: Path) -> None:
