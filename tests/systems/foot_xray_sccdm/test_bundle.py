@@ -16,6 +16,7 @@ from PIL import Image
 from monai_xray2mri.core.wording import SHORT_DISCLAIMER
 from monai_xray2mri.errors import UnknownName, UsageError, WeightsError
 from monai_xray2mri.simulation.foot.people import FOOT_SIMULATOR_VERSION
+from monai_xray2mri.systems.foot_xray_sccdm.evaluation.setting import OWN_STEPS
 from monai_xray2mri.systems.foot_xray_sccdm.transforms import FootRadiographInferer, LoadFootd, RadiographAsShownd
 from monai_xray2mri.systems.registry import Loaded
 from tests.helpers.feet import take_photographs_at_their_word
@@ -44,6 +45,13 @@ def test_monai_verifies_the_metadata_offline(bundle: Path, repository: Path, tmp
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     assert metadata["version"] in metadata["changelog"]
     assert metadata["simulator_version"] == FOOT_SIMULATOR_VERSION
+
+
+def test_the_compact_network_draws_in_ten_steps_without_noise_and_the_papers_in_a_thousand(bundle: Path) -> None:
+    compact = json.loads((bundle / "configs" / "inference.json").read_text())["network_def"]
+    paper = json.loads((bundle / "configs" / "paper.json").read_text())
+    assert (compact["steps"], compact["eta"]) == (OWN_STEPS, 0.0) == (10, 0.0)
+    assert (paper["network_def#steps"], paper["network_def#eta"]) == (1000, 1.0)
 
 
 def test_monai_verifies_input_and_output(small_bundle: Path) -> None:

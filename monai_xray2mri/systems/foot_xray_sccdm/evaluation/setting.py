@@ -21,7 +21,7 @@ from monai_xray2mri.systems.foot_xray_sccdm.keypoints import find_keypoints
 WORDS: Final = Words("foot", "feet", "radiograph", "radiographs", "radiograph", "radiographs")
 SAMPLES: Final = 8
 """Radiographs of one photograph whose spread is measured."""
-OWN_STEPS: Final = 50
+OWN_STEPS: Final = 10
 """Steps of the bundle's sampler, which a unit of work has."""
 
 condition_table: Callable[..., ResultTable] = partial(conditions.condition_table, counted=WORDS.cases)

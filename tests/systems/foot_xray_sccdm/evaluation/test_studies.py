@@ -228,6 +228,14 @@ def test_one_foot_in_five_is_drawn_with_a_thousand_steps() -> None:
     assert not sampler.chosen_for_many("anna")
 
 
+def test_the_samplers_do_not_move_with_the_bundles_own() -> None:
+    found = sampler.samplers(foot_case(0))
+    assert {name for name, options in found.items() if options["eta"] == 0} == {
+        "none, 10 steps, eta 0", "none, 50 steps, eta 0",
+    }  # fmt: skip
+    assert all(options["eta"] == 1 for name, options in found.items() if not name.endswith("eta 0"))
+
+
 def test_weights_of_another_simulator_are_refused(setting: FootSetting) -> None:
     method = NetworkMethod(setting.bundle.network, record={"simulator": "0.1"})
     with pytest.raises(UsageError, match=r"simulator 0\.1"):
