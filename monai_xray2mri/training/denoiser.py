@@ -34,6 +34,7 @@ from monai_xray2mri.diffusion.guidance import Condition
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.errors import UsageError
 from monai_xray2mri.networks.layout import keep_layout
+from monai_xray2mri.training.compiling import compile_evaluation
 from monai_xray2mri.training.order import Division
 
 
@@ -84,11 +85,16 @@ class ConditionalDenoising(nn.Module):
     """What is trained of a network: denoiser, image encoder and reader, if there is one, under the network's names.
 
     The autoencoder stays frozen, and so does whatever reads a guide in the image: neither is a part of this module.
+
+    Args:
+        network: what is trained.
+        compiled: whether the denoiser is compiled in training mode; see :mod:`monai_xray2mri.training.compiling`.
     """
 
-    def __init__(self, network: ConditionedNetwork) -> None:
+    def __init__(self, network: ConditionedNetwork, compiled: bool = False) -> None:
         super().__init__()
         self._network = [network]  # in a list, so that it does not become a submodule
+        self._trained_denoise = compile_evaluation(network.denoise) if compiled else network.denoise
         trained = {id(network.denoiser), id(network.image_encoder), id(getattr(network, "reader", None))}
         for name, part in network.named_children():  # type: ignore[attr-defined]
             if id(part) in trained:
@@ -121,8 +127,13 @@ class ConditionalDenoising(nn.Module):
         """
         (network,) = self._network
         condition, all_tokens = self.condition(image, image_latent, guide, keep, image_of, read)
-        prediction = network.denoise(noisy, t, condition, place)
+        prediction = self.denoise(noisy, t, condition, place)
         return prediction if read is None else (prediction, network.reader(all_tokens))  # type: ignore[attr-defined]
+
+    def denoise(self, noisy: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
+        """The network's own, [B,C,h,w]; compiled in training mode alone, since validation has other batches."""
+        (network,) = self._network
+        return (self._trained_denoise if self.training else network.denoise)(noisy, t, condition, place)
 
     def condition(
         self,

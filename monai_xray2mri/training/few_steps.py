@@ -37,12 +37,16 @@ _LOG_SIGMA = -1.1 + 0.6931471805599453
 class ConsistencyDenoising(ConditionalDenoising):
     """What is trained of a network, as in the denoiser's stage, evaluated at two noises of one path.
 
+    Args:
+        network: what is trained.
+        compiled: as of :class:`~monai_xray2mri.training.denoiser.ConditionalDenoising`.
+
     Raises:
         UsageError: the network predicts something else than v.
     """
 
-    def __init__(self, network: ConditionedNetwork) -> None:
-        super().__init__(network)
+    def __init__(self, network: ConditionedNetwork, compiled: bool = False) -> None:
+        super().__init__(network, compiled)
         if network.schedule.prediction != "v":
             raise UsageError("network", "must predict v, to be tuned to few steps", network.schedule.prediction)
 
@@ -86,7 +90,7 @@ class ConsistencyDenoising(ConditionalDenoising):
     def _estimate(self, noisy: Tensor, sigma: Tensor, condition: Condition, place: Tensor) -> Tensor:
         (network,) = self._network
         time = network.schedule.time_of_noise(sigma).clamp(min=0)
-        velocity = network.denoise(noisy, time, condition, place).float()
+        velocity = self.denoise(noisy, time, condition, place).float()
         signal, noise = shares(sigma, noisy)
         return signal * noisy - noise * velocity
 

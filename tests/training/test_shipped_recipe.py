@@ -22,7 +22,7 @@ from tests.training.conftest import SMALL
 
 KNEES = {400: 2, 1000: 2, 8000: 4}
 SIBLINGS = ("ldm", "xdiffusion", "coladiff")
-FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 60, "epoch_length": 5, "save_interval": 1}
+FEW = {"batch_size": 2, "val_slices": 2, "val_minutes": 60, "epoch_length": 5, "save_interval": 1, "compiled": False}
 
 
 def small(stage: dict[str, Any], place: str, whole: str) -> dict[str, Any]:
