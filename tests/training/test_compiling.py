@@ -22,7 +22,7 @@ def plain(sample: Tensor) -> Tensor:
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
-def test_a_compiled_evaluation_gives_the_same_numbers_and_gradients():
+def test_a_compiled_evaluation_gives_the_same_numbers_and_gradients() -> None:
     given = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
     results = []
     for evaluate in (plain, compile_evaluation(plain)):
@@ -35,20 +35,20 @@ def test_a_compiled_evaluation_gives_the_same_numbers_and_gradients():
         torch.testing.assert_close(compiled, own)
 
 
-def test_without_a_compiler_a_run_goes_on_with_a_warning(monkeypatch):
+def test_without_a_compiler_a_run_goes_on_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no_such_compiler")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.warns(UserWarning, match="Install g\\+\\+"):
         assert compile_evaluation(plain) is plain
 
 
-def test_only_training_is_compiled(monkeypatch):
+def test_only_training_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     def denoise(noisy: Tensor, *_: object) -> Tensor:
         return noisy
 
     monkeypatch.setattr(denoiser, "compile_evaluation", lambda evaluation: lambda *given: evaluation(*given) + 1)
     network = SimpleNamespace(denoise=denoise, denoiser=nn.Identity(), image_encoder=nn.Identity(), named_children=list)
-    module, noisy = ConditionalDenoising(network, compiled=True), torch.zeros(2, 1, 4, 4)  # type: ignore[arg-type]
+    module, noisy = ConditionalDenoising(network, compiled=True), torch.zeros(2, 1, 4, 4)
     assert module.train().denoise(noisy, noisy, CONDITION, noisy).eq(1).all()
     assert module.eval().denoise(noisy, noisy, CONDITION, noisy).eq(0).all()
-    assert ConditionalDenoising(network).train().denoise(noisy, noisy, CONDITION, noisy).eq(0).all()  # type: ignore[arg-type]
+    assert ConditionalDenoising(network).train().denoise(noisy, noisy, CONDITION, noisy).eq(0).all()
