@@ -182,7 +182,13 @@ class Evaluation(Generic[S, C]):
         if not self.setting.simulated:
             return units, 0
         simulated = round(sum(len(task.todo) * task.study.simulations(self.setting) for task in self.tasks))
-        return units, simulated + (self.training_cases if self.must_fit else 0)
+        timeless = not any(task.study.simulations(self.setting) for task in self._fitting)
+        return units, simulated + (self.training_cases if self.must_fit and not timeless else 0)
+
+    @property
+    def _fitting(self) -> list[Task[S, C]]:
+        """Tasks that may need methods that are shown training cases."""
+        return [task for task in self.tasks if task.study.fitted or task.study.compares]
 
     @property
     def must_fit(self) -> bool:
@@ -190,8 +196,7 @@ class Evaluation(Generic[S, C]):
         fitted = {name for name, method in self.setting.methods.items() if isinstance(method, FittedMethod)}
         needed = (
             fitted if task.study.fitted else fitted & task.setting_of(self.setting, *each).todo.keys()
-            for task in self.tasks
-            if task.study.fitted or task.study.compares
+            for task in self._fitting
             for each in task.todo
         )
         return any(needed)
@@ -201,8 +206,8 @@ class Evaluation(Generic[S, C]):
         asking = [method for method in self.setting.methods.values() if isinstance(method, FittedMethod)]
         if self.fitted or not asking:
             return
-        packed = []
-        for case in self.suite.training(self.source, self.training_cases):
+        packed, splits = [], {split for task in self._fitting for split in task.study.splits}
+        for case in self.suite.training(self.source, self.training_cases, splits):
             packed.append(self.suite.pack(case))
             tick()
         for method in asking:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
@@ -97,7 +97,7 @@ class Suite(Generic[S, C]):
         method_of: text behind ``--method NAME=``, bundle and name of the device to a method.
         check: refuses methods that do not go with the source of the cases.
         baselines: name to a method without weights, which every other must beat.
-        training: source and number to the training cases of methods that ask for them.
+        training: source, number and the splits that are measured to the training cases of methods that ask for them.
         training_cases: profile to their number.
         pack: a training case to what gives it back, smaller in memory where that is worth it.
         profiles: by name.
@@ -121,7 +121,7 @@ class Suite(Generic[S, C]):
     method_of: Callable[[str, Path, str], Method] = lambda source, bundle, device: class_method(source)
     check: Callable[[Mapping[str, Method], CaseSource], None] = no_check
     baselines: Mapping[str, Callable[[], Method]] = field(default_factory=dict)
-    training: Callable[[CaseSource, int], Iterable[C]] = lambda source, number: ()
+    training: Callable[[CaseSource, int, Set[str]], Iterable[C]] = lambda source, number, splits: ()
     training_cases: Mapping[str, int] = field(default_factory=dict)
     pack: Callable[[C], Callable[[], C]] = unpacked
     profiles: Mapping[str, Profile] = field(default_factory=lambda: PROFILES)

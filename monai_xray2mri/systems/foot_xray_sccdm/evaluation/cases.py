@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -194,8 +194,8 @@ def foot_cohort(source: CaseSource, split: str, number: int) -> Cohort[FootCase]
     return SimulatedFeet(split, number, source.seed, again_mm=AGAIN_MM if split == TEST else ())
 
 
-def training_feet(source: CaseSource, number: int) -> Iterator[FootCase]:
-    """Pairs that methods without weights are fitted to."""
+def training_feet(source: CaseSource, number: int, _splits: Set[str]) -> Iterator[FootCase]:
+    """Pairs that methods without weights are fitted to, the same for all splits."""
     cohort: Cohort[FootCase] = (
         SimulatedFeet("training", number) if source.data is None else FolderOfPairs(source.data / "training", number)
     )

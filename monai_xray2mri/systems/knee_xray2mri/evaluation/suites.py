@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, Final
 
@@ -66,8 +66,8 @@ def knee_cohort(source: CaseSource, split: str, number: int) -> Cohort[Evaluatio
     return SimulatedCohort(split, number, source.seed)
 
 
-def training_knees(source: CaseSource, number: int) -> Iterator[EvaluationKnee]:
-    """Training knees to fit methods to."""
+def training_knees(source: CaseSource, number: int, _splits: Set[str]) -> Iterator[EvaluationKnee]:
+    """Training knees to fit methods to, the same for all splits."""
     cohort: Cohort[EvaluationKnee]
     if source.data is None:
         cohort = SimulatedCohort("training", number)

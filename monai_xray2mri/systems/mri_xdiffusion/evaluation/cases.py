@@ -6,7 +6,7 @@ the other, resampled to its size: that is how foreign data are measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -246,18 +246,28 @@ def stored_splits(folder: Path) -> set[str]:
     return {split for row, split in enumerate(store.index["splits"]) if store.done[row]}
 
 
-def training_volumes(source: CaseSource, number: int) -> Iterator[VolumeCase]:
-    """Volumes that methods without weights are fitted to: so many bodies, and ten times as many cones.
+def domain_of_split(split: str) -> str:
+    """The domain of a split of cases."""
+    return CONES if "cones" in split else BODIES
+
+
+def training_volumes(source: CaseSource, number: int, splits: Set[str]) -> Iterator[VolumeCase]:
+    """Volumes that methods without weights are fitted to: so many bodies, or ten times as many cones, or both.
+
+    They are of the domains of the splits that are measured.
 
     Where a prepared set has no training volumes, it is foreign to whatever was trained, and simulated knees stand for
     what methods know.
     """
-    cones = ConeCohort("training", 10 * number)
-    bodies: Cohort[VolumeCase]
-    if source.data is None or "training" not in stored_splits(source.data):
-        bodies = KneeCohort("training", number)
-    else:
-        bodies = StoredCohort(source.data, "training", number)
-    for cohort in (cones, bodies):
+    domains = {domain_of_split(split) for split in splits}
+    cohorts: list[Cohort[VolumeCase]] = []
+    if CONES in domains:
+        cohorts.append(ConeCohort("training", 10 * number))
+    if BODIES in domains:
+        if source.data is not None and "training" in stored_splits(source.data):
+            cohorts.append(StoredCohort(source.data, "training", number))
+        else:
+            cohorts.append(KneeCohort("training", number))
+    for cohort in cohorts:
         for index in range(len(cohort.names)):
             yield cohort[index]

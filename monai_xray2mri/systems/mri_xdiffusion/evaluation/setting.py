@@ -20,7 +20,7 @@ from monai_xray2mri.evaluation.study import ResultTable, Setting
 from monai_xray2mri.evaluation.suite import Words
 from monai_xray2mri.networks.condition import ImageEncoder
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import GivenSlices
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, BODY_SIZE, CONES, Anatomy, VolumeCase
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODY_SIZE, CONES, Anatomy, VolumeCase
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEAN_OF_SAMPLES
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, PriorMethod
 
@@ -100,11 +100,6 @@ def work_of_methods(setting: VolumeSetting, domain: str, volumes: int, samples: 
         elif isinstance(method, PriorMethod) and method.knows(domain):
             views += volumes * _PRIOR_CALLS / setting.own_steps(domain)
     return work_of(domain, views)
-
-
-def domain_of_split(split: str) -> str:
-    """The domain of a split of cases."""
-    return CONES if "cones" in split else BODIES
 
 
 def one_sample(setting: VolumeSetting, given: GivenSlices, **options: Any) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 from monai_xray2mri.evaluation.plots import new_figure
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import PictureSheet
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import CONES, VolumeCase
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, domain_of_split
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import CONES, VolumeCase, domain_of_split
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting
 from monai_xray2mri.systems.mri_xdiffusion.planes import AXES, azimuth
 from monai_xray2mri.systems.mri_xdiffusion.sections import ViewAverage
 

@@ -23,13 +23,14 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import (
     Extent,
     VolumeCase,
     can_answer,
+    domain_of_split,
     training_volumes,
     volume_cohort,
 )
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.claims import claims_table
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import bundle_method, method_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.quality import quality_table
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import WORDS, VolumeSetting, domain_of_split, work_of
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import WORDS, VolumeSetting, work_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.anatomy import ANATOMY
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.calibration import CALIBRATION
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies.comparison import (

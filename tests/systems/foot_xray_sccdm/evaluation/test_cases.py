@@ -70,7 +70,7 @@ def test_pairs_of_a_folder_are_cases_without_truth(folder: Path) -> None:
     assert list(cohort.names) == ["foot0", "foot1"]
     case = cohort[1]
     assert case.truth is None and case.photograph.shape == (256, 256) and case.radiograph.min() >= 0
-    assert len(list(training_feet(CaseSource(data=folder), 5))) == 2
+    assert len(list(training_feet(CaseSource(data=folder), 5, {"test"}))) == 2
     with pytest.raises(UsageError, match="only simulated feet have"):
         foot_cohort(CaseSource(data=folder), "visibility 1", 1)
 

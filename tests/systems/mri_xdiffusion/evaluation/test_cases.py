@@ -16,6 +16,7 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent
 from monai_xray2mri.systems.mri_xdiffusion.data.store import VolumeStore
 from monai_xray2mri.systems.mri_xdiffusion.evaluation import cases
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import (
+    BODIES,
     CONES,
     MASKED,
     ConeCohort,
@@ -106,8 +107,9 @@ def test_a_set_that_is_all_test_is_foreign(tmp_path: Path, monkeypatch: pytest.M
     assert len(XDIFFUSION.choose(None, CaseSource())) == len(XDIFFUSION.studies)
     asked: list[str] = []
     monkeypatch.setattr(cases, "KneeCohort", lambda split, number: asked.append(split) or ConeCohort(split, number))
-    kinds = [case.domain for case in training_volumes(source, 1)]
+    kinds = [case.domain for case in training_volumes(source, 1, {CONES, BODIES})]
     assert kinds == [CONES] * 11 and asked == ["training"]
+    assert len(list(training_volumes(source, 1, {"masked cones"}))) == 10 and asked == ["training"]  # no body is made
 
 
 def test_the_error_is_taken_by_distance_from_the_input(pattern: np.ndarray) -> None:

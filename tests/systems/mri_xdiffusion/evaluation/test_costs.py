@@ -14,9 +14,9 @@ from monai_xray2mri.systems.mri_xdiffusion.baselines.exploding import PlanePrior
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import GivenSlices
 from monai_xray2mri.systems.mri_xdiffusion.baselines.score_mri import ScoreMRI
 from monai_xray2mri.systems.mri_xdiffusion.drawing import views_per_case
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, BODY_SIZE, CONES
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, BODY_SIZE, CONES, domain_of_split
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, PriorMethod
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, domain_of_split, work_of
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, work_of
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.suites import XDIFFUSION
 from monai_xray2mri.systems.mri_xdiffusion.options import SliceSampling, slice_sampling
 from tests.systems.mri_xdiffusion.evaluation.conftest import volume_case

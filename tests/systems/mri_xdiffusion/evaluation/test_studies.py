@@ -19,9 +19,9 @@ from monai_xray2mri.evaluation.suite import CaseSource
 from monai_xray2mri.systems.mri_xdiffusion.baselines.exploding import PlanePrior
 from monai_xray2mri.systems.mri_xdiffusion.baselines.given import Extent
 from monai_xray2mri.systems.mri_xdiffusion.baselines.score_mri import ScoreMRI
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import Anatomy, VolumeCase, knee_cube
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import Anatomy, VolumeCase, domain_of_split, knee_cube
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, PriorMethod, method_of
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, domain_of_split
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.studies import (
     calibration,
     comparison,

@@ -12,7 +12,7 @@ from monai_xray2mri.evaluation.claims import difference, mean_by_case, participa
 from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import ResultTable, Study, distinct, where
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, MASKED, VolumeCase
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, MASKED, VolumeCase, domain_of_split
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import MEASURES, SHAPES, VolumeRuler
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import NetworkMethod, applies
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
@@ -22,7 +22,6 @@ from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import (
     VolumeSetting,
     beside_middle,
     condition_table,
-    domain_of_split,
     orthogonal_places,
     work_of_methods,
 )

@@ -11,10 +11,10 @@ from monai_xray2mri.evaluation.methods import generate
 from monai_xray2mri.evaluation.plots import COLORS, new_figure
 from monai_xray2mri.evaluation.records import Row
 from monai_xray2mri.evaluation.study import Figure, ResultTable, Study, distinct, where
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.cases import BODIES, CONES, VolumeCase, domain_of_split
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.measures import error_by_distance
 from monai_xray2mri.systems.mri_xdiffusion.evaluation.methods import applies
-from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, domain_of_split, work_of_methods
+from monai_xray2mri.systems.mri_xdiffusion.evaluation.setting import VolumeSetting, work_of_methods
 
 _SHOWN: Final = 8
 
