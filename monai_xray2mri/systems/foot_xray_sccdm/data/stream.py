@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -134,8 +135,10 @@ def _cut_anew(photographs: Tensor, floors: Tensor, edge: float, rng: np.random.G
     """
     reach = 2 * _RAMP + 1
     soft = (photographs > 0).float()
-    for _ in range(2):
-        soft = F.avg_pool2d(F.pad(soft, (_RAMP,) * 4, mode="replicate"), reach, 1)
+    soft = F.pad(soft, (2 * _RAMP,) * 4, mode="replicate")
+    for dim in (2, 3, 2, 3):  # a square's mean is that of its columns' means, in half the time
+        length = soft.shape[dim] - 2 * _RAMP
+        soft = reduce(torch.add, (soft.narrow(dim, start, length) for start in range(reach))) / reach
     knots = torch.from_numpy(rng.standard_normal((len(photographs), 1, _KNOTS, _KNOTS))).float()
     bend = F.interpolate(knots, photographs.shape[-2:], mode="bicubic", align_corners=True)
     error = torch.from_numpy(rng.standard_normal(len(photographs))).float().view(-1, 1, 1, 1) / 2 + bend
