@@ -182,7 +182,7 @@ class LatentDiffusion(nn.Module, ABC):
         twin = inference_twin(self, dtype)
         threads = torch.get_num_threads() if like.device.type == "cpu" and not together else 1
         size = -(-min(chunk, len(places)) // threads)  # all parts at a time are one chunk
-        few = _DECODED_TOGETHER[like.device.type == "cpu" and dtype == torch.float32]
+        few = decoded_together(like.device, dtype)
 
         def draw(part: Tensor, place: Tensor, report: Callable[[int], object]) -> None:
             with torch.inference_mode(), computing_in(dtype, like.device):  # of each thread
@@ -196,7 +196,7 @@ class LatentDiffusion(nn.Module, ABC):
                     chosen.steps,
                     chosen.eta,
                     lambda index: noise.step(index, place).to(like),
-                    _share_of_work(len(place), chosen.steps, report),
+                    share_of_work(len(place), chosen.steps, report),
                 )  # [size,C,h,w]
                 for image, code in zip(part.split(few), latent.split(few), strict=True):
                     image.copy_(twin.decode(code))  # [few,1,H,W]
@@ -228,6 +228,11 @@ class LatentDiffusion(nn.Module, ABC):
         return DepthKernel(shared, length, self.range_mm, aspect, latent_pixel_mm)
 
 
+def decoded_together(device: torch.device, dtype: torch.dtype) -> int:
+    """How many images are decoded together."""
+    return _DECODED_TOGETHER[device.type == "cpu" and dtype == torch.float32]
+
+
 def use_channels_last(network: nn.Module) -> None:
     """Lay a network's convolutions out with channels last: a fifth faster on a CPU, in training too."""
     for parameter in network.parameters():
@@ -235,7 +240,7 @@ def use_channels_last(network: nn.Module) -> None:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def _share_of_work(images: int, steps: int, callback: Callable[[int], object]) -> Callable[[int], None]:
+def share_of_work(images: int, steps: int, callback: Callable[[int], object]) -> Callable[[int], None]:
     """A callback per step that reports the steps of some images as whole images, the last step with the last one."""
 
     def report(index: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
+
+from monai_xray2mri.networks.depth_mixing import DepthMixing
 
 
 class SliceDenoiser(nn.Module):
@@ -39,6 +41,11 @@ class SliceDenoiser(nn.Module):
         scale_shift: embeddings scale and shift what was normalized (feature-wise linear modulation, Perez et al. 2018)
             instead of being added before it; only with it did features decide lesions in the compact size.
         sample_size: side of the latent.
+        mixing: arguments of :class:`~monai_xray2mri.networks.depth_mixing.DepthMixing` (``blocks``, ``rank`` ...), with
+            which neighboring slices hear each other; None: each slice is drawn on its own, as in the papers.
+
+    Raises:
+        ValueError: impossible arguments of the mixing.
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class SliceDenoiser(nn.Module):
         groups: int = 16,
         scale_shift: bool = True,
         sample_size: int = 32,
+        mixing: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.unet: Any = UNet2DConditionModel(
@@ -73,6 +81,10 @@ class SliceDenoiser(nn.Module):
         )
         self.depth_embedding = place  # under the name that the shipped weights have for it
         self.guide = guide
+        last = len(channels) - 1
+        widths = {f"down_{level}": width for level, width in enumerate(channels)} | {"mid": channels[last]}
+        widths |= {f"up_{level}": channels[last - level] for level in range(last + 1)}
+        self.mixing = None if mixing is None else DepthMixing(widths, 4 * channels[0], **mixing)
 
     @property
     def guide_width(self) -> int:
@@ -80,7 +92,14 @@ class SliceDenoiser(nn.Module):
         return 0 if self.guide is None else int(self.guide.width)  # type: ignore[arg-type]
 
     def forward(
-        self, noisy: Tensor, t: Tensor, image_latent: Tensor, context: Tensor, place: Tensor, guide: Tensor
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        image_latent: Tensor,
+        context: Tensor,
+        place: Tensor,
+        guide: Tensor,
+        neighbors: Tensor | None = None,
     ) -> Tensor:
         """One evaluation of U; in Wang 2024a U(z_t, E2(y), t, d, r).
 
@@ -92,6 +111,8 @@ class SliceDenoiser(nn.Module):
             place: where the slice lies, [B] or [B,P]; depth d in [0,1], [B], in Wang 2024a.
             guide: what guides the up path, [m*B,G]; one-hot r, [B,61], in Wang 2024a. With m > 1 these are m guides
                 for the same B; the down path, which never sees them, is evaluated once.
+            neighbors: of :meth:`DepthMixing.neighbors <monai_xray2mri.networks.depth_mixing.DepthMixing.neighbors>`,
+                [2n,S,S], where the batch is a number of times the same S slices; None: each stands alone.
 
         Returns:
             The network's prediction (eps or v, as it was trained), [m*B,C,h,w].
@@ -105,17 +126,21 @@ class SliceDenoiser(nn.Module):
 
         hidden = unet.conv_in(torch.cat([noisy, image_latent], dim=1))  # [B,c0,h,w]
         skips: tuple[Tensor, ...] = (hidden,)
-        for block in unet.down_blocks:
+        for level, block in enumerate(unet.down_blocks):
             hidden, new = block(hidden, down, **_attend(block, context))
-            skips += new
-        hidden = unet.mid_block(hidden, down, encoder_hidden_states=context)
+            hidden, skips = self._mix(f"down_{level}", hidden, time, neighbors), skips + new
+        hidden = self._mix("mid", unet.mid_block(hidden, down, encoder_hidden_states=context), time, neighbors)
         hidden, context = _tile(hidden, several), _tile(context, several)  # [m*B,...]
         skips = tuple(_tile(skip, several) for skip in skips)
-        for block in unet.up_blocks:
+        for level, block in enumerate(unet.up_blocks):
             count = len(block.resnets)
             skips, own = skips[:-count], skips[-count:]
             hidden = block(hidden, res_hidden_states_tuple=own, temb=up, **_attend(block, context))
+            hidden = self._mix(f"up_{level}", hidden, time, neighbors)
         return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))  # [m*B,C,h,w]
+
+    def _mix(self, name: str, hidden: Tensor, time: Tensor, neighbors: Tensor | None) -> Tensor:
+        return hidden if self.mixing is None else self.mixing(name, hidden, time, neighbors)
 
 
 def _tile(batch: Tensor, times: int) -> Tensor:

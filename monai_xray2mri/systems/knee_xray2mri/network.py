@@ -6,17 +6,18 @@ state dict, and ``forward(image, features=None)`` as MONAI's tools call it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from monai_xray2mri.core.bundles import load_network
+from monai_xray2mri.diffusion.depth_mixed import DepthMixedDiffusion
 from monai_xray2mri.diffusion.guidance import Condition
-from monai_xray2mri.diffusion.latent_diffusion import LatentDiffusion, use_channels_last
+from monai_xray2mri.diffusion.latent_diffusion import use_channels_last
 from monai_xray2mri.diffusion.sampler_settings import SamplerSettings
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
 from monai_xray2mri.errors import WeightsError
@@ -24,8 +25,11 @@ from monai_xray2mri.networks.autoencoder import SliceAutoencoder
 from monai_xray2mri.networks.denoiser import SliceDenoiser
 from monai_xray2mri.networks.token_reader import TokenReader
 
+_SAME_MM: Final = 0.01
+"""Two slices as near as this are one."""
 
-class SliceDiffusion(LatentDiffusion):
+
+class SliceDiffusion(DepthMixedDiffusion):
     """Xray2MRI with radiographic features (Wang 2024a): radiograph, features and depth to the MR slice at that depth.
 
     What belongs to the weights is kept with them: the latent scale and the null condition in the state dict, the
@@ -211,11 +215,13 @@ class SliceDiffusion(LatentDiffusion):
             guide[:, : features.shape[1]] = features
         return Condition(context.new_zeros(batch, *self.latent_shape()), context, guide)
 
-    def denoise(self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
+    def denoise(
+        self, z_t: Tensor, t: Tensor, condition: Condition, place: Tensor, neighbors: Tensor | None = None
+    ) -> Tensor:
         """U(z_t, E2(y), t, d, r) at depths d [B]: [B,C,h,w], or [m*B,C,h,w] for m guides."""
-        prediction: Tensor = self.denoiser(
-            z_t, self.schedule.network_time(t), condition.image_latent, condition.context, place, condition.guide
-        )
+        given = condition.image_latent, condition.context, place, condition.guide
+        near = () if neighbors is None else (neighbors,)  # a denoiser without mixing takes none
+        prediction: Tensor = self.denoiser(z_t, self.schedule.network_time(t), *given, *near)
         return prediction
 
     def generate(self, radiograph: Tensor, features: Tensor | None = None, **sampling: Any) -> Tensor:
@@ -234,15 +240,31 @@ class SliceDiffusion(LatentDiffusion):
         Args:
             condition: of one knee, see :meth:`condition`.
             slices: number of slices over the modelled range; None = the modelled number.
-            depths: d [S] of the slices, 0 to 1, in place of ``slices``; a slice does not depend on the others.
+            depths: d [S] of the slices, 0 to 1, in place of ``slices``. A slice does not depend on the others; where
+                neighboring slices hear each other, the modelled ones are drawn with them and left.
             **sampling: noise, sampler, settings ... of
                 :meth:`~monai_xray2mri.diffusion.latent_diffusion.LatentDiffusion.sample`.
 
         Returns:
             [1,1,S,H,W] float32 in [-1,1], slice 0 posterior.
         """
-        images = self.sample(condition, self.depths(slices) if depths is None else depths, **sampling)  # [S,1,H,W]
+        if depths is not None and self.mixing is not None:
+            images = self._sample_some(condition, depths, **sampling)
+        else:
+            images = self.sample(condition, self.depths(slices) if depths is None else depths, **sampling)  # [S,1,H,W]
         return images.transpose(0, 1)[None]
+
+    def _sample_some(
+        self, condition: Condition, depths: Tensor, callback: Callable[[int], object] | None = None, **sampling: Any
+    ) -> Tensor:
+        """Slices [S,1,H,W] at some depths [S] of a volume whose other slices they hear."""
+        modeled = self.depths().to(depths)
+        far = (modeled[:, None] - depths).abs().amin(dim=1) * self.range_mm > _SAME_MM
+        volume = torch.cat([depths, modeled[far]])
+        images = self.sample(condition, volume, **sampling)[: len(depths)]
+        if callback is not None:
+            callback(len(depths))
+        return images
 
     def forward(self, image: Tensor, features: Tensor | None = None) -> Tensor:
         """MONAI's view: radiographs [B,1,H,W] in [-1,1] to volumes [B,1,H,W,S], seed 0, default sampler."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monai_xray2mri.diffusion.schedule import NoiseSchedule
@@ -12,12 +12,18 @@ from monai_xray2mri.networks.denoiser import SliceDenoiser
 from monai_xray2mri.systems.knee_xray2mri.network import SliceDiffusion
 
 
-def tiny_network(modeled_slices: Sequence[int] = (13, 17), steps: int = 2, **options: Any) -> SliceDiffusion:
+def tiny_network(
+    modeled_slices: Sequence[int] = (13, 17),
+    steps: int = 2,
+    mixing: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> SliceDiffusion:
     """The compact topology at 64 x 64 pixels, latent 8 x 8, with weights of torch's generator.
 
     Args:
         modeled_slices: see :class:`~monai_xray2mri.systems.knee_xray2mri.network.SliceDiffusion`.
         steps: of its sampler.
+        mixing: of its denoiser.
         **options: further arguments of that class.
     """
     return SliceDiffusion(
@@ -30,6 +36,7 @@ def tiny_network(modeled_slices: Sequence[int] = (13, 17), steps: int = 2, **opt
             heads=2,
             groups=4,
             sample_size=8,
+            mixing=mixing,
         ),
         ImageEncoder(channels=(8, 8, 8, 8), context=8, image_size=64),
         NoiseSchedule(),
