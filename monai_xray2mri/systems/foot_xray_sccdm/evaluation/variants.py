@@ -15,8 +15,7 @@ PUBLISHED: Final = (CYCLEGAN, PIX2PIX, CDDPM, MASKED, MSF, SAG)
 """Table 1."""
 NO_DIFFERENCE, NO_SCALES = "without difference domain", "without multi-scale"
 WIDER, NO_ATTENTION = "without multi-scale, wider", "without self-attention"
-PARTS: Final = (NO_DIFFERENCE, NO_SCALES, WIDER, NO_ATTENTION)
-"""Table 2; the wider network has as many parameters as SCCDM."""
+"""Table 2, and a network without the multi-scale module that has as many parameters as SCCDM."""
 REGRESSION: Final = "regression"
 """The same U-Net without diffusion, trained for the mean squared error."""
 
