@@ -102,9 +102,9 @@ class DifferenceDiffusion(LatentDiffusion):
         difference: bool = True,
         refinement: Refinement | None = None,
         latent_scale: float = 1.0,
-        steps: int = 50,
+        steps: int = 10,
         guidance: float = 1.0,
-        eta: float = 1.0,
+        eta: float = 0.0,
     ) -> None:
         super().__init__(
             autoencoder,

@@ -30,7 +30,8 @@ def network(refinement: Refinement | None = None) -> DifferenceDiffusion:
     torch.nn.init.normal_(unet.tail[2].weight, std=0.02)
     schedule = NoiseSchedule(1000, "linear", "epsilon")
     codec = PixelCodec(4, background=0.0)
-    return DifferenceDiffusion(codec, unet, schedule, image_size=SIZE, refinement=refinement, steps=4).eval()
+    options = {"image_size": SIZE, "refinement": refinement, "steps": 4, "eta": 1.0}
+    return DifferenceDiffusion(codec, unet, schedule, **options).eval()  # type: ignore[arg-type]
 
 
 def pairs(number: int = 6) -> Pairs:
