@@ -58,13 +58,23 @@ class DepthMixing(nn.Module):
             raise ValueError(f"blocks must be some of {', '.join(widths)}, each once, got {given}")
         if not (rank >= 1 and taps >= 1 and tap_mm > 0):
             raise ValueError(f"rank, taps and tap_mm must be positive, got {rank}, {taps} and {tap_mm}")
-        self.tap_mm, self.taps = float(tap_mm), taps
+        self.rank, self.tap_mm, self.taps = rank, float(tap_mm), taps
         self.blocks = nn.ModuleDict({name: _Mixed(widths[name], embedding, rank, 2 * taps) for name in blocks})
 
     @property
     def reach_mm(self) -> float:
         """Slices this far apart do not hear each other behind one block."""
         return (self.taps + 1) * self.tap_mm
+
+    def record(self) -> dict[str, object]:
+        """What tells of it to a user: blocks, channels, taps and reach."""
+        return {
+            "blocks": list(self.blocks),
+            "rank": self.rank,
+            "tap_mm": self.tap_mm,
+            "taps": self.taps,
+            "reach_mm": self.reach_mm,
+        }
 
     def neighbors(self, depth_mm: Tensor, volume: Tensor | None = None) -> Tensor:
         """Weight of each slice at each tap of each other.
@@ -114,7 +124,9 @@ class _Mixed(nn.Module):
 
     def __init__(self, width: int, embedding: int, rank: int, taps: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(1, width)
+        # Without weights, of which the layer behind has enough: where all before it is frozen, PyTorch 2.13's backward
+        # pass of an affine normalization of channels-last images on a CPU ends in a segmentation fault.
+        self.norm = nn.GroupNorm(1, width, affine=False)
         self.enter, self.leave = nn.Conv2d(width, rank, 1), nn.Conv2d(rank, width, 1)
         self.taps = nn.Parameter(torch.full((taps, rank), 1 / taps))
         self.gate = nn.Linear(embedding, rank)  # what noise hides of a slice its neighbors may show, at some noise

@@ -118,22 +118,27 @@ class ConditionalDenoising(nn.Module):
         keep: Tensor,
         image_of: Tensor | None = None,
         read: Tensor | None = None,
+        stack: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Prediction [B,C,h,w].
 
         Where ``keep`` [B,3] is 0 the null condition stands for the context, the image's latent and the guide. With
         ``image_of`` [B] images are [F,1,H,W], everything else is of B. With ``read`` [R,1,H,W], further images, the
-        reading of all F + R comes with the prediction (:mod:`monai_xray2mri.training.reading`).
+        reading of all F + R comes with the prediction (:mod:`monai_xray2mri.training.reading`). With ``stack`` [B] the
+        slices of one number hear each other, if the denoiser mixes them (:mod:`monai_xray2mri.training.stacks`).
         """
         (network,) = self._network
         condition, all_tokens = self.condition(image, image_latent, guide, keep, image_of, read)
-        prediction = self.denoise(noisy, t, condition, place)
+        prediction = self.denoise(noisy, t, condition, place, stack)
         return prediction if read is None else (prediction, network.reader(all_tokens))  # type: ignore[attr-defined]
 
-    def denoise(self, noisy: Tensor, t: Tensor, condition: Condition, place: Tensor) -> Tensor:
+    def denoise(
+        self, noisy: Tensor, t: Tensor, condition: Condition, place: Tensor, stack: Tensor | None = None
+    ) -> Tensor:
         """The network's own, [B,C,h,w]; compiled in training mode alone, since validation has other batches."""
         (network,) = self._network
-        return (self._trained_denoise if self.training else network.denoise)(noisy, t, condition, place)
+        near = () if stack is None else (network.neighbors(place, stack),)  # type: ignore[attr-defined]
+        return (self._trained_denoise if self.training else network.denoise)(noisy, t, condition, place, *near)
 
     def condition(
         self,
@@ -204,6 +209,7 @@ class ForwardDiffusion:
         z_0, image_latent = self.latents(batch)
         t, eps, keep, known = (drawn.to(z_0.device) for drawn in self.draw(z_0))
         given, weight = self.given(batch, z_0, image_latent, keep, known)
+        eps = self.correlated(eps, batch)
         target, weight = self.schedule.target(z_0, t, eps), weight * self.schedule.error_weight(t, z_0)
         return self.schedule.add_noise(z_0, t, eps), (target, weight), (), {"t": t, **given}
 
@@ -247,6 +253,10 @@ class ForwardDiffusion:
         if given is None:
             return self.network.guide_of(image, None)[image_of]
         return self.network.guide_of(image[image_of], given)
+
+    def correlated(self, eps: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """The noise [B,C,h,w] of a batch, made of what was drawn independently: here just that."""
+        return eps
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

@@ -233,5 +233,7 @@ def _work(network: Any, stage: str, count: int, parser: ConfigParser) -> tuple[n
         "guide": torch.zeros(count, network.guide_width),
         "keep": torch.ones(count, 3),
     }
+    if getattr(network, "mixing", None) is not None:
+        given["stack"] = torch.arange(count) // int(parser.get("stack_slices", 1))
     weight = torch.ones(count, 1, *latent.shape[2:])
     return denoising, lambda: error(denoising(latent, **given), (latent, weight))

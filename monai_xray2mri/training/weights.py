@@ -11,7 +11,7 @@ import torch
 from diffusers import ModelMixin
 from torch import Tensor, nn
 
-from monai_xray2mri.errors import WeightsError
+from monai_xray2mri.errors import UsageError, WeightsError
 from monai_xray2mri.runtime.files import whole_file
 
 _NAMED = 5
@@ -148,6 +148,23 @@ def scale_latents(network: Network, deviation: float | None) -> Network:
     if deviation is not None:
         scale: Any = network.latent_scale
         scale.fill_(1 / deviation)
+    return network
+
+
+def train_only(network: Network, names: Sequence[str]) -> Network:
+    """Freeze all of a network but some modules, by their dotted names; none named: leave it as it is.
+
+    Raises:
+        UsageError: there is no such module, or it has no parameters.
+    """
+    parameters = dict(network.named_parameters())
+    for name in names:
+        if not _within(name, parameters):
+            raise UsageError("option train_only", "must name modules of the network with parameters", name)
+    if names:
+        wanted = {part for name in names for part in _within(name, parameters)}
+        for part, parameter in parameters.items():
+            parameter.requires_grad_(parameter.requires_grad and part in wanted)
     return network
 
 

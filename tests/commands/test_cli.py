@@ -128,6 +128,7 @@ def test_info_names_versions_and_weights(tiny_bundle: Path, capsys: pytest.Captu
     answer = json.loads(capsys.readouterr().out)
     assert answer["packages"]["torch"]
     assert len(answer["bundle"]["weights_sha256"]) == 64
+    assert answer["bundle"]["depth_mixing"] is None
 
 
 def bilateral(folder: Path, **second: object) -> Path:

@@ -98,7 +98,7 @@ def test_rounding_of_depths_makes_no_neighbors() -> None:
 def test_weights_without_mixing_load_and_give_the_same_bits() -> None:
     plain, mixed = denoiser(None), denoiser()
     missing, unexpected = mixed.load_state_dict(plain.state_dict(), strict=False)
-    assert not unexpected and all(name.startswith("mixing.") for name in missing) and len(missing) == 3 * 9
+    assert not unexpected and all(name.startswith("mixing.") for name in missing) and len(missing) == 3 * 7
     near, given = mixed.mixing.neighbors(torch.arange(5) * 1.5), arguments(5)
     assert torch.equal(mixed(**given, neighbors=near), plain(**given))
     assert not any(name.startswith("mixing") for name in plain.state_dict())
@@ -160,6 +160,11 @@ def test_gradients_reach_all_of_it_once_it_is_not_zero() -> None:
     network, given = denoiser(loud=True).train(), arguments(5)
     network(**given, neighbors=network.mixing.neighbors(torch.arange(5) * 1.5)).square().mean().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.mixing.parameters())
+
+
+def test_what_is_told_of_it() -> None:
+    told = mixing(("down_0", "mid"), rank=4, tap_mm=2.0, taps=3).record()
+    assert told == {"blocks": ["down_0", "mid"], "rank": 4, "tap_mm": 2.0, "taps": 3, "reach_mm": 8.0}
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,10 @@ def test_a_step_is_made_of_its_parts(bundle: Path) -> None:
     assert whole.peak_gb == pytest.approx(parts)
     assert whole.precision == "bfloat16"
     assert "memory per process" in "\n".join(whole.lines())
+    mixing = {"blocks": ["down_1", "mid", "up_2"], "rank": 16}
+    mixed = cost(bundle, **{"diffusion_def#mixing": mixing, "stack_slices": 4})
+    assert mixed.trained_parameters > whole.trained_parameters
+    assert 1.001 * whole.flops < mixed.flops < 1.5 * whole.flops
 
 
 def test_division_and_recomputation_trade_memory_for_time(bundle: Path) -> None:

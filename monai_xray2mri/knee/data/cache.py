@@ -8,7 +8,7 @@ as drawn and of its counterfactual twin (:mod:`~monai_xray2mri.knee.data.twins`)
 array                 type     meaning
 ====================  =======  =====================================================================================
 ``slices``            uint8    [2,P,H,W], 0..255 for intensities 0..1; first as drawn, then the twin
-``positions``         uint8    [P], which of the modelled slices these are, 0 posterior
+``positions``         uint8    [P], which of the modelled slices these are, 0 posterior; of stacks one after another
 ``lesions``           uint8    [P,H/8,W/8], 1 where a lesion of the knee as drawn or of its twin lies
 ``features``          uint8    [2,61], one-hot
 ``film``              uint16   [R,R], the radiograph's region with its margin; twins have one film
@@ -33,6 +33,7 @@ from monai_xray2mri.knee.data.arrays import (
     LATENT_SIZE,
     MARGIN,
     MODELED_SLICES,
+    SLICE_MM,
     SLICES,
     WIDE_SIZE,
     knee_arrays,
@@ -82,6 +83,8 @@ class KneeCache:
         first: number of the first knee within the seeds of the split.
         shard: knees of a shard.
         visibility: how far hidden features show in the film, 0 to 1.
+        stack: neighboring slices that are kept together; 1 keeps single ones, spread over the depth.
+        stack_mm: distance of the slices of a stack in mm, a multiple of that of the modelled slices.
 
     Raises:
         UsageError: numbers that do not fit one another.
@@ -98,13 +101,24 @@ class KneeCache:
         first: int = 0,
         shard: int = 100,
         visibility: float = 0.5,
+        stack: int = 1,
+        stack_mm: float = SLICE_MM,
     ) -> None:
         if knees < 1 or knees % shard:
             raise UsageError("knees of a cache", f"must be a multiple of its shards of {shard}", str(knees))
         if not 1 <= slices <= SLICES:
             raise UsageError("slices of a knee", f"must be 1 to {SLICES}", str(slices))
+        if stack < 1 or slices % stack:
+            raise UsageError("slices of a knee", f"must be a multiple of its stacks of {stack}", str(slices))
+        step = round(stack_mm / SLICE_MM)
+        if step < 1 or abs(step * SLICE_MM - stack_mm) > 1e-6:
+            raise UsageError("stack_mm", f"must be a multiple of the slices' {SLICE_MM} mm", f"{stack_mm:g}")
+        if SLICES - (stack - 1) * step < slices // stack:
+            raise UsageError(
+                "stacks of a knee", f"must fit into {SLICES} slices", f"{slices // stack} of {stack} slices"
+            )
         self.folder, self.split, self.slices = Path(folder), split, slices
-        self.shard, self.visibility = shard, visibility
+        self.shard, self.visibility, self.stack, self.step = shard, visibility, stack, step
         start = SEED_RANGES[split].start + first
         self.seeds = range(start, start + knees)
         for seed in (self.seeds[0], self.seeds[-1]):
@@ -119,13 +133,18 @@ class KneeCache:
         return [(parent or self.folder) / f"shard_{number:05d}" for number in range(len(self) // self.shard)]
 
     def index(self, number: int) -> dict[str, Any]:
-        """What the index of a shard says."""
-        return {
+        """What the index of a shard says; of stacks, where there are some."""
+        index = {
             "knees": list(self.seeds[number * self.shard : (number + 1) * self.shard]),
             "simulator": SIMULATOR_VERSION,
             "visibility": self.visibility,
             "geometry": dict(GEOMETRY),
         }
+        return index | ({"stack": [self.stack, self.step]} if self.stack > 1 else {})
+
+    def positions(self, seed: int) -> np.ndarray:
+        """Which slices [P] of a knee are kept."""
+        return even_positions(seed, SLICES, self.slices, self.stack, self.step)
 
     def open(self, number: int) -> CacheShard:
         """A shard, made if it is not there.
@@ -159,15 +178,15 @@ def count_done(folders: Sequence[Path]) -> int:
 
 
 @one_thread()
-def cached_knee(seed: int, slices: int, visibility: float = 0.5) -> dict[str, np.ndarray]:
+def cached_knee(seed: int, positions: np.ndarray, visibility: float = 0.5) -> dict[str, np.ndarray]:
     """A simulated knee and its twin as a shard keeps them.
 
     Args:
         seed: of the knee.
-        slices: how many are kept of each of the two.
+        positions: which slices [P] are kept of each of the two.
         visibility: of hidden features in the film, 0 to 1.
     """
-    patient, positions = Patient.draw(seed), even_positions(seed, SLICES, slices)
+    patient = Patient.draw(seed)
     film, drawn = patient.stand(visibility, MARGIN), patient.scan()
     scans = drawn, Patient.draw(seed, {**drawn.grades, **hidden_grades(seed)}).scan()
     made = [scan.slices((MODELED_SLICES[0] + positions).tolist()) for scan in scans]

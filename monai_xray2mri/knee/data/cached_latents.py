@@ -241,13 +241,18 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, items: Sequence[int]) -> dict[str, Tensor]:
         """The slices of these numbers, for a ``DataLoader`` with ``batch_size=None``."""
+        return self._batch(items)
+
+    def _batch(self, items: Sequence[int], together: int = 1) -> dict[str, Tensor]:
+        """Slices ``items``, each followed by ``together`` - 1 more of its knee, under one look at the film."""
         films = _stacked([self._film(item) for item in items])
         films["image"] = films["image"][:, None] / 127.5 - 1
-        slices = _stacked([self._slice(item, kind) for kind in self.kinds for item in items])
+        chosen = [(kind, item, item + number) for kind in self.kinds for item in items for number in range(together)]
+        slices = _stacked([self._slice(item, kind, look) for kind, look, item in chosen])
         slices["place"] = slices["place"] / (SLICES - 1)
         slices["weight"] = 1 + self.lesion_weight * slices["weight"][:, None]
-        if TWIN in self.kinds:
-            films["image_of"] = torch.arange(len(items)).repeat(2)
+        if len(chosen) > len(items):
+            films["image_of"] = torch.arange(len(items)).repeat_interleave(together).repeat(len(self.kinds))
         return films | slices
 
     def _place(self, item: int) -> tuple[CacheShard, CacheShard, int, int]:
@@ -266,22 +271,22 @@ class CachedLatents(Dataset[dict[str, Tensor]]):
             "reading": np.array([*knees.array("film_joint_space")[row], grade], np.float32),
         }
 
-    def _slice(self, item: int, kind: int) -> dict[str, Any]:
+    def _slice(self, item: int, kind: int, look: int) -> dict[str, Any]:
         knees, latents, row, place = self._place(item)
         return {
             "latent": latents.array("latents")[row, kind, place],
-            "guide": np.concatenate([self._guide(name, knees, row, kind, item) for name in self.guide]),
+            "guide": np.concatenate([self._guide(name, knees, row, kind, look) for name in self.guide]),
             "place": knees.array("positions")[row, place],
             "weight": knees.array("lesions")[row, place],
             "counterfactual": np.float32(kind == TWIN),
         }
 
-    def _guide(self, name: str, knees: CacheShard, row: int, kind: int, item: int) -> np.ndarray:
+    def _guide(self, name: str, knees: CacheShard, row: int, kind: int, look: int) -> np.ndarray:
         if name == "features":
             return knees.array("features")[row, kind]
         if name == "traits":
             return trait_code(*knees.array("traits")[row].tolist())
-        error = draw_generator("joint space", self.seed, self.epoch, item).standard_normal(2)
+        error = draw_generator("joint space", self.seed, self.epoch, look).standard_normal(2)
         return joint_space_code(knees.array("film_joint_space")[row] + self.joint_space_error_mm * error)
 
 

@@ -46,7 +46,7 @@ class SimulateKnees:
         for number in range(len(self.cache.folders())):
             shard = self.cache.open(number)
             missing = np.flatnonzero(~shard.done).tolist()
-            simulate = partial(_simulate_into, shard.directory, self.cache.slices)
+            simulate = partial(_simulate_into, shard.directory, self.cache)
             with closing(Workers(self.workers)(simulate, missing)) as results:
                 while not turn.over() and next(results, None) is not None:
                     turn.tell()
@@ -58,9 +58,10 @@ _opened = cache(CacheShard.open)
 """A process opens a shard once for all its knees."""
 
 
-def _simulate_into(directory: Path, slices: int, row: int) -> int:
+def _simulate_into(directory: Path, cache: KneeCache, row: int) -> int:
     shard = _opened(directory)
-    shard.write(row, cached_knee(shard.index["knees"][row], slices, shard.index["visibility"]))
+    seed = shard.index["knees"][row]
+    shard.write(row, cached_knee(seed, cache.positions(seed), cache.visibility))
     return row
 
 

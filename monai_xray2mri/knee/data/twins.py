@@ -28,8 +28,18 @@ def hidden_grades(seed: int) -> dict[str, int]:
     return {stem: int(one) for stem, one in zip(LESION_FEATURES, there, strict=True)}
 
 
-def even_positions(seed: int, slices: int, count: int) -> np.ndarray:
-    """``count`` of ``slices`` positions in order, one in each of as many equal parts of the depth, [count]."""
-    edges = np.linspace(0, slices, count + 1).round().astype(int)
+def even_positions(seed: int, slices: int, count: int, stack: int = 1, step: int = 1) -> np.ndarray:
+    """``count`` of ``slices`` positions, [count]: stacks of neighbors, one begins in each of as many equal parts.
+
+    Args:
+        seed: of the simulated knee.
+        slices: positions there are.
+        count: positions to choose, a multiple of ``stack``.
+        stack: positions of a stack; 1 chooses single ones, in order, one in each equal part of the depth.
+        step: from one of a stack to the next.
+    """
+    starts = slices - (stack - 1) * step
+    edges = np.linspace(0, starts, count // stack + 1).round().astype(int)
     generator = draw_generator("positions", seed)
-    return np.array([generator.integers(low, high) for low, high in pairwise(edges)])
+    firsts = np.array([generator.integers(low, high) for low, high in pairwise(edges)])
+    return (firsts[:, None] + step * np.arange(stack)).ravel()

@@ -120,6 +120,7 @@ class Xray2MRI:
             "guidance": settings.guidance,
             "feature_guidance": settings.feature_guidance,
             "region_mm": network.region_mm,
+            "depth_mixing": None if network.mixing is None else network.mixing.record(),
             "fast_steps": None if self.faster.few_steps is None else self.faster.steps,
             "small_decoder": self.faster.small_decoder is not None,
         }

@@ -13,9 +13,10 @@ from monai_xray2mri.knee.data.arrays import MODELED_SLICES, SLICES
 from monai_xray2mri.knee.data.cache import KneeCache, cached_knee
 from monai_xray2mri.knee.data.cached_latents import CachedLatents, LatentCache
 from monai_xray2mri.knee.data.cached_slices import CachedSlices
+from monai_xray2mri.knee.data.cached_stacks import CachedStacks
 from monai_xray2mri.knee.data.film_styles import NO_STYLE, FilmStyle
 from monai_xray2mri.knee.data.stages import SimulateKnees
-from monai_xray2mri.knee.data.twins import hidden_grades
+from monai_xray2mri.knee.data.twins import even_positions, hidden_grades
 from monai_xray2mri.knee.grading.features import one_hot
 from monai_xray2mri.simulation.knee.anatomy.truth import LESION_FEATURES
 from monai_xray2mri.simulation.knee.people.grades import patient_grades
@@ -66,7 +67,7 @@ def test_hidden_features_of_twins_are_drawn_independently() -> None:
 
 def test_a_cached_knee_holds_what_the_simulator_gave() -> None:
     seed = 5
-    knee, first = cached_knee(seed, P), MODELED_SLICES[0]
+    knee, first = cached_knee(seed, even_positions(seed, SLICES, P)), MODELED_SLICES[0]
     twin = {**patient_grades(seed), **hidden_grades(seed)}
     drawn, other = blob_knee(seed), blob_knee(seed, twin)
     assert np.array_equal(knee["features"], np.stack([one_hot(patient_grades(seed)), one_hot(twin)]))
@@ -138,6 +139,45 @@ def test_batches_hold_latents_conditions_and_which_is_a_twin(cache: KneeCache, l
     assert batches.standard_deviation == pytest.approx(values.astype(np.float64).std())
     with pytest.raises(UsageError, match="needs latents of 6 knees"):
         CachedLatents(LatentCache(KneeCache(cache.folder, knees=6, slices=P, shard=2), latents.network, views=3))
+
+
+def test_a_cache_of_stacks_keeps_neighbors(cache: KneeCache, latents: LatentCache, tmp_path: Path) -> None:
+    stage = SimulateKnees(tmp_path, 2, slices=6, shard=2, stack=3, stack_mm=3.0)
+    stage.work(Turn())
+    made = LatentCache(stage.cache, latents.network, views=3)
+    made.encode_missing(Turn())
+    positions = stage.cache.shards()[0].array("positions").reshape(2, 2, 3).astype(int)  # knees, stacks, slices
+    assert (
+        (np.diff(positions, axis=2) == 2).all() and (positions[:, 0, 0] < 23).all() and (positions[:, 1, 0] >= 23).all()
+    )
+    assert positions.max() < SLICES and len(np.unique(positions[:, :, 0])) == 4
+    batches = CachedStacks(made, guide=("features", "joint_space"))
+    assert len(batches) == 4
+    batch, shard = batches[[3, 0]], made.open(0)
+    assert (batch["place"] * (SLICES - 1)).round().tolist() == [*positions[1, 1], *positions[0, 0]] * 2
+    wanted = np.concatenate(
+        [shard.array("latents")[knee, kind, place : place + 3] for kind in (0, 1) for knee, place in ((1, 3), (0, 0))]
+    )
+    assert torch.equal(batch["latent"], torch.from_numpy(wanted.astype(np.float32)))
+    assert batch["image_of"].tolist() == [0, 0, 0, 1, 1, 1] * 2 and len(batch["image"]) == 2
+    assert batch["counterfactual"].tolist() == [0] * 6 + [1] * 6
+    guides = batch["guide"].unflatten(0, (-1, 3))
+    assert torch.equal(guides, guides[:, :1].expand_as(guides))
+    assert torch.equal(guides[0, 0, 61:], guides[2, 0, 61:]) and not torch.equal(guides[0, 0, 61:], guides[1, 0, 61:])
+    alone = CachedStacks(made, twins=False)[[3]]
+    assert alone["image_of"].tolist() == [0, 0, 0]
+
+
+def test_impossible_stacks_are_refused(cache: KneeCache, tmp_path: Path) -> None:
+    for options, message in (
+        ({"slices": 5, "stack": 3}, "multiple of its stacks of 3"),
+        ({"slices": 4, "stack": 2, "stack_mm": 2.0}, "multiple of the slices' 1.5 mm"),
+        ({"slices": 12, "stack": 12, "stack_mm": 7.5}, "must fit into 50 slices"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            KneeCache(tmp_path, knees=2, shard=2, **options)
+    with pytest.raises(UsageError, match="stack"):
+        KneeCache(cache.folder, knees=2, slices=P, shard=2, stack=P).open(0)
 
 
 def test_nothing_of_a_twin_is_dropped_and_no_weight_where_something_is_unknown(tiny_network: SliceDiffusion) -> None:
