@@ -10,6 +10,7 @@ module                 what it holds
 :mod:`.processes`      what several processes agree on
 :mod:`.autoencoder`    first stage: crops, loss
 :mod:`.denoiser`       second stage: keys of a batch, noise, dropout of conditions, loss
+:mod:`.stacks`         second stage: stacks of slices that hear each other
 :mod:`.reconstruction` second stage: the loss through the decoder
 :mod:`.average`        moving average of weights (``AveragedWeights``)
 :mod:`.checkpoint`     everything that the next step depends on (``RunCheckpoint``)

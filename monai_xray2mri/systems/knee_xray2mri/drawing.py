@@ -70,7 +70,7 @@ def draw_slices(
         generator: generator of the noise of this sample, on the CPU.
         sampling: sampler, number of slices, precision and chunk; ``seed`` and ``samples`` are not used.
         depths: depths d [S] of the slices, 0 (posterior) to 1; None takes ``sampling.slices`` over the whole range. A
-            slice does not depend on the others.
+            slice does not depend on the others, or they are drawn with it.
         progress: called with the number of slices done since the last call.
 
     Returns:

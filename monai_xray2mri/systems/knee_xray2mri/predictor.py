@@ -159,7 +159,7 @@ class Xray2MRI:
             view: what the network is given.
             sampling: see :meth:`resolve`.
             depths: depths of the slices, 0 (posterior) to 1; None takes ``sampling.slices`` over the whole range. A
-                slice does not depend on the others.
+                slice does not depend on the others, or they are drawn with it.
             progress: called with the number of slices done since the last call.
 
         Yields:
