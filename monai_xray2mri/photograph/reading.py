@@ -81,7 +81,9 @@ def _picture(content: bytes, name: str, digest: str) -> Photograph:
             warnings.simplefilter("ignore")  # Pillow's own limit; ours is the one that holds
             with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as picture:
                 _check_size(picture.width, picture.height, name)
-                frames, mode, columns = getattr(picture, "n_frames", 1), picture.mode, picture.width
+                # of several pictures in a JPEG (CIPA DC-007) the first is the photograph, the others its previews
+                frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+                mode, columns = picture.mode, picture.width
                 if frames != 1 or mode not in _MODES:
                     raise InputRefused(
                         f"photograph {name}", "must be one picture, grey or in color",
@@ -131,7 +133,7 @@ def _colors(picture: Image.Image) -> np.ndarray:
         values = np.asarray(picture).astype(np.float32)
         gray = values * (255 / 65535 if values.max(initial=0) > 255 else 1)
         return np.repeat(np.rint(gray.clip(0, 255)).astype(np.uint8)[..., None], 3, axis=2)
-    if picture.mode in ("LA", "P", "RGBA"):
+    if picture.mode == "P" or picture.has_transparency_data:
         layered = np.asarray(picture.convert("RGBA"))
         return np.where(layered[..., 3:] >= 128, layered[..., :3], np.uint8(0))
     return np.array(picture.convert("RGB"))

@@ -11,9 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, VLPhotographicImageStorage, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    VLPhotographicImageStorage,
+    generate_uid,
+)
 
 from monai_xray2mri.errors import InputRefused, UsageError
 from monai_xray2mri.photograph import read_photograph
@@ -144,20 +149,64 @@ def test_damaged_files_are_refused_without_quoting_them(tmp_path: Path) -> None:
     assert SECRET not in str(caught.value)
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+def png(side: int, *more: tuple[bytes, bytes]) -> bytes:
+    """A PNG file that says it has so many pixels a side, with further chunks."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-    bomb = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-        + chunk(b"IEND", b"")
-    )
-    (tmp_path / "bomb.png").write_bytes(bomb)
-    with pytest.raises(InputRefused, match="at most 80 million pixels"):
-        read_photograph(tmp_path / "bomb.png")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunk(*each) for each in more) + pixels
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    with io.BytesIO() as stream:
+        Image.fromarray(picture()).save(stream, "JPEG")
+        small = stream.getvalue()
+    (tmp_path / "bomb.png").write_bytes(png(60000))
+    (tmp_path / "bomb.jpg").write_bytes(small.replace(struct.pack(">HH", 80, 120), struct.pack(">HH", 60000, 60000), 1))
+    written(photographic(picture(), Rows=60000, Columns=60000), tmp_path / "bomb.dcm")
+    for name in ("bomb.png", "bomb.jpg", "bomb.dcm"):
+        with pytest.raises(InputRefused, match="at most 80 million pixels"):
+            read_photograph(tmp_path / name)
+
+
+def test_a_bomb_in_the_text_of_a_png_and_a_deflated_one_are_refused(tmp_path: Path) -> None:
+    text = b"Comment\0\0" + zlib.compress(b"\0" * 3_000_000)
+    (tmp_path / "text.png").write_bytes(png(100, (b"zTXt", text)))
+    with pytest.raises(InputRefused, match="damaged"):
+        read_photograph(tmp_path / "text.png")
+    head = photographic(picture())
+    head.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    file = written(head, tmp_path / "deflated.dcm")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = b"".join(packer.compress(b"\0" * 10_000_000) for _ in range(26)) + packer.flush()
+    length = 144 + int(dcmread(file, stop_before_pixels=True).file_meta.FileMetaInformationGroupLength)
+    file.write_bytes(file.read_bytes()[:length] + body)
+    with pytest.raises(InputRefused, match="inflate to at most 256 MB"):
+        read_photograph(file)
+
+
+def test_of_several_pictures_in_a_jpeg_the_first_is_the_photograph(tmp_path: Path) -> None:
+    first, second = Image.fromarray(picture()), Image.fromarray(picture(40, 60))
+    first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[second], quality=95)
+    assert Image.open(tmp_path / "a.jpg").format == "MPO"
+    read = read_photograph(tmp_path / "a.jpg")
+    assert read.pixels.shape == (80, 120, 3)
+    assert np.abs(read.pixels.astype(int) - picture()).mean() < 4
+
+
+def test_a_transparent_color_is_black(tmp_path: Path) -> None:
+    pixels = picture()
+    pixels[:20] = 255, 0, 255
+    Image.fromarray(pixels).save(tmp_path / "a.png", transparency=(255, 0, 255))
+    Image.fromarray(pixels).quantize(64).save(tmp_path / "palette.png", transparency=0)
+    assert not read_photograph(tmp_path / "a.png").pixels[:20].any()
+    palette = read_photograph(tmp_path / "palette.png").pixels
+    with Image.open(tmp_path / "palette.png") as stored:
+        clear = np.asarray(stored) == 0
+    assert clear.any() and not palette[clear].any()
 
 
 def test_tiny_and_animated_pictures_are_refused(tmp_path: Path) -> None:

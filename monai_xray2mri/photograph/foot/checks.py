@@ -7,10 +7,12 @@ from typing import Final
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from monai_xray2mri.errors import DoubtfulInput, InputRefused
 from monai_xray2mri.photograph.foot.segmenter import KINDS
+from monai_xray2mri.simulation.tools.noise import blurred
 
 FEWEST_PIXELS: Final = 256
 """Pixels of the photograph along the foot, from the heel to the longest toe."""
@@ -18,12 +20,23 @@ DARKEST: Final = 34.0
 """Grey value of 255 that the brightest tenth of the foot must reach."""
 BRIGHTEST: Final = 0.25
 """Share of the foot that may be white altogether."""
-LEAST_SHARPNESS: Final = 0.055
-"""Change between neighboring pixels of the grid at the sharpest places, over the range of grey values."""
+MOST_BLUR: Final = 4.0
+"""Standard deviation of a photograph's blur in pixels of the grid, about 3 mm: gaps between toes are gone then."""
 LEAST_KIND: Final = 0.5
 """Probability of a foot from above below which it is doubted."""
+_FINE, _COARSE = 1.0, 3.0
+"""Two more blurs, in pixels of the grid, whose effects tell how blurred a photograph is already."""
+_STEEPEST: Final = 0.98
+_ONE_COLOR: Final = 4.0
+"""Range of grey values below which a photograph shows nothing."""
+_SPARSE: Final = 4
+"""One of so many rows and columns is looked at where a whole photograph is judged."""
+_SHOWN: Final = 160.0
+"""Grey value that the brightest places of a dark photograph are shown with to the segmenter."""
 TOES: Final = 0.5
 """Share of the frame's height, from above, in which nothing of the foot may reach the border of the photograph."""
+ALL_TOES: Final = "must show all toes and the ball"
+MORE_FLOOR: Final = "Photograph it with some floor around it."
 _WORDS: Final = {
     "hand": "a hand",
     "sole": "the sole of a foot",
@@ -62,20 +75,49 @@ def word_of(probabilities: np.ndarray) -> str:
     return "" if probabilities[0] >= LEAST_KIND else _WORDS[KINDS[1 + int(probabilities[1:].argmax())]]
 
 
-def sharpness(gray: np.ndarray, mask: np.ndarray) -> float:
-    """Change between neighboring pixels at the sharpest places of a foot, over the range of its grey values.
+def require_something(name: str, pixels: np.ndarray) -> None:
+    """Refuse a photograph [H,W,3] uint8 of one color, as of a covered lens.
+
+    Raises:
+        InputRefused: it is.
+    """
+    low, high = np.percentile(luma(pixels[::_SPARSE, ::_SPARSE]), (0.5, 99.5))
+    if high - low < _ONE_COLOR:
+        raise no_foot(name, "a picture of one color")
+
+
+def brightened(pixels: np.ndarray) -> np.ndarray:
+    """A photograph [H,W,3] uint8 as the segmenter is shown it.
+
+    One that no check would let pass for its darkness is made brighter, so that what is told is the light, not what
+    the network takes darkness for. All others stay as they are.
+    """
+    brightest = float(np.percentile(luma(pixels[::_SPARSE, ::_SPARSE]), 99))
+    if brightest >= DARKEST:
+        return pixels
+    return np.asarray((pixels * (_SHOWN / max(brightest, 1.0))).clip(0, 255), dtype=np.uint8)
+
+
+def blur_of(gray: np.ndarray, mask: np.ndarray) -> float:
+    """Standard deviation in pixels of the blur of a foot, whatever its contrast.
+
+    A step that is blurred by s has a slope of 1 / s. Blurred again by a it has 1 / sqrt(s^2 + a^2), so that the ratio
+    of its slopes after two known blurs tells s. The steepest places of the foot and its outline are taken for steps.
 
     Args:
-        gray: [N,N] float32.
+        gray: [N,N] float32, the floor around the foot included.
         mask: [N,N] bool, the foot.
     """
-    value = torch.from_numpy(np.ascontiguousarray(gray))[None, None]
-    smooth = F.avg_pool2d(F.avg_pool2d(value, 2, 1), 2, 1)[0, 0].numpy()  # noise is no edge
-    down, across = np.diff(smooth, axis=0)[:, :-1], np.diff(smooth, axis=1)[:-1]
-    inner = mask[1:-2, 1:-2][: down.shape[0], : down.shape[1]]
-    low, high = np.percentile(gray[mask], (2, 98))
-    steep = np.percentile(np.hypot(down, across)[inner], 98)
-    return float(steep / max(high - low, 1.0))
+    near = F.max_pool2d(torch.from_numpy(mask)[None, None].float(), 5, 1, padding=2)[0, 0] > 0
+    image = torch.from_numpy(np.ascontiguousarray(gray, dtype=np.float32))
+
+    def steepest(sigma: float) -> float:
+        down, across = torch.gradient(blurred(image, sigma, sigma))
+        slopes: Tensor = torch.hypot(down, across)[near]
+        return float(slopes.quantile(_STEEPEST))
+
+    ratio = (steepest(_FINE) / max(steepest(_COARSE), 1e-6)) ** 2
+    return float(np.sqrt(max(_COARSE**2 - ratio * _FINE**2, 0.0) / max(ratio - 1, 1e-3)))
 
 
 def doubts(
@@ -110,10 +152,10 @@ def doubts(
             what, f"may be white in {BRIGHTEST:.0%} of its area at most", f"{white:.0%}",
             "Photograph it again with less light.",
         )  # fmt: skip
-    sharp = sharpness(gray, mask)
-    if bright >= DARKEST and sharp < LEAST_SHARPNESS:
+    blur = blur_of(gray, mask)
+    if bright >= DARKEST and blur > MOST_BLUR:
         yield DoubtfulInput(
-            what, f"must be sharp (change at edges {LEAST_SHARPNESS:g} of the grey range or more)", f"{sharp:.3f}",
+            what, f"must be sharp: blurred by {MOST_BLUR:g} pixels of {len(mask)} at most", f"{blur:.1f}",
             "Photograph it again with a steady hand, or wipe the lens.",
         )  # fmt: skip
 
@@ -130,10 +172,7 @@ def require_whole(name: str, foot: str, mask: np.ndarray, on_picture: np.ndarray
     rows = round(TOES * size)
     cut = np.count_nonzero(mask[:rows] & near[:rows])
     if cut > 2:
-        raise InputRefused(
-            f"{foot} of photograph {name}", "must show all toes and the ball", "a foot that the border cuts off",
-            "Photograph it with some floor around it.",
-        )  # fmt: skip
+        raise InputRefused(f"{foot} of photograph {name}", ALL_TOES, "a foot that the border cuts off", MORE_FLOOR)
 
 
 def require_pixels(name: str, foot: str, length: float) -> None:

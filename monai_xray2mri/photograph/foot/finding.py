@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from PIL import Image
 
 from monai_xray2mri.errors import InputRefused
-from monai_xray2mri.photograph.foot.checks import kind_of, no_foot, word_of
+from monai_xray2mri.photograph.foot.checks import brightened, kind_of, no_foot, require_something, word_of
 from monai_xray2mri.photograph.foot.grid import GRID, sample, settled
 from monai_xray2mri.photograph.foot.masks import large_parts, parts_of, smoothed, without_small_holes
 from monai_xray2mri.photograph.foot.outline import (
@@ -82,7 +82,9 @@ def find_feet(photograph: Photograph) -> tuple[list[FoundFoot], np.ndarray]:
     Raises:
         InputRefused: it shows no foot from above, or more than two limbs.
     """
-    pixels, name = photograph.pixels, photograph.name
+    name = photograph.name
+    require_something(name, photograph.pixels)
+    pixels = brightened(photograph.pixels)
     view, (top, left), times = _whole_view(pixels)
     seen = look(view)
     limb = large_parts(seen.limb >= 0.5, SMALLEST_SHARE)
@@ -108,7 +110,10 @@ def find_feet(photograph: Photograph) -> tuple[list[FoundFoot], np.ndarray]:
     for part, reading, lie in zip(parts, readings, lies, strict=True):
         others = [other for other in lies if other is not lie]
         surer = reading.best.likeness - reading.other_side.likeness
-        found.append(_look_closer(pixels, lie, others, kind_of(seen.kinds, part), surer))
+        closer = _look_closer(pixels, lie, others, kind_of(seen.kinds, part), surer)
+        if pixels is not photograph.pixels:
+            closer = replace(closer, color=sample(photograph.pixels, closer.lie.matrix, GRID)[0])
+        found.append(closer)
     rows, columns = (np.arange(side) / times for side in pixels.shape[:2])
     at = np.ix_((rows + top).astype(int).clip(0, VIEW - 1), (columns + left).astype(int).clip(0, VIEW - 1))
     return found, limb[at]

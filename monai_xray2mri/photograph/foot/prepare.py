@@ -70,7 +70,12 @@ def feet_of(
         InputRefused: the picture cannot be used.
     """
     found, limbs = find_feet(photograph)
-    feet = with_sides(photograph, found, side, force)
+    try:
+        feet = with_sides(photograph, found, side, _reaches_border(limbs), force)
+    except InputRefused:
+        for each in found:  # what is wrong with the foot itself is told first
+            _require_fit(photograph, each, "foot")
+        raise
     ball = BALL_SHARE * float(np.median([each.lie.side for each, *_ in feet]))
     scale, scale_source = _scale(photograph, limbs, ball, pixel_mm)
     prepared: list[PreparedFoot] = []
@@ -85,6 +90,19 @@ def feet_of(
     told = tuple(f"one foot is not used: {error}" for error in refusals)
     prepared = [replace(foot, remarks=(*foot.remarks, *told)) for foot in prepared]
     return tuple(sorted(prepared, key=lambda foot: foot.side is Side.LEFT))
+
+
+def _reaches_border(limbs: np.ndarray) -> bool:
+    """Whether the border of a photograph cuts off a limb: [H,W] bool."""
+    return bool(limbs[[0, -1]].any() or limbs[:, [0, -1]].any())
+
+
+def _require_fit(photograph: Photograph, found: FoundFoot, foot: str) -> None:
+    """Refuse what cannot be used whichever side it is."""
+    require_pixels(photograph.name, foot, _LENGTH * found.lie.side * photograph.reduction)
+    if not found.mask.any():
+        raise no_foot(photograph.name, "nothing that looks like one")
+    require_whole(photograph.name, foot, found.mask, found.on_picture)
 
 
 def _scale(photograph: Photograph, limbs: np.ndarray, ball: float, pixel_mm: float | None) -> tuple[float | None, str]:
@@ -105,12 +123,8 @@ def _prepared(
     force: bool,
 ) -> PreparedFoot:
     """The foot, if all checks are passed or overridden."""
-    name, foot = photograph.name, f"{side.word} foot"
-    require_pixels(name, foot, _LENGTH * found.lie.side * photograph.reduction)
-    mask = found.mask
-    if not mask.any():
-        raise no_foot(name, "nothing that looks like one")
-    require_whole(name, foot, mask, found.on_picture)
+    name, foot, mask = photograph.name, f"{side.word} foot", found.mask
+    _require_fit(photograph, found, foot)
     raised = list(doubts(name, foot, found.kinds, found.color, mask))
     pixel_mm, scale_source = scale
     grid_mm = pixel_mm * found.lie.side / GRID if pixel_mm else None

@@ -6,16 +6,19 @@ from functools import cache
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
+from PIL import Image, ImageDraw
 
 from monai_xray2mri.errors import DoubtfulInput, InputRefused, UsageError
 from monai_xray2mri.photograph import Photograph, prepare_feet
+from monai_xray2mri.photograph.foot.checks import blur_of
 from monai_xray2mri.photograph.foot.prepare import feet_of
 from monai_xray2mri.photograph.foot.segmenter import KINDS
 from monai_xray2mri.photograph.foot.training.limbs import covered, hand, side_view, sole
 from monai_xray2mri.photograph.foot.training.scenes import foot_patch
 from monai_xray2mri.simulation.foot.foot import photograph_whole_foot
 from monai_xray2mri.simulation.foot.people import VALIDATION
+from monai_xray2mri.simulation.tools.noise import blurred
 from monai_xray2mri.types import Side
 
 SIZE = 640
@@ -28,6 +31,11 @@ def foot(number: int = 0) -> np.ndarray:
     whole = photograph_whole_foot(VALIDATION[number], size=128)
     pixels = np.rint(whole.photograph.transpose(1, 2, 0) * 255).astype(np.uint8)
     return np.asarray(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+
+
+def beside(*feet: np.ndarray) -> np.ndarray:
+    """A photograph of several feet, cropped to their middle."""
+    return np.concatenate([pixels[:, 120:520] for pixels in feet], axis=1)
 
 
 def drawn(kind: str, number: int) -> np.ndarray:
@@ -84,8 +92,7 @@ def test_a_foot_that_lies_anyhow_is_turned() -> None:
 
 
 def test_both_feet_are_taken_apart_and_a_side_selects_one() -> None:
-    pixels = np.concatenate((foot()[:, 100:540][:, ::-1], foot()[:, 100:540]), axis=1)
-    both = taken(pixels)
+    both = taken(beside(foot()[:, ::-1], foot()))
     assert [each.side for each in feet_of(both)] == [Side.RIGHT, Side.LEFT]
     assert [each.side for each in feet_of(both, side=Side.LEFT)] == [Side.LEFT]
 
@@ -126,9 +133,67 @@ def test_what_is_no_bare_foot_from_above_is_refused(kind: str) -> None:
     assert refused >= 3
 
 
-def test_toes_that_are_cut_off_are_refused() -> None:
-    with pytest.raises(InputRefused, match="must show"):
-        feet_of(taken(foot()[150:]))
+def test_three_feet_and_two_of_one_side_are_refused() -> None:
+    with pytest.raises(InputRefused, match="3 feet or other limbs"):
+        feet_of(taken(beside(foot(), foot()[:, ::-1], foot())))
+    with pytest.raises(InputRefused, match="two right feet"):
+        feet_of(taken(beside(foot(), foot())), force=True)
+
+
+@pytest.mark.parametrize("rows", [80, 100, 150])
+def test_toes_that_are_cut_off_are_refused(rows: int) -> None:
+    """The tips, half of the toes, all of them; then the ankle's end may be taken for toes."""
+    for side in (None, Side.RIGHT):
+        with pytest.raises(InputRefused, match="must show all toes and the ball"):
+            feet_of(taken(foot()[rows:]), side=side)
+
+
+def test_cut_toes_that_are_seen_cannot_be_forced_and_those_that_are_guessed_are_recorded() -> None:
+    with pytest.raises(InputRefused, match="all toes"):
+        feet_of(taken(foot()[80:]), side=Side.RIGHT, force=True)
+    with pytest.raises(InputRefused, match="all toes"):
+        feet_of(taken(foot()[150:]), force=True)
+    (forced,) = feet_of(taken(foot()[150:]), side=Side.RIGHT, force=True)
+    assert "all toes" in forced.doubts[0]
+    with pytest.raises(InputRefused, match="all toes"):
+        feet_of(taken(beside(foot()[:, ::-1], foot())[130:]))
+
+
+def test_a_heel_beyond_the_border_is_no_matter() -> None:
+    (found,) = feet_of(taken(foot()[:520]))
+    assert (found.side, found.doubts) == (Side.RIGHT, ())
+
+
+def test_a_foot_whose_hallux_may_be_either_end_needs_a_side() -> None:
+    half = foot()[:, :315]
+    symmetric = np.concatenate((half, half[:, ::-1]), axis=1)
+    with pytest.raises(InputRefused, match=r"which foot it is.*Tell the side"):
+        feet_of(taken(symmetric), force=True)
+    (found,) = feet_of(taken(symmetric), side=Side.LEFT)
+    assert (found.side, found.side_source) == (Side.LEFT, "given")
+
+
+def test_faces_and_writing_beside_the_foot_are_left_behind() -> None:
+    green, blue = (0, 255, 0), (40, 40, 255)
+    picture = Image.fromarray(foot())
+    draw = ImageDraw.Draw(picture)
+    draw.text((20, 40), "Jane Doe 1960", fill=green, font_size=30)
+    draw.text((440, 300), "Jane Doe", fill=green, font_size=40)
+    draw.ellipse((500, 470, 600, 600), fill=(205, 160, 135))
+    for eye in (525, 565):
+        draw.ellipse((eye, 510, eye + 14, 524), fill=blue)
+    (plain,) = feet_of(taken(foot()))
+    (found,) = feet_of(taken(np.asarray(picture)))
+    for seen in (found.color, plain.color):
+        red, leaf, sky = (seen[..., channel].astype(int) for channel in range(3))
+        assert not ((leaf > red + 60) | (sky > red + 60)).any()
+    assert np.mean(found.mask != plain.mask) < 0.02
+
+
+def test_a_picture_of_one_color_is_no_foot() -> None:
+    for value in (0, 120, 255):
+        with pytest.raises(InputRefused, match="a picture of one color"):
+            feet_of(taken(np.full((300, 300, 3), value, np.uint8)), force=True)
 
 
 def test_a_small_foot_is_refused() -> None:
@@ -137,13 +202,30 @@ def test_a_small_foot_is_refused() -> None:
         feet_of(taken(small))
 
 
-@UNMET
-def test_dark_and_blurred_photographs_are_doubted() -> None:
+@pytest.mark.parametrize("part", [8, 16])
+def test_a_dark_photograph_is_doubted_for_its_light_alone(part: int) -> None:
+    dark = taken(foot() // part + 1)
     with pytest.raises(DoubtfulInput, match="needs light"):
-        feet_of(taken(foot() // 16 + 1))
+        feet_of(dark)
+    (forced,) = feet_of(dark, force=True)
+    assert len(forced.doubts) == 1 and "needs light" in forced.doubts[0]
+    assert forced.color.max() <= dark.pixels.max()
+
+
+def test_a_blurred_photograph_is_doubted() -> None:
     tiny = Image.fromarray(foot()).resize((36, 36), Image.Resampling.BOX)
     with pytest.raises(DoubtfulInput, match="must be sharp"):
         feet_of(taken(np.asarray(tiny.resize((SIZE, SIZE), Image.Resampling.BICUBIC))))
+
+
+@pytest.mark.parametrize("contrast", [0.1, 1.0])
+@pytest.mark.parametrize("sigma", [2.0, 3.0, 5.0])
+def test_blur_is_told_in_pixels_whatever_the_contrast(sigma: float, contrast: float) -> None:
+    rows, columns = np.mgrid[0:256, 0:256]
+    mask = np.hypot((rows - 120) / 90, (columns - 128) / 50) < 1
+    step = torch.from_numpy(np.where(mask, 50 + 150 * contrast, 50).astype(np.float32))
+    gray = blurred(step, sigma, sigma) + 0.5 * torch.randn(256, 256, generator=torch.Generator().manual_seed(0))
+    assert blur_of(gray.numpy(), mask) == pytest.approx(sigma, rel=0.2)
 
 
 def test_a_scale_that_cannot_be_is_doubted() -> None:
