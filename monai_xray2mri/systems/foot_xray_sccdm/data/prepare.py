@@ -37,6 +37,7 @@ from monai_xray2mri.systems.foot_xray_sccdm.data.registration import (
     registered,
 )
 from monai_xray2mri.systems.foot_xray_sccdm.keypoints.detector import find_all_keypoints
+from monai_xray2mri.systems.foot_xray_sccdm.pictures import is_own_picture
 from monai_xray2mri.types import Side
 
 LEAST_OVERLAP: Final = 0.80
@@ -226,6 +227,11 @@ def _both(folder: Path, name: str) -> tuple[Path, Path]:
         pictures = _pictures(folder, start)
         if len(pictures) != 1:
             raise InputRefused(f"pair {name}", f"needs one {word} {start}*.png", f"{len(pictures) or 'none'} of them")
+        if is_own_picture(pictures[0]):
+            raise InputRefused(
+                f"pair {name}", f"needs a {word} that was taken", "a result of this software, which is synthetic",
+                "Give the picture that it was made from.",
+            )  # fmt: skip
         found.append(pictures[0])
     return found[0], found[1]
 
@@ -277,6 +283,8 @@ def _film(file: Path, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
             picture.load()
             deep = picture.mode.startswith("I")
             values = np.asarray(picture if deep else picture.convert("L")).astype(np.float32)
+            if not deep and picture.has_transparency_data:
+                values *= np.asarray(picture.convert("RGBA"))[..., 3] >= 128  # what is hidden there is often white
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise InputRefused(f"pair {name}", "needs a radiograph that can be read", "one that is damaged") from None
     if min(values.shape) < 64 or float(np.ptp(values)) == 0:

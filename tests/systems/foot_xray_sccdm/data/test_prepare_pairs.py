@@ -17,6 +17,7 @@ from monai_xray2mri.simulation.foot.people import SEED_RANGES
 from monai_xray2mri.simulation.foot.release import FeetSettings, simulate_feet
 from monai_xray2mri.systems.foot_xray_sccdm.data.division import patient_of, side_of_name, split_of
 from monai_xray2mri.systems.foot_xray_sccdm.data.pairs import read_pairs
+from monai_xray2mri.systems.foot_xray_sccdm.pictures import save_png
 from monai_xray2mri.types import Side
 
 SEEDS = SEED_RANGES["validation"][:2]
@@ -120,21 +121,64 @@ def test_unfit_pairs_are_left_out_with_a_reason(tmp_path: Path, capsys: pytest.C
     write(release / "one" / "foot", cut_out(), film())
     write(release / "one-foot", cut_out(), film())
     write(release / "empty film", cut_out(), np.zeros_like(film()))
+    save_png(Image.fromarray((film() >> 8).astype(np.uint8)), write(release / "own", cut_out(), None) / "xray.png")
+    (write(release / "damaged photograph", None, film()) / "original.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    both = np.concatenate((whole()[:, 150:750][:, ::-1], whole()[:, 150:750]), axis=1)
+    write(release / "both feet", both, film())
     assert prepared(release, output) == ExitCode.SOME_CASES_FAILED
     skipped = report(output)["skipped"]
     reasons = {
         "no film": "one radiograph", "no photograph": "one photograph", "damaged": "can be read", "two": "2 of them",
-        "another size": "must", "0012_L": "one side of the body", "one-foot": "a name of its own",
-        "empty film": "empty or tiny",
+        "another size": "outlines that agree by 0.8", "0012_L": "one side of the body", "one-foot": "a name of its own",
+        "empty film": "empty or tiny", "own": "a result of this software", "damaged photograph": "cut off or damaged",
+        "both feet": "both feet",
     }  # fmt: skip
     assert set(skipped) == set(reasons)
     for name, reason in reasons.items():
         assert reason in skipped[name], name
     text = (output / "report.txt").read_text()
-    assert "Left out: 8" in text and "no film: " in text
+    assert "Left out: 11" in text and "no film: " in text
     assert "report.txt" in capsys.readouterr().err
     assert list(report(output)["splits"]) == ["good"]
     assert prepared(release, output, "--allow-partial") == ExitCode.DONE
+
+
+def as_photograph(kind: str) -> Image.Image:
+    """The cut-out photograph as a PNG of a kind; where it is transparent, what is hidden is white."""
+    pixels = cut_out()
+    if kind == "palette":
+        return Image.fromarray(pixels).quantize(256)
+    if kind == "alpha":
+        seen = pixels.max(2) > 0
+        return Image.fromarray(np.dstack((np.where(seen[..., None], pixels, 255), seen * 255)).astype(np.uint8))
+    gray = pixels.mean(2)
+    return Image.fromarray((gray * 257).astype(np.uint16) if kind == "16 bit" else gray.astype(np.uint8))
+
+
+def as_film(kind: str) -> Image.Image:
+    """The radiograph as a PNG of a kind."""
+    deep = film()
+    gray = (deep >> 8).astype(np.uint8)
+    if kind == "palette":
+        return Image.fromarray(gray).convert("P")
+    if kind == "alpha":
+        return Image.fromarray(np.dstack((np.where(gray > 0, gray, 255), (gray > 0) * 255)).astype(np.uint8))
+    return Image.fromarray(deep if kind == "16 bit" else gray)
+
+
+@pytest.mark.parametrize("kind", ["palette", "alpha", "16 bit", "grey"])
+def test_every_kind_of_png_gives_the_same_pair(kind: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "release" / "1_R", None, None)
+    as_photograph(kind).save(folder / "original.png")
+    as_film(kind).save(folder / "xray.png")
+    assert prepared(tmp_path / "release", tmp_path / "pairs") == ExitCode.DONE
+    folder, facts = pair(tmp_path / "pairs", "1_R")
+    assert (facts["how"], facts["remarks"]) == ("as it was", [])
+    with Image.open(folder / "original.png") as photograph, Image.open(folder / "xray.png") as radiograph:
+        assert (photograph.mode, radiograph.mode) == ("RGB", "I;16")
+    assert alike(opened(folder / "xray.png"), film()) > 0.95
+    assert alike(opened(folder / "original.png").mean(2), cut_out().mean(2)) > 0.95
+    assert np.abs(opened(folder / "xray.png").mean() / film().mean() - 1) < 0.05
 
 
 def test_mixed_sides_are_left_out(tmp_path: Path) -> None:
@@ -142,7 +186,7 @@ def test_mixed_sides_are_left_out(tmp_path: Path) -> None:
     write(release / "good", cut_out(), film())
     write(release / "mixed", whole(), np.ascontiguousarray(film()[:, ::-1]))
     assert prepared(release, tmp_path / "pairs", "--force") == ExitCode.SOME_CASES_FAILED
-    assert "mixed" in report(tmp_path / "pairs")["skipped"]
+    assert "one side of the body on both pictures" in report(tmp_path / "pairs")["skipped"]["mixed"]
 
 
 def test_a_release_without_a_pair_is_refused(tmp_path: Path) -> None:
